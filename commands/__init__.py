@@ -1,0 +1,1 @@
+"""The commands of the `csplade` program, one module each, loaded when called."""

@@ -1,0 +1,1 @@
+"""The cluster side: index, ingest, search. Is handed an encoder; never imports torch, transformers or onnxruntime."""

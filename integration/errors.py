@@ -1,0 +1,35 @@
+"""Errors of the cluster side, a branch of the tree in `csplade.pipelines.errors`.
+
+ClusterError
+  UnreachableError    nothing answers at the address
+  CredentialsError    the cluster refused the user or what the user wanted to do
+  IndexConflictError  the index is missing, is not ours, or was made with another encoder
+  RequestError        the cluster answered with an error that none of the above explains
+  NodeError           a local server could not be fetched, started or stopped
+"""
+
+from csplade.pipelines.errors import CspladeError
+
+
+class ClusterError(CspladeError):
+    """Base of everything that can go wrong between us and a cluster."""
+
+
+class UnreachableError(ClusterError):
+    """Nothing answers at the address."""
+
+
+class CredentialsError(ClusterError):
+    """The cluster refused the user, or what the user wanted to do."""
+
+
+class IndexConflictError(ClusterError):
+    """The index is missing, is not ours, or was made with another encoder."""
+
+
+class RequestError(ClusterError):
+    """The cluster answered with an error."""
+
+
+class NodeError(ClusterError):
+    """A local server could not be fetched, started or stopped."""

@@ -1,0 +1,1 @@
+"""Index bodies as JSON; README.md lists the files and their blanks."""

@@ -1,0 +1,1 @@
+"""The shipped encoder folders, and the scripts that made them."""

@@ -1,0 +1,1 @@
+"""The model side: text in, sparse vectors out. Never imports `csplade.integration`."""
