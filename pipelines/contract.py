@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-
 from csplade.pipelines.errors import EncoderError
 from csplade.pipelines.vocab import CODEC_VERSION
 

@@ -1,0 +1,78 @@
+"""The `csplade` program: names the commands, loads the one that is called, turns errors into exit codes.
+
+Exit code 0 means full success, 2 wrong usage, 1 anything else. Results go to stdout, everything else to stderr.
+"""
+
+import importlib
+import sys
+
+import click
+from csplade import __version__
+from csplade.pipelines.errors import CspladeError
+
+# In data order. A command's module is loaded when it is called, so that `csplade --help` needs none of them.
+COMMANDS = {
+    "demo": "See CSPLADE beside BM25 on the Python library's documentation.",
+    "node": "Start, stop and look at a search server on this machine.",
+    "inspect": "Show an encoder folder; --check recomputes its golden vectors.",
+    "ingest": "Encode documents and index them.",
+    "query": "Search an index.",
+    "evaluate": "Measure nDCG@10, MRR@10 and recall@100 on a judged collection.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports `csplade.commands.NAME` when the command NAME is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in data order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"csplade.commands.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the summaries without importing the commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="csplade")
+def program() -> None:
+    """Learned sparse retrieval with a causal language model, in your own OpenSearch.
+
+    \b
+    Example:
+      csplade node start
+      csplade ingest documents.jsonl --index articles
+      csplade query "how do I keep bread fresh" --index articles
+    """
+
+
+def main() -> None:
+    """Run the program and exit."""
+    try:
+        program.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except CspladeError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Stopped. What was written stays; the same command continues from there.", err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        # The reader of a pipe (head, less) has gone: there is nobody left to tell.
+        sys.stderr.close()
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
