@@ -1,13 +1,12 @@
 """What commands print: tables for people, JSON for machines; both on stdout, notices on stderr."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import click
 import orjson
 
 
-def print_json(value: Any) -> None:  # Any: any JSON value
+def print_json(value: object) -> None:
     """Print one JSON value on one line."""
     click.echo(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode())
 

@@ -1,9 +1,10 @@
 """Term keys: any bytes <-> a field key that OpenSearch and Elasticsearch accept and people can read.
 
-A leading space is written `▁`, other UTF-8 text stays, and each remaining byte becomes `%XX`. Escaped are dots (a dotted feature
-is indexed but found by no `rank_feature` query), quotes, the backslash, white space, control and invisible format
-characters, `%` and `▁` themselves, and bytes that are not UTF-8. The empty piece is `%`. Injective and reversible. The
-set is written out, not taken from a Unicode database, so that a key never depends on the Python that wrote it.
+A leading space is written `▁`, other UTF-8 text stays, and each remaining byte becomes `%XX`. Escaped are dots (a
+dotted feature is indexed but found by no `rank_feature` query), quotes, the backslash, white space, control and
+invisible format characters, `%` and `▁` themselves, and bytes that are not UTF-8. The empty piece is `%`. Injective
+and reversible. The set is written out, not taken from a Unicode database, so that a key never depends on the Python
+that wrote it.
 """
 
 import re
