@@ -28,7 +28,12 @@ class IndexConflictError(ClusterError):
 
 
 class RequestError(ClusterError):
-    """The cluster answered with an error."""
+    """The cluster answered with an error; `status` is its HTTP status, `kind` the server's name of the error."""
+
+    def __init__(self, message: str, status: int = 0, kind: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.kind = kind
 
 
 class NodeError(ClusterError):

@@ -1,0 +1,190 @@
+"""The connection to a cluster: an address comes in, an opensearch-py client goes out.
+
+Every request of that client passes through `_Transport`, which turns whatever opensearch-py or urllib3 raise into our
+error tree. So no error of a lower layer reaches a caller, and no credential is part of a message.
+"""
+
+import logging
+from base64 import b64encode
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+
+import opensearchpy
+import urllib3
+from csplade.integration.errors import ClusterError, CredentialsError, RequestError, UnreachableError
+from csplade.pipelines.errors import UsageError
+from opensearchpy import OpenSearch
+from opensearchpy import exceptions as lower
+
+LOCAL_URL = "http://127.0.0.1:9200"
+"""Where `csplade node start` listens unless told otherwise."""
+
+_CONNECT_SECONDS = 5.0
+_READ_SECONDS = 60.0
+
+# Requests that fail are told through our errors; without a handler Python would also print the lower layer's log line.
+logging.getLogger("opensearch").addHandler(logging.NullHandler())
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who asks, and whom the caller trusts; credentials inside the URL win over these."""
+
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca_certs: Path | None = None
+    """File of certificate authorities (PEM); none: those of the system."""
+
+
+_NOBODY = Access()
+
+
+def connect(url: str, access: Access = _NOBODY) -> OpenSearch:
+    """Return a client for the cluster at `url`, without talking to it yet.
+
+    Raises:
+        UsageError: the URL or the file of certificate authorities cannot be used.
+    """
+    parts = _split(url)
+    secure = parts.scheme == "https"
+    host: dict[str, object] = {
+        "host": parts.hostname,
+        "port": parts.port or (443 if secure else 9200),
+        "url_prefix": parts.path.rstrip("/"),
+        "use_ssl": secure,
+        "timeout": urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
+    }
+    if secure and access.ca_certs is not None:
+        if not access.ca_certs.is_file():
+            raise UsageError(f"there is no file of certificate authorities {access.ca_certs}: correct --ca-certs")
+        host["ca_certs"] = str(access.ca_certs)
+    # One more try covers a kept-alive connection that the server has closed; waiting is the caller's decision.
+    # The header stands outside `hosts`, which the client shows in its repr.
+    return OpenSearch(
+        hosts=[host],
+        headers=_credentials(parts, access),
+        transport_class=_Transport,
+        max_retries=1,
+        retry_on_status=(),
+    )
+
+
+def safe_url(url: str) -> str:
+    """Return the URL without credentials, fit for messages."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def address(client: OpenSearch) -> str:
+    """Return the address of the client's cluster, without credentials."""
+    return _address(client.transport)
+
+
+class _Transport(opensearchpy.Transport):
+    """opensearch-py's transport, with our errors instead of its own."""
+
+    def perform_request(
+        self,
+        method: str,
+        url: str,
+        params: Mapping[str, object] | None = None,
+        body: object = None,
+        timeout: int | float | None = None,
+        ignore: Collection[int] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> object:
+        try:
+            return super().perform_request(method, url, params, body, timeout, ignore, headers)
+        except (lower.OpenSearchException, lower.ImproperlyConfigured, urllib3.exceptions.HTTPError) as error:
+            raise _translate(error, _address(self)) from error
+
+
+def _translate(error: Exception, at: str) -> ClusterError:
+    match error:
+        case lower.SSLError():
+            return UnreachableError(
+                f"no trusted connection to {at} ({error.error}): check that it speaks TLS and that the name in its "
+                "certificate is this one, or name its certificate authority with --ca-certs"
+            )
+        case lower.ConnectionTimeout():
+            return UnreachableError(f"the cluster at {at} did not answer in time: look at its load, or try again")
+        case lower.ConnectionError():
+            return UnreachableError(
+                f"no cluster answers at {at} ({_cause(error)}): start one with `csplade node start`, or give --url"
+            )
+        case lower.AuthenticationException() | lower.AuthorizationException():
+            return _refused(error, at)
+        case lower.TransportError():
+            kind, reason = _server_reason(error)
+            return RequestError(
+                f"the cluster at {at} answered {error.status_code} ({kind}): {reason}", int(error.status_code), kind
+            )
+        case _:
+            return RequestError(f"what answers at {at} is not a search cluster ({error}): check --url")
+
+
+def _refused(error: lower.TransportError, at: str) -> CredentialsError:
+    if error.status_code == 401:
+        return CredentialsError(
+            f"the cluster at {at} does not accept these credentials: give user and password in the URL "
+            "(https://user:password@host:9200) or in CSPLADE_USER and CSPLADE_PASSWORD"
+        )
+    _, reason = _server_reason(error)
+    return CredentialsError(f"the cluster at {at} does not let this user do that ({reason}): ask for the permission")
+
+
+def _server_reason(error: lower.TransportError) -> tuple[str, str]:
+    """Return the server's name of the error and its most exact reason."""
+    answer = error.info if isinstance(error.info, dict) else {}
+    detail = answer.get("error")
+    if not isinstance(detail, dict):
+        return str(error.error)[:100] or "no reason", str(detail or "no reason given")[:500]
+    reasons = [str(detail.get("reason"))]
+    while isinstance(detail.get("caused_by"), dict):
+        detail = detail["caused_by"]
+        # A cause is often quoted by the reason above it.
+        if str(detail.get("reason")) not in reasons[-1]:
+            reasons.append(str(detail.get("reason")))
+    return str(answer["error"].get("type")), ": ".join(reasons)[:500]
+
+
+def _cause(error: lower.ConnectionError) -> str:
+    """Return the lowest cause, such as "Connection refused", without the names of Python objects around it."""
+    cause: BaseException = error
+    while (deeper := cause.__cause__ or cause.__context__) is not None:
+        cause = deeper
+    return (cause.strerror if isinstance(cause, OSError) else None) or str(cause) or type(cause).__name__
+
+
+def _address(transport: opensearchpy.Transport) -> str:
+    connection = transport.connection_pool.connections[0]
+    return f"{connection.host}{connection.url_prefix}"
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        # Reading the port checks it.
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise UsageError(f"{_hidden(url)} is not the address of a cluster: write it like https://host:9200")
+    return parts
+
+
+def _hidden(url: str) -> str:
+    """Return the part of an unusable URL that cannot hold a password."""
+    return repr(url.rpartition("@")[2])
+
+
+def _credentials(parts: SplitResult, access: Access) -> dict[str, str]:
+    user = unquote(parts.username) if parts.username else access.user
+    password = unquote(parts.password or "") if parts.username else access.password
+    if user is None:
+        return {}
+    # Written here because urllib3's helper knows only Latin-1, and passwords need not be.
+    pair = f"{user}:{password or ''}"
+    return {"authorization": f"Basic {b64encode(pair.encode()).decode()}"}

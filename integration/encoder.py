@@ -1,0 +1,27 @@
+"""What the cluster side asks of an encoder: texts in, sparse vectors out, in the same order.
+
+The real one is `csplade.pipelines.encode.Encoder`; whoever connects the two sides hands it over as an argument.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from csplade.pipelines.contract import Contract
+from csplade.pipelines.sparse import SparseVector
+
+
+class Encoder(Protocol):
+    """Turns texts into sparse vectors; may read ahead by a bounded number of texts."""
+
+    @property
+    def contract(self) -> Contract:
+        """Return the promise of the encoder folder."""
+        ...
+
+    def documents(self, texts: Iterable[str]) -> Iterator[SparseVector]:
+        """Encode documents, lazily and in order; an empty text gives an empty vector."""
+        ...
+
+    def queries(self, texts: Iterable[str]) -> Iterator[SparseVector]:
+        """Encode queries, lazily and in order; an empty text gives an empty vector."""
+        ...

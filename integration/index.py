@@ -1,0 +1,136 @@
+"""An index and its encoder: is it there, is it ours, was it made with this encoder; and its creation."""
+
+import enum
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from csplade.integration.dialect import read_dialect
+from csplade.integration.errors import IndexConflictError, RequestError
+from csplade.integration.templates import (
+    INDEX_FORMAT,
+    META_KEY,
+    TEXT_FIELD,
+    WEIGHTS_FIELD,
+    IndexOptions,
+    index_body,
+)
+from csplade.pipelines.contract import Contract
+from csplade.pipelines.errors import UsageError
+from opensearchpy import OpenSearch
+
+_ALREADY_EXISTS = "resource_already_exists_exception"
+# The server's own rules; among them no wildcards and no commas, which would name several indexes at once.
+_NAME = re.compile(r'(?![-_+.])[^A-Z\\/*?"<>|\s,#:]{1,255}')
+
+
+class IndexState(enum.Enum):
+    """What `check_index` found."""
+
+    MISSING = "missing"
+    READY = "ready"
+
+
+def check_name(index: str) -> None:
+    """Check the name of an index or alias before anything is sent.
+
+    Raises:
+        UsageError: no server would accept it, or it would name several indexes.
+    """
+    if not _NAME.fullmatch(index) or len(index.encode()) > 255:
+        raise UsageError(
+            f"{index!r} cannot be the name of an index: use lower case letters, digits, - and _, beginning with a "
+            "letter or digit"
+        )
+
+
+def check_index(client: OpenSearch, index: str, contract: Contract) -> IndexState:
+    """Look at the index (or the one behind an alias) and compare its fingerprint with the encoder's.
+
+    Raises:
+        IndexConflictError: it is not ours, or was made with another encoder; the message says what to do.
+    """
+    mapping = _mapping(client, index)
+    if mapping is None:
+        return IndexState.MISSING
+    ours = mapping.get("_meta", {}).get(META_KEY)
+    if not isinstance(ours, dict) or WEIGHTS_FIELD not in mapping.get("properties", {}):
+        raise IndexConflictError(
+            f"the index {index!r} exists and was not made by csplade (it has no field {WEIGHTS_FIELD!r} of ours): "
+            "give a new name with --index"
+        )
+    if ours.get("format") != INDEX_FORMAT:
+        raise IndexConflictError(
+            f"the index {index!r} has format {ours.get('format')}, this csplade writes {INDEX_FORMAT}: "
+            "ingest into a new name with --index, or install the csplade that made it"
+        )
+    if ours.get("fingerprint") != contract.fingerprint:
+        raise IndexConflictError(
+            f"the index {index!r} was made with the encoder {ours.get('encoder')!r} (fingerprint "
+            f"{ours.get('fingerprint')}), this one is {contract.name!r} ({contract.fingerprint}): name that encoder's "
+            "folder with --encoder, or `csplade ingest` with this one into a new --index"
+        )
+    return IndexState.READY
+
+
+def require_index(client: OpenSearch, index: str, contract: Contract) -> None:
+    """Check that the index is there and was made with this encoder.
+
+    Raises:
+        IndexConflictError: it is missing, not ours, or made with another encoder.
+    """
+    check_name(index)
+    if check_index(client, index, contract) is IndexState.MISSING:
+        raise IndexConflictError(
+            f"there is no index {index!r}: make it with `csplade ingest SOURCE --index {index}`, or correct --index"
+        )
+
+
+def check_analyzer(client: OpenSearch, index: str, analyzer: str) -> None:
+    """Check that an existing index analyses its text as asked; an analyzer cannot be changed afterwards.
+
+    Raises:
+        IndexConflictError: it uses another analyzer.
+    """
+    mapping = _mapping(client, index) or {}
+    found = mapping.get("properties", {}).get(TEXT_FIELD, {}).get("analyzer", "standard")
+    if found != analyzer:
+        raise IndexConflictError(
+            f"the index {index!r} exists with the analyzer {found!r}, not {analyzer!r}: leave --analyzer out, or "
+            "ingest into a new name with --index"
+        )
+
+
+def create_index(client: OpenSearch, index: str, contract: Contract, options: IndexOptions) -> None:
+    """Create the index for this encoder.
+
+    Raises:
+        UsageError: the name cannot be used.
+        ClusterError: the cluster is of an unknown kind, or refuses, for example an unknown analyzer.
+    """
+    check_name(index)
+    read_dialect(client)
+    try:
+        client.indices.create(index=index, body=index_body(contract, options))
+    except RequestError as error:
+        if error.kind != _ALREADY_EXISTS:
+            raise
+        # Somebody else was faster, perhaps a second ingest of the same data: fine if theirs is ours.
+        check_index(client, index, contract)
+
+
+def _mapping(client: OpenSearch, index: str) -> Mapping[str, Any] | None:  # Any: a JSON object
+    """Return the mapping of the one index of that name or alias, None if there is none."""
+    try:
+        found = client.indices.get_mapping(index=index)
+    except RequestError as error:
+        if error.status == 404:
+            return None
+        raise
+    if len(found) != 1:
+        raise IndexConflictError(
+            f"{index!r} is an alias of {len(found)} indexes ({', '.join(sorted(found))}): name one of them with --index"
+        )
+    (only,) = found.values()
+    mappings: Mapping[str, Any] = only["mappings"]
+    return mappings

@@ -1,0 +1,70 @@
+"""The JSON of `mappings/` with its blanks filled; a blank is a string that is exactly `${name}`."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import orjson
+from csplade.pipelines.contract import Contract
+
+WEIGHTS_FIELD = "csplade_terms"
+TEXT_FIELD = "text"
+TITLE_FIELD = "title"
+META_KEY = "csplade"
+INDEX_FORMAT = 1
+DEFAULT_ANALYZER = "english"
+
+_BLANK = re.compile(r"\$\{(\w+)\}")
+
+
+@dataclass(frozen=True)
+class IndexOptions:
+    """What a user may choose about a new index."""
+
+    analyzer: str = DEFAULT_ANALYZER
+    """The cluster's analyzer of text and title."""
+    shards: int = 1
+    replicas: int = 0
+    refresh_interval: str = "5s"
+    """Longer than the server's one second: fewer small segments while documents stream in."""
+
+
+def index_body(contract: Contract, options: IndexOptions) -> dict[str, Any]:  # Any: a JSON object
+    """Return settings and mappings of a new index for this encoder."""
+    blanks = {
+        "analyzer": options.analyzer,
+        "encoder": contract.name,
+        "fingerprint": contract.fingerprint,
+        "refresh_interval": options.refresh_interval,
+        "replicas": options.replicas,
+        "shards": options.shards,
+    }
+    return load_template("opensearch.json", blanks)
+
+
+def load_template(name: str, blanks: Mapping[str, object]) -> dict[str, Any]:  # Any: a JSON object
+    """Return the file `name` of `mappings/` with its blanks filled.
+
+    Raises:
+        ValueError: a blank has no value, or a value has no blank.
+    """
+    template = orjson.loads(files("csplade.mappings").joinpath(name).read_bytes())
+    used: set[str] = set()
+    body = {key: _fill(value, blanks, used) for key, value in template.items()}
+    if used != set(blanks):
+        raise ValueError(f"{name} has the blanks {sorted(used)}, the values are for {sorted(blanks)}")
+    return body
+
+
+def _fill(value: object, blanks: Mapping[str, object], used: set[str]) -> object:
+    if isinstance(value, dict):
+        return {key: _fill(inner, blanks, used) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_fill(inner, blanks, used) for inner in value]
+    blank = _BLANK.fullmatch(value) if isinstance(value, str) else None
+    if blank is None:
+        return value
+    used.add(blank[1])
+    return blanks.get(blank[1])
