@@ -1,0 +1,174 @@
+"""Records become documents, documents with their vectors become bulk lines; pure, nothing is sent from here.
+
+A record's chosen text fields are joined into the field `text`, its `title` stays `title`, everything else is kept as
+it is so that it can serve as a filter, except names that are ours or the cluster's.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from csplade.integration.templates import TEXT_FIELD, TITLE_FIELD, WEIGHTS_FIELD
+from csplade.pipelines.errors import EncoderError, SourceError
+from csplade.pipelines.jsonl import Record, Unreadable, kind, write_line
+from csplade.pipelines.sparse import SparseVector
+
+ERROR_FIELD = "csplade_error"
+RAW_FIELD = "csplade_raw"
+"""Both are added to a dead letter and taken off again when it is fed once more."""
+
+DEFAULT_ID_FIELDS = ("_id", "id")
+DEFAULT_TEXT_FIELDS = ("title", "text")
+
+_LONGEST_ID = 512
+# rank_features holds 32-bit floats and refuses the whole document for one that is not positive and normal.
+_SMALLEST_WEIGHT, _LARGEST_WEIGHT = 2.0**-126, 3.4028234e38
+# The cluster refuses these inside a document.
+_METADATA = {
+    *("_id", "_index", "_type", "_routing", "_source", "_field_names"),
+    *("_ignored", "_seq_no", "_primary_term", "_version", "_nested_path"),
+}
+_NOT_KEPT = _METADATA | {TEXT_FIELD, TITLE_FIELD, WEIGHTS_FIELD, ERROR_FIELD, RAW_FIELD}
+
+
+class RecordError(SourceError):
+    """A record is no document; the text continues a sentence that begins with the record's place."""
+
+
+@dataclass(frozen=True)
+class RecordOptions:
+    """Which fields of a record mean what."""
+
+    id_field: str | None = None
+    """None: `_id`, else `id`."""
+    text_fields: tuple[str, ...] = DEFAULT_TEXT_FIELDS
+    """Joined in this order; at least one besides `title` must be there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What is indexed: one searchable text under a stable id."""
+
+    id: str
+    text: str
+    title: str | None = None
+    fields: Mapping[str, Any] | None = None  # Any: JSON values
+    record: Mapping[str, Any] | None = None  # Any: JSON values
+    """The record as it was read, for the dead letters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A record that is no document, and why; `reason` continues a sentence that begins with its place."""
+
+    line: int
+    reason: str
+    record: Mapping[str, Any] | None = None  # Any: JSON values
+    raw: str = ""
+
+
+def read_documents(records: Iterable[Record | Unreadable], options: RecordOptions) -> Iterator[Document | Rejected]:
+    """Turn records into documents, lazily and in order."""
+    for record in records:
+        if isinstance(record, Unreadable):
+            yield Rejected(record.line, record.reason, raw=record.raw)
+            continue
+        try:
+            yield to_document(record.value, options)
+        except RecordError as error:
+            yield Rejected(record.line, str(error), record=record.value)
+
+
+def to_document(record: Mapping[str, Any], options: RecordOptions) -> Document:  # Any: JSON values
+    """Return the record as a document.
+
+    Raises:
+        RecordError: it has no usable id, no text, or something else where text belongs.
+    """
+    title = _text_of(record, TITLE_FIELD)
+    texts = {name: _text_of(record, name) for name in options.text_fields}
+    if all(text is None for name, text in texts.items() if name != TITLE_FIELD or len(texts) == 1):
+        raise RecordError(
+            f"has no text in {' or '.join(texts)} (its fields: {_names(record)}): name its text fields "
+            "with --text-fields"
+        )
+    dropped = _NOT_KEPT | texts.keys()
+    return Document(
+        id=_id_of(record, options.id_field),
+        text="\n".join(text for text in texts.values() if text),
+        title=title,
+        fields={name: value for name, value in record.items() if name not in dropped},
+        record=record,
+    )
+
+
+def bulk_lines(document: Document, vector: SparseVector) -> bytes:
+    """Return the two lines of a bulk request that index the document under its id.
+
+    Raises:
+        RecordError: the document holds something that JSON cannot express.
+        EncoderError: a term key has a dot, which a cluster would accept and never find.
+    """
+    source: dict[str, object] = {**(document.fields or {}), TEXT_FIELD: document.text}
+    if document.title is not None:
+        source[TITLE_FIELD] = document.title
+    weights = acceptable_weights(vector)
+    if weights:
+        source[WEIGHTS_FIELD] = weights
+    try:
+        return write_line({"index": {"_id": document.id}}) + write_line(source)
+    except TypeError as error:
+        raise RecordError(f"cannot be written as JSON ({error}): correct its fields") from error
+
+
+def acceptable_weights(vector: SparseVector) -> dict[str, float]:
+    """Return the weights that a cluster can store: finite, positive, within the normal 32-bit floats.
+
+    Raises:
+        EncoderError: a term key has a dot.
+    """
+    dotted = next((term for term, _ in vector if "." in term), None)
+    if dotted is not None:
+        raise EncoderError(f"the term key {dotted!r} has a dot, no query would find it: export the encoder again")
+    return {term: weight for term, weight in vector if _SMALLEST_WEIGHT <= weight <= _LARGEST_WEIGHT}
+
+
+def dead_letter(failed: Document | Rejected, reason: str) -> bytes:
+    """Return one line of JSON: the record as it was read, with the reason; mended, it can be ingested again."""
+    if isinstance(failed, Rejected):
+        record = dict(failed.record) if failed.record is not None else {RAW_FIELD: failed.raw}
+        return write_line({**record, ERROR_FIELD: {"line": failed.line, "reason": reason}})
+    record = dict(failed.record or {"_id": failed.id, TITLE_FIELD: failed.title, TEXT_FIELD: failed.text})
+    return write_line({**record, ERROR_FIELD: {"reason": reason}})
+
+
+def _id_of(record: Mapping[str, Any], field: str | None) -> str:  # Any: JSON values
+    candidates = DEFAULT_ID_FIELDS if field is None else (field,)
+    name = next((candidate for candidate in candidates if candidate in record), None)
+    if name is None:
+        raise RecordError(
+            f"has no id in {' or '.join(candidates)} (its fields: {_names(record)}): name the id field with --id-field"
+        )
+    value = record[name]
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise RecordError(
+            f"has {kind(value)} in the field {name!r} where an id belongs: give it a text or a whole number"
+        )
+    identity = str(value)
+    if not 0 < len(identity.encode(errors="surrogatepass")) <= _LONGEST_ID:
+        raise RecordError(
+            f"has an id of {len(identity.encode(errors='surrogatepass'))} bytes: a cluster takes 1 to 512"
+        )
+    return identity
+
+
+def _text_of(record: Mapping[str, Any], name: str) -> str | None:  # Any: JSON values
+    value = record.get(name)
+    if value is None or isinstance(value, str):
+        return value
+    raise RecordError(f"has {kind(value)} in the field {name!r} where text belongs: make it a string")
+
+
+def _names(record: Mapping[str, Any]) -> str:  # Any: JSON values
+    names = [repr(name) for name in record][:8]
+    return ", ".join(names) + (", …" if len(record) > len(names) else "") or "none"

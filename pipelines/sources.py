@@ -1,0 +1,144 @@
+"""Where records come from: a JSON lines or CSV file (either may be gzipped), a BEIR folder, or standard input.
+
+A source is read lazily and, unless it is standard input, as often as one likes.
+"""
+
+import csv
+import gzip
+import io
+import sys
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from csplade.pipelines.errors import SourceError
+from csplade.pipelines.jsonl import Record, Unreadable, read_jsonl, without_mark
+
+STDIN = "-"
+
+_BEIR_CORPUS = ("corpus.jsonl", "corpus.jsonl.gz")
+_GZIP_MAGIC = b"\x1f\x8b"
+# A cell of a table may be as long as a line of JSON; the module's own limit is 128 KiB.
+_LONGEST_CELL = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Source:
+    """A place that holds records; `name` is how messages call it."""
+
+    name: str
+    path: Path | None
+    """None: standard input."""
+
+    @property
+    def rereadable(self) -> bool:
+        """Say whether `records` can be called again."""
+        return self.path is not None
+
+    def records(self) -> Iterator[Record | Unreadable]:
+        """Read the records in order.
+
+        Raises:
+            SourceError: the file cannot be read to its end, or a table has no usable header.
+        """
+        try:
+            with self._open() as lines:
+                yield from _read_csv(lines, self.name) if self._is_table() else read_jsonl(lines)
+        except (OSError, EOFError, zlib.error) as error:
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            raise SourceError(f"{self.name} cannot be read to its end ({reason}): check the file") from error
+
+    def _is_table(self) -> bool:
+        return self.path is not None and self.path.name.lower().removesuffix(".gz").endswith(".csv")
+
+    @contextmanager
+    def _open(self) -> Iterator[Iterable[bytes]]:
+        if self.path is None:
+            with _unpacked(_standard_input()) as stream:
+                yield stream
+        else:
+            with self.path.open("rb") as file, _unpacked(file) as stream:
+                yield stream
+
+
+def find_source(argument: str) -> Source:
+    """Return the source a user named: a file, a BEIR folder, or `-`.
+
+    Raises:
+        SourceError: there is no such file, or the folder holds no corpus.
+    """
+    if argument == STDIN:
+        return Source("standard input", None)
+    path = Path(argument)
+    if path.is_dir():
+        corpus = next((path / name for name in _BEIR_CORPUS if (path / name).is_file()), None)
+        if corpus is None:
+            raise SourceError(f"the folder {path} holds no {' or '.join(_BEIR_CORPUS)}: name a BEIR folder or a file")
+        return Source(str(corpus), corpus)
+    if not path.exists():
+        raise SourceError(f"there is no file {path}: correct the path, or use - for standard input")
+    return Source(str(path), path)
+
+
+@contextmanager
+def _unpacked(stream: io.BufferedReader) -> Iterator[Iterable[bytes]]:
+    """Undo gzip if the content is gzipped, whatever the name says."""
+    if stream.peek(2)[:2] != _GZIP_MAGIC:
+        yield stream
+        return
+    with gzip.open(stream) as unpacked:
+        yield unpacked
+
+
+def _standard_input() -> io.BufferedReader:
+    stream = sys.stdin.buffer
+    # A program that calls this one may have put something in the place of the real one.
+    return stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(io.BytesIO(stream.read()))
+
+
+def _read_csv(lines: Iterable[bytes], name: str) -> Iterator[Record | Unreadable]:
+    """Read a table with a header; a record's line is the one it begins on."""
+    csv.field_size_limit(_LONGEST_CELL)
+    # Bytes that are not UTF-8 become surrogates, so that one bad row can be told from its good neighbours.
+    reader = csv.reader((line.decode(errors="surrogateescape") for line in without_mark(lines)), strict=True)
+    header = _header(reader, name)
+    while True:
+        line = reader.line_num + 1
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            yield Unreadable(line, f"is not CSV ({error})", "")
+            continue
+        if row is None:
+            return
+        if row:
+            yield _row(header, row, line)
+
+
+def _header(reader: Iterator[list[str]], name: str) -> list[str]:
+    try:
+        header = next(reader, [])
+    except csv.Error as error:
+        raise SourceError(f"{name} line 1 is not CSV ({error}): check the file") from error
+    if len(set(header)) != len(header) or (header and not all(header)):
+        raise SourceError(f"{name} line 1 must name each column once, it is {','.join(header)!r}: correct the header")
+    return header
+
+
+def _row(header: list[str], row: list[str], line: int) -> Record | Unreadable:
+    raw = ",".join(row)
+    if not _is_utf8(raw):
+        return Unreadable(line, "is not UTF-8", _replaced(raw))
+    if len(row) != len(header):
+        return Unreadable(line, f"has {len(row)} cells, the header has {len(header)}", raw)
+    return Record(line, dict(zip(header, row, strict=True)))
+
+
+def _is_utf8(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _replaced(text: str) -> str:
+    return text.encode("utf-8", errors="surrogateescape").decode("utf-8", errors="replace")
