@@ -9,6 +9,7 @@ from base64 import b64encode
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 import opensearchpy
@@ -82,6 +83,17 @@ def address(client: OpenSearch) -> str:
     return _address(client.transport)
 
 
+def reason_of(detail: Mapping[str, Any]) -> str:  # Any: a JSON object
+    """Return the reason in the server's description of an error, with the causes below it."""
+    reasons = [str(detail.get("reason"))]
+    while isinstance(detail.get("caused_by"), dict):
+        detail = detail["caused_by"]
+        # A cause is often quoted by the reason above it.
+        if str(detail.get("reason")) not in reasons[-1]:
+            reasons.append(str(detail.get("reason")))
+    return ": ".join(reasons)[:500]
+
+
 class _Transport(opensearchpy.Transport):
     """opensearch-py's transport, with our errors instead of its own."""
 
@@ -139,15 +151,9 @@ def _server_reason(error: lower.TransportError) -> tuple[str, str]:
     """Return the server's name of the error and its most exact reason."""
     answer = error.info if isinstance(error.info, dict) else {}
     detail = answer.get("error")
-    if not isinstance(detail, dict):
-        return str(error.error)[:100] or "no reason", str(detail or "no reason given")[:500]
-    reasons = [str(detail.get("reason"))]
-    while isinstance(detail.get("caused_by"), dict):
-        detail = detail["caused_by"]
-        # A cause is often quoted by the reason above it.
-        if str(detail.get("reason")) not in reasons[-1]:
-            reasons.append(str(detail.get("reason")))
-    return str(answer["error"].get("type")), ": ".join(reasons)[:500]
+    if isinstance(detail, dict):
+        return str(detail.get("type")), reason_of(detail)
+    return str(error.error)[:100] or "no reason", str(detail or "no reason given")[:500]
 
 
 def _cause(error: lower.ConnectionError) -> str:

@@ -137,9 +137,9 @@ def dead_letter(failed: Document | Rejected, reason: str) -> bytes:
     """Return one line of JSON: the record as it was read, with the reason; mended, it can be ingested again."""
     if isinstance(failed, Rejected):
         record = dict(failed.record) if failed.record is not None else {RAW_FIELD: failed.raw}
-        return write_line({**record, ERROR_FIELD: {"line": failed.line, "reason": reason}})
+        return write_line({**record, ERROR_FIELD: reason})
     record = dict(failed.record or {"_id": failed.id, TITLE_FIELD: failed.title, TEXT_FIELD: failed.text})
-    return write_line({**record, ERROR_FIELD: {"reason": reason}})
+    return write_line({**record, ERROR_FIELD: reason})
 
 
 def _id_of(record: Mapping[str, Any], field: str | None) -> str:  # Any: JSON values

@@ -1,0 +1,138 @@
+"""One batch of documents to the cluster, with patience: what the cluster has no room for now is sent again.
+
+Sent again are single documents answered with 429 or 503, and the whole request when it meets 429, 502, 503, 504 or
+no answer. Documents have stable ids, so that sending one twice changes nothing.
+"""
+
+import random
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from csplade.integration.client import address, reason_of
+from csplade.integration.documents import Document
+from csplade.integration.errors import ClusterError, CredentialsError, RequestError, UnreachableError
+from opensearchpy import OpenSearch
+
+_BUSY_DOCUMENT = frozenset({429, 503})
+_BUSY_CLUSTER = frozenset({429, 502, 503, 504})
+_TOO_LARGE = 413
+_REQUEST_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How often and how far apart a batch is sent again; waits double, from `first_wait` seconds."""
+
+    attempts: int = 8
+    first_wait: float = 0.5
+    longest_wait: float = 30.0
+
+    def wait(self, attempt: int) -> float:
+        """Return the seconds before attempt number `attempt`; half of them by chance, so that clients spread out."""
+        longest: float = min(self.longest_wait, self.first_wait * 2 ** (attempt - 1))
+        return longest * random.uniform(0.5, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A document and its two lines of a bulk request."""
+
+    document: Document
+    lines: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A document that the cluster refuses, and why."""
+
+    document: Document
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Answer:
+    failed: tuple[Failure, ...] = ()
+    again: tuple[Action, ...] = ()
+    busy: ClusterError | None = None
+    """Why the documents in `again` were not taken."""
+
+    def __add__(self, other: "_Answer") -> "_Answer":
+        return _Answer(self.failed + other.failed, self.again + other.again, self.busy or other.busy)
+
+
+def send(client: OpenSearch, index: str, actions: Sequence[Action], patience: Patience) -> list[Failure]:
+    """Index the documents and return those that the cluster refuses; no id may be in `actions` twice.
+
+    Raises:
+        ClusterError: the request itself is refused, or nothing of the batch was taken in all attempts.
+    """
+    failed: list[Failure] = []
+    waiting = tuple(actions)
+    busy: ClusterError | None = None
+    for attempt in range(patience.attempts):
+        if attempt:
+            time.sleep(patience.wait(attempt))
+        answer = _request(client, index, waiting)
+        failed += answer.failed
+        waiting, busy = answer.again, answer.busy
+        if not waiting:
+            return failed
+    # A cluster that takes nothing at all is not a fault of these documents: stop instead of failing all that follow.
+    if busy is not None and len(waiting) == len(actions):
+        raise busy
+    return failed + [Failure(action.document, f"{busy} ({patience.attempts} attempts)") for action in waiting]
+
+
+def _request(client: OpenSearch, index: str, actions: tuple[Action, ...]) -> _Answer:
+    try:
+        answer = client.bulk(
+            body=b"".join(action.lines for action in actions),
+            index=index,
+            params={"filter_path": "items.*.status,items.*.error", "request_timeout": _REQUEST_SECONDS},
+        )
+    except UnreachableError as error:
+        return _Answer(again=actions, busy=error)
+    except RequestError as error:
+        if error.status in _BUSY_CLUSTER:
+            return _Answer(again=actions, busy=error)
+        if error.status == _TOO_LARGE:
+            return _smaller(client, index, actions, error)
+        raise
+    items = answer.get("items", [])
+    if len(items) != len(actions):
+        raise RequestError(
+            f"{address(client)} answered {len(items)} of {len(actions)} documents: check what stands there"
+        )
+    return _sorted(actions, items)
+
+
+def _smaller(client: OpenSearch, index: str, actions: tuple[Action, ...], error: RequestError) -> _Answer:
+    """Send a batch that a proxy or the cluster finds too large in two halves."""
+    if len(actions) == 1:
+        return _Answer(failed=(Failure(actions[0].document, str(error)),))
+    middle = len(actions) // 2
+    return _request(client, index, actions[:middle]) + _request(client, index, actions[middle:])
+
+
+def _sorted(actions: Sequence[Action], items: Sequence[Mapping[str, Any]]) -> _Answer:  # Any: JSON objects
+    """Tell the refused documents from those to send again."""
+    failed, again = [], []
+    busy: ClusterError | None = None
+    for action, item in zip(actions, items, strict=True):
+        (result,) = item.values()
+        if result["status"] < 300:
+            continue
+        error = result.get("error", {})
+        reason = f"{error.get('type')}: {reason_of(error)}"
+        if error.get("type") == "security_exception":
+            raise CredentialsError(f"the cluster does not let this user index ({reason}): ask for the permission")
+        if result["status"] in _BUSY_DOCUMENT:
+            again.append(action)
+            busy = RequestError(
+                f"the cluster takes no documents ({reason}): look at its load and disk", result["status"]
+            )
+        else:
+            failed.append(Failure(action.document, reason))
+    return _Answer(tuple(failed), tuple(again), busy)

@@ -1,0 +1,95 @@
+"""A look over a whole source before anything is created in the cluster: what is in it, and is all of it usable."""
+
+import hashlib
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+from csplade.integration.documents import Document, Rejected
+from csplade.pipelines.errors import SourceError
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a source holds."""
+
+    documents: int
+    rejected: int
+
+
+class DuplicateCounter:
+    """Counts ids that came before; 8 bytes per id, so that millions of documents fit into memory."""
+
+    def __init__(self) -> None:
+        self._hashes = array("Q")
+
+    def add(self, identity: str) -> None:
+        """Take note of an id."""
+        digest = hashlib.blake2b(identity.encode(errors="surrogatepass"), digest_size=8).digest()
+        self._hashes.append(int.from_bytes(digest, "little"))
+
+    @property
+    def count(self) -> int:
+        """Return how many of the ids had come before."""
+        return len(self._hashes) - np.unique(np.frombuffer(self._hashes, dtype=np.uint64)).size
+
+    def watch(self, documents: Iterable[Document | Rejected]) -> Iterator[Document | Rejected]:
+        """Pass the documents through and take note of their ids."""
+        for document in documents:
+            if isinstance(document, Document):
+                self.add(document.id)
+            yield document
+
+
+def survey(documents: Iterable[Document | Rejected], name: str) -> Survey:
+    """Read all documents of the source called `name`.
+
+    Raises:
+        SourceError: there is none that can be indexed.
+    """
+    found = rejected = 0
+    first: Rejected | None = None
+    for document in documents:
+        if isinstance(document, Rejected):
+            rejected += 1
+            first = first or document
+        else:
+            found += 1
+    if first is None and not found:
+        raise _empty(name)
+    if first is not None and not found:
+        raise SourceError(f"none of the {rejected} records of {name} can be indexed: line {first.line} {first.reason}")
+    return Survey(found, rejected)
+
+
+def all_usable(documents: Iterable[Document | Rejected], name: str) -> Iterator[Document]:
+    """Pass the documents through up to the first that is none.
+
+    Raises:
+        SourceError: a record is no document; the message names its line.
+    """
+    for document in documents:
+        if isinstance(document, Rejected):
+            raise SourceError(
+                f"{name} line {document.line} {document.reason}; or pass over such records with --on-bad-record skip"
+            )
+        yield document
+
+
+def begun(documents: Iterable[Document | Rejected], name: str) -> Iterator[Document | Rejected]:
+    """Read the first document now and the others when asked for; for a source that can be read only once.
+
+    Raises:
+        SourceError: there is no first document.
+    """
+    rest = iter(documents)
+    first = next(rest, None)
+    if first is None:
+        raise _empty(name)
+    return chain((first,), rest)
+
+
+def _empty(name: str) -> SourceError:
+    return SourceError(f"{name} is empty: give a source with at least one document")
