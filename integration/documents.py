@@ -22,7 +22,7 @@ DEFAULT_TEXT_FIELDS = ("title", "text")
 
 _LONGEST_ID = 512
 # rank_features holds 32-bit floats and refuses the whole document for one that is not positive and normal.
-_SMALLEST_WEIGHT, _LARGEST_WEIGHT = 2.0**-126, 3.4028234e38
+_SMALLEST_WEIGHT, _LARGEST_WEIGHT = 2.0**-126, (2 - 2.0**-23) * 2.0**127
 # The cluster refuses these inside a document.
 _METADATA = {
     *("_id", "_index", "_type", "_routing", "_source", "_field_names"),
@@ -135,11 +135,17 @@ def acceptable_weights(vector: SparseVector) -> dict[str, float]:
 
 def dead_letter(failed: Document | Rejected, reason: str) -> bytes:
     """Return one line of JSON: the record as it was read, with the reason; mended, it can be ingested again."""
-    if isinstance(failed, Rejected):
-        record = dict(failed.record) if failed.record is not None else {RAW_FIELD: failed.raw}
+    if failed.record is not None:
+        record = dict(failed.record)
+    elif isinstance(failed, Rejected):
+        record = {RAW_FIELD: failed.raw}
+    else:
+        record = {"_id": failed.id, TITLE_FIELD: failed.title, TEXT_FIELD: failed.text, **(failed.fields or {})}
+    try:
         return write_line({**record, ERROR_FIELD: reason})
-    record = dict(failed.record or {"_id": failed.id, TITLE_FIELD: failed.title, TEXT_FIELD: failed.text})
-    return write_line({**record, ERROR_FIELD: reason})
+    except TypeError:
+        # The very reason why it failed: keep what it looks like.
+        return write_line({RAW_FIELD: ascii(record), ERROR_FIELD: reason})
 
 
 def _id_of(record: Mapping[str, Any], field: str | None) -> str:  # Any: JSON values
@@ -154,12 +160,10 @@ def _id_of(record: Mapping[str, Any], field: str | None) -> str:  # Any: JSON va
         raise RecordError(
             f"has {kind(value)} in the field {name!r} where an id belongs: give it a text or a whole number"
         )
-    identity = str(value)
-    if not 0 < len(identity.encode(errors="surrogatepass")) <= _LONGEST_ID:
-        raise RecordError(
-            f"has an id of {len(identity.encode(errors='surrogatepass'))} bytes: a cluster takes 1 to 512"
-        )
-    return identity
+    size = len(str(value).encode())
+    if not 0 < size <= _LONGEST_ID:
+        raise RecordError(f"has an id of {size} bytes, a cluster takes 1 to {_LONGEST_ID}: give it another id")
+    return str(value)
 
 
 def _text_of(record: Mapping[str, Any], name: str) -> str | None:  # Any: JSON values

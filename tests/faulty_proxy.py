@@ -1,0 +1,109 @@
+"""A small HTTP proxy in front of a real server that breaks what it is told to break, then lets everything through."""
+
+import http.client
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+DROP = 0
+"""Instead of a status: close the connection without an answer."""
+
+
+class FaultyProxy(ThreadingHTTPServer):
+    """Answers bulk requests with `faults`, one after the other; `refused` ids get a status of their own each time.
+
+    `largest`: bulk requests of more bytes are answered with 413, as a proxy with a body limit does.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, target: str, faults: Sequence[int] = (), largest: int | None = None) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        parts = urlsplit(target)
+        self.target = (parts.hostname or "", parts.port or 80)
+        self.faults = list(faults)
+        self.largest = largest
+        self.refused: dict[str, list[int]] = {}
+        self.bulks = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+@contextmanager
+def running(proxy: FaultyProxy) -> Iterator[FaultyProxy]:
+    """Run the proxy in a thread."""
+    thread = threading.Thread(target=proxy.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield proxy
+    finally:
+        proxy.shutdown()
+        thread.join()
+        proxy.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: FaultyProxy
+    protocol_version = "HTTP/1.1"
+
+    def _serve(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        if "/_bulk" not in self.path:
+            self._answer(*self._forward(body))
+            return
+        self.server.bulks += 1
+        fault = self.server.faults.pop(0) if self.server.faults else None
+        if self.server.largest is not None and len(body) > self.server.largest:
+            fault = 413
+        if fault == DROP:
+            self.close_connection = True
+        elif fault is not None:
+            self._answer(fault, b'{"error": {"type": "injected", "reason": "by the proxy"}}')
+        else:
+            self._bulk(body)
+
+    def _bulk(self, body: bytes) -> None:
+        """Forward what is not refused, and put the refusals into the answer where they belong."""
+        lines = body.splitlines(keepends=True)
+        answers: list[Any] = []
+        passed: list[bytes] = []
+        for action, source in zip(lines[::2], lines[1::2], strict=True):
+            statuses = self.server.refused.get(json.loads(action)["index"]["_id"], [])
+            answers.append(_refusal(statuses.pop(0)) if statuses else None)
+            passed += [] if answers[-1] else [action, source]
+        status, real = self._forward(b"".join(passed)) if passed else (200, b'{"items": []}')
+        accepted = iter(json.loads(real)["items"])
+        items = [answer or next(accepted) for answer in answers]
+        self._answer(status, json.dumps({"items": items}).encode())
+
+    def _forward(self, body: bytes) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection(*self.server.target, timeout=60)
+        try:
+            headers = {"content-type": self.headers.get("content-type") or "application/json"}
+            connection.request(self.command, self.path, body, headers)
+            response = connection.getresponse()
+            return response.status, response.read()
+        finally:
+            connection.close()
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(b"" if self.command == "HEAD" else body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Stay quiet."""
+
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _serve
+
+
+def _refusal(status: int) -> dict[str, object]:
+    return {"index": {"status": status, "error": {"type": "rejected_execution_exception", "reason": "queue is full"}}}

@@ -1,0 +1,160 @@
+"""The connection: whatever goes wrong below, one of our errors in one sentence, and no password anywhere."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from csplade.integration.client import Access, address, connect, safe_url
+from csplade.integration.dialect import read_dialect
+from csplade.integration.errors import ClusterError, CredentialsError, RequestError, UnreachableError
+from csplade.pipelines.errors import UsageError
+
+SECRET = "hünter:2"
+
+
+class Server(HTTPServer):
+    """A server that is no search cluster: gives one answer to everything and keeps what it was sent."""
+
+    def __init__(self, status: int, body: bytes, kind: str = "application/json") -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.status, self.body, self.kind = status, body, kind
+        self.authorization: str | None = None
+
+    @property
+    def address_after_scheme(self) -> str:
+        return f"127.0.0.1:{self.server_address[1]}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        self.server.authorization = self.headers.get("authorization")
+        self.send_response(self.server.status)
+        self.send_header("content-type", self.server.kind)
+        self.end_headers()
+        self.wfile.write(self.server.body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Stay quiet."""
+
+
+@contextmanager
+def running(server: Server) -> Iterator[Server]:
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def failure(url: str, access: Access | None = None) -> ClusterError:
+    with pytest.raises(ClusterError) as caught:
+        read_dialect(connect(url, access or Access()))
+    assert SECRET not in str(caught.value)
+    return caught.value
+
+
+def test_nothing_listening_says_how_to_start_or_name_a_cluster() -> None:
+    error = failure("http://user:h%C3%BCnter%3A2@127.0.0.1:9")
+    assert isinstance(error, UnreachableError)
+    assert str(error) == (
+        "no cluster answers at http://127.0.0.1:9 (Connection refused): "
+        "start one with `csplade node start`, or give --url"
+    )
+
+
+def test_a_host_that_is_not_there_is_unreachable() -> None:
+    assert isinstance(failure("http://nothing.invalid:9200"), UnreachableError)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_refused_credentials_are_told_without_them(status: int) -> None:
+    with running(Server(status, b"{}")) as server:
+        error = failure(f"http://user:h%C3%BCnter%3A2@{server.address_after_scheme}")
+    assert isinstance(error, CredentialsError)
+    assert "user" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("in_url", "access", "sent"),
+    [
+        ("user:h%C3%BCnter%3A2@", Access(), "Basic dXNlcjpow7xudGVyOjI="),
+        ("", Access("user", SECRET), "Basic dXNlcjpow7xudGVyOjI="),
+        ("user:h%C3%BCnter%3A2@", Access("other", "x"), "Basic dXNlcjpow7xudGVyOjI="),
+        ("", Access(), None),
+    ],
+)
+def test_credentials_arrive_as_they_were_given(in_url: str, access: Access, sent: str | None) -> None:
+    with running(Server(200, b"{}")) as server:
+        failure(f"http://{in_url}{server.address_after_scheme}", access)
+        assert server.authorization == sent
+
+
+def test_no_representation_shows_a_password() -> None:
+    client = connect("https://user:geheim@h:9200/x/")
+    assert "geheim" not in f"{client!r} {client.transport.hosts} {Access('user', 'geheim')!r}"
+    assert "dXNlcjpnZWhlaW0" not in f"{client!r} {client.transport.hosts}"
+    assert address(client) == "https://h:9200/x"
+    assert safe_url("https://user:geheim@h:9200/x") == "https://h:9200/x"
+
+
+def test_a_server_without_tls_is_told_apart_from_none() -> None:
+    with running(Server(200, b"{}")) as server:
+        error = failure(f"https://{server.address_after_scheme}")
+    assert isinstance(error, UnreachableError)
+    assert "TLS" in str(error)
+    assert "--ca-certs" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [(b"<html>", "text/html"), (b"{}", "application/json"), (b"[1]", "application/json"), (b"{", "application/json")],
+)
+def test_what_is_no_search_cluster_is_told(body: bytes, kind: str) -> None:
+    with running(Server(200, body, kind)) as server:
+        error = failure(f"http://{server.address_after_scheme}")
+    assert isinstance(error, RequestError)
+    assert "check --url" in str(error)
+
+
+def test_the_reason_of_the_server_is_given_once_with_its_cause() -> None:
+    detail = {"type": "outer", "reason": "no: inner", "caused_by": {"reason": "inner", "caused_by": {"reason": "deep"}}}
+    with running(Server(400, json.dumps({"error": detail}).encode())) as server:
+        error = failure(f"http://{server.address_after_scheme}")
+    assert isinstance(error, RequestError)
+    assert (error.status, error.kind) == (400, "outer")
+    assert str(error).endswith("answered 400 (outer): no: inner: deep")
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://h", "http://", "http://h:99999", "http://h:x", "http://user:geheim@h:x", "", "http://[::1"]
+)
+def test_an_address_that_is_none_is_wrong_usage(url: str) -> None:
+    with pytest.raises(UsageError, match="is not the address of a cluster") as caught:
+        connect(url)
+    assert "geheim" not in str(caught.value)
+
+
+def test_the_scheme_and_the_port_may_be_left_out() -> None:
+    assert address(connect("search.example")) == "http://search.example:9200"
+    assert address(connect("https://search.example")) == "https://search.example:443"
+
+
+def test_a_missing_file_of_authorities_is_wrong_usage(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no file of certificate authorities"):
+        connect("https://h", Access(ca_certs=tmp_path / "ca.pem"))
+
+
+@pytest.mark.cluster
+def test_the_server_gives_its_reason(opensearch: str) -> None:
+    with pytest.raises(RequestError, match=r"404 \(index_not_found_exception\): no such index \[not-there\]") as caught:
+        connect(opensearch).search(index="not-there", body={})
+    assert caught.value.status == 404

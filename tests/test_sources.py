@@ -1,0 +1,108 @@
+"""Sources: files of each kind, folders, standard input, and what is wrong with them."""
+
+import gzip
+import io
+import sys
+from pathlib import Path
+
+import pytest
+from csplade.pipelines.errors import SourceError
+from csplade.pipelines.jsonl import Record, Unreadable
+from csplade.pipelines.sources import STDIN, find_source
+
+LINES = b'{"id": "1", "text": "bread"}\n{"id": "2", "text": "salt"}\n'
+RECORDS = [Record(1, {"id": "1", "text": "bread"}), Record(2, {"id": "2", "text": "salt"})]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.ndjson", "no-suffix"])
+def test_json_lines_are_read_as_often_as_one_likes(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(LINES)
+    source = find_source(str(tmp_path / name))
+    assert source.rereadable
+    assert list(source.records()) == RECORDS == list(source.records())
+
+
+@pytest.mark.parametrize("name", ["a.jsonl.gz", "named-otherwise.jsonl"])
+def test_gzip_is_known_by_its_content(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(gzip.compress(LINES))
+    assert list(find_source(str(tmp_path / name)).records()) == RECORDS
+
+
+@pytest.mark.parametrize("corpus", ["corpus.jsonl", "corpus.jsonl.gz"])
+def test_a_beir_folder_is_its_corpus(tmp_path: Path, corpus: str) -> None:
+    (tmp_path / corpus).write_bytes(gzip.compress(LINES) if corpus.endswith("gz") else LINES)
+    source = find_source(str(tmp_path))
+    assert source.name == str(tmp_path / corpus)
+    assert list(source.records()) == RECORDS
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_standard_input_is_read_once(monkeypatch: pytest.MonkeyPatch, packed: bool) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(LINES) if packed else LINES)))
+    source = find_source(STDIN)
+    assert not source.rereadable
+    assert list(source.records()) == RECORDS
+
+
+def test_a_table_gives_a_record_per_row_on_the_line_it_begins(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes('\ufeffid,text\r\n1,"two\nlines, one cell"\r\n\r\n2,""\r\n'.encode())
+    assert list(find_source(str(path)).records()) == [
+        Record(2, {"id": "1", "text": "two\nlines, one cell"}),
+        Record(5, {"id": "2", "text": ""}),
+    ]
+
+
+def test_a_table_may_be_gzipped_and_its_cells_long(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(gzip.compress(b"id,text\n1," + b"x" * 200_000 + b"\n"))
+    (record,) = find_source(str(path)).records()
+    assert isinstance(record, Record)
+    assert len(record.value["text"]) == 200_000
+
+
+def test_a_bad_row_is_told_and_its_neighbours_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b'id,text\n1,good\n2\n3,caf\xe9\n4,"a"b\n5,good\n')
+    found = list(find_source(str(path)).records())
+    assert [record.line for record in found] == [2, 3, 4, 5, 6]
+    reasons = [record.reason for record in found if isinstance(record, Unreadable)]
+    assert reasons[0] == "has 1 cells, the header has 2"
+    assert reasons[1] == "is not UTF-8"
+    assert reasons[2].startswith("is not CSV (")
+    assert found[4] == Record(6, {"id": "5", "text": "good"})
+
+
+def test_a_quote_that_never_ends_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b'id,text\n1,"open\n2,b\n')
+    (found,) = find_source(str(path)).records()
+    assert isinstance(found, Unreadable)
+    assert (found.line, found.reason) == (2, "is not CSV (unexpected end of data)")
+
+
+@pytest.mark.parametrize("header", [b"id,id\n", b"id,\n"])
+def test_a_table_names_each_column_once(tmp_path: Path, header: bytes) -> None:
+    (tmp_path / "a.csv").write_bytes(header + b"1,2\n")
+    with pytest.raises(SourceError, match=r"a\.csv line 1 must name each column once"):
+        list(find_source(str(tmp_path / "a.csv")).records())
+
+
+def test_an_empty_file_holds_no_record(tmp_path: Path) -> None:
+    for name in ("a.jsonl", "a.csv"):
+        (tmp_path / name).touch()
+        assert list(find_source(str(tmp_path / name)).records()) == []
+
+
+def test_a_missing_file_and_a_folder_without_corpus_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"there is no file .*nothing\.jsonl"):
+        find_source(str(tmp_path / "nothing.jsonl"))
+    with pytest.raises(SourceError, match=r"holds no corpus\.jsonl"):
+        find_source(str(tmp_path))
+
+
+def test_a_gzip_file_that_was_cut_off_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(gzip.compress(LINES * 1000)[:-20])
+    with pytest.raises(SourceError, match=r"a\.jsonl\.gz cannot be read to its end"):
+        list(find_source(str(path)).records())

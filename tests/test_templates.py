@@ -1,0 +1,39 @@
+"""Templates: every blank is filled, with the right type, and the shipped index body says what csplade relies on."""
+
+import pytest
+from csplade.integration.templates import IndexOptions, index_body, load_template
+from csplade.tests.word_encoder import word_contract
+
+VALUES = {
+    "analyzer": "german",
+    "encoder": "e",
+    "fingerprint": "f",
+    "refresh_interval": "1s",
+    "replicas": 1,
+    "shards": 3,
+}
+
+
+def test_the_body_of_an_index_names_its_encoder_and_fields() -> None:
+    contract = word_contract()
+    body = index_body(contract, IndexOptions(analyzer="german", shards=3, replicas=1))
+    assert body["settings"]["index"] == {"number_of_shards": 3, "number_of_replicas": 1, "refresh_interval": "5s"}
+    assert body["mappings"]["_meta"]["csplade"] == {
+        "fingerprint": contract.fingerprint,
+        "encoder": "words",
+        "field": "csplade_terms",
+        "format": 1,
+    }
+    assert body["mappings"]["properties"] == {
+        "title": {"type": "text", "analyzer": "german"},
+        "text": {"type": "text", "analyzer": "german"},
+        "csplade_terms": {"type": "rank_features"},
+    }
+
+
+def test_a_blank_without_value_and_a_value_without_blank_are_refused() -> None:
+    assert load_template("opensearch.json", VALUES)["settings"]["index"]["number_of_shards"] == 3
+    with pytest.raises(ValueError, match="has the blanks"):
+        load_template("opensearch.json", VALUES | {"colour": "red"})
+    with pytest.raises(ValueError, match="has the blanks"):
+        load_template("opensearch.json", {name: value for name, value in VALUES.items() if name != "shards"})
