@@ -17,6 +17,7 @@ class FaultyProxy(ThreadingHTTPServer):
     """Answers bulk requests with `faults`, one after the other; `refused` ids get a status of their own each time.
 
     `largest`: bulk requests of more bytes are answered with 413, as a proxy with a body limit does.
+    `locked`: the status of every answer, whatever is asked.
     """
 
     daemon_threads = True
@@ -27,6 +28,7 @@ class FaultyProxy(ThreadingHTTPServer):
         self.target = (parts.hostname or "", parts.port or 80)
         self.faults = list(faults)
         self.largest = largest
+        self.locked: int | None = None
         self.refused: dict[str, list[int]] = {}
         self.bulks = 0
 
@@ -54,6 +56,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        if self.server.locked is not None:
+            self._answer(self.server.locked, b"{}")
+            return
         if "/_bulk" not in self.path:
             self._answer(*self._forward(body))
             return
