@@ -27,7 +27,7 @@ class _Plan:
 
     documents: "Iterable[Document | Rejected]"
     total: int | None
-    """None: standard input, which cannot be counted beforehand."""
+    """None: standard input or a pipe, which cannot be counted beforehand."""
     seen: "DuplicateCounter"
 
 
@@ -190,7 +190,7 @@ def _print(report: "IngestReport", duplicates: int, options: "IngestOptions", as
             }
         )
     else:
-        row = (options.index, report.indexed, report.failed, round(report.seconds, 1), round(speed, 1))
+        row = (options.index, report.indexed, report.failed, f"{report.seconds:.1f}", f"{speed:.1f}")
         print_table("", ("index", "indexed", "failed", "seconds", "documents/s"), [row])
     if duplicates:
         notice(f"{duplicates} documents had an id that came before: the index keeps the later one.")

@@ -57,9 +57,12 @@ class _Answer:
     again: tuple[Action, ...] = ()
     busy: ClusterError | None = None
     """Why the documents in `again` were not taken."""
+    whole: bool = False
+    """Whether that was an answer to a whole request."""
 
     def __add__(self, other: "_Answer") -> "_Answer":
-        return _Answer(self.failed + other.failed, self.again + other.again, self.busy or other.busy)
+        failed, again = self.failed + other.failed, self.again + other.again
+        return _Answer(failed, again, self.busy or other.busy, self.whole or other.whole)
 
 
 def send(client: OpenSearch, index: str, actions: Sequence[Action], patience: Patience) -> list[Failure]:
@@ -70,19 +73,19 @@ def send(client: OpenSearch, index: str, actions: Sequence[Action], patience: Pa
     """
     failed: list[Failure] = []
     waiting = tuple(actions)
-    busy: ClusterError | None = None
+    answer = _Answer()
     for attempt in range(patience.attempts):
         if attempt:
             time.sleep(patience.wait(attempt))
         answer = _request(client, index, waiting)
         failed += answer.failed
-        waiting, busy = answer.again, answer.busy
+        waiting = answer.again
         if not waiting:
             return failed
     # A cluster that takes nothing at all is not a fault of these documents: stop instead of failing all that follow.
-    if busy is not None and len(waiting) == len(actions):
-        raise busy
-    return failed + [Failure(action.document, f"{busy} ({patience.attempts} attempts)") for action in waiting]
+    if answer.busy is not None and (answer.whole or len(waiting) == len(actions)):
+        raise answer.busy
+    return failed + [Failure(action.document, f"{answer.busy} ({patience.attempts} attempts)") for action in waiting]
 
 
 def _request(client: OpenSearch, index: str, actions: tuple[Action, ...]) -> _Answer:
@@ -93,10 +96,10 @@ def _request(client: OpenSearch, index: str, actions: tuple[Action, ...]) -> _An
             params={"filter_path": "items.*.status,items.*.error", "request_timeout": _REQUEST_SECONDS},
         )
     except UnreachableError as error:
-        return _Answer(again=actions, busy=error)
+        return _Answer(again=actions, busy=error, whole=True)
     except RequestError as error:
         if error.status in _BUSY_CLUSTER:
-            return _Answer(again=actions, busy=error)
+            return _Answer(again=actions, busy=error, whole=True)
         if error.status == _TOO_LARGE:
             return _smaller(client, index, actions, error)
         raise

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import opensearchpy
 import urllib3
@@ -70,12 +70,6 @@ def connect(url: str, access: Access = _NOBODY) -> OpenSearch:
         max_retries=1,
         retry_on_status=(),
     )
-
-
-def safe_url(url: str) -> str:
-    """Return the URL without credentials, fit for messages."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def address(client: OpenSearch) -> str:
@@ -172,12 +166,16 @@ def _address(transport: opensearchpy.Transport) -> str:
 def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
-        # Reading the port checks it.
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        # Reading the port checks it. An @ behind the host is a password with an unescaped / ? or # in it.
+        behind = parts.path + parts.query + parts.fragment
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and "@" not in behind
     except ValueError:
         usable = False
     if not usable:
-        raise UsageError(f"{_hidden(url)} is not the address of a cluster: write it like https://host:9200")
+        raise UsageError(
+            f"{_hidden(url)} is not the address of a cluster: write it like https://host:9200, and special characters "
+            "of a password as %XX"
+        )
     return parts
 
 

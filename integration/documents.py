@@ -97,7 +97,8 @@ def to_document(record: Mapping[str, Any], options: RecordOptions) -> Document: 
         id=_id_of(record, options.id_field),
         text="\n".join(text for text in texts.values() if text),
         title=title,
-        fields={name: value for name, value in record.items() if name not in dropped},
+        # A dot makes an object of the part before it: "csplade_terms.x" would be a weight.
+        fields={name: value for name, value in record.items() if name.partition(".")[0] not in dropped},
         record=record,
     )
 

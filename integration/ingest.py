@@ -14,6 +14,8 @@ from csplade.pipelines.errors import EncoderError
 from csplade.pipelines.sparse import SparseVector
 from opensearchpy import OpenSearch
 
+_REFRESH_SECONDS = 600
+
 
 @dataclass(frozen=True)
 class IngestOptions:
@@ -61,7 +63,7 @@ def ingest(
         for document, vector in _encoded(encoder, run.usable(documents)):
             run.add(document, vector)
         run.send()
-    client.indices.refresh(index=options.index)
+    client.indices.refresh(index=options.index, params={"request_timeout": _REFRESH_SECONDS})
     return run.report()
 
 

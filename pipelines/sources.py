@@ -35,7 +35,8 @@ class Source:
     @property
     def rereadable(self) -> bool:
         """Say whether `records` can be called again."""
-        return self.path is not None
+        # A named pipe, as in `ingest <(zcat a.gz)`, is a path and yet read only once.
+        return self.path is not None and self.path.is_file()
 
     def records(self) -> Iterator[Record | Unreadable]:
         """Read the records in order.
@@ -48,7 +49,7 @@ class Source:
                 yield from _read_csv(lines, self.name) if self._is_table() else read_jsonl(lines)
         except (OSError, EOFError, zlib.error) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            raise SourceError(f"{self.name} cannot be read to its end ({reason}): check the file") from error
+            raise SourceError(f"{self.name} cannot be read ({reason}): check the file") from error
 
     def _is_table(self) -> bool:
         return self.path is not None and self.path.name.lower().removesuffix(".gz").endswith(".csv")

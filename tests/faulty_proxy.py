@@ -14,15 +14,16 @@ DROP = 0
 
 
 class FaultyProxy(ThreadingHTTPServer):
-    """Answers bulk requests with `faults`, one after the other; `refused` ids get a status of their own each time.
+    """Answers bulk requests with `faults`, one after the other (None: lets one through).
 
+    `refused`: ids that get statuses of their own, one each time.
     `largest`: bulk requests of more bytes are answered with 413, as a proxy with a body limit does.
     `locked`: the status of every answer, whatever is asked.
     """
 
     daemon_threads = True
 
-    def __init__(self, target: str, faults: Sequence[int] = (), largest: int | None = None) -> None:
+    def __init__(self, target: str, faults: Sequence[int | None] = (), largest: int | None = None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         parts = urlsplit(target)
         self.target = (parts.hostname or "", parts.port or 80)

@@ -93,6 +93,17 @@ def test_a_cluster_that_takes_nothing_stops_the_run(opensearch: str, client: Ope
 
 
 @pytest.mark.cluster
+def test_a_cluster_that_goes_away_in_the_middle_of_a_batch_fails_no_document(
+    opensearch: str, client: OpenSearch, index_name: str
+) -> None:
+    with running(FaultyProxy(opensearch, [None] + [503] * 9)) as proxy:
+        proxy.refused = {"2": [503]}
+        with pytest.raises(RequestError, match="answered 503"):
+            send(connect(proxy.url), index_name, actions("1", "2"), QUICK)
+    assert stored(client, index_name) == {"1"}
+
+
+@pytest.mark.cluster
 @pytest.mark.parametrize(("status", "error"), [(401, CredentialsError), (403, CredentialsError), (400, RequestError)])
 def test_a_refusal_that_waiting_does_not_cure_stops_at_once(
     opensearch: str, client: OpenSearch, index_name: str, status: int, error: type[ClusterError]

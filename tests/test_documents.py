@@ -41,6 +41,7 @@ def test_chosen_fields_take_the_place_of_text() -> None:
         "text": "not chosen",
         "csplade_terms": 1,
         "_type": "x",
+        "csplade_terms.a": 1,
     }
     document = to_document(record, RecordOptions("n", ("abstract", "body")))
     assert (document.id, document.title, document.text) == ("12", "T", "A\nB")

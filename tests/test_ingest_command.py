@@ -119,7 +119,7 @@ def bad_sources() -> dict[str, tuple[str, bytes, str]]:
         "half a gzip file": (
             "a.jsonl.gz",
             gzip.compress(b"\n".join(good))[:-30],
-            "a.jsonl.gz cannot be read to its end",
+            "a.jsonl.gz cannot be read (",
         ),
         "a short row": ("a.csv", b"_id,text\n1,x\n2\n", "a.csv line 3 has 1 cells, the header has 2"),
         "an empty table": ("a.csv", b"_id,text\n", "a.csv is empty"),
