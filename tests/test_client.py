@@ -1,6 +1,9 @@
 """The connection: whatever goes wrong below, one of our errors in one sentence, and no password anywhere."""
 
 import json
+import shutil
+import ssl
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -111,6 +114,25 @@ def test_a_server_without_tls_is_told_apart_from_none() -> None:
     assert isinstance(error, UnreachableError)
     assert "TLS" in str(error)
     assert "--ca-certs" in str(error)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificate with openssl")
+def test_a_certificate_is_verified_and_its_authority_can_be_named(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "c.pem", tmp_path / "k.pem"
+    made = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
+    files = ("-out", certificate, "-keyout", key)
+    subprocess.run([*made.split(), *files], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server = Server(200, b'{"version": {"distribution": "opensearch", "number": "3.8.0"}}')
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    url = f"https://{server.address_after_scheme}"
+    with running(server):
+        assert read_dialect(connect(url, Access(ca_certs=certificate))).version == "3.8.0"
+        for error in (failure(url), failure(url, Access(ca_certs=key))):
+            assert isinstance(error, UnreachableError)
+            assert "no trusted connection" in str(error)
+            assert "--ca-certs" in str(error)
 
 
 @pytest.mark.parametrize(
