@@ -1,6 +1,6 @@
 """`csplade ingest`: exit codes, sentences, and that bad input creates nothing; on a real server.
 
-The encoder is the small one of the tests, so that each case takes no time; the last tests use the shipped one.
+The encoder is the small one of the tests, so that each case takes no time.
 """
 
 import gzip
