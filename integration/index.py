@@ -44,8 +44,8 @@ def check_name(index: str) -> None:
         )
 
 
-def check_index(client: OpenSearch, index: str, contract: Contract) -> IndexState:
-    """Look at the index (or the one behind an alias) and compare its fingerprint with the encoder's.
+def check_index(client: OpenSearch, index: str, contract: Contract | None) -> IndexState:
+    """Look at the index (or the one behind an alias) and compare its fingerprint with the encoder's, if there is one.
 
     Raises:
         IndexConflictError: it is not ours, or was made with another encoder; the message says what to do.
@@ -64,7 +64,7 @@ def check_index(client: OpenSearch, index: str, contract: Contract) -> IndexStat
             f"the index {index!r} has format {ours.get('format')}, this csplade writes {INDEX_FORMAT}: "
             "ingest into a new name with --index, or install the csplade that made it"
         )
-    if ours.get("fingerprint") != contract.fingerprint:
+    if contract is not None and ours.get("fingerprint") != contract.fingerprint:
         raise IndexConflictError(
             f"the index {index!r} was made with the encoder {ours.get('encoder')!r} (fingerprint "
             f"{ours.get('fingerprint')}), this one is {contract.name!r} ({contract.fingerprint}): name that encoder's "
@@ -73,8 +73,8 @@ def check_index(client: OpenSearch, index: str, contract: Contract) -> IndexStat
     return IndexState.READY
 
 
-def require_index(client: OpenSearch, index: str, contract: Contract) -> None:
-    """Check that the index is there and was made with this encoder.
+def require_index(client: OpenSearch, index: str, contract: Contract | None) -> None:
+    """Check that the index is there and was made with this encoder; without one (BM25), that it is ours.
 
     Raises:
         IndexConflictError: it is missing, not ours, or made with another encoder.

@@ -1,0 +1,166 @@
+"""`csplade evaluate`: how well an index answers the judged queries of a collection, in each mode.
+
+With --json exactly one object, with the modes that were asked for:
+
+    {"bm25": {"nDCG@10": number, "RR@10": number, "R@100": number}, "sparse": {...}, "hybrid": {...}}
+"""
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+from csplade.commands.connection import cluster_options, open_cluster
+from csplade.commands.options import encoder_option, index_option, json_option
+from csplade.commands.output import notice, print_json, print_table
+from csplade.commands.search_options import MODES, bm25_weight_option, max_clauses_option
+from csplade.integration.planner import PlanOptions
+from csplade.integration.query import Mode, QueryOptions, Question, planned
+from csplade.pipelines.errors import SourceError
+from csplade.pipelines.evaluate import (
+    DEPTH,
+    MEASURES,
+    Collection,
+    measure,
+    order,
+    read_collection,
+    require_ir_measures,
+)
+
+if TYPE_CHECKING:
+    from opensearchpy import OpenSearch
+
+# More than are measured, so that documents of equal score at the end of a ranking do not depend on the index.
+_SPARE_HITS = 50
+
+_Item = TypeVar("_Item")
+
+
+@click.command("evaluate")
+@index_option
+@click.option(
+    "--collection",
+    "folder",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="BEIR_FOLDER",
+    help="Folder with queries.jsonl (or .gz) and qrels/test.tsv; its corpus.jsonl is what the index must hold.",
+)
+@click.option(
+    "--mode",
+    "modes",
+    multiple=True,
+    default=MODES,
+    show_default=True,
+    type=click.Choice(MODES),
+    help="What is measured; may be given several times.",
+)
+@bm25_weight_option
+@max_clauses_option
+@cluster_options
+@encoder_option
+@json_option
+def command(
+    index: str,
+    folder: Path,
+    modes: tuple[str, ...],
+    bm25_weight: float,
+    max_clauses: int,
+    url: str | None,
+    ca_certs: Path | None,
+    encoder_folder: Path,
+    as_json: bool,
+) -> None:
+    """Measure nDCG@10, MRR@10 and recall@100 on a judged collection.
+
+    MRR@10 is called RR@10, as ir-measures calls it. A document is relevant from grade 1 on.
+
+    \b
+    Example:
+      csplade ingest scifact --index scifact
+      csplade evaluate --index scifact --collection scifact
+      csplade evaluate --index scifact --collection scifact --mode sparse --json
+    """
+    require_ir_measures()
+    collection = read_collection(folder)
+    chosen = [Mode(mode) for mode in dict.fromkeys(modes)]
+    encoder = encoder_folder if any(mode.needs_vector for mode in chosen) else None
+    client = open_cluster(url, ca_certs)
+    _check_index(client, index, encoder)
+    _check_documents(client, index, collection)
+    questions = _questions(collection, encoder)
+    results: dict[str, dict[str, float]] = {}
+    for mode in chosen:
+        options = QueryOptions(mode, (), bm25_weight, PlanOptions(max_clauses))
+        results[mode.value] = _measure(client, index, collection, questions, options)
+    if as_json:
+        print_json(results)
+    else:
+        rows = [(mode, *(found[name] for name in MEASURES)) for mode, found in results.items()]
+        print_table("", ("mode", *MEASURES), rows)
+    _tell(collection)
+
+
+def _check_index(client: "OpenSearch", index: str, encoder_folder: Path | None) -> None:
+    from csplade.integration.index import require_index
+    from csplade.pipelines.contract import read_contract
+
+    require_index(client, index, None if encoder_folder is None else read_contract(encoder_folder))
+
+
+def _check_documents(client: "OpenSearch", index: str, collection: Collection) -> None:
+    """Look whether the index holds the judged documents, or measures would tell about something else."""
+    from csplade.integration.search import count_known
+
+    judged = collection.documents
+    known = count_known(client, index, judged)
+    if not known:
+        raise SourceError(
+            f"the index {index!r} holds none of the {len(judged)} judged documents: ingest the collection's corpus "
+            "into it, or name the index that holds it"
+        )
+    if known < len(judged):
+        notice(f"The index holds {known} of the {len(judged)} judged documents; the others count as not found.")
+
+
+def _questions(collection: Collection, encoder_folder: Path | None) -> list[Question]:
+    """Return the judged queries in the order of the collection, with their vectors if there is an encoder."""
+    texts = list(collection.queries.values())
+    if encoder_folder is None:
+        return [Question(text) for text in texts]
+    from csplade.pipelines.encode import Encoder
+
+    vectors = Encoder.open(encoder_folder).queries(texts)
+    return [Question(text, vector) for text, vector in zip(texts, _watched(vectors, len(texts), "encode"), strict=True)]
+
+
+def _measure(
+    client: "OpenSearch", index: str, collection: Collection, questions: list[Question], options: QueryOptions
+) -> dict[str, float]:
+    from csplade.integration.search import search_many
+
+    pruned = sum(planned(question, options).dropped > 0 for question in questions)
+    if pruned:
+        notice(f"{pruned} of {len(questions)} queries have more terms than are sent; see --max-clauses.")
+    found = search_many(client, index, questions, options, DEPTH + _SPARE_HITS)
+    rankings = {
+        query: order((hit.id, hit.score) for hit in hits)
+        for query, hits in zip(collection.queries, _watched(found, len(questions), options.mode.value), strict=True)
+    }
+    return measure(collection.judgments, rankings)
+
+
+def _watched(items: Iterable[_Item], total: int, what: str) -> Iterator[_Item]:
+    """Pass items through behind a progress bar."""
+    from tqdm import tqdm
+
+    # disable=None: no bar where standard error is not a terminal.
+    yield from tqdm(items, desc=what, total=total, unit=" queries", disable=None, file=sys.stderr)
+
+
+def _tell(collection: Collection) -> None:
+    if collection.without_text:
+        notice(f"{collection.without_text} judged queries have no text in the collection and were left out.")
+    if collection.hopeless:
+        notice(f"{collection.hopeless} of {len(collection.queries)} queries have no relevant document and count as 0.")

@@ -1,0 +1,182 @@
+"""`csplade query`: one question to an index, its hits as a table or as JSON.
+
+With --json exactly one object, always with these names:
+
+    {"query": text, "index": name, "mode": "sparse" | "bm25" | "hybrid",
+     "terms": [{"term": text, "key": term key, "weight": number}, ...],   null without --show-terms
+     "hits": [{"rank": 1, "id": text, "score": number, "title": text or null, "snippet": text,
+               "contributions": [{"term": text, "origin": "sparse" | "bm25" | "other",
+                                  "query_weight": number or null, "document_weight": number or null,
+                                  "contribution": number, "percent": number}, ...]}, ...]}   null without --explain
+
+Terms come heaviest first, contributions largest first; the contributions of a hit sum up to its score.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from csplade.commands.connection import cluster_options, open_cluster
+from csplade.commands.options import encoder_option, index_option, json_option
+from csplade.commands.output import notice, print_json, print_table
+from csplade.commands.search_options import MODES, bm25_weight_option, dropped_sentence, max_clauses_option
+from csplade.integration.planner import Plan, PlanOptions
+from csplade.integration.query import Mode, QueryOptions, Question, parse_filter, planned
+from csplade.pipelines.errors import UsageError
+from csplade.pipelines.vocab import readable
+
+if TYPE_CHECKING:
+    from csplade.integration.explain import Contribution
+    from csplade.integration.search import Hit
+    from opensearchpy import OpenSearch
+
+_ROWS_EXPLAINED = 12
+_TITLE_WIDTH = 60
+
+
+@click.command("query")
+@click.argument("text")
+@index_option
+@click.option("--mode", default="sparse", show_default=True, type=click.Choice(MODES), help="What is compared.")
+@click.option("--size", default=10, show_default=True, type=click.IntRange(1, 10_000), help="Hits at most.")
+@click.option(
+    "--filter", "filter_text", default=None, metavar="JSON", help="A query clause, or a list, that must hold."
+)
+@click.option("--explain", is_flag=True, help="Show for each hit which terms met and what each adds to the score.")
+@click.option("--show-terms", is_flag=True, help="Show the terms of the query with their weights.")
+@bm25_weight_option
+@max_clauses_option
+@cluster_options
+@encoder_option
+@json_option
+def command(
+    text: str,
+    index: str,
+    mode: str,
+    size: int,
+    filter_text: str | None,
+    explain: bool,
+    show_terms: bool,
+    bm25_weight: float,
+    max_clauses: int,
+    url: str | None,
+    ca_certs: Path | None,
+    encoder_folder: Path,
+    as_json: bool,
+) -> None:
+    """Search an index for TEXT.
+
+    \b
+    Example:
+      csplade query "how do I keep bread fresh" --index articles
+      csplade query "stale loaf" --index articles --explain --size 3
+      csplade query "bread" --index articles --mode hybrid --filter '{"term": {"lang": "en"}}' --json
+    """
+    from csplade.integration.search import search
+
+    _check(text, mode, show_terms)
+    filters = parse_filter(filter_text) if filter_text is not None else ()
+    options = QueryOptions(Mode(mode), filters, bm25_weight, PlanOptions(max_clauses))
+    client = open_cluster(url, ca_certs)
+    question = _question(client, text, index, options.mode, encoder_folder)
+    plan = planned(question, options)
+    hits = search(client, index, question, options, size, explain)
+    if as_json:
+        shown = _terms_json(plan) if show_terms else None
+        print_json({"query": text, "index": index, "mode": mode, "terms": shown, "hits": [*map(_hit_json, hits)]})
+    else:
+        _print(plan if show_terms else None, hits)
+    _tell(text, options.mode, plan)
+
+
+def _check(text: str, mode: str, show_terms: bool) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"the query {text!a} is not UTF-8: check the terminal's encoding") from error
+    if show_terms and mode == "bm25":
+        raise UsageError("--show-terms has nothing to show in the mode bm25: use it with --mode sparse or hybrid")
+
+
+def _question(client: "OpenSearch", text: str, index: str, mode: Mode, folder: Path) -> Question:
+    """Check the index first, as loading an encoder takes longer; BM25 needs none."""
+    from csplade.integration.index import require_index
+
+    if not mode.needs_vector:
+        require_index(client, index, None)
+        return Question(text)
+    from csplade.pipelines.contract import read_contract
+
+    require_index(client, index, read_contract(folder))
+    from csplade.pipelines.encode import Encoder
+
+    (vector,) = Encoder.open(folder).queries([text])
+    return Question(text, vector)
+
+
+def _tell(text: str, mode: Mode, plan: Plan) -> None:
+    if not text.strip():
+        notice("The query is empty, so nothing can match it.")
+    elif mode.needs_vector and not plan.vector:
+        rest = "only BM25 was asked" if mode is Mode.HYBRID else "nothing can match it"
+        notice(f"The query has no term of any weight, perhaps only stop words, so {rest}.")
+    if plan.dropped:
+        notice(dropped_sentence(plan))
+
+
+def _print(plan: Plan | None, hits: "tuple[Hit, ...]") -> None:
+    if plan is not None:
+        print_table("Terms of the query", ("term", "weight"), [(readable(key), weight) for key, weight in plan.vector])
+    rows = [(hit.rank, hit.score, hit.id, (hit.title or "")[:_TITLE_WIDTH], hit.snippet) for hit in hits]
+    print_table("", ("rank", "score", "id", "title", "snippet"), rows)
+    for hit in hits:
+        if hit.contributions is not None:
+            _print_contributions(hit)
+
+
+def _print_contributions(hit: "Hit") -> None:
+    parts = hit.contributions or ()
+    rows = [_contribution_row(part, hit.score) for part in parts[:_ROWS_EXPLAINED]]
+    if rest := parts[_ROWS_EXPLAINED:]:
+        percent = sum(part.percent(hit.score) for part in rest)
+        rows.append((f"({len(rest)} more)", "", "", "", sum(part.value for part in rest), f"{percent:.1f}%"))
+    title = f"{hit.rank}. {hit.id}: score {hit.score:.4f}"
+    print_table(title, ("term", "from", "query", "document", "adds", "share"), rows)
+
+
+def _contribution_row(part: "Contribution", score: float) -> tuple[object, ...]:
+    weights = (_number(part.query_weight), _number(part.document_weight))
+    return (part.term, part.origin.value, *weights, part.value, f"{part.percent(score):.1f}%")
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def _terms_json(plan: Plan) -> list[dict[str, Any]]:  # Any: a JSON object
+    return [{"term": readable(key), "key": key, "weight": weight} for key, weight in plan.vector]
+
+
+def _hit_json(hit: "Hit") -> dict[str, Any]:  # Any: a JSON object
+    parts = None
+    if hit.contributions is not None:
+        parts = [_contribution_json(part, hit.score) for part in hit.contributions]
+    return {
+        "rank": hit.rank,
+        "id": hit.id,
+        "score": hit.score,
+        "title": hit.title,
+        "snippet": hit.snippet,
+        "contributions": parts,
+    }
+
+
+def _contribution_json(part: "Contribution", score: float) -> dict[str, Any]:  # Any: a JSON object
+    return {
+        "term": part.term,
+        "origin": part.origin.value,
+        "query_weight": part.query_weight,
+        "document_weight": part.document_weight,
+        "contribution": part.value,
+        "percent": part.percent(score),
+    }

@@ -1,0 +1,78 @@
+"""The server's explanation of a score comes in, the terms that met go out; pure.
+
+The explanation is the only place where the stored weights, cut to 9 significant bits, can be seen: contributions read
+from it sum up to the score, those computed from the document's `_source` only nearly.
+"""
+
+import enum
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from csplade.integration.templates import TEXT_FIELD, WEIGHTS_FIELD
+from csplade.pipelines.vocab import readable
+
+# Term keys hold no white space.
+_TERM = re.compile(rf"Linear function on the {WEIGHTS_FIELD} field for the (\S+) feature, ")
+_WORD = re.compile(r"weight\((.+) in \d+\) ")
+_SUM = "sum of:"
+
+
+class Origin(enum.StrEnum):
+    """Where a part of a score comes from."""
+
+    SPARSE = "sparse"
+    BM25 = "bm25"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """One term that query and document share, and what it adds to the score."""
+
+    term: str
+    """As a person would write it; BM25's terms are those of the index's analyzer."""
+    origin: Origin
+    value: float
+    query_weight: float | None = None
+    """For BM25 boost times idf."""
+    document_weight: float | None = None
+    """For BM25 the saturated term frequency. Both are None if the server does not tell."""
+
+    def percent(self, score: float) -> float:
+        """Return the contribution in percent of the hit's score."""
+        return 100 * self.value / score if score else 0.0
+
+
+def contributions(explanation: Mapping[str, Any]) -> tuple[Contribution, ...]:  # Any: a JSON object
+    """Return what adds up to a score, the largest part first."""
+    return tuple(sorted(_parts(explanation), key=lambda part: (-part.value, part.origin, part.term)))
+
+
+def _parts(node: Mapping[str, Any]) -> Iterator[Contribution]:  # Any: a JSON object
+    description, value = str(node["description"]), float(node["value"])
+    if description == _SUM:
+        for detail in node["details"]:
+            yield from _parts(detail)
+    elif value != 0:  # Filters are explained too, with 0.
+        yield _part(description, value, node["details"])
+
+
+def _part(description: str, value: float, details: Sequence[Mapping[str, Any]]) -> Contribution:  # Any: JSON objects
+    if found := _TERM.match(description):
+        named = _named(details)
+        return Contribution(readable(found[1]), Origin.SPARSE, value, named.get("w"), named.get("S"))
+    if found := _WORD.match(description):
+        factors = _named(details[0]["details"]) if details else {}
+        document = factors.pop("tf", None)
+        # A boost of 1 is left out, and then idf may be the only factor.
+        query = math.prod(factors.values()) if "idf" in factors else None
+        return Contribution(found[1].replace(f"{TEXT_FIELD}:", ""), Origin.BM25, value, query, document)
+    return Contribution(description.rstrip(":"), Origin.OTHER, value)
+
+
+def _named(details: Sequence[Mapping[str, Any]]) -> dict[str, float]:  # Any: JSON objects
+    """Return values by the name with which their description begins, as in "idf, computed as"."""
+    return {str(detail["description"]).partition(",")[0]: float(detail["value"]) for detail in details}

@@ -1,0 +1,146 @@
+"""A judged collection is read, rankings are measured against it; where rankings come from does not matter here."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from csplade.pipelines.errors import MissingExtraError, SourceError
+from csplade.pipelines.jsonl import Record, Unreadable
+from csplade.pipelines.sources import Source
+
+MEASURES = ("nDCG@10", "RR@10", "R@100")
+DEPTH = 100
+"""Hits per query that the measures look at."""
+
+_QUERIES = ("queries.jsonl", "queries.jsonl.gz")
+_JUDGMENTS = "qrels/test.tsv"
+
+
+@dataclass(frozen=True)
+class Collection:
+    """The judged queries of a collection."""
+
+    queries: Mapping[str, str]
+    """Text by id; those with judgments."""
+    judgments: Mapping[str, Mapping[str, int]]
+    """Grade by document id, by query id; 0 or less is not relevant."""
+    without_text: int
+    """Queries with judgments that the file of queries does not hold; left out above."""
+
+    @property
+    def documents(self) -> set[str]:
+        """Return the ids of the judged documents."""
+        return {document for grades in self.judgments.values() for document in grades}
+
+    @property
+    def hopeless(self) -> int:
+        """Return the number of queries without any relevant document; they count, with 0."""
+        return sum(all(grade <= 0 for grade in grades.values()) for grades in self.judgments.values())
+
+
+def read_collection(folder: Path) -> Collection:
+    """Read the queries and the test judgments of a BEIR folder.
+
+    Raises:
+        SourceError: a file is missing, a line of it is wrong, or no judged query is left.
+    """
+    texts = _read_queries(_find(folder, _QUERIES))
+    judgments = _read_judgments(_find(folder, (_JUDGMENTS,)))
+    judged = {query: grades for query, grades in judgments.items() if query in texts}
+    if not judged:
+        raise SourceError(f"no query of {folder} has judgments: its queries and {_JUDGMENTS} must share their ids")
+    return Collection({query: texts[query] for query in judged}, judged, len(judgments) - len(judged))
+
+
+def order(scores: Iterable[tuple[str, float]], depth: int = DEPTH) -> tuple[str, ...]:
+    """Return the `depth` best ids; equal scores in the order of ids, so that a run never depends on the index."""
+    return tuple(identity for identity, _ in sorted(scores, key=lambda pair: (-pair[1], pair[0]))[:depth])
+
+
+def require_ir_measures() -> None:
+    """Check, before long work, that `measure` will work.
+
+    Raises:
+        MissingExtraError: ir_measures is not installed.
+    """
+    try:
+        import ir_measures  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("ir_measures", "eval") from error
+
+
+def measure(judgments: Mapping[str, Mapping[str, int]], rankings: Mapping[str, Sequence[str]]) -> dict[str, float]:
+    """Return each of `MEASURES`, averaged over the judged queries; one without a ranking counts 0.
+
+    Gains are the grades, as in trec_eval, and a grade from 1 on is relevant.
+
+    Raises:
+        MissingExtraError: ir_measures is not installed.
+    """
+    require_ir_measures()
+    import ir_measures
+
+    wanted = [ir_measures.parse_measure(name) for name in MEASURES]
+    # Ranks instead of scores: every program below sorts ties in its own way, and like this there are none.
+    run = {query: {document: -float(rank) for rank, document in enumerate(ids)} for query, ids in rankings.items()}
+    found = ir_measures.calc_aggregate(wanted, judgments, run)
+    return {str(name): float(found[name]) for name in wanted}
+
+
+def _find(folder: Path, names: Sequence[str]) -> Path:
+    path = next((folder / name for name in names if (folder / name).is_file()), None)
+    if path is None:
+        raise SourceError(
+            f"{folder} holds no {' or '.join(names)}: give a BEIR folder, with queries.jsonl and {_JUDGMENTS}"
+        )
+    return path
+
+
+def _read_queries(path: Path) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for record in Source(str(path), path).records():
+        if isinstance(record, Unreadable):
+            raise SourceError(f"{path} line {record.line} {record.reason}: correct the line")
+        identity, text = _query(record, path)
+        if texts.get(identity, text) != text:
+            raise SourceError(f"{path} line {record.line} gives the query {identity!r} a second text: correct its id")
+        texts[identity] = text
+    return texts
+
+
+def _query(record: Record, path: Path) -> tuple[str, str]:
+    identity, text = record.value.get("_id"), record.value.get("text")
+    if isinstance(identity, bool) or not isinstance(identity, str | int) or not isinstance(text, str):
+        raise SourceError(f'{path} line {record.line} is no query: write it like {{"_id": "7", "text": "fresh bread"}}')
+    return str(identity), text
+
+
+def _read_judgments(path: Path) -> dict[str, dict[str, int]]:
+    judgments: dict[str, dict[str, int]] = {}
+    for number, line in enumerate(_lines(path), start=1):
+        cells = line.split("\t")
+        if number == 1 and (len(cells) != 3 or _grade(cells[2]) is None):
+            continue  # The header.
+        if not line.strip():
+            continue
+        grade = _grade(cells[2]) if len(cells) == 3 else None
+        if grade is None:
+            raise SourceError(
+                f"{path} line {number} is {line[:100]!r}: write query id, document id and a whole number, with tabs"
+            )
+        judgments.setdefault(cells[0], {})[cells[1]] = grade
+    return judgments
+
+
+def _grade(cell: str) -> int | None:
+    try:
+        return int(cell)
+    except ValueError:
+        return None
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"{path} cannot be read ({error}): check the file") from error
