@@ -1,0 +1,56 @@
+"""Runs a command of the program inside the tests' process, as a terminal would, with the tests' encoder."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import pytest
+from csplade.cli import main
+from csplade.tests.word_encoder import WordEncoder, word_contract
+
+
+class Result(NamedTuple):
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Result]
+
+
+def use_word_encoder(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Make `folder` an encoder folder, and the default one, that opens as the tests' encoder."""
+
+    class Encoder:
+        @staticmethod
+        def open(_folder: Path) -> WordEncoder:
+            return WordEncoder()
+
+    module = ModuleType("csplade.pipelines.encode")
+    module.Encoder = Encoder  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    folder.mkdir()
+    word_contract().write(folder)
+    for name in ("CSPLADE_URL", "CSPLADE_USER", "CSPLADE_PASSWORD", "CSPLADE_CA_CERTS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CSPLADE_ENCODER", str(folder))
+
+
+def runner(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Return a function that runs `csplade ARGUMENTS`."""
+
+    def run(*arguments: object) -> Result:
+        monkeypatch.setattr(sys, "argv", ["csplade", *map(str, arguments)])
+        code: Any = 0
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code
+        out, err = capsys.readouterr()
+        return Result(code or 0, out, err)
+
+    return run
