@@ -58,7 +58,8 @@ def program() -> None:
 def main() -> None:
     """Run the program and exit."""
     try:
-        program.main(standalone_mode=False)
+        # A command that ends with ctx.exit(1) comes back here with that number, any other with None.
+        sys.exit(program.main(standalone_mode=False))
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

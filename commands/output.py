@@ -1,9 +1,13 @@
 """What commands print: tables for people, JSON for machines; both on stdout, notices on stderr."""
 
+import re
 from collections.abc import Sequence
 
 import click
 import orjson
+
+# A terminal would obey an escape sequence that stands in a document's id.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 def print_json(value: object) -> None:
@@ -18,7 +22,9 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    # Text, because in a plain string rich would take "[b]" for a style.
+    heading = Text(_cell(title)) if title else None
+    table = Table(title=heading, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for index, name in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
@@ -33,4 +39,4 @@ def notice(text: str) -> None:
 
 
 def _cell(value: object) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+    return f"{value:.4f}" if isinstance(value, float) else _CONTROL.sub(" ", str(value))

@@ -20,8 +20,9 @@ from csplade.pipelines.errors import UsageError
 from opensearchpy import OpenSearch
 
 _ALREADY_EXISTS = "resource_already_exists_exception"
-# The server's own rules; among them no wildcards and no commas, which would name several indexes at once.
-_NAME = re.compile(r'(?![-_+.])[^A-Z\\/*?"<>|\s,#:]{1,255}')
+# The server's own rules; among them no wildcards and no commas, which would name several indexes at once;
+# nor surrogates, which is how bytes that are not UTF-8 arrive from a terminal.
+_NAME = re.compile(r'(?![-_+.])[^A-Z\\/*?"<>|\s,#:\ud800-\udfff]{1,255}')
 
 
 class IndexState(enum.Enum):

@@ -67,7 +67,7 @@ def planned(question: Question, options: QueryOptions) -> Plan:
     if not options.mode.needs_vector:
         return Plan(SparseVector(), 0, 1.0)
     # Each word of a `match` is a clause as well.
-    words = len(_WORD.findall(question.text)) if options.mode is Mode.HYBRID else 0
+    words = len(_WORD.findall(question.text)) if _text_weight(options) else 0
     return plan(question.vector, options.plan, reserved=words)
 
 
@@ -127,7 +127,11 @@ def _term_clause(term: str, weight: float) -> dict[str, Any]:  # Any: a JSON obj
     return {"rank_feature": {"field": f"{WEIGHTS_FIELD}.{term}", "linear": {}, "boost": weight}}
 
 
+def _text_weight(options: QueryOptions) -> float:
+    """Return the factor of BM25's score; with 0 its clause is left out."""
+    return {Mode.BM25: 1.0, Mode.SPARSE: 0.0, Mode.HYBRID: options.bm25_weight}[options.mode]
+
+
 def _text_clauses(text: str, options: QueryOptions) -> list[dict[str, Any]]:  # Any: a JSON object
-    weights = {Mode.BM25: 1.0, Mode.SPARSE: 0.0, Mode.HYBRID: options.bm25_weight}
-    weight = weights[options.mode]
+    weight = _text_weight(options)
     return [{"match": {TEXT_FIELD: {"query": text, "boost": weight}}}] if weight else []

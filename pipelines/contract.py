@@ -98,15 +98,10 @@ def read_contract(folder: Path) -> Contract:
         raise EncoderError(f"{folder} is not an encoder folder: it has no {CONTRACT_FILE}; point --encoder at one")
     try:
         raw = orjson.loads(path.read_bytes())
-        contract = _from_json(raw)
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise EncoderError(f"{path} cannot be read ({error}): export the encoder again") from error
-    if (contract.format_version, contract.key_codec) != (FORMAT_VERSION, CODEC_VERSION):
-        raise EncoderError(
-            f"{path} has format {contract.format_version} and key codec {contract.key_codec}, this csplade reads "
-            f"{FORMAT_VERSION} and {CODEC_VERSION}: install the csplade that wrote it, or export it again"
-        )
-    return contract
+        _check_versions(raw, path)
+        return _from_json(raw)
+    except (OSError, orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise EncoderError(f"{path} cannot be read ({_said(error)}): export the encoder again") from error
 
 
 def check_files(folder: Path, contract: Contract) -> None:
@@ -130,6 +125,20 @@ def sha256(path: Path) -> str:
     """Return the file's SHA-256 in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_versions(raw: Mapping[str, Any], path: Path) -> None:  # Any: JSON values
+    """Look at the versions before anything else, as another format has other fields."""
+    versions = (raw["format_version"], raw["key_codec"])
+    if versions != (FORMAT_VERSION, CODEC_VERSION):
+        raise EncoderError(
+            f"{path} has format {versions[0]} and key codec {versions[1]}, this csplade reads {FORMAT_VERSION} and "
+            f"{CODEC_VERSION}: install the csplade that wrote it, or export it again"
+        )
+
+
+def _said(error: Exception) -> str:
+    return f"it has no {error}" if isinstance(error, KeyError) else str(error)
 
 
 def _from_json(raw: dict[str, Any]) -> Contract:  # Any: a JSON object

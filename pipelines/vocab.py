@@ -48,9 +48,10 @@ def decode_key(key: str) -> bytes:
 
 
 def readable(key: str) -> str:
-    """Return the key as a person would write the term; bytes that are not text show as `\\xNN`."""
+    """Return the key as a person would write the term; what cannot be seen is shown as Python would write it."""
     text = decode_key(key).decode("utf-8", errors="backslashreplace")
-    return text.strip() or repr(text)
+    shown = text.strip()
+    return shown if shown and shown.isprintable() else repr(text)
 
 
 def _percent(found: re.Match[str]) -> str:

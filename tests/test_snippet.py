@@ -21,13 +21,13 @@ def test_the_heaviest_group_of_different_terms_is_shown() -> None:
 
 
 def test_one_heavy_term_wins_over_two_light_ones() -> None:
-    text = FILLER + "apple pear" + FILLER + "quince" + FILLER
+    text = FILLER + "apple pear " + FILLER + "quince " + FILLER
     assert "quince" in best_snippet(text, {"apple": 1.0, "pear": 1.0, "quinc": 3.0})
     assert "apple pear" in best_snippet(text, {"apple": 1.0, "pear": 1.0, "quinc": 1.9})
 
 
 def test_a_term_twice_counts_once() -> None:
-    text = FILLER + "bread bread bread bread" + FILLER + "bread butter" + FILLER
+    text = FILLER + "bread bread bread bread " + FILLER + "bread butter " + FILLER
     assert "bread butter" in best_snippet(text, {"bread": 1.0, "butter": 0.1})
 
 
