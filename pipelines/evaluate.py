@@ -128,7 +128,13 @@ def _read_judgments(path: Path) -> dict[str, dict[str, int]]:
             raise SourceError(
                 f"{path} line {number} is {line[:100]!r}: write query id, document id and a whole number, with tabs"
             )
-        judgments.setdefault(cells[0], {})[cells[1]] = grade
+        query, document = cells[:2]
+        before = judgments.setdefault(query, {}).setdefault(document, grade)
+        if before != grade:
+            raise SourceError(
+                f"{path} line {number} judges {document!r} for {query!r} a second time, with {grade} instead of "
+                f"{before}: keep one of the lines"
+            )
     return judgments
 
 
