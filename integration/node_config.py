@@ -1,0 +1,86 @@
+"""Writes the configuration of one server process: a copy of the server's own, with our settings in it.
+
+The unpacked server itself is never written to, so that any number of nodes share it.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from csplade.integration.java import Java
+from csplade.integration.servers import Server
+
+# Everything goes to the console, and so into one file; the shipped one writes half a dozen.
+_LOGGING = """\
+status = error
+appender.console.type = Console
+appender.console.name = console
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = [%d{ISO8601}][%-5p][%-25c{1.}] [%node_name]%marker %m%n
+rootLogger.level = info
+rootLogger.appenderRef.console.ref = console
+"""
+_VECTOR_MODULE = "jdk.incubator.vector"
+
+
+def settings_of(
+    server: Server, name: str, ports: Mapping[str, int], others: Sequence[str], seeds: Sequence[int]
+) -> dict[str, object]:
+    """Return the settings of one member without its folders.
+
+    `ports` has http and transport; `others` are the names of all members, `seeds` their transport ports.
+    """
+    settings: dict[str, object] = {
+        "cluster.name": "csplade",
+        "node.name": name,
+        "network.host": "127.0.0.1",
+        "http.port": ports["http"],
+        "transport.port": ports["transport"],
+        # On a nearly full disk the server would otherwise make every index read-only.
+        "cluster.routing.allocation.disk.threshold_enabled": False,
+        **server.settings,
+    }
+    if len(others) == 1:
+        return settings | {"discovery.type": "single-node"}
+    managers = "cluster_manager" if server.flavor == "opensearch" else "master"
+    return settings | {
+        "discovery.seed_hosts": [f"127.0.0.1:{port}" for port in seeds],
+        f"cluster.initial_{managers}_nodes": list(others),
+    }
+
+
+def write_config(server: Server, home: Path, folder: Path, java: Java, settings: Mapping[str, object]) -> None:
+    """Write the configuration folder of a member into its own folder."""
+    config = folder / "config"
+    shutil.copytree(home / "config", config, dirs_exist_ok=True)
+    places = {"path.data": str(folder / "data"), "path.logs": str(folder / "logs")}
+    (config / f"{server.flavor}.yml").write_text(as_yaml({**settings, **places}))
+    (config / "log4j2.properties").write_text(_LOGGING)
+    shipped = (home / "config" / "jvm.options").read_text()
+    (config / "jvm.options").write_text(jvm_options(shipped, java))
+
+
+def as_yaml(settings: Mapping[str, object]) -> str:
+    """Return settings as YAML, of which JSON values are a part."""
+    return "".join(f"{name}: {json.dumps(value)}\n" for name, value in settings.items())
+
+
+def jvm_options(shipped: str, java: Java) -> str:
+    """Return the shipped options without files in the server's own folder, and without what the Java lacks."""
+    unwanted = [".log", "HeapDump", *([_VECTOR_MODULE] if java.from_wheel else [])]
+    kept = (line for line in shipped.splitlines() if not any(word in line for word in unwanted))
+    return "\n".join(kept) + "\n"
+
+
+def environment(server: Server, folder: Path, java: Java, heap_mb: int, path: str) -> dict[str, str]:
+    """Return the whole environment of a server process; nothing of the caller's but PATH gets there."""
+    return {
+        "PATH": path,
+        "HOME": str(folder),
+        "JAVA_HOME": str(java.home),
+        f"{server.prefix}_JAVA_HOME": str(java.home),
+        f"{server.prefix}_PATH_CONF": str(folder / "config"),
+        f"{server.prefix}_TMPDIR": str(folder / "tmp"),
+        f"{server.prefix}_JAVA_OPTS": f"-Xms{heap_mb}m -Xmx{heap_mb}m",
+    }

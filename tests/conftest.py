@@ -1,0 +1,50 @@
+"""What tests share: a real OpenSearch for the whole run, an index name for each test, no settings of the user's."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from csplade.integration.client import connect
+from csplade.integration.node import NodeOptions, start, stop
+
+_TEST_URL = "CSPLADE_TEST_URL"
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep CSPLADE_URL and its like, which would send tests to somebody's cluster, away from every test."""
+    for name in [name for name in os.environ if name.startswith("CSPLADE_") and name != _TEST_URL]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def opensearch() -> Iterator[str]:
+    """Give the URL of a real OpenSearch 3.8 with no data, or of the cluster that CSPLADE_TEST_URL names."""
+    given = os.environ.get(_TEST_URL)
+    if given:
+        yield given
+        return
+    data = Path(tempfile.mkdtemp(prefix="csplade-tests-"))
+    # The server may run as another user.
+    data.chmod(0o755)
+    try:
+        node = start(NodeOptions(port=0, heap_mb=512, data=data))
+        try:
+            yield node.url
+        finally:
+            stop(node.port)
+    finally:
+        shutil.rmtree(data)
+
+
+@pytest.fixture
+def index_name(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Give the name of an index that is not there yet; afterwards it is deleted if it is."""
+    name = f"test-{uuid4().hex}"
+    yield name
+    if "opensearch" in request.fixturenames:
+        connect(request.getfixturevalue("opensearch")).indices.delete(index=name, params={"ignore_unavailable": "true"})
