@@ -1,0 +1,153 @@
+"""Texts in, sparse vectors out, with numpy, tokenizers and onnxruntime only.
+
+Texts are taken in windows, sorted by length inside a window, run in batches of a token budget, and given back in their
+own order. So memory is bounded by a window however long the input is.
+"""
+
+import gzip
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import orjson
+from csplade.pipelines.contract import Contract, Side, check_files, read_contract
+from csplade.pipelines.errors import EncoderError
+from csplade.pipelines.graph import Graph, Role
+from csplade.pipelines.literal import Floats, document_weights, frequencies, gates_of_words, query_weights
+from csplade.pipelines.sparse import SparseVector
+from csplade.pipelines.words import split_words
+from tokenizers import Encoding, Tokenizer
+
+MODEL_FILE = "model.onnx"
+TOKENIZER_FILE = "tokenizer.json"
+TERMS_FILE = "terms.json.gz"
+IDF_FILE = "idf.json.gz"
+
+
+@dataclass(frozen=True)
+class EncodeOptions:
+    """How texts are batched."""
+
+    window: int = 64
+    """Texts that are read ahead and sorted by length."""
+    batch_tokens: int = 2048
+    """Tokens of a batch, padding included; one longer text is a batch of its own."""
+    threads: int | None = None
+    """Threads of the runtime; None lets it take all cores."""
+
+
+_DEFAULT = EncodeOptions()
+
+
+class Encoder:
+    """An opened encoder folder."""
+
+    def __init__(
+        self,
+        contract: Contract,
+        tokenizer: str,
+        graph: Graph,
+        terms: Sequence[str],
+        idf: Mapping[str, float],
+        options: EncodeOptions = _DEFAULT,
+    ) -> None:
+        self.contract = contract
+        self._graph = graph
+        self._terms = terms
+        self._idf = idf
+        self._options = options
+        sides = {Role.DOCUMENT: contract.document, Role.QUERY: contract.query}
+        self._tokenizers = {role: _tokenizer(tokenizer, side) for role, side in sides.items()}
+
+    @classmethod
+    def open(cls, folder: Path, options: EncodeOptions = _DEFAULT) -> "Encoder":
+        """Open an encoder folder whose files are what its contract says.
+
+        Raises:
+            EncoderError: the folder is incomplete, damaged or of another version.
+            MissingExtraError: there is no onnxruntime.
+        """
+        contract = read_contract(folder)
+        check_files(folder, contract)
+        try:
+            tokenizer = (folder / TOKENIZER_FILE).read_text(encoding="utf-8")
+            terms = orjson.loads(gzip.decompress((folder / TERMS_FILE).read_bytes()))
+            idf = orjson.loads(gzip.decompress((folder / IDF_FILE).read_bytes())) if contract.literal else {}
+        except OSError as error:
+            raise EncoderError(f"{folder} cannot be read ({error}): copy the encoder folder again") from error
+        return cls(contract, tokenizer, Graph.open(folder / MODEL_FILE, options.threads), terms, idf, options)
+
+    def documents(self, texts: Iterable[str]) -> Iterator[SparseVector]:
+        """Encode documents, lazily and in order; a text without any word gives an empty vector."""
+        return self._encode(texts, Role.DOCUMENT)
+
+    def queries(self, texts: Iterable[str]) -> Iterator[SparseVector]:
+        """Encode queries, lazily and in order; a text without any word gives an empty vector."""
+        return self._encode(texts, Role.QUERY)
+
+    def _encode(self, texts: Iterable[str], role: Role) -> Iterator[SparseVector]:
+        rest = iter(texts)
+        while window := [_well_formed(text) for text in islice(rest, self._options.window)]:
+            yield from self._window(window, role)
+
+    def _window(self, texts: list[str], role: Role) -> list[SparseVector]:
+        side = self.contract.document if role is Role.DOCUMENT else self.contract.query
+        prefixed = [side.prefix + text for text in texts]
+        encodings = self._tokenizers[role].encode_batch(prefixed)
+        vectors = [SparseVector()] * len(texts)
+        filled = [position for position, text in enumerate(texts) if _has_word(text)]
+        for batch in batches({position: len(encodings[position]) for position in filled}, self._options.batch_tokens):
+            output = self._graph.run([encodings[position].ids for position in batch], role)
+            for row, position in enumerate(batch):
+                expansion = zip(output.term_ids[row].tolist(), output.weights[row].tolist(), strict=True)
+                vector = {self._terms[term]: weight for term, weight in expansion if weight > 0}
+                gates = output.gates[row, : len(encodings[position])]
+                self._add_literal(vector, texts[position], encodings[position], gates, role)
+                vectors[position] = SparseVector.from_pairs(vector.items())
+        return vectors
+
+    def _add_literal(self, vector: dict[str, float], text: str, encoding: Encoding, gates: Floats, role: Role) -> None:
+        """Add the weights of the text's own words; a word that the expansion has too gets the sum."""
+        literal = self.contract.literal
+        if literal is None:
+            return
+        words = split_words(text, literal.analysis)
+        prefix = (self.contract.document if role is Role.DOCUMENT else self.contract.query).prefix
+        ends = np.array([end for _, end in encoding.offsets], dtype=np.int64) - len(prefix)
+        counted = frequencies(words, gates_of_words(words, ends, gates))
+        if role is Role.DOCUMENT:
+            weights = document_weights(counted, len(words), self._idf, literal)
+        else:
+            weights = query_weights(counted, self._idf, literal)
+        for key, weight in weights.items():
+            vector[key] = vector.get(key, 0.0) + weight
+
+
+def batches(lengths: Mapping[int, int], budget: int) -> Iterator[list[int]]:
+    """Group positions by similar length (in tokens), so that a group padded to its longest keeps to the budget."""
+    group: list[int] = []
+    for position in sorted(lengths, key=lambda position: (lengths[position], position)):
+        if group and (len(group) + 1) * lengths[position] > budget:
+            yield group
+            group = []
+        group.append(position)
+    if group:
+        yield group
+
+
+def _tokenizer(described: str, side: Side) -> Tokenizer:
+    tokenizer = Tokenizer.from_str(described)
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(side.max_tokens)
+    return tokenizer
+
+
+def _well_formed(text: str) -> str:
+    """Replace lone surrogates, which no tokenizer takes, one character each."""
+    return text if text.isascii() else text.encode("utf-8", errors="replace").decode("utf-8")
+
+
+def _has_word(text: str) -> bool:
+    return any(character.isalnum() for character in text)

@@ -1,0 +1,111 @@
+"""The exported graph: token ids in, the heaviest expansion terms and one literal gate per token out.
+
+The model, the pooling over positions, log1p(relu), the fold into term keys and top-k are all inside, so that a
+(batch, length, vocabulary) tensor never leaves the runtime.
+"""
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from csplade.pipelines.errors import EncoderError, MissingExtraError, UsageError
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+_RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
+
+
+class Role(enum.IntEnum):
+    """Which side a text is on; the graph's input `role`."""
+
+    DOCUMENT = 0
+    QUERY = 1
+
+
+@dataclass(frozen=True)
+class GraphOutput:
+    """What the graph says of a batch."""
+
+    term_ids: NDArray[np.int64]
+    """(batch, k): positions in the list of terms."""
+    weights: NDArray[np.float32]
+    """(batch, k): their weights, heaviest first; 0 where fewer than k terms fire."""
+    gates: NDArray[np.float32]
+    """(batch, length): gate of each token; meaningless for padding."""
+
+
+class Graph:
+    """A loaded graph."""
+
+    def __init__(self, session: "InferenceSession") -> None:
+        self._session = session
+
+    @classmethod
+    def open(cls, path: Path, threads: int | None = None) -> "Graph":
+        """Load the graph, on a GPU if the runtime has one.
+
+        Raises:
+            EncoderError: the file is no graph that the runtime can load.
+            MissingExtraError: there is no onnxruntime.
+        """
+        require_runtime()
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        if threads is not None:
+            options.intra_op_num_threads = threads
+        try:
+            session = onnxruntime.InferenceSession(str(path), options, providers=onnxruntime.get_available_providers())
+        # The runtime's own exceptions have no common base but this.
+        except Exception as error:
+            raise EncoderError(f"{path} cannot be loaded ({error}): copy the encoder folder again") from error
+        return cls(session)
+
+    @property
+    def providers(self) -> list[str]:
+        """Return what the graph runs on, the preferred first."""
+        found: list[str] = self._session.get_providers()
+        return found
+
+    def run(self, token_ids: Sequence[Sequence[int]], role: Role) -> GraphOutput:
+        """Run one batch of texts, each a non-empty list of token ids."""
+        longest = max(map(len, token_ids))
+        padded = np.zeros((len(token_ids), longest), dtype=np.int64)
+        mask = np.zeros_like(padded)
+        for row, ids in enumerate(token_ids):
+            padded[row, : len(ids)] = ids
+            mask[row, : len(ids)] = 1
+        feeds = {"input_ids": padded, "attention_mask": mask, "role": np.array(role, dtype=np.int64)}
+        return GraphOutput(*self._session.run(["term_ids", "weights", "gates"], feeds))
+
+
+def require_runtime() -> None:
+    """Check that exactly one of the two runtimes is installed; both share one import name.
+
+    Raises:
+        MissingExtraError: there is none.
+        UsageError: both are there, and which one is used is a matter of chance.
+    """
+    installed = [name for name in _RUNTIMES if _is_installed(name)]
+    if not installed:
+        raise MissingExtraError("onnxruntime", "cpu")
+    if len(installed) > 1:
+        raise UsageError(
+            "onnxruntime and onnxruntime-gpu are both installed and overwrite each other: uninstall both, then install "
+            "the one for this machine with  pip install 'csplade[cpu]'  or  pip install 'csplade[gpu]'"
+        )
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        distribution(name)
+    except PackageNotFoundError:
+        return False
+    return True

@@ -1,0 +1,101 @@
+"""A causal language model as a sparse encoder: expansion terms from its head, literal gates from its states.
+
+For text tokens t_1..t_n with last hidden states h_i, head rows e_v and role r (document or query):
+
+    pooled_v     = max_i e_v . h_i
+    activation_v = log(1 + relu(scale_v pooled_v + shift_v))            (CSPLADE's equation 1, calibrated per row)
+    term_k       = strength_r * max over the rows v that fold into k
+    gate_i       = softplus(g_r . h_i + c_r)
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from csplade.pipelines.fold import Fold
+from csplade.pipelines.pooling import max_pool
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+from transformers import PreTrainedModel
+
+_ROLES = 2
+_GATE_OF_ONE = 0.541324854612918
+"""softplus of this is 1: an untrained gate counts a word once."""
+
+
+@dataclass(frozen=True)
+class HeadOptions:
+    """Sizes and starting values of what stands on the language model."""
+
+    bos_id: int | None
+    document_terms: int
+    """Expansion terms kept per document."""
+    query_terms: int
+    strength: float = 0.25
+    """Factor of expansion weights beside literal ones, before training."""
+
+
+class Vectors(NamedTuple):
+    """What the encoder says of a batch, as `csplade.pipelines.graph.GraphOutput`."""
+
+    term_ids: Tensor
+    weights: Tensor
+    gates: Tensor
+
+
+class SparseEncoderModel(nn.Module):
+    """The encoder's torch form, which is trained and exported."""
+
+    def __init__(self, backbone: PreTrainedModel, head: Tensor, fold: Fold, options: HeadOptions) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.config = backbone.config
+        rows = torch.from_numpy(fold.pieces)
+        self.head = nn.Parameter(head.detach()[rows].clone())  # (pieces, width)
+        self.scale = nn.Parameter(torch.ones(len(rows)))
+        self.shift = nn.Parameter(torch.zeros(len(rows)))
+        self.strength = nn.Parameter(torch.full((_ROLES,), options.strength))
+        self.gate = nn.Linear(head.shape[1], _ROLES)
+        nn.init.zeros_(self.gate.weight)
+        nn.init.constant_(self.gate.bias, _GATE_OF_ONE)
+        self.groups: Tensor
+        self.register_buffer("groups", torch.from_numpy(fold.groups))  # (terms, largest group)
+        self.kept: Tensor
+        self.register_buffer("kept", torch.tensor([options.document_terms, options.query_terms]))
+        self.bos_id = options.bos_id
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, role: Tensor) -> Vectors:
+        """Encode a batch padded on the right.
+
+        Shapes: input_ids and attention_mask (batch, length), role () -> (batch, k), (batch, k), (batch, length).
+        """
+        # Causal attention: what stands before the padding does not see it, so the model needs no mask.
+        hidden = self.backbone(input_ids=input_ids, use_cache=False).last_hidden_state  # (batch, length, width)
+        counted = attention_mask if self.bos_id is None else attention_mask * (input_ids != self.bos_id)
+        terms = self.terms(hidden, counted, role)
+        best = torch.topk(terms, int(self.kept[role]) if not torch.jit.is_tracing() else self.kept[role], dim=-1)
+        return Vectors(best.indices, best.values, self.gates(hidden, role))
+
+    def terms(self, hidden: Tensor, mask: Tensor, role: Tensor) -> Tensor:
+        """Return the weights of all terms: (batch, length, width), (batch, length) -> (batch, terms)."""
+        return self.strength[role] * self.folded(self.activations(max_pool(hidden, self.head, mask)))
+
+    def activations(self, pooled: Tensor) -> Tensor:
+        """Return log(1 + relu(.)) of calibrated logits, shape kept."""
+        return torch.log1p(torch.relu(self.scale * pooled + self.shift))
+
+    def folded(self, activations: Tensor) -> Tensor:
+        """Return the largest activation of each term's rows: (batch, pieces) -> (batch, terms)."""
+        filled = torch.cat([activations, activations.new_zeros(activations.shape[0], 1)], dim=-1)
+        chosen = filled.index_select(-1, self.groups.reshape(-1))
+        return chosen.reshape(-1, *self.groups.shape).amax(dim=-1)
+
+    def gates(self, hidden: Tensor, role: Tensor) -> Tensor:
+        """Return the gate of each token: (batch, length, width) -> (batch, length)."""
+        return softplus(self.gate(hidden)[..., role])
+
+    @torch.no_grad()
+    def calibrate(self, mean: Tensor, deviation: Tensor, threshold: float) -> None:
+        """Let a row fire when its pooled logit is `threshold` deviations above its mean over plain texts."""
+        self.scale.copy_(1.0 / deviation)
+        self.shift.copy_(-mean / deviation - threshold)

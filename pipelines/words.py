@@ -1,0 +1,77 @@
+"""Text into index words: lower case, function words out, stems; a profile's name stands in the contract.
+
+Words are runs of letters and digits, so that names, numbers and product codes are words whatever a language model's
+vocabulary holds. Used for the literal path of documents and queries and to fold vocabulary pieces into the same keys.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import NamedTuple
+
+from csplade.pipelines.errors import EncoderError
+from csplade.pipelines.vocab import encode_key
+
+_WORD = re.compile(r"[^\W_]+")
+_CACHED_WORDS = 100_000
+
+# Articles, prepositions, pronouns, auxiliaries, question words, and the ends of "don't" and "it's".
+_ENGLISH_FUNCTION_WORDS = frozenset(
+    """
+    a about after all also am an and any are as at be because been before being but by can could d did do does doing
+    during each either else every few for from further had has have having he her here hers herself him himself his how
+    i if in into is it its itself just ll m may me might more most must my myself no nor not now of off on once only or
+    other our ours out over own re s same shall she should so some such t than that the their theirs them themselves
+    then there these they this those through to too under until up upon us ve very was we were what when where whether
+    which while who whom whose why will with within without would you your yours yourself
+    """.split()
+)
+
+
+class Word(NamedTuple):
+    """A word of a text."""
+
+    key: str
+    """Its term key, see `vocab`."""
+    end: int
+    """Position behind its last character."""
+
+
+@lru_cache(maxsize=_CACHED_WORDS)
+def _english(word: str) -> str | None:
+    if word in _ENGLISH_FUNCTION_WORDS:
+        return None
+    return encode_key(_english_stemmer()(word).encode("utf-8", errors="surrogateescape"))
+
+
+@lru_cache(maxsize=_CACHED_WORDS)
+def _plain(word: str) -> str | None:
+    return encode_key(word.encode("utf-8", errors="surrogateescape"))
+
+
+@lru_cache(maxsize=1)
+def _english_stemmer() -> Callable[[str], str]:
+    import Stemmer
+
+    stem: Callable[[str], str] = Stemmer.Stemmer("english").stemWord
+    return stem
+
+
+PROFILES: Mapping[str, Callable[[str], str | None]] = {"english": _english, "plain": _plain}
+"""Lower-cased word -> term key, None for a word that is not indexed."""
+
+
+def split_words(text: str, profile: str) -> list[Word]:
+    """Return the words of a text that are indexed, in order.
+
+    Raises:
+        EncoderError: there is no such profile.
+    """
+    key_of = PROFILES.get(profile)
+    if key_of is None:
+        raise EncoderError(
+            f"the word analysis {profile!r} is unknown, this csplade has {', '.join(PROFILES)}: install the csplade "
+            "that wrote the encoder"
+        )
+    found = ((key_of(match[0].lower()), match.end()) for match in _WORD.finditer(text))
+    return [Word(key, end) for key, end in found if key is not None]
