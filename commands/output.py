@@ -1,11 +1,15 @@
 """What commands print: tables for people, JSON for machines; both on stdout, notices on stderr."""
 
+import os
 import re
+import sys
 from collections.abc import Sequence
 
 import click
 import orjson
 
+# In a pipe or file; the usual 80 columns would cut an id in two, and nobody could search for it.
+_WIDTH_ELSEWHERE = 200
 # A terminal would obey an escape sequence that stands in a document's id.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
@@ -30,7 +34,8 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row))
-    Console(highlight=False).print(table)
+    known = sys.stdout.isatty() or "COLUMNS" in os.environ
+    Console(highlight=False, width=None if known else _WIDTH_ELSEWHERE).print(table)
 
 
 def notice(text: str) -> None:

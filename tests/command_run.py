@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from csplade.cli import main
+from csplade.pipelines.contract import read_contract
 from csplade.tests.word_encoder import WordEncoder, word_contract
 
 
@@ -27,8 +28,8 @@ def use_word_encoder(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
 
     class Encoder:
         @staticmethod
-        def open(_folder: Path) -> WordEncoder:
-            return WordEncoder()
+        def open(folder: Path) -> WordEncoder:
+            return WordEncoder(read_contract(folder))
 
     module = ModuleType("csplade.pipelines.encode")
     module.Encoder = Encoder  # type: ignore[attr-defined]

@@ -30,7 +30,7 @@ def test_names_that_a_server_takes(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "Articles", "a*", "a,b", "-a", "_all", "+a", ".hidden", "a b", "a/b", "a:b", "a#", "ä" * 128]
+    "name", ["", "Articles", "a*", "a,b", "-a", "_all", "+a", ".hidden", "a b", "a/b", "a:b", "a#", "ä" * 128, "\udcff"]
 )
 def test_names_that_no_server_takes(name: str) -> None:
     with pytest.raises(UsageError, match="cannot be the name of an index"):

@@ -3,71 +3,35 @@
 The encoder is the small one of the tests, so that each case takes no time.
 """
 
+import functools
 import gzip
 import io
-import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
-from typing import Any, NamedTuple
 
 import orjson
 import pytest
-from csplade.cli import main
 from csplade.integration.client import connect
 from csplade.integration.index import create_index
 from csplade.integration.templates import IndexOptions
-from csplade.pipelines.contract import read_contract
+from csplade.tests.command_run import Result, Run, runner, use_word_encoder
 from csplade.tests.faulty_proxy import FaultyProxy, running
-from csplade.tests.word_encoder import WordEncoder, word_contract
+from csplade.tests.word_encoder import word_contract
 
 NOWHERE = "http://127.0.0.1:9"
-
-
-class Result(NamedTuple):
-    """What a command did."""
-
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Result]
 
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
     """Run `csplade ingest` in an empty folder with the encoder of the tests."""
-
-    class Encoder:
-        @staticmethod
-        def open(folder: Path) -> WordEncoder:
-            if folder.name == "no-encoder":
-                read_contract(folder)
-            return WordEncoder()
-
-    module = ModuleType("csplade.pipelines.encode")
-    module.Encoder = Encoder  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.chdir(tmp_path)
-    for name in ("CSPLADE_URL", "CSPLADE_ENCODER", "CSPLADE_USER", "CSPLADE_PASSWORD"):
-        monkeypatch.delenv(name, raising=False)
-
-    def run(*arguments: object) -> Result:
-        monkeypatch.setattr(sys, "argv", ["csplade", "ingest", *map(str, arguments)])
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = ended.code
-        out, err = capsys.readouterr()
-        return Result(code or 0, out, err)
-
-    return run
+    use_word_encoder(monkeypatch, tmp_path / "encoder")
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    return functools.partial(runner(monkeypatch, capsys), "ingest")
 
 
 def lines(count: int, **changed: object) -> list[bytes]:
@@ -365,7 +329,8 @@ def test_stopped_by_hand_it_says_how_far_it_came_and_goes_on_when_run_again(
             if count(opensearch, index_name):
                 break
         time.sleep(0.05)
-    os.kill(process.pid, signal.SIGINT)
+    assert process.poll() is None, process.communicate()
+    process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (1, "")
     assert "documents are indexed; the same command, run again, is safe" in err

@@ -74,6 +74,14 @@ def test_long_text_is_folded_and_none_of_it_lost(
     assert {word for line in found for word in line.split()} >= set(words.split())
 
 
+def test_an_id_stays_in_one_piece_where_there_is_no_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS")
+    print_table("", ("id", "text"), [("x" * 60, "word " * 18)])
+    assert len(lines(capsys)) == 3
+
+
 def test_a_notice_is_not_part_of_the_result(capsys: pytest.CaptureFixture[str]) -> None:
     notice("ü: only a notice")
     assert capsys.readouterr() == ("", "ü: only a notice\n")
