@@ -1,0 +1,208 @@
+"""The documentation of the running Python's standard library as entries: real text that is on every machine.
+
+Sources are parsed, never imported, so that `import this` prints nothing. Only built-in modules without a source, a
+fixed list of modules whose import does nothing else, are imported and inspected.
+"""
+
+import importlib
+import importlib.util
+import inspect
+import os
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+from csplade.pipelines.docstrings import Entry, Module, entry, read_module
+from csplade.pipelines.errors import SourceError
+
+# Names, and all that is below them. Tests, programs, and modules that do something when imported:
+_NO_LIBRARY = (
+    *("antigravity", "ensurepip", "idlelib", "lib2to3", "pydoc", "pydoc_data", "test", "this", "turtle", "turtledemo"),
+    *("ctypes.test", "tkinter", "unittest.test"),
+)
+# Left Python in 3.12 to 3.14: without them, entries differ less between versions.
+_GONE = (
+    *("aifc", "asynchat", "asyncore", "audioop", "cgi", "cgitb", "chunk", "crypt", "distutils", "imghdr", "imp"),
+    *("mailcap", "msilib", "nis", "nntplib", "ossaudiodev", "pipes", "smtpd", "sndhdr", "spwd", "sunau", "telnetlib"),
+    *("uu", "xdrlib", "asyncio.AbstractChildWatcher", "asyncio.AbstractEventLoopPolicy"),
+)
+# Parts that their own authors call, or whose methods repeat those of a neighbour that is here: kept out so that
+# encoding everything is a matter of minutes.
+_INNER = (
+    *("array", "asyncio.AbstractEventLoop", "asyncio.AbstractServer", "asyncio.base_events", "asyncio.base_futures"),
+    *("asyncio.BaseProtocol", "asyncio.BufferedProtocol", "asyncio.events", "asyncio.format_helpers"),
+    *("asyncio.futures", "asyncio.proactor_events", "asyncio.selector_events", "asyncio.sslproto"),
+    *("asyncio.staggered", "asyncio.SubprocessProtocol", "asyncio.SubprocessTransport", "asyncio.tasks"),
+    *("asyncio.threads", "asyncio.trsock", "asyncio.unix_events", "asyncio.windows_events", "asyncio.windows_utils"),
+    *("asyncio.WriteTransport", "bdb", "bytearray", "bz2.BZ2File", "cmath", "cmd", "code"),
+    *("codecs.IncrementalDecoder", "codecs.IncrementalEncoder", "codecs.StreamReader", "codecs.StreamReaderWriter"),
+    *("codecs.StreamRecoder", "codecs.StreamWriter", "codeop", "collections.abc", "collections.UserString"),
+    *("ctypes.macholib", "curses", "decimal.Context", "dis", "doctest.DocTestFinder", "doctest.DocTestParser"),
+    *("doctest.DocTestRunner", "doctest.OutputChecker", "email.base64mime", "email.charset", "email.errors"),
+    *("email.feedparser", "email.generator", "email.headerregistry", "email.iterators", "email.quoprimime"),
+    *("encodings", "ftplib.FTP", "http.cookiejar", "http.cookies", "imaplib", "importlib.abc", "importlib.machinery"),
+    *("importlib.readers", "importlib.resources.abc", "importlib.resources.readers", "importlib.resources.simple"),
+    *("importlib.simple", "io.FileIO", "ipaddress.IPv6Address", "logging.BufferingFormatter", "logging.config"),
+    *("logging.handlers.DatagramHandler", "logging.handlers.NTEventLogHandler", "logging.LoggerAdapter"),
+    *("lzma.LZMAFile", "mailbox", "memoryview", "modulefinder", "multiprocessing.connection"),
+    *("multiprocessing.managers", "multiprocessing.reduction", "multiprocessing.resource_sharer"),
+    *("multiprocessing.resource_tracker", "multiprocessing.sharedctypes", "multiprocessing.spawn"),
+    *("multiprocessing.util", "numbers", "opcode", "optparse", "pickletools", "poplib", "pyclbr", "select"),
+    *("selectors", "site", "socket.SocketIO", "socketserver", "sre_compile", "sre_constants", "sre_parse"),
+    *("ssl.SSLObject", "stat", "stringprep", "symtable", "sysconfig", "tarfile.TarInfo", "termios", "tokenize"),
+    *("trace", "tracemalloc.BaseFilter", "unittest.TestResult", "urllib.response", "venv", "wsgiref", "xml.dom"),
+    *("xml.parsers", "xml.sax", "xmlrpc", "zipimport"),
+)
+_LEFT_OUT = frozenset({*_NO_LIBRARY, *_GONE, *_INNER})
+# Sources whose names people know under another module.
+_KNOWN_AS = {
+    "posixpath": "os.path",
+    "genericpath": "os.path",
+    "_collections_abc": "collections.abc",
+    "_pydatetime": "datetime",
+}
+_OTHER_PLATFORMS = frozenset({"ntpath", "nturl2path"})
+# Modules without a source, by the module under which people know their names.
+_COMPILED = (
+    *(("", "builtins"), ("os", "nt" if os.name == "nt" else "posix"), ("codecs", "_codecs")),
+    *(("collections", "_collections"), ("contextvars", "_contextvars"), ("csv", "_csv"), ("decimal", "_decimal")),
+    *(("functools", "_functools"), ("io", "_io"), ("locale", "_locale"), ("operator", "_operator")),
+    *(("pickle", "_pickle"), ("queue", "_queue"), ("random", "_random"), ("signal", "_signal"), ("socket", "_socket")),
+    *(("sqlite3", "_sqlite3"), ("struct", "_struct"), ("tracemalloc", "_tracemalloc"), ("warnings", "_warnings")),
+    *(
+        ("typing", "_typing"),
+        ("weakref", "_weakref"),
+        ("array", "array"),
+        ("atexit", "atexit"),
+        ("binascii", "binascii"),
+        ("cmath", "cmath"),
+    ),
+    *(("faulthandler", "faulthandler"), ("fcntl", "fcntl"), ("gc", "gc"), ("grp", "grp"), ("itertools", "itertools")),
+    *(("marshal", "marshal"), ("math", "math"), ("mmap", "mmap"), ("pwd", "pwd"), ("resource", "resource")),
+    *(("select", "select"), ("sys", "sys"), ("syslog", "syslog"), ("termios", "termios"), ("time", "time")),
+    *(("unicodedata", "unicodedata"), ("zlib", "zlib")),
+)
+
+
+def read_standard_library() -> tuple[Entry, ...]:
+    """Return the entries of this Python, ordered by id; no id and no text is there twice.
+
+    Raises:
+        SourceError: this Python has no readable sources of its library.
+    """
+    folder = Path(sysconfig.get_path("stdlib"))
+    found: dict[str, Entry] = {}
+    for item in (*_parsed(folder), *_inspected()):
+        if not _is_left_out(item.id):
+            found.setdefault(item.id, item)
+    return _distinct(found.values())
+
+
+def _distinct(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Keep, of entries with one text, that of the shortest name: `bytes.split`, not `bytearray.split`."""
+    by_text: dict[str, Entry] = {}
+    for item in sorted(entries, key=lambda item: (len(item.id), item.id)):
+        by_text.setdefault(item.text, item)
+    return tuple(sorted(by_text.values(), key=lambda item: item.id))
+
+
+def _is_left_out(identity: str) -> bool:
+    parts = identity.split(".")
+    return any(".".join(parts[:length]) in _LEFT_OUT for length in range(1, len(parts) + 1))
+
+
+def _parsed(folder: Path) -> Iterator[Entry]:
+    """Yield the entries of all sources below the folder of the standard library."""
+    modules = {name: _read(path) for name, path in _sources(folder)}
+    if not modules:
+        raise SourceError(f"this Python has no sources of its standard library in {folder}: run another Python")
+    homes = _homes(modules)
+    for name, module in modules.items():
+        for item in module.entries:
+            identity = _public_id(name, item.id, module, homes)
+            if identity is not None:
+                yield Entry(identity, item.text)
+
+
+def _read(path: Path) -> Module:
+    try:
+        return read_module(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, SyntaxError) as error:
+        raise SourceError(f"{path} cannot be read ({error}): mend this Python, or run another one") from error
+
+
+def _sources(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield module names and files, in order of the names."""
+    for top in sorted(sys.stdlib_module_names):
+        if top in _LEFT_OUT or top in _OTHER_PLATFORMS or (top.startswith("_") and top not in _KNOWN_AS):
+            continue
+        if (folder / f"{top}.py").is_file():
+            yield top, folder / f"{top}.py"
+        for path in sorted((folder / top).rglob("*.py")):
+            parts = path.relative_to(folder).with_suffix("").parts
+            name = ".".join(part for part in parts if part != "__init__")
+            if not _is_left_out(name) and parts[-1] != "__main__":
+                yield name, path
+
+
+def _homes(modules: dict[str, Module]) -> dict[tuple[str, str], str]:
+    """Map (module, name) to the package that offers the name; `asyncio.tasks`, `gather` -> `asyncio`."""
+    homes: dict[tuple[str, str], str] = {}
+    for package, module in modules.items():
+        for origin, name in module.borrowed:
+            source = f"{package}{origin}" if origin.startswith(".") and not origin.startswith("..") else origin
+            if source.startswith(f"{package}.") and source in modules:
+                names = _exports(modules[source]) if name == "*" else {name}
+                homes.update({(source, each): package for each in names})
+    return homes
+
+
+def _exports(module: Module) -> set[str]:
+    heads = {item.id.partition(".")[0] for item in module.entries} - {""}
+    return heads if module.exported is None else heads & module.exported
+
+
+def _public_id(module: str, name: str, content: Module, homes: dict[tuple[str, str], str]) -> str | None:
+    """Return the name under which people know something, None if it is internal."""
+    head = name.partition(".")[0]
+    home = homes.get((module, head))
+    if home is not None:
+        return f"{home}.{name}"
+    public = _KNOWN_AS.get(module, module)
+    if any(part.startswith("_") for part in public.split(".")):
+        return None
+    if not name:
+        return public
+    if content.exported is not None and head not in content.exported:
+        return None
+    return f"{public}.{name}"
+
+
+def _inspected() -> Iterator[Entry]:
+    """Yield the entries of the modules that have no source."""
+    for public, name in _COMPILED:
+        if importlib.util.find_spec(name) is None:
+            continue  # Of another platform, or left out of this build.
+        module = importlib.import_module(name)
+        if public == name:
+            yield from _entry(public, module)
+        yield from _members(module, f"{public}." if public else "")
+
+
+def _members(owner: ModuleType | type, prefix: str) -> Iterator[Entry]:
+    for name, value in sorted(vars(owner).items()):
+        if name.startswith("_") or (inspect.isclass(value) and value.__name__ != name):
+            continue  # Private, or a second name.
+        if inspect.isroutine(value) or inspect.isclass(value) or inspect.isdatadescriptor(value):
+            # From the class, a static method is the function, with that function's docstring.
+            yield from _entry(prefix + name, getattr(owner, name))
+        if inspect.isclass(value):
+            yield from _members(value, f"{prefix}{name}.")
+
+
+def _entry(identity: str, value: object) -> Iterator[Entry]:
+    found = entry(identity, inspect.getdoc(value) if isinstance(value, ModuleType) else value.__doc__)
+    if found is not None:
+        yield found
