@@ -35,7 +35,7 @@ def test_the_order_of_the_pairs_does_not_matter(pairs: list[tuple[str, float]]) 
 
 
 def test_weights_become_plain_numbers() -> None:
-    ((_, weight),) = SparseVector.from_pairs([("a", np.float32(0.5))])
+    ((_, weight),) = SparseVector.from_pairs([("a", np.float64(0.5))])
     assert type(weight) is float
 
 
