@@ -12,8 +12,8 @@ from itertools import takewhile
 
 LONGEST_TEXT = 250
 """Characters; a text ends with a sentence before that. What comes later is details and examples."""
-SHORTEST_TEXT = 6
-"""Words; less than that, such as "See above.", answers no question."""
+SHORTEST_TEXT = 4
+"""Words; less than that, such as "Internal helper.", answers no question."""
 
 _CAMEL_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
@@ -24,7 +24,7 @@ _ARROW = re.compile(r"[ \t]*-+>[ \t]*")
 _RESULT_END = re.compile(r"[.,:;](?=\s|$)|\s-+\s|\n|$")
 _WORD = re.compile(r"\w+")
 _LABEL = re.compile(r"(?:\w+ ?){1,3}:")
-_NO_PROSE = (">>>", "$ ", ":param", "@", "* ", "- ", "+-")
+_NO_PROSE = (">>>", "$ ", ":param", "* ", "- ", "+-")
 _RESULT_WORDS = 3
 
 
@@ -160,7 +160,8 @@ def _without_result(text: str) -> str:
         return text[_closing(text, 1) :]
     end = _RESULT_END.search(text)
     assert end is not None  # It matches the end of any text.
-    return text[end.start() :] if len(text[: end.start()].split()) <= _RESULT_WORDS else text
+    result = text[: end.start()]
+    return text[end.start() :] if len(result.split()) <= _RESULT_WORDS and "(" not in result else text
 
 
 def _without_lists(paragraph: str) -> str:
@@ -179,8 +180,8 @@ def _is_indented(line: str) -> bool:
 
 
 def _shortened(text: str) -> str:
-    """Cut behind the last sentence, or else the last word, that fits; an announcement of what is left out goes too."""
-    if len(text) <= LONGEST_TEXT and not text.endswith(":"):
+    """Cut behind the last sentence, or else the last word, that fits."""
+    if len(text) <= LONGEST_TEXT:
         return text
     ends = [found.end() for found in _SENTENCE_END.finditer(text, 0, LONGEST_TEXT + 1)]
     return text[: ends[-1]] if ends else text[:LONGEST_TEXT].rpartition(" ")[0]

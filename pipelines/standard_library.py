@@ -19,41 +19,55 @@ from csplade.pipelines.errors import SourceError
 
 # Names, and all that is below them. Tests, programs, and modules that do something when imported:
 _NO_LIBRARY = (
-    *("antigravity", "ensurepip", "idlelib", "lib2to3", "pydoc", "pydoc_data", "test", "this", "turtle", "turtledemo"),
-    *("ctypes.test", "tkinter", "unittest.test"),
+    *("antigravity", "ctypes.test", "ensurepip", "idlelib", "lib2to3", "pydoc", "pydoc_data", "test", "this"),
+    *("tkinter", "turtle", "turtledemo", "unittest.test"),
 )
 # Left Python in 3.12 to 3.14: without them, entries differ less between versions.
 _GONE = (
-    *("aifc", "asynchat", "asyncore", "audioop", "cgi", "cgitb", "chunk", "crypt", "distutils", "imghdr", "imp"),
-    *("mailcap", "msilib", "nis", "nntplib", "ossaudiodev", "pipes", "smtpd", "sndhdr", "spwd", "sunau", "telnetlib"),
-    *("uu", "xdrlib", "asyncio.AbstractChildWatcher", "asyncio.AbstractEventLoopPolicy"),
+    *("aifc", "asynchat", "asyncio.AbstractChildWatcher", "asyncio.AbstractEventLoopPolicy", "asyncore", "audioop"),
+    *("cgi", "cgitb", "chunk", "configparser.LegacyInterpolation", "configparser.SafeConfigParser", "crypt"),
+    *("distutils", "http.server.CGIHTTPRequestHandler", "imghdr", "imp", "importlib.util.module_for_loader"),
+    *("importlib.util.set_loader", "importlib.util.set_package", "locale.resetlocale", "mailcap", "msilib", "nis"),
+    *("nntplib", "ossaudiodev", "pathlib.Path.link_to", "pipes", "pkgutil.ImpImporter", "pkgutil.ImpLoader"),
+    *("re.template", "smtpd", "sndhdr", "spwd", "sqlite3.enable_shared_cache", "ssl.match_hostname", "sunau"),
+    *("telnetlib", "unittest.TestCase.assertDictContainsSubset", "urllib.request.FancyURLopener"),
+    *("urllib.request.URLopener", "uu", "xdrlib", "xml.etree.ElementTree.Element.copy"),
 )
 # Parts that their own authors call, or whose methods repeat those of a neighbour that is here: kept out so that
 # encoding everything is a matter of minutes.
 _INNER = (
-    *("array", "asyncio.AbstractEventLoop", "asyncio.AbstractServer", "asyncio.base_events", "asyncio.base_futures"),
-    *("asyncio.BaseProtocol", "asyncio.BufferedProtocol", "asyncio.events", "asyncio.format_helpers"),
-    *("asyncio.futures", "asyncio.proactor_events", "asyncio.selector_events", "asyncio.sslproto"),
-    *("asyncio.staggered", "asyncio.SubprocessProtocol", "asyncio.SubprocessTransport", "asyncio.tasks"),
-    *("asyncio.threads", "asyncio.trsock", "asyncio.unix_events", "asyncio.windows_events", "asyncio.windows_utils"),
-    *("asyncio.WriteTransport", "bdb", "bytearray", "bz2.BZ2File", "cmath", "cmd", "code"),
-    *("codecs.IncrementalDecoder", "codecs.IncrementalEncoder", "codecs.StreamReader", "codecs.StreamReaderWriter"),
-    *("codecs.StreamRecoder", "codecs.StreamWriter", "codeop", "collections.abc", "collections.UserString"),
-    *("ctypes.macholib", "curses", "decimal.Context", "dis", "doctest.DocTestFinder", "doctest.DocTestParser"),
-    *("doctest.DocTestRunner", "doctest.OutputChecker", "email.base64mime", "email.charset", "email.errors"),
-    *("email.feedparser", "email.generator", "email.headerregistry", "email.iterators", "email.quoprimime"),
-    *("encodings", "ftplib.FTP", "http.cookiejar", "http.cookies", "imaplib", "importlib.abc", "importlib.machinery"),
-    *("importlib.readers", "importlib.resources.abc", "importlib.resources.readers", "importlib.resources.simple"),
-    *("importlib.simple", "io.FileIO", "ipaddress.IPv6Address", "logging.BufferingFormatter", "logging.config"),
-    *("logging.handlers.DatagramHandler", "logging.handlers.NTEventLogHandler", "logging.LoggerAdapter"),
-    *("lzma.LZMAFile", "mailbox", "memoryview", "modulefinder", "multiprocessing.connection"),
-    *("multiprocessing.managers", "multiprocessing.reduction", "multiprocessing.resource_sharer"),
+    *("array", "asyncio.AbstractEventLoop", "asyncio.AbstractServer", "asyncio.base_futures", "asyncio.BaseProtocol"),
+    *("asyncio.BaseTransport", "asyncio.BufferedProtocol", "asyncio.DatagramProtocol", "asyncio.DatagramTransport"),
+    *("asyncio.format_helpers", "asyncio.Handle", "asyncio.proactor_events", "asyncio.Protocol"),
+    *("asyncio.ReadTransport", "asyncio.selector_events", "asyncio.sslproto", "asyncio.staggered"),
+    *("asyncio.SubprocessProtocol", "asyncio.SubprocessTransport", "asyncio.TimerHandle", "asyncio.Transport"),
+    *("asyncio.trsock", "asyncio.unix_events", "asyncio.windows_events", "asyncio.windows_utils"),
+    *("asyncio.WriteTransport", "bdb", "bytearray", "bz2.BZ2File", "calendar.HTMLCalendar", "cmath", "cmd", "code"),
+    *("codecs.Codec", "codecs.IncrementalDecoder", "codecs.IncrementalEncoder", "codecs.StreamReader"),
+    *("codecs.StreamReaderWriter", "codecs.StreamRecoder", "codecs.StreamWriter", "codeop", "collections.abc"),
+    *("collections.UserString", "ctypes.macholib", "curses", "decimal.Context", "decimal.DecimalTuple", "dis"),
+    *("doctest.DocTestFinder", "doctest.DocTestParser", "doctest.DocTestRunner", "doctest.OutputChecker"),
+    *("email.base64mime", "email.charset", "email.errors", "email.feedparser", "email.generator"),
+    *("email.headerregistry", "email.iterators", "email.mime", "email.policy", "email.quoprimime", "encodings"),
+    *("ftplib.FTP", "http.cookiejar", "http.cookies", "http.server.BaseHTTPRequestHandler", "imaplib"),
+    *("importlib.abc", "importlib.machinery", "importlib.metadata.Distribution"),
+    *("importlib.metadata.DistributionFinder", "importlib.metadata.FreezableDefaultDict"),
+    *("importlib.metadata.SimplePath", "importlib.readers", "importlib.resources.abc", "importlib.resources.readers"),
+    *("importlib.resources.simple", "importlib.simple", "inspect.BlockFinder", "io.FileIO", "ipaddress.IPv6Address"),
+    *("json.encoder", "logging.BufferingFormatter", "logging.config", "logging.handlers.BaseRotatingHandler"),
+    *("logging.handlers.BufferingHandler", "logging.handlers.DatagramHandler", "logging.handlers.HTTPHandler"),
+    *("logging.handlers.NTEventLogHandler", "logging.handlers.SocketHandler", "logging.handlers.SysLogHandler"),
+    *("logging.LoggerAdapter", "lzma.LZMAFile", "mailbox", "memoryview", "modulefinder", "multiprocessing.connection"),
+    *("multiprocessing.context.BaseContext.reducer", "multiprocessing.managers", "multiprocessing.popen_spawn_win32"),
+    *("multiprocessing.process.BaseProcess.sentinel", "multiprocessing.reduction", "multiprocessing.resource_sharer"),
     *("multiprocessing.resource_tracker", "multiprocessing.sharedctypes", "multiprocessing.spawn"),
-    *("multiprocessing.util", "numbers", "opcode", "optparse", "pickletools", "poplib", "pyclbr", "select"),
-    *("selectors", "site", "socket.SocketIO", "socketserver", "sre_compile", "sre_constants", "sre_parse"),
-    *("ssl.SSLObject", "stat", "stringprep", "symtable", "sysconfig", "tarfile.TarInfo", "termios", "tokenize"),
-    *("trace", "tracemalloc.BaseFilter", "unittest.TestResult", "urllib.response", "venv", "wsgiref", "xml.dom"),
-    *("xml.parsers", "xml.sax", "xmlrpc", "zipimport"),
+    *("multiprocessing.util", "numbers", "opcode", "optparse", "os.statvfs_result", "os.times_result"),
+    *("pickle.PickleBuffer", "pickletools", "poplib", "pyclbr", "resource.struct_rusage", "rlcompleter", "select"),
+    *("selectors", "shlex.shlex", "signal.struct_siginfo", "site", "socket.SocketIO", "socketserver", "sre_compile"),
+    *("sre_constants", "sre_parse", "ssl.SSLObject", "stat", "stringprep", "symtable", "sysconfig", "tarfile.TarInfo"),
+    *("termios", "tokenize", "trace", "tracemalloc.BaseFilter", "unittest.async_case", "unittest.TestResult"),
+    *("unittest.util", "urllib.response", "venv", "wsgiref", "xml.dom", "xml.etree.ElementTree.C14NWriterTarget"),
+    *("xml.etree.ElementTree.TreeBuilder", "xml.parsers", "xml.sax", "xmlrpc", "zipimport"),
 )
 _LEFT_OUT = frozenset({*_NO_LIBRARY, *_GONE, *_INNER})
 # Sources whose names people know under another module.
@@ -66,7 +80,7 @@ _KNOWN_AS = {
 _OTHER_PLATFORMS = frozenset({"ntpath", "nturl2path"})
 # Modules without a source, by the module under which people know their names.
 _COMPILED = (
-    *(("", "builtins"), ("os", "nt" if os.name == "nt" else "posix"), ("codecs", "_codecs")),
+    *(("", "builtins"), ("os", "nt" if os.name == "nt" else "posix"), ("os.path", "posixpath"), ("codecs", "_codecs")),
     *(("collections", "_collections"), ("contextvars", "_contextvars"), ("csv", "_csv"), ("decimal", "_decimal")),
     *(("functools", "_functools"), ("io", "_io"), ("locale", "_locale"), ("operator", "_operator")),
     *(("pickle", "_pickle"), ("queue", "_queue"), ("random", "_random"), ("signal", "_signal"), ("socket", "_socket")),
@@ -101,11 +115,11 @@ def read_standard_library() -> tuple[Entry, ...]:
 
 
 def _distinct(entries: Iterable[Entry]) -> tuple[Entry, ...]:
-    """Keep, of entries with one text, that of the shortest name: `bytes.split`, not `bytearray.split`."""
-    by_text: dict[str, Entry] = {}
+    """Keep one entry of those with one text and one last name: `queue.Queue.put`, not `asyncio.Queue.put`."""
+    kept: dict[tuple[str, str], Entry] = {}
     for item in sorted(entries, key=lambda item: (len(item.id), item.id)):
-        by_text.setdefault(item.text, item)
-    return tuple(sorted(by_text.values(), key=lambda item: item.id))
+        kept.setdefault((item.id.rpartition(".")[2], item.text), item)
+    return tuple(sorted(kept.values(), key=lambda item: item.id))
 
 
 def _is_left_out(identity: str) -> bool:
