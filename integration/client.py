@@ -85,7 +85,7 @@ def reason_of(detail: Mapping[str, Any]) -> str:  # Any: a JSON object
         # A cause is often quoted by the reason above it.
         if str(detail.get("reason")) not in reasons[-1]:
             reasons.append(str(detail.get("reason")))
-    return ": ".join(reasons)[:500]
+    return ": ".join(filter(None, reasons))[:500]
 
 
 class _Transport(opensearchpy.Transport):

@@ -11,8 +11,10 @@ from csplade.integration.documents import acceptable_weights
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.sparse import SparseVector
 
-DEFAULT_MAX_CLAUSES = 512
-"""Half of what clusters take by default (1024 in the whole query), so that filters have room."""
+USUAL_LIMIT = 1024
+"""Clauses that clusters take in a whole query unless set up otherwise."""
+DEFAULT_MAX_CLAUSES = USUAL_LIMIT // 2
+"""Half of it, so that filters and the words of a hybrid query have room."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,10 @@ class Plan:
 
 
 def plan(vector: SparseVector, options: PlanOptions, reserved: int = 0) -> Plan:
-    """Keep the heaviest terms within the budget, at least one; `reserved` clauses are needed for something else.
+    """Keep the heaviest terms within the budget, at least one.
+
+    `reserved` clauses are needed for something else: they take from the terms only what a cluster has no room for
+    beside them. Whoever allows more than the usual limit has a cluster that takes as much.
 
     Raises:
         EncoderError: a term key has a dot, which no query would find.
@@ -55,7 +60,8 @@ def plan(vector: SparseVector, options: PlanOptions, reserved: int = 0) -> Plan:
     if not usable:
         return Plan(usable, len(vector), 1.0)
     masses = list(accumulate(weight for _, weight in usable))
-    budget = max(1, options.max_clauses - reserved)
+    room = max(USUAL_LIMIT, options.max_clauses) - reserved
+    budget = max(1, min(options.max_clauses, room))
     count = min(len(usable), budget, _enough(masses, options.share))
     return Plan(usable.heaviest(count), len(vector) - count, masses[count - 1] / masses[-1])
 

@@ -134,10 +134,12 @@ def _found(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:  # Any: JSON o
 
 def _check_shards(answer: Mapping[str, Any]) -> None:  # Any: a JSON object
     shards = answer["_shards"]
-    if shards["failed"]:
-        reason = next((reason_of(failure["reason"]) for failure in shards.get("failures", ())), "no reason given")
+    # Not `failed`: a shard that is on no node counts there as little as among the successful ones.
+    missing = shards["total"] - shards["successful"]
+    if missing:
+        reason = next((reason_of(failure["reason"]) for failure in shards.get("failures", ())), "on no node")
         raise ClusterError(
-            f"{shards['failed']} of {shards['total']} shards did not answer ({reason}), so hits would be missing: "
+            f"{missing} of {shards['total']} shards did not answer ({reason}), so hits would be missing: "
             "look at the cluster's health and try again"
         )
 

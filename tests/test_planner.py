@@ -31,9 +31,23 @@ def test_the_whole_mass_means_every_term_even_one_too_light_to_be_noticed_in_a_s
     assert plan(vector, PlanOptions()).vector == vector
 
 
-def test_reserved_clauses_are_taken_from_the_budget_but_one_term_stays() -> None:
-    assert len(plan(FOUR, PlanOptions(max_clauses=4), reserved=2).vector) == 2
-    assert len(plan(FOUR, PlanOptions(max_clauses=4), reserved=100).vector) == 1
+@pytest.mark.parametrize(
+    ("clauses", "reserved", "kept"),
+    [
+        (10, 9, 10),
+        (512, 512, 512),
+        (512, 600, 424),
+        (512, 2000, 1),
+        (1024, 3, 1021),
+        (1500, 3, 1497),
+        (1, 1024, 1),
+    ],
+)
+def test_reserved_clauses_take_only_what_a_cluster_has_no_room_for(clauses: int, reserved: int, kept: int) -> None:
+    many = SparseVector.from_pairs((f"t{number}", 1.0) for number in range(2000))
+    found = plan(many, PlanOptions(max_clauses=clauses), reserved)
+    assert (len(found.vector), found.dropped) == (kept, 2000 - kept)
+    assert found.share == pytest.approx(kept / 2000)
 
 
 def test_weights_that_no_cluster_can_score_are_dropped_and_counted() -> None:

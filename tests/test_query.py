@@ -4,7 +4,16 @@ import math
 
 import pytest
 from csplade.integration.planner import PlanOptions
-from csplade.integration.query import Mode, QueryOptions, Question, build_query, hits_body, ids_body, parse_filter
+from csplade.integration.query import (
+    Mode,
+    QueryOptions,
+    Question,
+    build_query,
+    hits_body,
+    ids_body,
+    parse_filter,
+    planned,
+)
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.sparse import SparseVector
 
@@ -57,12 +66,26 @@ def test_words_without_terms_are_no_sparse_query() -> None:
     assert build_query(Question("the"), QueryOptions(Mode.SPARSE)) is None
 
 
-def test_words_of_a_hybrid_query_take_their_share_of_the_clauses() -> None:
-    vector = SparseVector.from_pairs((f"t{n}", n + 1.0) for n in range(20))
-    options = QueryOptions(Mode.HYBRID, plan=PlanOptions(max_clauses=10))
-    query = build_query(Question("one two three", vector), options)
+@pytest.mark.parametrize(
+    ("words", "weight", "terms"), [(3, 1.0, 1021), (600, 1.0, 424), (600, 0.5, 424), (600, 0.0, 1024)]
+)
+def test_words_of_a_hybrid_query_and_its_terms_fit_into_a_cluster_together(
+    words: int, weight: float, terms: int
+) -> None:
+    vector = SparseVector.from_pairs((f"t{n}", n + 1.0) for n in range(2000))
+    options = QueryOptions(Mode.HYBRID, bm25_weight=weight, plan=PlanOptions(max_clauses=1024))
+    query = build_query(Question("word " * words, vector), options)
     assert query is not None
-    assert len(query["bool"]["should"]) == 7 + 1
+    assert len(query["bool"]["should"]) == terms + (1 if weight else 0)
+
+
+def test_words_take_no_room_where_they_are_not_asked_for() -> None:
+    vector = SparseVector.from_pairs((f"t{n}", n + 1.0) for n in range(2000))
+    question = Question("word " * 600, vector)
+    options = PlanOptions(max_clauses=1024)
+    sparse, bm25 = (planned(question, QueryOptions(mode, plan=options)) for mode in (Mode.SPARSE, Mode.BM25))
+    assert (len(sparse.vector), sparse.dropped) == (1024, 976)
+    assert (len(bm25.vector), bm25.dropped, bm25.share) == (0, 0, 1.0)
 
 
 def test_bodies_never_ask_for_the_weights() -> None:
