@@ -26,16 +26,19 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     from rich.table import Table
     from rich.text import Text
 
-    # Text, because in a plain string rich would take "[b]" for a style.
-    heading = Text(_cell(title)) if title else None
-    table = Table(title=heading, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, name in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
+        # Text, because in a plain string rich would take "[b]" for a style.
         table.add_row(*(Text(_cell(value)) for value in row))
     known = sys.stdout.isatty() or "COLUMNS" in os.environ
-    Console(highlight=False, width=None if known else _WIDTH_ELSEWHERE).print(table)
+    console = Console(highlight=False, width=None if known else _WIDTH_ELSEWHERE)
+    if title:
+        # Not the table's own title, which is broken into lines as narrow as the table.
+        console.print(Text(_cell(title)))
+    console.print(table)
 
 
 def notice(text: str) -> None:

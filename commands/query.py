@@ -86,7 +86,7 @@ def command(
         print_json({"query": text, "index": index, "mode": mode, "terms": shown, "hits": [*map(_hit_json, hits)]})
     else:
         _print(plan if show_terms else None, hits)
-    _tell(text, options.mode, plan)
+    _tell(text, options.mode, plan, bool(hits))
 
 
 def _check(text: str, mode: str, show_terms: bool) -> None:
@@ -114,12 +114,14 @@ def _question(client: "OpenSearch", text: str, index: str, mode: Mode, folder: P
     return Question(text, vector)
 
 
-def _tell(text: str, mode: Mode, plan: Plan) -> None:
+def _tell(text: str, mode: Mode, plan: Plan, found: bool) -> None:
     if not text.strip():
         notice("The query is empty, so nothing can match it.")
     elif mode.needs_vector and not plan.vector:
         rest = "only BM25 was asked" if mode is Mode.HYBRID else "nothing can match it"
         notice(f"The query has no term of any weight, perhaps only stop words, so {rest}.")
+    elif not found:
+        notice("No document matches.")
     if plan.dropped:
         notice(dropped_sentence(plan))
 

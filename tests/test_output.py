@@ -49,7 +49,7 @@ def test_a_table_without_rows_is_its_header(capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.parametrize("text", ["[b]", "a[/b]", "[red]x[/red]", ":smile:", "[link=x]", r"\[b]", "100%", "http://a/b"])
 def test_text_is_printed_as_it_is(capsys: pytest.CaptureFixture[str], text: str) -> None:
-    print_table(text, ("id", "a wide column under a title"), [(text, "")])
+    print_table(text, ("id",), [(text,)])
     title, _, _, cell = lines(capsys)
     assert title == text[1:]  # A title stands at the edge.
     assert cell == text
