@@ -62,9 +62,7 @@ def cut_tokenizer(tokenizer: Tokenizer, size: int, lowercase: bool, bos: str | N
     if lowercase:
         cut.normalizer = normalizers.Lowercase()
     if bos is not None:
-        cut.post_processor = processors.TemplateProcessing(
-            single=f"{bos} $A", special_tokens=[(bos, vocabulary[bos])]
-        )
+        cut.post_processor = processors.TemplateProcessing(single=f"{bos} $A", special_tokens=[(bos, vocabulary[bos])])
     return cut
 
 

@@ -65,7 +65,7 @@ class Contract:
     quantization: str
     opset: int
     tolerance: float
-    """Largest relative weight difference that golden vectors may show on another machine."""
+    """Largest distance, |vector - golden| / |golden|, that golden vectors may show on any machine."""
     files: Mapping[str, str]
     """SHA-256 of each file that decides a weight, by file name."""
     licence: str = ""

@@ -73,7 +73,8 @@ class SparseEncoderModel(nn.Module):
         hidden = self.backbone(input_ids=input_ids, use_cache=False).last_hidden_state  # (batch, length, width)
         counted = attention_mask if self.bos_id is None else attention_mask * (input_ids != self.bos_id)
         terms = self.terms(hidden, counted, role)
-        best = torch.topk(terms, int(self.kept[role]) if not torch.jit.is_tracing() else self.kept[role], dim=-1)
+        # A tensor, not a number: so the exported graph chooses by role.
+        best = torch.topk(terms, self.kept[role], dim=-1)  # type: ignore[arg-type]
         return Vectors(best.indices, best.values, self.gates(hidden, role))
 
     def terms(self, hidden: Tensor, mask: Tensor, role: Tensor) -> Tensor:

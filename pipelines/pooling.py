@@ -16,8 +16,10 @@ def max_pool(hidden: Tensor, head: Tensor, mask: Tensor, chunk: int = _CHUNK) ->
     Shapes: hidden (batch, length, width), head (vocabulary, width), mask (batch, length) -> (batch, vocabulary).
     """
     closed = (mask == 0).unsqueeze(-1)  # (batch, length, 1)
+    lowest = torch.finfo(hidden.dtype).min
+    # Slices, not `split`: the exporter folds a slice of a constant into a constant, which can then be quantized.
     pooled = [
-        torch.matmul(hidden, rows.transpose(0, 1)).masked_fill(closed, torch.finfo(hidden.dtype).min).amax(dim=1)
-        for rows in head.split(chunk)
+        torch.matmul(hidden, head[begin : begin + chunk].transpose(0, 1)).masked_fill(closed, lowest).amax(dim=1)
+        for begin in range(0, head.shape[0], chunk)
     ]
     return torch.cat(pooled, dim=-1)

@@ -1,1 +1,1 @@
-"""How `models/csplade-mini` was made, step by step; see README.md beside this file. Not part of the installed package."""
+"""How `models/csplade-mini` was made, step by step; see README.md beside this file. Not installed."""

@@ -1,6 +1,6 @@
 """Step 1: draw training pairs from the folder of pair files, mixed so that real questions weigh most.
 
-    python -m csplade.models.recipe.pairs PAIRS_FOLDER WORK_FOLDER
+python -m csplade.models.recipe.pairs PAIRS_FOLDER WORK_FOLDER
 """
 
 import gzip

@@ -1,5 +1,7 @@
 """What the steps of the recipe share: sizes of the model and of its training texts."""
 
+from csplade.pipelines.contract import Literal
+
 LOWER_LAYERS = 10
 """Lower layers of SmolLM2-135M that are kept as they are."""
 TOP_LAYERS = (28, 29)
@@ -9,3 +11,8 @@ BOS = "<|im_start|>"
 DOCUMENT_TOKENS = 80
 QUERY_TOKENS = 32
 """Longest training texts, in tokens; the encoder itself reads longer ones."""
+DOCUMENT_TERMS = 96
+QUERY_TERMS = 24
+"""Expansion terms that the graph keeps of a text."""
+LITERAL = Literal(k1=1.2, b=0.75, average_words=90.0, default_idf=0.0, analysis="english")
+"""The literal path; the idf of unknown words comes from the table."""

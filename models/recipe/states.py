@@ -77,7 +77,13 @@ def main() -> None:
         queries = token_ids(tokenizer, [pair["query"] for pair in shard], QUERY_TOKENS)
         documents = token_ids(tokenizer, [pair["positive"] for pair in shard], DOCUMENT_TOKENS)
         states = hidden_states(model, queries + documents)
-        np.savez(path.with_suffix(".part.npz"), **states)
+        np.savez(
+            path.with_suffix(".part.npz"),
+            ids=states["ids"],
+            lengths=states["lengths"],
+            lower=states["lower"],
+            last=states["last"],
+        )
         path.with_suffix(".part.npz").rename(path)
 
 

@@ -1,0 +1,21 @@
+PYTHON ?= .venv/bin/python
+
+.PHONY: help check fix test demo
+
+help: ## Show the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+check: ## Lint, format check, types: what CI runs before the tests
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m ruff format --check
+	$(PYTHON) -m mypy -p csplade
+
+fix: ## Format, and mend what ruff can mend
+	$(PYTHON) -m ruff check --fix
+	$(PYTHON) -m ruff format
+
+test: ## All tests, against real servers
+	$(PYTHON) -m pytest
+
+demo: ## A real OpenSearch, a real model, real text
+	$(PYTHON) -m csplade.cli demo

@@ -1,0 +1,56 @@
+"""Step 4: inverse document frequencies of words over broad text, the documents of all pair files.
+
+idf(w) = log(1 + (N - df + 0.5) / (df + 0.5)), as in Lucene's BM25
+
+python -m csplade.models.recipe.idf PAIRS_FOLDER WORK_FOLDER
+"""
+
+import gzip
+import math
+import random
+import sys
+from collections import Counter
+from pathlib import Path
+
+import orjson
+from csplade.pipelines.words import split_words
+from tqdm import tqdm
+
+_TEXTS_PER_SOURCE = 6000
+"""So that no source makes its own words look common."""
+_SHORTEST = 5
+_RAREST = 3
+"""A word in fewer texts gets the idf of a word that was never seen."""
+
+
+def inverse(texts: int, frequency: int) -> float:
+    """Return the idf of a word that `frequency` of `texts` texts hold."""
+    return math.log(1 + (texts - frequency + 0.5) / (frequency + 0.5))
+
+
+def count(folder: Path) -> tuple[int, Counter[str]]:
+    """Return the number of texts and how many of them hold each word."""
+    chance, texts, frequencies = random.Random(0), 0, Counter[str]()
+    for path in tqdm(sorted(folder.glob("*.jsonl.gz")), unit=" files"):
+        with gzip.open(path) as lines:
+            distinct = list(dict.fromkeys(orjson.loads(line)["positive"] for line in lines))
+        chance.shuffle(distinct)
+        for text in distinct[:_TEXTS_PER_SOURCE]:
+            words = [word.key for word in split_words(text, "english")]
+            if len(words) >= _SHORTEST:
+                texts += 1
+                frequencies.update(set(words))
+    return texts, frequencies
+
+
+def main() -> None:
+    """Write `idf.json`: `{"idf": {key: number}, "default": number}`."""
+    folder, work = map(Path, sys.argv[1:])
+    texts, frequencies = count(folder)
+    table = {key: round(inverse(texts, n), 4) for key, n in sorted(frequencies.items()) if n >= _RAREST}
+    default = round(inverse(texts, 1), 4)
+    (work / "idf.json").write_bytes(orjson.dumps({"idf": table, "default": default}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""The torch encoder becomes an ONNX graph, through Optimum; needs the extra [export].
+
+Optimum's exporters know no sparse output, so the encoder gets an export configuration of its own: token ids, mask and
+role go in; term ids, weights and gates come out.
+"""
+
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import torch
+from csplade.pipelines.model import SparseEncoderModel
+from optimum.exporters.onnx.base import OnnxConfig
+from optimum.exporters.onnx.convert import export_pytorch
+from optimum.utils import DummyInputGenerator, NormalizedTextConfig
+
+OPSET = 18
+
+_Axes = dict[int, str]
+_BATCH: _Axes = {0: "batch"}
+_TOKENS: _Axes = {0: "batch", 1: "length"}
+
+
+class SparseDummyInputs(DummyInputGenerator):  # type: ignore[misc]  # optimum is not typed
+    """Makes the inputs with which the model is traced; their sizes do not reach the graph."""
+
+    SUPPORTED_INPUT_NAMES = ("input_ids", "attention_mask", "role")
+    _BATCH, _LENGTH = 2, 12
+
+    def __init__(self, task: str, config: NormalizedTextConfig, **_sizes: int) -> None:
+        self._vocabulary = config.vocab_size
+
+    def generate(
+        self, input_name: str, framework: str = "pt", int_dtype: str = "int64", float_dtype: str = "fp32"
+    ) -> torch.Tensor:
+        """Return one input."""
+        if input_name == "role":
+            return torch.tensor(0)
+        if input_name == "attention_mask":
+            return torch.ones(self._BATCH, self._LENGTH, dtype=torch.int64)
+        return torch.randint(self._vocabulary, (self._BATCH, self._LENGTH))
+
+
+class SparseEncoderOnnxConfig(OnnxConfig):  # type: ignore[misc]  # optimum is not typed
+    """Optimum's description of `SparseEncoderModel`."""
+
+    NORMALIZED_CONFIG_CLASS = NormalizedTextConfig
+    DUMMY_INPUT_GENERATOR_CLASSES = (SparseDummyInputs,)
+
+    @property
+    def inputs(self) -> dict[str, _Axes]:
+        """Return the inputs with their dynamic axes."""
+        return OrderedDict(input_ids=_TOKENS, attention_mask=_TOKENS, role={})
+
+    @property
+    def outputs(self) -> dict[str, _Axes]:
+        """Return the outputs with their dynamic axes."""
+        return OrderedDict(term_ids={**_BATCH, 1: "k"}, weights={**_BATCH, 1: "k"}, gates=_TOKENS)
+
+
+def export_graph(model: SparseEncoderModel, path: Path, opset: int = OPSET) -> None:
+    """Write the model as an ONNX graph in float32."""
+    config: Any = model.config  # Any: transformers' configuration
+    export_pytorch(model.eval(), SparseEncoderOnnxConfig(config), opset, path)

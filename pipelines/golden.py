@@ -1,0 +1,89 @@
+"""Golden vectors: texts with the vectors that the exact PyTorch model gave, kept in the encoder folder.
+
+A quantized graph gives slightly other numbers, and again slightly others on another processor; the contract says how
+far off they may be.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+from csplade.pipelines.encode import Encoder
+from csplade.pipelines.errors import EncoderError
+from csplade.pipelines.graph import Role
+from csplade.pipelines.jsonl import write_line
+from csplade.pipelines.sparse import SparseVector
+
+GOLDEN_FILE = "golden.jsonl"
+
+
+@dataclass(frozen=True)
+class Golden:
+    """A text and the vector it must have."""
+
+    role: Role
+    text: str
+    vector: SparseVector
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far this machine's vector is from a golden one."""
+
+    golden: Golden
+    distance: float
+    """|vector - golden| / |golden|."""
+    shared: float
+    """Share of the golden vector's ten heaviest terms that are among this machine's ten heaviest."""
+
+
+def write_golden(folder: Path, golden: Iterable[Golden]) -> None:
+    """Write `golden.jsonl`."""
+    with (folder / GOLDEN_FILE).open("wb") as file:
+        for one in golden:
+            weights = {term: round(weight, 5) for term, weight in one.vector}
+            file.write(write_line({"role": one.role.name.lower(), "text": one.text, "weights": weights}))
+
+
+def read_golden(folder: Path) -> list[Golden]:
+    """Read `golden.jsonl`.
+
+    Raises:
+        EncoderError: it is missing or damaged.
+    """
+    path = folder / GOLDEN_FILE
+    try:
+        lines = [orjson.loads(line) for line in path.read_bytes().splitlines()]
+        return [
+            Golden(Role[line["role"].upper()], line["text"], SparseVector.from_pairs(line["weights"].items()))
+            for line in lines
+        ]
+    except (OSError, orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise EncoderError(f"{path} cannot be read ({error}): copy the encoder folder again") from error
+
+
+def drifts(encoder: Encoder, golden: Iterable[Golden]) -> list[Drift]:
+    """Encode the golden texts here and compare."""
+    found = []
+    for one in golden:
+        encode = encoder.documents if one.role is Role.DOCUMENT else encoder.queries
+        (vector,) = encode([one.text])
+        found.append(Drift(one, distance(vector, one.vector), _shared(vector, one.vector)))
+    return found
+
+
+def distance(vector: SparseVector, reference: SparseVector) -> float:
+    """Return |vector - reference| / |reference|; 0 for two empty vectors, infinite if only the reference is empty."""
+    terms = vector.weights.keys() | reference.weights.keys()
+    difference = math.hypot(*(vector.weights.get(term, 0.0) - reference.weights.get(term, 0.0) for term in terms))
+    length = math.hypot(*reference.weights.values())
+    if not length:
+        return math.inf if difference else 0.0
+    return difference / length
+
+
+def _shared(vector: SparseVector, reference: SparseVector) -> float:
+    wanted = reference.heaviest(10).weights.keys()
+    return len(wanted & vector.heaviest(10).weights.keys()) / len(wanted) if wanted else 1.0
