@@ -113,11 +113,15 @@ def _exported(body: Iterable[ast.stmt]) -> frozenset[str] | None:
     for node in _flat(body):
         match node:
             case ast.Assign(targets=[ast.Name("__all__")], value=value) | ast.AugAssign(ast.Name("__all__"), _, value):
-                if not isinstance(value, ast.List | ast.Tuple):
-                    return None
-                names.update(str(item.value) for item in value.elts if isinstance(item, ast.Constant))
-            case ast.Expr(ast.Call(ast.Attribute(ast.Name("__all__"), "extend"))):
-                return None
+                values = [value]
+            case ast.Expr(ast.Call(ast.Attribute(ast.Name("__all__")), values)):
+                pass  # Its methods append and extend.
+            case _:
+                continue
+        if not all(isinstance(value, ast.List | ast.Tuple | ast.Constant) for value in values):
+            return None
+        constants = (part for value in values for part in ast.walk(value) if isinstance(part, ast.Constant))
+        names.update(str(part.value) for part in constants)
     return frozenset(names) or None
 
 
