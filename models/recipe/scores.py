@@ -1,0 +1,82 @@
+"""Differentiable scores of a batch of pairs, expansion and literal path together, and the losses on them."""
+
+from dataclasses import dataclass
+
+import torch
+from csplade.models.recipe.corpus import Pair, Text, padded
+from csplade.models.recipe.plan import LITERAL
+from csplade.models.recipe.top import run_top
+from csplade.pipelines.graph import Role
+from csplade.pipelines.model import SparseEncoderModel
+from torch import Tensor
+from torch.nn.functional import cross_entropy, kl_div, log_softmax, pad, softmax
+from transformers import PreTrainedModel
+
+_TEACHER_TEMPERATURE = 0.05
+_CONTRASTIVE = 0.5
+
+
+@dataclass(frozen=True)
+class Training:
+    """What every step needs."""
+
+    model: SparseEncoderModel
+    language_model: PreTrainedModel
+    term_ids: dict[str, int]
+    idf: dict[str, float]
+    default_idf: float
+
+
+def vectors(training: Training, texts: list[Text], role: Role, extra: dict[str, int]) -> tuple[Tensor, Tensor]:
+    """Return the texts' weights over terms and extra words, and those of the expansion alone."""
+    lower, mask = padded([text.lower for text in texts])
+    mask[:, 0] = 0  # BOS is not a part of the text.
+    hidden = run_top(training.language_model, lower)
+    side = torch.tensor(int(role))
+    expansion = training.model.terms(hidden, mask, side)
+    gates = training.model.gates(hidden, side)
+    known = len(training.term_ids)
+    rows = [_literal(training, text, gates[row], role, extra, known) for row, text in enumerate(texts)]
+    literal = torch.stack(rows)
+    return literal + pad(expansion, (0, literal.shape[1] - known)), expansion
+
+
+def _literal(training: Training, text: Text, gates: Tensor, role: Role, extra: dict[str, int], known: int) -> Tensor:
+    """Return one text's literal weights, the formula of `csplade.pipelines.literal` with gradients."""
+    size = known + len(extra)
+    if not text.words:
+        return gates.new_zeros(size)
+    places = torch.tensor([training.term_ids.get(word.key, extra.get(word.key, -1)) for word in text.words])
+    tf = gates.new_zeros(size).index_add(0, places, gates[torch.from_numpy(text.word_tokens)])
+    root = gates.new_zeros(size)
+    root[places] = torch.tensor([training.idf.get(word.key, training.default_idf) for word in text.words]).sqrt()
+    if role is Role.QUERY:
+        return root * tf
+    norm = LITERAL.k1 * (1 - LITERAL.b + LITERAL.b * len(text.words) / LITERAL.average_words)
+    return root * (LITERAL.k1 + 1) * tf / (tf + norm)
+
+
+def scores(training: Training, pairs: list[Pair]) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the scores of every query for every document (pairs, pairs) and both expansions."""
+    extra: dict[str, int] = {}
+    for pair in pairs:
+        for word in (*pair.query.words, *pair.document.words):
+            if word.key not in training.term_ids and word.key not in extra:
+                extra[word.key] = len(training.term_ids) + len(extra)
+    queries, query_terms = vectors(training, [pair.query for pair in pairs], Role.QUERY, extra)
+    documents, document_terms = vectors(training, [pair.document for pair in pairs], Role.DOCUMENT, extra)
+    return queries @ documents.T, query_terms, document_terms
+
+
+def flops(terms: Tensor) -> Tensor:
+    """Return sum_j (mean_i x_ij)^2 (Paria et al. 2020): (texts, terms) -> ()."""
+    return terms.mean(dim=0).square().sum()
+
+
+def loss_of(ours: Tensor, teacher: Tensor) -> Tensor:
+    """Return the loss of one batch of scores: (pairs, pairs), (pairs, pairs) -> ()."""
+    targets = torch.arange(len(ours))
+    total = ours.new_zeros(())
+    for mine, theirs in ((ours, teacher), (ours.T, teacher.T)):
+        total = total + kl_div(log_softmax(mine, -1), softmax(theirs / _TEACHER_TEMPERATURE, -1), reduction="batchmean")
+    return total / 2 + _CONTRASTIVE * cross_entropy(ours, targets)
