@@ -4,26 +4,20 @@ Texts are taken in windows, sorted by length inside a window, run in batches of 
 own order. So memory is bounded by a window however long the input is.
 """
 
-import gzip
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import orjson
 from csplade.pipelines.contract import Contract, Side, check_files, read_contract
 from csplade.pipelines.errors import EncoderError
-from csplade.pipelines.graph import Graph, Role
+from csplade.pipelines.folder import MODEL_FILE, TOKENIZER_FILE, Tables, read_tables
+from csplade.pipelines.graph import Graph, Role, Runs
 from csplade.pipelines.literal import Floats, document_weights, frequencies, gates_of_words, query_weights
 from csplade.pipelines.sparse import SparseVector
 from csplade.pipelines.words import split_words
 from tokenizers import Encoding, Tokenizer
-
-MODEL_FILE = "model.onnx"
-TOKENIZER_FILE = "tokenizer.json"
-TERMS_FILE = "terms.json.gz"
-IDF_FILE = "idf.json.gz"
 
 
 @dataclass(frozen=True)
@@ -48,15 +42,13 @@ class Encoder:
         self,
         contract: Contract,
         tokenizer: str,
-        graph: Graph,
-        terms: Sequence[str],
-        idf: Mapping[str, float],
+        graph: Runs,
+        tables: Tables,
         options: EncodeOptions = _DEFAULT,
     ) -> None:
         self.contract = contract
         self._graph = graph
-        self._terms = terms
-        self._idf = idf
+        self._tables = tables
         self._options = options
         sides = {Role.DOCUMENT: contract.document, Role.QUERY: contract.query}
         self._tokenizers = {role: _tokenizer(tokenizer, side) for role, side in sides.items()}
@@ -73,11 +65,10 @@ class Encoder:
         check_files(folder, contract)
         try:
             tokenizer = (folder / TOKENIZER_FILE).read_text(encoding="utf-8")
-            terms = orjson.loads(gzip.decompress((folder / TERMS_FILE).read_bytes()))
-            idf = orjson.loads(gzip.decompress((folder / IDF_FILE).read_bytes())) if contract.literal else {}
         except OSError as error:
             raise EncoderError(f"{folder} cannot be read ({error}): copy the encoder folder again") from error
-        return cls(contract, tokenizer, Graph.open(folder / MODEL_FILE, options.threads), terms, idf, options)
+        graph = Graph.open(folder / MODEL_FILE, options.threads)
+        return cls(contract, tokenizer, graph, read_tables(folder), options)
 
     def documents(self, texts: Iterable[str]) -> Iterator[SparseVector]:
         """Encode documents, lazily and in order; a text without any word gives an empty vector."""
@@ -102,7 +93,7 @@ class Encoder:
             output = self._graph.run([encodings[position].ids for position in batch], role)
             for row, position in enumerate(batch):
                 expansion = zip(output.term_ids[row].tolist(), output.weights[row].tolist(), strict=True)
-                vector = {self._terms[term]: weight for term, weight in expansion if weight > 0}
+                vector = {self._tables.terms[term]: weight for term, weight in expansion if weight > 0}
                 gates = output.gates[row, : len(encodings[position])]
                 self._add_literal(vector, texts[position], encodings[position], gates, role)
                 vectors[position] = SparseVector.from_pairs(vector.items())
@@ -118,9 +109,9 @@ class Encoder:
         ends = np.array([end for _, end in encoding.offsets], dtype=np.int64) - len(prefix)
         counted = frequencies(words, gates_of_words(words, ends, gates))
         if role is Role.DOCUMENT:
-            weights = document_weights(counted, len(words), self._idf, literal)
+            weights = document_weights(counted, len(words), self._tables.idf, literal)
         else:
-            weights = query_weights(counted, self._idf, literal)
+            weights = query_weights(counted, self._tables.idf, literal)
         for key, weight in weights.items():
             vector[key] = vector.get(key, 0.0) + weight
 

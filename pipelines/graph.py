@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from csplade.pipelines.errors import EncoderError, MissingExtraError, UsageError
@@ -38,6 +38,14 @@ class GraphOutput:
     """(batch, k): their weights, heaviest first; 0 where fewer than k terms fire."""
     gates: NDArray[np.float32]
     """(batch, length): gate of each token; meaningless for padding."""
+
+
+class Runs(Protocol):
+    """What an encoder asks of a model."""
+
+    def run(self, token_ids: Sequence[Sequence[int]], role: Role) -> GraphOutput:
+        """Run one batch of texts, each a non-empty list of token ids."""
+        ...
 
 
 class Graph:
@@ -76,14 +84,19 @@ class Graph:
 
     def run(self, token_ids: Sequence[Sequence[int]], role: Role) -> GraphOutput:
         """Run one batch of texts, each a non-empty list of token ids."""
-        longest = max(map(len, token_ids))
-        padded = np.zeros((len(token_ids), longest), dtype=np.int64)
-        mask = np.zeros_like(padded)
-        for row, ids in enumerate(token_ids):
-            padded[row, : len(ids)] = ids
-            mask[row, : len(ids)] = 1
+        padded, mask = padded_batch(token_ids)
         feeds = {"input_ids": padded, "attention_mask": mask, "role": np.array(role, dtype=np.int64)}
         return GraphOutput(*self._session.run(["term_ids", "weights", "gates"], feeds))
+
+
+def padded_batch(token_ids: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return token ids padded on the right, and the mask of those that count: (batch, length) both."""
+    padded = np.zeros((len(token_ids), max(map(len, token_ids))), dtype=np.int64)
+    mask = np.zeros_like(padded)
+    for row, ids in enumerate(token_ids):
+        padded[row, : len(ids)] = ids
+        mask[row, : len(ids)] = 1
+    return padded, mask
 
 
 def require_runtime() -> None:

