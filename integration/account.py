@@ -1,7 +1,6 @@
 """Whom a local server runs as: the caller, or, as servers refuse root, somebody without rights of their own."""
 
 import os
-import pwd
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,12 +17,12 @@ class Account:
 
 
 def server_account() -> Account | None:
-    """Return whom a server must run as when the caller is root; None: the caller is fine.
-
-    Under sudo that is the user who called it, else `nobody`.
-    """
+    """Return whom a server must run as when the caller is root: `nobody`. None: the caller is fine."""
     if os.geteuid() != 0:
         return None
+    # Windows has no such module, and still imports this one.
+    import pwd
+
     try:
         entry = pwd.getpwnam("nobody")
     except KeyError:
@@ -33,12 +32,11 @@ def server_account() -> Account | None:
 
 
 def can_reach(path: Path, account: Account | None) -> bool:
-    """Return whether the account may go through every folder above `path`, and into it if it is one."""
+    """Return whether the account may go through every folder above `path`, enter it if it is one, run it if a file."""
     if account is None:
         return True
     resolved = path.resolve()
-    folders = [folder for folder in (resolved, *resolved.parents) if folder.is_dir()]
-    return all(_may_enter(folder, account) for folder in folders)
+    return all(_may_pass(part, account) for part in (resolved, *resolved.parents) if part.exists())
 
 
 def give(path: Path, account: Account | None) -> None:
@@ -51,8 +49,8 @@ def give(path: Path, account: Account | None) -> None:
             os.chown(os.path.join(folder, name), account.uid, account.gid, follow_symlinks=False)
 
 
-def _may_enter(folder: Path, account: Account) -> bool:
-    found = folder.stat()
+def _may_pass(part: Path, account: Account) -> bool:
+    found = part.stat()
     if found.st_uid == account.uid:
         return bool(found.st_mode & 0o100)
     if found.st_gid == account.gid:

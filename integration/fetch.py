@@ -10,35 +10,34 @@ from csplade.integration.errors import NodeError
 from csplade.integration.servers import Artifact
 from csplade.pipelines.errors import MissingExtraError
 
-_READ_SECONDS = 60
+_SILENT_SECONDS = 60
 
 Tell = Callable[[str], None]
 """Receives sentences about what goes on."""
 
 
 def fetch(artifact: Artifact, folder: Path, tell: Tell) -> Path:
-    """Download one file into `folder` and return its path.
+    """Download one file to somewhere below `folder` and return its path.
 
     Raises:
         MissingExtraError: jgo is not installed.
         NodeError: it cannot be downloaded, or what came is something else.
+        OSError: the disk is full.
     """
     try:
         from jgo.maven import MavenContext, PythonResolver
     except ImportError as error:
         raise MissingExtraError("jgo", "node") from error
-    tell(f"Downloading {artifact.title} ({artifact.megabytes} MB)")
+    tell(f"Downloading {artifact.title}" + (f" ({artifact.megabytes} MB)" if artifact.megabytes else ""))
     resolver = PythonResolver(progress_callback=_quarters(artifact, tell))
-    context = MavenContext(resolver=resolver, repo_cache=folder, timeout=_READ_SECONDS)
+    context = MavenContext(resolver=resolver, repo_cache=folder, timeout=_SILENT_SECONDS)
     component = context.project(artifact.group, artifact.name).at_version(artifact.version)
     try:
         path = Path(component.artifact(packaging=artifact.packaging).resolve())
     except (OSError, RuntimeError) as error:
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            raise NodeError(
-                f"the disk of {folder} is full: make room, or set XDG_CACHE_HOME to another disk"
-            ) from error
-        raise NodeError(f"{artifact.title} cannot be downloaded ({_first_line(error)})") from error
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise NodeError(f"{artifact.title} cannot be downloaded ({_short(error)})") from error
     check(path, artifact)
     return path
 
@@ -54,8 +53,8 @@ def check(path: Path, artifact: Artifact) -> None:
     if found != artifact.sha256:
         path.unlink()
         raise NodeError(
-            f"the download of {artifact.title} is damaged (SHA-256 {found}, expected {artifact.sha256}) and was "
-            "deleted: try again, or look whether a proxy changes downloads"
+            f"the download of {artifact.title} is damaged and was deleted (SHA-256 {found}, expected "
+            f"{artifact.sha256}): try again, and if it stays so, look whether a proxy changes downloads"
         )
 
 
@@ -68,9 +67,8 @@ def _quarters(artifact: Artifact, tell: Tell) -> Callable[[str, int], object]:
 
         def update(count: int) -> None:
             nonlocal done
-            before, done = done, done + count
-            quarter = 4 * done // total
-            if quarter > 4 * before // total and quarter < 4 and artifact.megabytes > 10:
+            before, done = 4 * done // total, done + count
+            if artifact.megabytes and before < (quarter := 4 * done // total) < 4:
                 tell(f"Downloading {artifact.title}: {25 * quarter}%")
 
         yield update
@@ -78,5 +76,5 @@ def _quarters(artifact: Artifact, tell: Tell) -> Callable[[str, int], object]:
     return watch
 
 
-def _first_line(error: Exception) -> str:
+def _short(error: Exception) -> str:
     return str(error).partition("\n")[0][:300] or type(error).__name__

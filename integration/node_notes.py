@@ -1,11 +1,13 @@
-"""What runs here: a note for each cluster of local servers, as one JSON file named after its port."""
+"""What runs here: a note for each local node, as one JSON file named after its port."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
 from csplade.integration.errors import NodeError
 from csplade.integration.processes import Process
+from csplade.integration.servers import title
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Node:
     flavor: str
     version: str
     data: Path
+    """The folder of its members' folders."""
     members: tuple[Member, ...]
 
     @property
@@ -48,10 +51,20 @@ class Node:
         """Return the port of its first member."""
         return self.members[0].port
 
+    @property
+    def title(self) -> str:
+        """Return what a person calls it."""
+        count = len(self.members)
+        return title(self.flavor, self.version) + (f" with {count} members" if count > 1 else "")
+
+    @property
+    def processes(self) -> tuple[Process, ...]:
+        """Return the processes of its members."""
+        return tuple(member.process for member in self.members)
+
 
 def write_note(folder: Path, node: Node) -> None:
     """Write or replace the note of a node, in one step."""
-    folder.mkdir(parents=True, exist_ok=True)
     draft = folder / f".{node.port}.json"
     draft.write_bytes(orjson.dumps(node, default=str, option=orjson.OPT_INDENT_2))
     draft.replace(_path(folder, node.port))
@@ -65,16 +78,20 @@ def read_note(folder: Path, port: int) -> Node | None:
     """
     path = _path(folder, port)
     try:
-        return _node(path.read_bytes())
+        return _node(orjson.loads(path.read_bytes()))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise NodeError(f"{path} cannot be read ({error}): delete it, and end the server by hand") from error
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise NodeError(f"{path} is no note of a node ({error}): delete it, and end its server by hand") from error
 
 
 def read_notes(folder: Path) -> list[Node]:
-    """Return everything noted, by port."""
-    ports = sorted(int(path.stem) for path in folder.glob("[0-9]*.json"))
+    """Return everything noted, by port.
+
+    Raises:
+        NodeError: a note cannot be read.
+    """
+    ports = sorted(int(path.stem) for path in folder.glob("*.json") if path.stem.isdecimal())
     return [node for port in ports if (node := read_note(folder, port)) is not None]
 
 
@@ -87,17 +104,11 @@ def _path(folder: Path, port: int) -> Path:
     return folder / f"{port}.json"
 
 
-def _node(content: bytes) -> Node:
-    value = orjson.loads(content)
+def _node(value: dict[str, Any]) -> Node:  # Any: a JSON object
     members = tuple(
-        Member(
-            str(one["name"]),
-            int(one["port"]),
-            Path(one["folder"]),
-            Process(int(one["process"]["pid"]), str(one["process"]["birth"])),
-        )
+        Member(one["name"], int(one["port"]), Path(one["folder"]), Process(**one["process"]))
         for one in value["members"]
     )
     if not members:
-        raise ValueError("no members")
-    return Node(str(value["flavor"]), str(value["version"]), Path(value["data"]), members)
+        raise ValueError("it has no members")
+    return Node(value["flavor"], value["version"], Path(value["data"]), members)

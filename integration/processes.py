@@ -17,6 +17,7 @@ from csplade.integration.account import Account
 from csplade.integration.errors import NodeError
 
 _PROC = Path("/proc")
+_BOOT = _PROC / "sys/kernel/random/boot_id"
 _POLL_SECONDS = 0.1
 
 # Children of this very program, which stay zombies until they are waited for.
@@ -32,31 +33,30 @@ class Process:
     """When it began, in the system's own words."""
 
 
-def spawn(
-    command: Sequence[str | Path], folder: Path, environ: Mapping[str, str], log: Path, account: Account | None
-) -> Process:
-    """Start a process that does not end with the terminal; what it says goes into the log.
+def spawn(program: Path, folder: Path, environ: Mapping[str, str], log: Path, account: Account | None) -> Process:
+    """Start a program that does not end with the terminal; what it says goes into the log.
 
     Raises:
         NodeError: the system does not let us.
     """
-    user = {"user": account.uid, "group": account.gid, "extra_groups": []} if account else {}
     try:
         with log.open("wb") as output:
             child = subprocess.Popen(
-                command,
+                [program],
                 cwd=folder,
                 env=environ,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                **user,  # type: ignore[call-overload]
+                user=account.uid if account else None,
+                group=account.gid if account else None,
+                extra_groups=[] if account else None,
             )
     except OSError as error:
-        raise NodeError(f"{command[0]} cannot be started ({error}): see that it may be run here") from error
+        raise NodeError(f"{program} cannot be started ({error}): see that it may be run here") from error
     _children[child.pid] = child
-    return Process(child.pid, _birth(child.pid) or "")
+    return Process(child.pid, _birth(child.pid) or "ended at once")
 
 
 def is_alive(process: Process) -> bool:
@@ -71,7 +71,7 @@ def end(processes: Sequence[Process], patience: float) -> None:
     """Ask the processes to end, and after `patience` seconds make them; those that are gone are left alone.
 
     Raises:
-        NodeError: a process belongs to another user.
+        NodeError: a process belongs to another user, or cannot be ended.
     """
     alive = [process for process in processes if is_alive(process)]
     for process in alive:
@@ -80,19 +80,20 @@ def end(processes: Sequence[Process], patience: float) -> None:
         for process in filter(is_alive, alive):
             # The whole group, as some servers are a launcher and the real one below it.
             _signal(process, signal.SIGKILL, group=True)
-        _gone(alive, patience)
+        if not _gone(alive, patience):
+            left = next(filter(is_alive, alive))
+            raise NodeError(f"the process {left.pid} does not end, not even when killed: look what holds it")
     for process in processes:
         _children.pop(process.pid, None)
 
 
 def _signal(process: Process, number: signal.Signals, group: bool = False) -> None:
     try:
+        # It may have ended since we looked.
         with suppress(ProcessLookupError):
             (os.killpg if group else os.kill)(process.pid, number)
     except PermissionError as error:
-        raise NodeError(
-            f"the process {process.pid} belongs to another user: stop it as the user who started it"
-        ) from error
+        raise NodeError(f"the process {process.pid} belongs to another user: stop it as that user") from error
 
 
 def _gone(processes: Sequence[Process], patience: float) -> bool:
@@ -105,18 +106,15 @@ def _gone(processes: Sequence[Process], patience: float) -> bool:
 
 
 def _birth(pid: int) -> str | None:
-    """Return when a process began; None if there is no living one with this number."""
+    """Return when a process began; None if no living one has this number."""
     if not _PROC.is_dir():
-        return _birth_by_ps(pid)
+        answer = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True)
+        return answer.stdout.strip() or None
     try:
         # The name in brackets may itself have spaces and brackets.
         fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
     state, began = fields[0], fields[19]
-    return None if state in "ZX" else began
-
-
-def _birth_by_ps(pid: int) -> str | None:
-    answer = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True)
-    return answer.stdout.strip() or None
+    # Counted from the start of the machine, so say which start.
+    return None if state in "ZX" else f"{began} {_BOOT.read_text().strip()}"

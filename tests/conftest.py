@@ -48,7 +48,7 @@ def opensearch() -> Iterator[str]:
 
 @pytest.fixture
 def index_name(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Give the name of an index that is not there yet; afterwards it is deleted if it is."""
+    """Give the name of an index that is not there yet; afterwards it is deleted."""
     name = f"test-{uuid4().hex}"
     yield name
     if "opensearch" in request.fixturenames:

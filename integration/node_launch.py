@@ -1,0 +1,101 @@
+"""Starts the processes of a node, with everything they need before: Java, the unpacked server, folders of their own."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from csplade.integration.account import Account, can_reach, give
+from csplade.integration.errors import NodeError
+from csplade.integration.fetch import Tell
+from csplade.integration.install import install, reachable
+from csplade.integration.java import Java, find_java
+from csplade.integration.node_config import Seat, environment, settings_of, write_config
+from csplade.integration.node_notes import Member, Node, write_note
+from csplade.integration.places import Places, writing
+from csplade.integration.ports import free_port, is_free
+from csplade.integration.processes import Process, end, spawn
+from csplade.integration.servers import Server
+
+_END_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What all members of a node share."""
+
+    server: Server
+    home: Path
+    java: Java
+    account: Account | None
+
+
+def prepare(server: Server, places: Places, account: Account | None, tell: Tell) -> Ground:
+    """Find Java and the unpacked server, which is fetched if it is not there yet.
+
+    Raises:
+        MissingExtraError: the extra `node` is not installed.
+        NodeError: there is no fitting Java, or the server cannot be fetched.
+    """
+    java = reachable(find_java(server, os.environ, account), places, account)
+    return Ground(server, install(server, java, places, tell), java, account)
+
+
+def require_free(port: int) -> None:
+    """Look that nothing listens on a port.
+
+    Raises:
+        NodeError: something does.
+    """
+    if not is_free(port):
+        raise NodeError(
+            f"another program listens on port {port}: give another with --port, or if it is a cluster of yours, use it "
+            f"with --url http://127.0.0.1:{port}"
+        )
+
+
+def launch(ground: Ground, data: Path, port: int, count: int, heap_mb: int, notes: Path) -> Node:
+    """Start `count` processes that will find each other, and note them; if one cannot be started none is left.
+
+    Raises:
+        NodeError: the folder cannot be used, or a process cannot be started.
+    """
+    _require_usable(data, ground.account)
+    seats = [Seat("n1", port, free_port()), *(Seat(f"n{n}", free_port(), free_port()) for n in range(2, count + 1))]
+    members: list[Member] = []
+    try:
+        for seat in seats:
+            with writing(data, "give another with --data"):
+                process = _start_member(ground, data / seat.name, seat, seats, heap_mb)
+            members.append(Member(seat.name, seat.http, data / seat.name, process))
+            node = Node(ground.server.flavor, ground.server.version, data, tuple(members))
+            write_note(notes, node)
+    except BaseException:
+        end([member.process for member in members], _END_SECONDS)
+        raise
+    return node
+
+
+def _require_usable(data: Path, account: Account | None) -> None:
+    # The servers' start scripts break at spaces.
+    if any(letter.isspace() for letter in str(data)):
+        raise NodeError(
+            f"the server cannot use the folder {str(data)!r}, for the space in it: give another with --data"
+        )
+    with writing(data, "give another with --data"):
+        data.mkdir(parents=True, exist_ok=True)
+    if not can_reach(data, account):
+        raise NodeError(
+            f"the user {account and account.name}, as whom the server runs, cannot enter {data}: give another with "
+            "--data, or open the folders above it"
+        )
+
+
+def _start_member(ground: Ground, folder: Path, seat: Seat, seats: list[Seat], heap_mb: int) -> Process:
+    for part in ("data", "logs", "tmp"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    settings = settings_of(ground.server, seat, seats, folder)
+    write_config(ground.server, ground.home, folder, ground.java, settings)
+    give(folder, ground.account)
+    environ = environment(ground.server, folder, ground.java, heap_mb, os.environ.get("PATH", os.defpath))
+    program = ground.home / "bin" / ground.server.flavor
+    return spawn(program, ground.home, environ, folder / "node.log", ground.account)
