@@ -4,6 +4,7 @@ Optimum's exporters know no sparse output, so the encoder gets an export configu
 role go in; term ids, weights and gates come out.
 """
 
+import warnings
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -61,4 +62,7 @@ class SparseEncoderOnnxConfig(OnnxConfig):  # type: ignore[misc]  # optimum is n
 def export_graph(model: SparseEncoderModel, path: Path, opset: int = OPSET) -> None:
     """Write the model as an ONNX graph in float32."""
     config: Any = model.config  # Any: transformers' configuration
-    export_pytorch(model.eval(), SparseEncoderOnnxConfig(config), opset, path)
+    with warnings.catch_warnings():
+        # The tracer warns of every Python number that becomes a constant; golden vectors tell whether one should not.
+        warnings.simplefilter("ignore")
+        export_pytorch(model.eval(), SparseEncoderOnnxConfig(config), opset, path)

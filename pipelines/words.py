@@ -15,15 +15,16 @@ from csplade.pipelines.vocab import encode_key
 _WORD = re.compile(r"[^\W_]+")
 _CACHED_WORDS = 100_000
 
-# Articles, prepositions, pronouns, auxiliaries, question words, and the ends of "don't" and "it's".
+# Articles, prepositions, pronouns, auxiliaries, question words, and the two parts of "isn't" and "it's".
 _ENGLISH_FUNCTION_WORDS = frozenset(
     """
-    a about after all also am an and any are as at be because been before being but by can could d did do does doing
-    during each either else every few for from further had has have having he her here hers herself him himself his how
-    i if in into is it its itself just ll m may me might more most must my myself no nor not now of off on once only or
-    other our ours out over own re s same shall she should so some such t than that the their theirs them themselves
-    then there these they this those through to too under until up upon us ve very was we were what when where whether
-    which while who whom whose why will with within without would you your yours yourself
+    a about after all also am an and any are aren as at be because been before being but by can could couldn d did
+    didn do does doesn doing don during each either else every few for from further had hadn has hasn have haven
+    having he her here hers herself him himself his how i if in into is isn it its itself just ll m may me might more
+    most must mustn my myself no nor not now of off on once only or other our ours out over own re s same shall she
+    should shouldn so some such t than that the their theirs them themselves then there these they this those through
+    to too under until up upon us ve very was wasn we were weren what when where whether which while who whom whose
+    why will with within without would wouldn you your yours yourself
     """.split()
 )
 

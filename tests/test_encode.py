@@ -1,0 +1,191 @@
+"""The encoder against a reference that computes whole logits in PyTorch and BM25's formula in Python."""
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from csplade.pipelines.contract import Literal, Side
+from csplade.pipelines.encode import EncodeOptions, Encoder, batches
+from csplade.pipelines.errors import EncoderError
+from csplade.pipelines.fold import fold_vocabulary
+from csplade.pipelines.folder import IDF_FILE, MODEL_FILE, TERMS_FILE, TOKENIZER_FILE
+from csplade.pipelines.graph import Role
+from csplade.pipelines.model import SparseEncoderModel
+from csplade.pipelines.sparse import SparseVector
+from csplade.pipelines.words import split_words
+from csplade.tests.tiny_encoder import (
+    DOCUMENT_TERMS,
+    IDF,
+    QUERY_TERMS,
+    TEXTS,
+    literal_path,
+    write_contract,
+    write_tiny_encoder,
+)
+from tokenizers import Tokenizer
+
+pytestmark = pytest.mark.model
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tiny")
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path) -> SparseEncoderModel:
+    return write_tiny_encoder(folder)
+
+
+@pytest.fixture(scope="module")
+def encoder(model: SparseEncoderModel, folder: Path) -> Encoder:
+    return Encoder.open(folder)
+
+
+@torch.inference_mode()
+def reference(model: SparseEncoderModel, folder: Path, text: str, role: Role) -> dict[str, float]:
+    """Return the vector of one text from the definitions: all logits, no batches, no graph."""
+    tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
+    encoding = tokenizer.encode(text)
+    limit, kept = (40, DOCUMENT_TERMS) if role is Role.DOCUMENT else (12, QUERY_TERMS)
+    ids, ends = encoding.ids[:limit], [end for _, end in encoding.offsets[:limit]]
+    hidden = model.backbone(input_ids=torch.tensor([ids])).last_hidden_state[0]
+    logits = hidden[1:] @ model.head.T  # Without BOS: (tokens, pieces)
+    fold = fold_vocabulary(tokenizer.get_vocab(), "english")
+    terms: dict[str, float] = {}
+    for position, piece in enumerate(fold.pieces.tolist()):
+        word = tokenizer.id_to_token(piece)[1:]
+        value = float(model.scale[position] * logits[:, position].max() + model.shift[position])
+        key = split_words(word, "english")[0].key
+        terms[key] = max(terms.get(key, 0.0), 0.5 * math.log1p(max(value, 0.0)))
+    vector = dict(sorted(((k, w) for k, w in terms.items() if w > 0), key=lambda pair: -pair[1])[:kept])
+    gates = torch.nn.functional.softplus(hidden @ model.gate.weight[role] + model.gate.bias[role]).tolist()
+    words = split_words(text, "english")
+    reached = [
+        gates[next(i for i, end in enumerate(ends) if end >= word.end)] for word in words if word.end <= ends[-1]
+    ]
+    tf: Counter[str] = Counter()
+    for number, word in enumerate(words):
+        tf[word.key] += reached[number] if number < len(reached) else sum(reached) / len(reached)
+    for key, count in tf.items():
+        norm = 1.2 * (1 - 0.75 + 0.75 * len(words) / 10.0)
+        shape = 2.2 * count / (count + norm) if role is Role.DOCUMENT else count
+        vector[key] = vector.get(key, 0.0) + math.sqrt(IDF.get(key, 6.0)) * shape
+    return vector
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_vectors_are_those_of_the_definitions_alone_and_in_a_batch(
+    encoder: Encoder, model: SparseEncoderModel, folder: Path, role: Role
+) -> None:
+    encode = encoder.documents if role is Role.DOCUMENT else encoder.queries
+    texts = [*TEXTS, "plants and valves " * 30]
+    expected = [reference(model, folder, text, role) for text in texts]
+    assert all(len(vector) > 3 for vector in expected[:-2])
+    for found in (list(encode(texts)), [next(encode([text])) for text in texts]):
+        for vector, wanted in zip(found, expected, strict=True):
+            assert dict(vector.weights) == pytest.approx(wanted, rel=1e-4)
+
+
+def test_documents_and_queries_differ(encoder: Encoder) -> None:
+    (document,), (query,) = encoder.documents([TEXTS[0]]), encoder.queries([TEXTS[0]])
+    assert document != query
+    assert len(query) < len(document)
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\n\t\u3000", "...", "?! -- ()", "\ud800"])
+def test_a_text_without_words_gives_an_empty_vector(encoder: Encoder, text: str) -> None:
+    assert list(encoder.documents([text])) == [SparseVector()]
+    assert list(encoder.queries(["bread", text, "salt"]))[1] == SparseVector()
+
+
+def test_no_texts_give_no_vectors(encoder: Encoder) -> None:
+    assert list(encoder.documents([])) == []
+
+
+def test_a_lone_surrogate_parts_words_and_fails_nothing(encoder: Encoder) -> None:
+    (broken,) = encoder.documents(["bread \ud800 pump"])
+    assert {"bread", "pump"} <= broken.weights.keys()
+
+
+def test_order_is_kept_whatever_the_windows_and_batches(model: SparseEncoderModel, folder: Path) -> None:
+    texts = [f"{'bread ' * (number % 7)}number{number}" for number in range(50)]
+    plain = list(Encoder.open(folder).documents(texts))
+    for options in (EncodeOptions(window=1), EncodeOptions(window=7, batch_tokens=30), EncodeOptions(batch_tokens=1)):
+        found = list(Encoder.open(folder, options).documents(texts))
+        assert [f"number{number}" in vector.weights for number, vector in enumerate(found)] == [True] * 50
+        for vector, wanted in zip(found, plain, strict=True):
+            assert dict(vector.weights) == pytest.approx(dict(wanted.weights), rel=1e-4)
+
+
+def test_only_a_window_of_texts_is_read_ahead(model: SparseEncoderModel, folder: Path) -> None:
+    taken = 0
+
+    def texts() -> Iterator[str]:
+        nonlocal taken
+        for number in range(1000):
+            taken += 1
+            yield f"bread {number}"
+
+    vectors = Encoder.open(folder, EncodeOptions(window=10)).documents(texts())
+    for _ in range(11):
+        next(vectors)
+    assert taken == 20
+
+
+def test_batches_keep_to_the_budget_and_lose_nothing() -> None:
+    lengths = dict(enumerate([5, 1, 9, 3, 3, 30, 2]))
+    found = list(batches(lengths, 10))
+    assert sorted(position for batch in found for position in batch) == list(range(7))
+    assert all(len(batch) == 1 or len(batch) * max(lengths[position] for position in batch) <= 10 for batch in found)
+    assert [position for batch in found for position in batch] == [1, 6, 3, 4, 0, 2, 5]
+
+
+def test_a_prefix_is_read_by_the_model_and_is_no_word_of_the_text(folder: Path, tmp_path: Path) -> None:
+    for name in (MODEL_FILE, TOKENIZER_FILE, TERMS_FILE, IDF_FILE):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    side = Side("pump: ", 40, DOCUMENT_TERMS)
+    vectors = []
+    for prefixed in (True, False):
+        write_contract(tmp_path, literal_path(), side if prefixed else Side("", 40, 20), side)
+        (vector,) = Encoder.open(tmp_path).documents(["bread" if prefixed else "pump: bread"])
+        vectors.append(vector.weights)
+    with_prefix, in_text = vectors
+    # The text "pump: bread" has the same tokens, two words instead of one, and a literal "pump".
+    assert in_text["pump"] - with_prefix.get("pump", 0.0) > 0.5
+    assert with_prefix["bread"] > 0
+
+
+def test_without_a_literal_path_only_the_expansion_is_left(folder: Path, tmp_path: Path) -> None:
+    for name in (MODEL_FILE, TOKENIZER_FILE, TERMS_FILE, IDF_FILE):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    write_contract(tmp_path, None, Side("", 40, DOCUMENT_TERMS), Side("", 12, QUERY_TERMS))
+    (vector,) = Encoder.open(tmp_path).documents(["xj4400b " + TEXTS[0]])
+    assert 0 < len(vector) <= DOCUMENT_TERMS
+    assert "xj4400b" not in vector.weights
+
+
+def test_a_literal_path_that_this_version_does_not_know_is_told(folder: Path, tmp_path: Path) -> None:
+    for name in (MODEL_FILE, TOKENIZER_FILE, TERMS_FILE, IDF_FILE):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    literal = Literal(1.2, 0.75, 10.0, 6.0, "klingon")
+    write_contract(tmp_path, literal, Side("", 40, 20), Side("", 12, 8))
+    with pytest.raises(EncoderError, match="klingon"):
+        next(Encoder.open(tmp_path).documents(["bread"]))
+
+
+@pytest.mark.parametrize("name", [MODEL_FILE, TOKENIZER_FILE, TERMS_FILE, IDF_FILE])
+@pytest.mark.parametrize("damage", ["missing", "changed"])
+def test_a_damaged_folder_is_refused_by_name(
+    model: SparseEncoderModel, folder: Path, tmp_path: Path, name: str, damage: str
+) -> None:
+    for file in folder.iterdir():
+        if file.name != name:
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+        elif damage == "changed":
+            (tmp_path / file.name).write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(EncoderError, match=name):
+        Encoder.open(tmp_path)

@@ -1,0 +1,35 @@
+"""Words of a text: what is one, what is left out, where it ends."""
+
+import pytest
+from csplade.pipelines.errors import EncoderError
+from csplade.pipelines.vocab import decode_key
+from csplade.pipelines.words import Word, split_words
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def test_english_words_are_lower_cased_stemmed_and_without_function_words() -> None:
+    assert split_words("The Running of PLANTS isn't it", "english") == [Word("run", 11), Word("plant", 21)]
+
+
+def test_plain_words_are_only_lower_cased() -> None:
+    assert split_words("The Plants", "plain") == [Word("the", 3), Word("plants", 10)]
+
+
+def test_letters_and_digits_of_any_script_are_words_and_everything_else_parts_them() -> None:
+    keys = [word.key for word in split_words("XJ-4400B, get_item 3.5 Zürich 東京", "plain")]
+    assert keys == ["xj", "4400b", "get", "item", "3", "5", "zürich", "東京"]
+
+
+def test_an_unknown_analysis_is_told_with_the_known_ones() -> None:
+    with pytest.raises(EncoderError, match="'klingon' is unknown, this csplade has english, plain"):
+        split_words("x", "klingon")
+
+
+@given(st.text())
+def test_every_key_can_be_read_back_and_every_end_is_behind_a_letter_or_digit(text: str) -> None:
+    for profile in ("english", "plain"):
+        for word in split_words(text, profile):
+            assert decode_key(word.key)
+            assert text[word.end - 1].isalnum()
+            assert word.end == len(text) or not text[word.end].isalnum() or not text[word.end].isascii()
