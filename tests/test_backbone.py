@@ -69,7 +69,7 @@ def test_a_model_comes_from_a_local_folder(tmp_path: Path) -> None:
     tokenizer = tiny_tokenizer()
     PreTrainedTokenizerFast(tokenizer_object=tokenizer).save_pretrained(tmp_path)
     assert load_language_model(str(tmp_path)).config.num_hidden_layers == 4
-    assert load_tokenizer(str(tmp_path)).encode(TEXTS[0]).ids == tokenizer.encode(TEXTS[0]).ids
+    assert load_tokenizer(str(tmp_path)).get_vocab() == tokenizer.get_vocab()
 
 
 def test_a_folder_without_a_model_is_told(tmp_path: Path) -> None:
