@@ -11,7 +11,7 @@ from csplade.integration.errors import NodeError
 from csplade.integration.fetch import Tell, fetch
 from csplade.integration.java import Java
 from csplade.integration.places import CURE, Places, locked, writing
-from csplade.integration.servers import ICU, Artifact, Module, Server
+from csplade.integration.servers import ICU, Artifact, Module, Server, Wheel
 
 
 def install(server: Server, java: Java, places: Places, tell: Tell) -> Path:
@@ -21,7 +21,7 @@ def install(server: Server, java: Java, places: Places, tell: Tell) -> Path:
         MissingExtraError: jgo is not installed.
         NodeError: it cannot be fetched, or the disk has no room.
     """
-    icu = java.from_wheel and server.wheel_needs_icu
+    icu = java.from_wheel and server.wheel is Wheel.WITH_ICU
     home = places.servers / (f"{server.id}-icu" if icu else server.id)
     with writing(places.servers, CURE), _alone(home):
         if not home.exists():

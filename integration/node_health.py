@@ -13,7 +13,7 @@ from csplade.integration.processes import is_alive
 
 _POLL_SECONDS = 0.5
 _TELL_SECONDS = 10.0
-_ANSWER_SECONDS = 5.0
+_ANSWER_SECONDS = 2.0
 # Shards of a node with data are recovered by then, or never.
 _RED_SECONDS = 30.0
 

@@ -20,9 +20,6 @@ _PROC = Path("/proc")
 _BOOT = _PROC / "sys/kernel/random/boot_id"
 _POLL_SECONDS = 0.1
 
-# Children of this very program, which stay zombies until they are waited for.
-_children: dict[int, "subprocess.Popen[bytes]"] = {}
-
 
 @dataclass(frozen=True)
 class Process:
@@ -31,6 +28,10 @@ class Process:
     pid: int
     birth: str
     """When it began, in the system's own words."""
+
+
+# Children of this very program, which stay zombies until they are waited for.
+_children: dict[Process, "subprocess.Popen[bytes]"] = {}
 
 
 def spawn(program: Path, folder: Path, environ: Mapping[str, str], log: Path, account: Account | None) -> Process:
@@ -55,16 +56,16 @@ def spawn(program: Path, folder: Path, environ: Mapping[str, str], log: Path, ac
             )
     except OSError as error:
         raise NodeError(f"{program} cannot be started ({error}): see that it may be run here") from error
-    _children[child.pid] = child
-    return Process(child.pid, _birth(child.pid) or "ended at once")
+    process = Process(child.pid, _birth(child.pid) or "ended at once")
+    _children[process] = child
+    return process
 
 
 def is_alive(process: Process) -> bool:
     """Return whether the process still runs, and not another one with its number."""
-    child = _children.get(process.pid)
-    if child is not None and child.poll() is not None:
-        return False
-    return _birth(process.pid) == process.birth
+    child = _children.get(process)
+    ended = child is not None and child.poll() is not None
+    return not ended and _birth(process.pid) == process.birth
 
 
 def end(processes: Sequence[Process], patience: float) -> None:
@@ -84,7 +85,10 @@ def end(processes: Sequence[Process], patience: float) -> None:
             left = next(filter(is_alive, alive))
             raise NodeError(f"the process {left.pid} does not end, not even when killed: look what holds it")
     for process in processes:
-        _children.pop(process.pid, None)
+        child = _children.pop(process, None)
+        if child is not None:
+            # Gone, perhaps as a zombie: take it off the system's list.
+            child.wait()
 
 
 def _signal(process: Process, number: signal.Signals, group: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,11 @@ settings.register_profile("csplade", deadline=None)
 settings.load_profile("csplade")
 
 _TEST_URL = "CSPLADE_TEST_URL"
+
+
+def pytest_sessionstart() -> None:
+    """Take SIGTERM (from `timeout`, say) for Ctrl-C, so that fixtures still stop their servers."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
