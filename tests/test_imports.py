@@ -16,7 +16,7 @@ SOURCES = sorted([*ROOT.glob("*.py"), *(path for name in PACKAGES for path in (R
 TESTS = sorted((ROOT / "tests").glob("*.py"))
 MODEL_STACK = {"torch", "transformers", "onnxruntime", "optimum"}
 # A server that is started needs an environment, with PATH and the place of Java in it.
-READS_ENVIRONMENT = {"integration/node.py"}
+READS_ENVIRONMENT = {"integration/node.py", "integration/node_launch.py"}
 
 
 def place(path: Path) -> str:
