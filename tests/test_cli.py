@@ -191,7 +191,7 @@ def test_the_installed_program_is_this_one() -> None:
 
 def test_help_comes_at_once() -> None:
     seconds = []
-    for _ in range(3):
+    for _ in range(5):  # The best of some, as the machine may be busy.
         began = time.monotonic()
         process = started("--help")
         process.communicate(timeout=30)
