@@ -1,0 +1,193 @@
+"""`csplade demo`: real text, a real server, BM25 beside CSPLADE, measured on judged questions."""
+
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from csplade.commands.connection import cluster_options, open_cluster
+from csplade.commands.options import encoder_option, json_option
+from csplade.commands.output import notice, print_json, print_table
+
+if TYPE_CHECKING:
+    from csplade.commands.demo_questions import JudgedQuestions
+    from csplade.commands.demo_report import Rankings, Report, Work
+    from csplade.integration.documents import Document
+    from csplade.pipelines.vector_cache import CachedEncoder
+    from opensearchpy import OpenSearch
+
+# More than are measured, so that documents of equal score at the end of a ranking do not depend on the index.
+_SPARE_HITS = 50
+
+_LEGEND = "✓ answers the question, ~ helps; judged by hand before any system had answered."
+_GO_ON = """\
+Go on with
+  csplade query "open a file lazily" --index {index} --explain{url}
+  csplade ingest documents.jsonl --index articles{url}{stop}"""
+_STOP = "\n  csplade node stop"
+
+
+@click.command("demo")
+@click.option(
+    "--examples",
+    "shown",
+    default=6,
+    show_default=True,
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Questions whose hits are shown; taken at even distances from all questions, whatever was found.",
+)
+@cluster_options
+@encoder_option
+@json_option
+def command(shown: int, url: str | None, ca_certs: Path | None, encoder_folder: Path, as_json: bool) -> None:
+    """See CSPLADE beside BM25 on the Python library's documentation.
+
+    Indexes the documentation strings of this Python's standard library, asks judged questions, shows the hits of BM25
+    and CSPLADE side by side, and measures nDCG@10 and MRR@10 of both and of their sum (hybrid). Starts a search server
+    on this machine unless --url names a cluster. The first run takes minutes, later ones find vectors in the cache.
+
+    \b
+    Example:
+      csplade demo
+      csplade demo --examples 20
+      csplade demo --url https://user:password@host:9200 --json
+    """
+    from csplade.commands.demo_index import INDEX, documents_of
+    from csplade.commands.demo_questions import read_questions
+    from csplade.commands.demo_report import report_of, to_json
+    from csplade.integration.client import address
+    from csplade.pipelines.evaluate import require_ir_measures
+    from csplade.pipelines.standard_library import read_standard_library
+
+    began = time.monotonic()
+    require_ir_measures()
+    encoder = _open_encoder(encoder_folder)
+    documents = documents_of(read_standard_library())
+    questions = read_questions({document.id for document in documents})
+    client = _connect(url, ca_certs)
+    work = _prepare(client, encoder, documents)
+    report = report_of(work, questions, _ask(client, encoder, questions), shown)
+    if as_json:
+        about = {"index": INDEX, "url": address(client), "encoder": encoder.contract.name}
+        seconds = time.monotonic() - began
+        print_json({**about, "python": platform.python_version(), "seconds": seconds, **to_json(report)})
+    else:
+        _print(report, address(client) if url else None)
+
+
+def _open_encoder(folder: Path) -> "CachedEncoder":
+    from csplade.integration.places import find_places
+    from csplade.pipelines.encode import Encoder
+    from csplade.pipelines.vector_cache import CachedEncoder, VectorCache
+
+    encoder = Encoder.open(folder)
+    cache = VectorCache.open(find_places(os.environ, None).root / "vectors", encoder.contract.fingerprint)
+    if cache.damage:
+        notice(f"The kept vectors {cache.path} are damaged ({cache.damage}) and are made again.")
+    return CachedEncoder(encoder, cache)
+
+
+def _connect(url: str | None, ca_certs: Path | None) -> "OpenSearch":
+    """Open the cluster that was named, else a node on this machine, which is started if it does not run."""
+    from csplade.integration.node import NodeOptions, start
+
+    return open_cluster(url or start(NodeOptions(), notice).url, ca_certs)
+
+
+def _prepare(client: "OpenSearch", encoder: "CachedEncoder", documents: "Sequence[Document]") -> "Work":
+    """Have all documents in the index; look at the index first, as encoding takes longer."""
+    from csplade.commands.demo_index import is_complete, make_anew
+
+    complete = is_complete(client, encoder.contract, documents)
+    work = _encode(encoder, documents)
+    if not complete:
+        make_anew(client, encoder.contract, documents)
+        _ingest(client, encoder, documents)
+    return work
+
+
+def _encode(encoder: "CachedEncoder", documents: "Sequence[Document]") -> "Work":
+    """Encode what is not in the cache, behind a progress bar."""
+    from csplade.commands.demo_report import Work
+    from tqdm import tqdm
+
+    began = time.monotonic()
+    missing = encoder.missing(document.text for document in documents)
+    kept = len(documents) - len(missing)
+    notice(f"Encoding {len(missing)} documentation strings of Python {platform.python_version()}; {kept} are kept.")
+    # closing: what is encoded when somebody stops the program is kept.
+    with closing(encoder.documents(missing)) as vectors:
+        # disable=None: no bar where standard error is not a terminal.
+        for _ in tqdm(vectors, total=len(missing), unit=" documents", disable=None, file=sys.stderr):
+            pass
+    return Work(len(documents), len(missing), time.monotonic() - began)
+
+
+def _ingest(client: "OpenSearch", encoder: "CachedEncoder", documents: "Iterable[Document]") -> None:
+    from csplade.commands.demo_index import INDEX
+    from csplade.integration.errors import ClusterError
+    from csplade.integration.ingest import IngestOptions, ingest
+
+    with tempfile.TemporaryDirectory() as folder:
+        report = ingest(client, encoder, documents, IngestOptions(INDEX, Path(folder) / "failed.jsonl"))
+    if report.failed:
+        raise ClusterError(
+            f"{report.failed} of {report.read} documents failed (the first: {report.first_reason}): look at the "
+            "cluster's log, or show the demo another cluster with --url"
+        )
+
+
+def _ask(client: "OpenSearch", encoder: "CachedEncoder", judged: "JudgedQuestions") -> "dict[str, Rankings]":
+    """Ask every question in every mode."""
+    from csplade.commands.demo_index import INDEX
+    from csplade.integration.query import Mode, QueryOptions, Question
+    from csplade.integration.search import search_many
+    from csplade.pipelines.evaluate import DEPTH, order
+
+    texts = [question.text for question in judged.asked]
+    questions = [Question(text, vector) for text, vector in zip(texts, encoder.queries(texts), strict=True)]
+    rankings: dict[str, Rankings] = {}
+    for mode in Mode:
+        found = search_many(client, INDEX, questions, QueryOptions(mode), DEPTH + _SPARE_HITS)
+        rankings[mode.value] = {
+            text: order((hit.id, hit.score) for hit in hits) for text, hits in zip(texts, found, strict=True)
+        }
+    return rankings
+
+
+def _print(report: "Report", named_url: str | None) -> None:
+    from csplade.commands.demo_index import INDEX
+    from csplade.commands.demo_report import example_table, measure_table
+
+    asked = len(report.questions.asked)
+    if report.examples:
+        click.echo(f"{len(report.examples)} of {asked} questions, at even distances. {_LEGEND}\n")
+    for question in report.examples:
+        print_table(question.text, *example_table(question, report))
+    other, same = (len(report.questions.judgments(words)) for words in ("other", "same"))
+    title = f"All {asked} questions: {other} ask in other words than their answers, {same} in the same words"
+    print_table(title, *measure_table(report))
+    click.echo(_work_sentence(report))
+    option = f" --url {named_url}" if named_url else ""
+    click.echo(_GO_ON.format(index=INDEX, url=option, stop="" if named_url else _STOP))
+
+
+def _work_sentence(report: "Report") -> str:
+    work, questions = report.work, report.questions
+    speed = (
+        f"{work.encoded} encoded in {work.encode_seconds:.1f} s ({work.speed:.1f}/s)" if work.speed else "none encoded"
+    )
+    sentence = f"{work.documents} documents, {speed}."
+    if questions.missing:
+        sentence += (
+            f" This Python lacks {len(questions.missing)} of the judged entries; {questions.unanswerable} questions "
+            "without an answer are left out."
+        )
+    return sentence
