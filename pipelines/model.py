@@ -51,7 +51,9 @@ class SparseEncoderModel(nn.Module):
         self.backbone = backbone
         self.config = backbone.config
         rows = torch.from_numpy(fold.pieces)
-        self.head = nn.Parameter(head.detach()[rows].clone())  # (pieces, width)
+        chosen = head.detach()[rows]
+        # Centred: what all logits of a position have in common says nothing about its topic.
+        self.head = nn.Parameter(chosen - chosen.mean(dim=0))  # (pieces, width)
         self.scale = nn.Parameter(torch.ones(len(rows)))
         self.shift = nn.Parameter(torch.zeros(len(rows)))
         self.strength = nn.Parameter(torch.full((_ROLES,), options.strength))
@@ -81,9 +83,13 @@ class SparseEncoderModel(nn.Module):
         """Return the weights of all terms: (batch, length, width), (batch, length) -> (batch, terms)."""
         return self.strength[role] * self.folded(self.activations(max_pool(hidden, self.head, mask)))
 
+    def calibrated(self, pooled: Tensor) -> Tensor:
+        """Return scale * pooled + shift, shape kept."""
+        return self.scale * pooled + self.shift
+
     def activations(self, pooled: Tensor) -> Tensor:
         """Return log(1 + relu(.)) of calibrated logits, shape kept."""
-        return torch.log1p(torch.relu(self.scale * pooled + self.shift))
+        return torch.log1p(torch.relu(self.calibrated(pooled)))
 
     def folded(self, activations: Tensor) -> Tensor:
         """Return the largest activation of each term's rows: (batch, pieces) -> (batch, terms)."""

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from csplade.pipelines.pooling import max_pool
+from csplade.pipelines.pooling import max_pool, max_pool_for_training
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 7, 100])
@@ -22,3 +22,15 @@ def test_chunks_change_neither_the_maximum_nor_its_gradient(chunk: int) -> None:
         strict=True,
     ):
         torch.testing.assert_close(mine, theirs)
+
+
+def test_the_training_form_has_the_same_values_and_the_same_gradient_for_states() -> None:
+    torch.manual_seed(0)
+    hidden = torch.randn(3, 5, 4, requires_grad=True)
+    head, mask = torch.randn(7, 4), torch.tensor([[1, 1, 1, 1, 1], [0, 1, 1, 0, 0], [1, 0, 0, 0, 0]])
+    weights = torch.randn(3, 7).relu()
+    plain, trained = max_pool(hidden, head, mask), max_pool_for_training(hidden, head, mask)
+    torch.testing.assert_close(trained, plain)
+    (expected,) = torch.autograd.grad((plain * weights).sum(), hidden)
+    (found,) = torch.autograd.grad((trained * weights).sum(), hidden)
+    torch.testing.assert_close(found, expected)

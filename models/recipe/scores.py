@@ -8,6 +8,7 @@ from csplade.models.recipe.plan import LITERAL
 from csplade.models.recipe.top import run_top
 from csplade.pipelines.graph import Role
 from csplade.pipelines.model import SparseEncoderModel
+from csplade.pipelines.pooling import max_pool_for_training
 from torch import Tensor
 from torch.nn.functional import cross_entropy, kl_div, log_softmax, pad, softmax
 from transformers import PreTrainedModel
@@ -27,18 +28,32 @@ class Training:
     default_idf: float
 
 
-def vectors(training: Training, texts: list[Text], role: Role, extra: dict[str, int]) -> tuple[Tensor, Tensor]:
-    """Return the texts' weights over terms and extra words, and those of the expansion alone."""
+@dataclass(frozen=True)
+class Side:
+    """What the model says of the queries, or of the documents, of a batch."""
+
+    vectors: Tensor
+    """(texts, terms and extra words): expansion and literal path together."""
+    expansion: Tensor
+    """(texts, terms)"""
+    calibrated: Tensor
+    """(texts, pieces): pooled logits, calibrated, before the relu."""
+
+
+def encode(training: Training, texts: list[Text], role: Role, extra: dict[str, int]) -> Side:
+    """Encode the texts of one side."""
     lower, mask = padded([text.lower for text in texts])
     mask[:, 0] = 0  # BOS is not a part of the text.
     hidden = run_top(training.language_model, lower)
-    side = torch.tensor(int(role))
-    expansion = training.model.terms(hidden, mask, side)
-    gates = training.model.gates(hidden, side)
+    model, side = training.model, torch.tensor(int(role))
+    pooled = max_pool_for_training(hidden, model.head.detach(), mask)
+    expansion = model.strength[side] * model.folded(model.activations(pooled))
+    gates = model.gates(hidden, side)
     known = len(training.term_ids)
     rows = [_literal(training, text, gates[row], role, extra, known) for row, text in enumerate(texts)]
     literal = torch.stack(rows)
-    return literal + pad(expansion, (0, literal.shape[1] - known)), expansion
+    together = literal + pad(expansion, (0, literal.shape[1] - known))
+    return Side(together, expansion, model.calibrated(pooled))
 
 
 def _literal(training: Training, text: Text, gates: Tensor, role: Role, extra: dict[str, int], known: int) -> Tensor:
@@ -56,16 +71,15 @@ def _literal(training: Training, text: Text, gates: Tensor, role: Role, extra: d
     return root * (LITERAL.k1 + 1) * tf / (tf + norm)
 
 
-def scores(training: Training, pairs: list[Pair]) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the scores of every query for every document (pairs, pairs) and both expansions."""
+def encode_pairs(training: Training, pairs: list[Pair]) -> tuple[Side, Side]:
+    """Encode queries and documents over one numbering of extra words."""
     extra: dict[str, int] = {}
     for pair in pairs:
         for word in (*pair.query.words, *pair.document.words):
             if word.key not in training.term_ids and word.key not in extra:
                 extra[word.key] = len(training.term_ids) + len(extra)
-    queries, query_terms = vectors(training, [pair.query for pair in pairs], Role.QUERY, extra)
-    documents, document_terms = vectors(training, [pair.document for pair in pairs], Role.DOCUMENT, extra)
-    return queries @ documents.T, query_terms, document_terms
+    queries = encode(training, [pair.query for pair in pairs], Role.QUERY, extra)
+    return queries, encode(training, [pair.document for pair in pairs], Role.DOCUMENT, extra)
 
 
 def flops(terms: Tensor) -> Tensor:
@@ -80,3 +94,14 @@ def loss_of(ours: Tensor, teacher: Tensor) -> Tensor:
     for mine, theirs in ((ours, teacher), (ours.T, teacher.T)):
         total = total + kl_div(log_softmax(mine, -1), softmax(theirs / _TEACHER_TEMPERATURE, -1), reduction="batchmean")
     return total / 2 + _CONTRASTIVE * cross_entropy(ours, targets)
+
+
+def imitation_loss(calibrated: Tensor, wanted: Tensor) -> Tensor:
+    """Return how far pooled logits are from the whole model's, both in deviations: (texts, pieces) twice -> ().
+
+    Rows where the whole model fires are pulled to its value, all others pushed below the threshold, so that a row that
+    the relu has silenced can come back.
+    """
+    fires = wanted > 0
+    missed = torch.where(fires, calibrated - wanted, torch.relu(calibrated)).square().sum()
+    return missed / torch.where(fires, wanted + 1.0, torch.zeros_like(wanted)).square().sum()

@@ -1,7 +1,8 @@
 """Step 5: train the top layers, the gates and the calibration to rank as the dense teacher does.
 
 Each batch holds groups of near documents, so that its other documents are hard negatives. The loss is the divergence
-between the teacher's and our softmax over the batch, both ways, plus InfoNCE, plus FLOPS on the expansion.
+between the teacher's and our softmax over the batch, both ways, plus InfoNCE, plus FLOPS on the expansion, plus the
+distance to the whole model's expansions.
 
     python -m csplade.models.recipe.train MODEL_FOLDER GGUF_FILE TEACHER_FOLDER WORK_FOLDER STEPS
 """
@@ -16,9 +17,10 @@ import orjson
 import torch
 from csplade.models.recipe.corpus import Pair, Text, padded, read_pairs
 from csplade.models.recipe.plan import DOCUMENT_TERMS, LITERAL, QUERY_TERMS
-from csplade.models.recipe.scores import Training, flops, loss_of, scores
+from csplade.models.recipe.scores import Training, encode_pairs, flops, imitation_loss, loss_of
 from csplade.models.recipe.teacher import embed
 from csplade.models.recipe.top import BOS_ID, cut_model, run_top, top_parameters, top_state
+from csplade.models.recipe.whole import Whole, measure_whole
 from csplade.pipelines.fold import fold_vocabulary
 from csplade.pipelines.model import HeadOptions, SparseEncoderModel
 from csplade.pipelines.pooling import max_pool
@@ -29,8 +31,9 @@ from tqdm import tqdm
 _SEEDS, _NEIGHBOURS = 6, 4
 """A batch: 6 pairs drawn at random, each with the 3 pairs whose documents are nearest."""
 _FLOPS_DOCUMENT, _FLOPS_QUERY = 1e-3, 3e-3
-_RATES = {"top": 3e-5, "gates": 1e-3, "calibration": 2e-3, "strength": 5e-3}
-_THRESHOLD = 2.0
+_RATES = {"top": 2e-4, "gates": 1e-3, "calibration": 2e-3, "strength": 5e-3}
+_THRESHOLD = 2.5
+_IMITATION = 1.0
 _CALIBRATION_TEXTS = 400
 _HELD_OUT = 250
 _LOG_EVERY = 50
@@ -59,8 +62,12 @@ class Data:
 def read_data(work: Path, teacher_folder: str) -> Data:
     """Read the pairs and let the teacher read them."""
     pairs = [pair for pair in read_pairs(work) if len(pair.query.ids) > 1 and len(pair.document.ids) > 1]
-    queries = embed(teacher_folder, [pair.query_text for pair in pairs])
-    return Data(pairs, queries, embed(teacher_folder, [pair.document_text for pair in pairs]))
+    kept = work / "teacher.pt"
+    if not kept.exists():
+        texts = [pair.query_text for pair in pairs], [pair.document_text for pair in pairs]
+        torch.save([embed(teacher_folder, side) for side in texts], kept)
+    queries, documents = torch.load(kept)
+    return Data(pairs, queries, documents)
 
 
 def build(source: str, gguf_file: str, work: Path) -> Training:
@@ -91,16 +98,17 @@ def calibrate(training: Training, texts: list[Text]) -> None:
 @torch.inference_mode()
 def held_out_quality(training: Training, data: Data) -> dict[str, float]:
     """Return MRR of the held-out pairs among each other, and the mean numbers of expansion terms."""
-    found, query_terms, document_terms = scores(training, data.pairs[:_HELD_OUT])
+    queries, documents = encode_pairs(training, data.pairs[:_HELD_OUT])
+    found = queries.vectors @ documents.vectors.T
     ranks = (found > found.diagonal()[:, None]).sum(dim=1) + 1
     return {
         "mrr": (1 / ranks).mean().item(),
-        "document_terms": (document_terms > 0).sum(1).float().mean().item(),
-        "query_terms": (query_terms > 0).sum(1).float().mean().item(),
+        "document_terms": (documents.expansion > 0).sum(1).float().mean().item(),
+        "query_terms": (queries.expansion > 0).sum(1).float().mean().item(),
     }
 
 
-def optimize(training: Training, data: Data, steps: int, work: Path) -> None:
+def optimize(training: Training, data: Data, whole: Whole, steps: int, work: Path) -> None:
     """Train; a checkpoint and a line of the log every `_LOG_EVERY` steps."""
     model, chance, neighbours = training.model, random.Random(0), data.neighbours()
     temperature = torch.nn.Parameter(torch.tensor(0.0))
@@ -118,11 +126,15 @@ def optimize(training: Training, data: Data, steps: int, work: Path) -> None:
                 checkpoint(training, data, step, log, work)
             chosen = [neighbours[seed - _HELD_OUT] for seed in chance.sample(data.learned, _SEEDS)]
             batch = list(dict.fromkeys(position for group in chosen for position in group))
-            ours, query_terms, document_terms = scores(training, [data.pairs[position] for position in batch])
-            pruning = _FLOPS_QUERY * flops(query_terms) + _FLOPS_DOCUMENT * flops(document_terms)
-            ranking = loss_of(ours * temperature.exp(), data.queries[batch] @ data.documents[batch].T)
+            pairs = [data.pairs[position] for position in batch]
+            queries, documents = encode_pairs(training, pairs)
+            ours = queries.vectors @ documents.vectors.T * temperature.exp()
+            ranking = loss_of(ours, data.queries[batch] @ data.documents[batch].T)
+            imitated = torch.cat([queries.calibrated, documents.calibrated])
+            wanted = whole.expansions([pair.query for pair in pairs] + [pair.document for pair in pairs])
+            pruning = _FLOPS_QUERY * flops(queries.expansion) + _FLOPS_DOCUMENT * flops(documents.expansion)
             # Quadratic warm-up, as in SPLADE: pruning at once would leave nothing to learn from.
-            loss = ranking + min(1.0, 3 * step / steps) ** 2 * pruning
+            loss = ranking + _IMITATION * imitation_loss(imitated, wanted) + min(1.0, 3 * step / steps) ** 2 * pruning
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_([weight for weights in trained.values() for weight in weights], 1.0)
@@ -152,8 +164,10 @@ def main() -> None:
     torch.manual_seed(0)
     data, training = read_data(Path(work), teacher_folder), build(source, gguf_file, Path(work))
     sample = random.Random(0).sample(data.learned, _CALIBRATION_TEXTS)
-    calibrate(training, [data.pairs[position].document for position in sample])
-    optimize(training, data, int(steps), Path(work))
+    plain = [data.pairs[position].document for position in sample]
+    calibrate(training, plain)
+    whole = measure_whole(training.model.head.detach().clone(), plain, _THRESHOLD)
+    optimize(training, data, whole, int(steps), Path(work))
 
 
 if __name__ == "__main__":
