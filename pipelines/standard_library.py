@@ -70,6 +70,7 @@ _KNOWN_AS = {
     "genericpath": "os.path",
     "_collections_abc": "collections.abc",
     "_pydatetime": "datetime",
+    "_py_warnings": "warnings",
 }
 _OTHER_PLATFORMS = frozenset({"ntpath", "nturl2path"})
 # Modules, or their parts, that have no source. Importing them does nothing else.
