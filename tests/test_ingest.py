@@ -254,8 +254,8 @@ from csplade.tests.word_encoder import WordEncoder
 
 url, index, folder = sys.argv[1:]
 def slowly():
-    for document in some_documents(2000):
-        time.sleep(0.002)
+    for document in some_documents(800):
+        time.sleep(0.005)
         yield document
 ingest(connect(url), WordEncoder(), slowly(), IngestOptions(index, Path(folder) / "dead.jsonl", batch_documents=20))
 """
@@ -267,17 +267,17 @@ def test_killed_half_way_and_run_again_gives_the_same_index(
     process = subprocess.Popen([sys.executable, "-c", SLOW_RUN, opensearch, index_name, str(tmp_path)])
     try:
         deadline = time.monotonic() + 60
-        while len(content(client, index_name)) < 200 and time.monotonic() < deadline:
+        while len(content(client, index_name)) < 100 and time.monotonic() < deadline:
             time.sleep(0.05)
     finally:
         os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    assert 200 <= len(content(client, index_name)) < 2000
+    assert 100 <= len(content(client, index_name)) < 800
 
-    assert ingest(client, WordEncoder(), some_documents(2000), options).indexed == 2000
+    assert ingest(client, WordEncoder(), some_documents(800), options).indexed == 800
     again = content(client, index_name)
     client.indices.delete(index=index_name)
     create_index(client, index_name, word_contract(), IndexOptions())
-    ingest(client, WordEncoder(), some_documents(2000), options)
+    ingest(client, WordEncoder(), some_documents(800), options)
     assert content(client, index_name) == again
-    assert len(again) == 2000
+    assert len(again) == 800

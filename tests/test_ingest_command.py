@@ -318,7 +318,7 @@ main()
 def test_stopped_by_hand_it_says_how_far_it_came_and_goes_on_when_run_again(
     run: Run, opensearch: str, index_name: str
 ) -> None:
-    arguments = [str(write("a.jsonl", lines(2000))), "--index", index_name, "--url", opensearch, "--batch", "10"]
+    arguments = [str(write("a.jsonl", lines(800))), "--index", index_name, "--url", opensearch, "--batch", "10"]
     program = [sys.executable, "-c", SLOW_PROGRAM, "ingest", *arguments]
     process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     client = connect(opensearch)
@@ -338,4 +338,4 @@ def test_stopped_by_hand_it_says_how_far_it_came_and_goes_on_when_run_again(
     assert "Traceback" not in err
 
     assert run(*arguments).code == 0
-    assert count(opensearch, index_name) == 2000
+    assert count(opensearch, index_name) == 800
