@@ -1,14 +1,15 @@
 """A real encoder folder of a tiny random Llama, made by the same path as the shipped one: Optimum, ONNX, contract."""
 
+import dataclasses
 from pathlib import Path
 
 import torch
-from csplade.pipelines.contract import FORMAT_VERSION, Contract, Literal, Side
+from csplade.pipelines.contract import Contract, Literal, Side
 from csplade.pipelines.export import OPSET, export_graph
 from csplade.pipelines.fold import Fold, fold_vocabulary
 from csplade.pipelines.folder import MODEL_FILE, TOKENIZER_FILE, Tables, deciding_files, write_tables
 from csplade.pipelines.model import HeadOptions, SparseEncoderModel
-from csplade.pipelines.vocab import CODEC_VERSION
+from csplade.tests.word_encoder import word_contract
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -69,23 +70,15 @@ def literal_path() -> Literal:
 
 def write_contract(folder: Path, literal: Literal | None, document: Side, query: Side) -> Contract:
     """Write and return the contract of the files in the folder."""
-    contract = Contract(
-        name="tiny",
-        format_version=FORMAT_VERSION,
+    contract = dataclasses.replace(
+        word_contract("tiny"),
         base_model="random Llama",
         base_revision="seed 7",
-        attention="causal",
         add_bos=True,
-        add_eos=False,
-        lowercase=True,
-        pooling="max",
-        term_space="words",
-        key_codec=CODEC_VERSION,
         vocabulary_size=600,
         document=document,
         query=query,
         literal=literal,
-        quantization="none",
         opset=OPSET,
         tolerance=0.01,
         files=deciding_files(folder),
