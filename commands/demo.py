@@ -152,6 +152,7 @@ def _ask(client: "OpenSearch", encoder: "CachedEncoder", judged: "JudgedQuestion
     from csplade.pipelines.evaluate import DEPTH, order
 
     texts = [question.text for question in judged.asked]
+    notice(f"Asking {len(texts)} questions in {len(Mode)} modes.")
     questions = [Question(text, vector) for text, vector in zip(texts, encoder.queries(texts), strict=True)]
     rankings: dict[str, Rankings] = {}
     for mode in Mode:
@@ -172,7 +173,7 @@ def _print(report: "Report", named_url: str | None) -> None:
     for question in report.examples:
         print_table(question.text, *example_table(question, report))
     other, same = (len(report.questions.judgments(words)) for words in ("other", "same"))
-    title = f"All {asked} questions: {other} ask in other words than their answers, {same} in the same words"
+    title = f"All {asked} questions: {other} in other words than their answers, {same} in the same"
     print_table(title, *measure_table(report))
     click.echo(_work_sentence(report))
     option = f" --url {named_url}" if named_url else ""

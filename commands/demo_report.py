@@ -92,10 +92,10 @@ def to_json(report: Report) -> dict[str, Any]:  # Any: a JSON object
 
 def measure_table(report: Report) -> tuple[list[str], list[list[object]]]:
     """Return the columns and rows of the table of measures."""
-    columns = ["mode", "nDCG@10", "MRR@10", *(f"nDCG@10, {words} words" for words in report.by_words)]
+    columns = ["mode", "nDCG@10", "MRR@10", *(f"nDCG@10 {words}" for words in report.by_words)]
     rows: list[list[object]] = [
         [
-            f"{mode} ({_COMPARED[mode]})" if mode in _COMPARED else mode,
+            mode if mode not in _COMPARED or mode == _COMPARED[mode].lower() else f"{mode} ({_COMPARED[mode]})",
             measures["nDCG@10"],
             measures["RR@10"],
             *(part[mode]["nDCG@10"] for part in report.by_words.values()),

@@ -15,6 +15,7 @@ from csplade.commands.demo_questions import read_questions, spread
 from csplade.integration.client import connect
 from csplade.pipelines import standard_library
 from csplade.pipelines.docstrings import Entry
+from csplade.pipelines.sparse import SparseVector
 from csplade.pipelines.standard_library import read_standard_library
 from csplade.tests.command_run import Result, Run, runner, use_word_encoder
 from csplade.tests.plain_measures import plain_measures
@@ -92,6 +93,11 @@ def features(text: str) -> list[dict[str, Any]]:  # Any: query clauses
     ]
 
 
+def dot_products(query: SparseVector, documents: dict[str, SparseVector]) -> dict[str, float]:
+    """Return exact scores: weights are numbers of letters, which the cluster stores without rounding."""
+    return {name: query.dot(vector) for name, vector in documents.items()}
+
+
 @pytest.mark.cluster
 def test_the_numbers_are_those_of_the_definitions(
     run: Run, opensearch: str, client: OpenSearch, corpus: tuple[Entry, ...]
@@ -106,10 +112,7 @@ def test_the_numbers_are_those_of_the_definitions(
     vectors = {entry.id: word_vector(entry.searchable) for entry in corpus}
     rankings = {
         "bm25": dict(zip(texts, answers(client, [match(text) for text in texts]), strict=True)),
-        # Weights of whole letters are stored exactly, so that not even the order of near ties may differ.
-        "sparse": {
-            text: best({name: word_vector(text).dot(vector) for name, vector in vectors.items()}) for text in texts
-        },
+        "sparse": {text: best(dot_products(word_vector(text), vectors)) for text in texts},
         "hybrid": dict(zip(texts, answers(client, [match(text) + features(text) for text in texts]), strict=True)),
     }
     for mode, ranking in rankings.items():
@@ -175,11 +178,11 @@ def test_tables_for_people(run: Run, opensearch: str, client: OpenSearch, small:
 @pytest.mark.cluster
 @pytest.mark.parametrize("kind", ["foreign", "ours but not the demo's", "alias"])
 def test_what_the_demo_did_not_make_is_refused_and_left_alone(
-    run: Run, opensearch: str, client: OpenSearch, index_name: str, kind: str, small: tuple[Entry, ...]
+    run: Run, opensearch: str, client: OpenSearch, index_name: str, kind: str, small: tuple[Entry, ...], tmp_path: Path
 ) -> None:
     if kind == "ours but not the demo's":
-        Path("a.jsonl").write_bytes(b'{"_id": "1", "text": "mine"}\n')
-        assert run("ingest", "a.jsonl", "--index", INDEX, "--url", opensearch).code == 0
+        (tmp_path / "a.jsonl").write_bytes(b'{"_id": "1", "text": "mine"}\n')
+        assert run("ingest", tmp_path / "a.jsonl", "--index", INDEX, "--url", opensearch).code == 0
     else:
         name = index_name if kind == "alias" else INDEX
         client.index(index=name, id="1", body={"theirs": 1}, params={"refresh": "true"})
