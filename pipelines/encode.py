@@ -88,7 +88,7 @@ class Encoder:
         prefixed = [side.prefix + text for text in texts]
         encodings = self._tokenizers[role].encode_batch(prefixed)
         vectors = [SparseVector()] * len(texts)
-        filled = [position for position, text in enumerate(texts) if _has_word(text)]
+        filled = [position for position, text in enumerate(texts) if self._says_something(text)]
         for batch in batches({position: len(encodings[position]) for position in filled}, self._options.batch_tokens):
             output = self._graph.run([encodings[position].ids for position in batch], role)
             for row, position in enumerate(batch):
@@ -98,6 +98,11 @@ class Encoder:
                 self._add_literal(vector, texts[position], encodings[position], gates, role)
                 vectors[position] = SparseVector.from_pairs(vector.items())
         return vectors
+
+    def _says_something(self, text: str) -> bool:
+        """Look whether a text has a word; expansions of punctuation or of function words alone are noise."""
+        literal = self.contract.literal
+        return bool(text.strip()) if literal is None else bool(split_words(text, literal.analysis))
 
     def _add_literal(self, vector: dict[str, float], text: str, encoding: Encoding, gates: Floats, role: Role) -> None:
         """Add the weights of the text's own words; a word that the expansion has too gets the sum."""
@@ -138,7 +143,3 @@ def _tokenizer(described: str, side: Side) -> Tokenizer:
 def _well_formed(text: str) -> str:
     """Replace lone surrogates, which no tokenizer takes, one character each."""
     return text if text.isascii() else text.encode("utf-8", errors="replace").decode("utf-8")
-
-
-def _has_word(text: str) -> bool:
-    return any(character.isalnum() for character in text)

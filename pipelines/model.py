@@ -63,7 +63,7 @@ class SparseEncoderModel(nn.Module):
         self.groups: Tensor
         self.register_buffer("groups", torch.from_numpy(fold.groups))  # (terms, largest group)
         self.kept: Tensor
-        self.register_buffer("kept", torch.tensor([options.document_terms, options.query_terms]))
+        self.register_buffer("kept", torch.tensor([options.document_terms, options.query_terms]), persistent=False)
         self.bos_id = options.bos_id
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, role: Tensor) -> Vectors:

@@ -96,7 +96,7 @@ def test_documents_and_queries_differ(encoder: Encoder) -> None:
     assert len(query) < len(document)
 
 
-@pytest.mark.parametrize("text", ["", "   ", "\n\t\u3000", "...", "?! -- ()", "\ud800"])
+@pytest.mark.parametrize("text", ["", "   ", "\n\t\u3000", "...", "?! -- ()", "\ud800", "what is it"])
 def test_a_text_without_words_gives_an_empty_vector(encoder: Encoder, text: str) -> None:
     assert list(encoder.documents([text])) == [SparseVector()]
     assert list(encoder.queries(["bread", text, "salt"]))[1] == SparseVector()

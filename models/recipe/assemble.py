@@ -13,7 +13,7 @@ import orjson
 import torch
 from csplade.models.recipe.golden_texts import DOCUMENTS, QUERIES
 from csplade.models.recipe.pairs import SHARES
-from csplade.models.recipe.plan import DOCUMENT_TERMS, LITERAL, QUERY_TERMS, VOCABULARY
+from csplade.models.recipe.plan import DOCUMENT_TERMS, LITERAL, QUERY_TERMS, STRENGTHS, VOCABULARY
 from csplade.models.recipe.scores import Training
 from csplade.models.recipe.train import build
 from csplade.pipelines.contract import FORMAT_VERSION, Contract, Side
@@ -56,6 +56,7 @@ def restore(source: str, gguf_file: str, work: Path) -> Training:
     state = torch.load(work / "trained.pt")
     training.language_model.load_state_dict(state["top"], strict=False)
     training.model.load_state_dict(state["head"], strict=False)
+    training.model.strength.data *= torch.tensor(STRENGTHS)
     return training
 
 

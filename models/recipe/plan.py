@@ -12,7 +12,9 @@ DOCUMENT_TOKENS = 80
 QUERY_TOKENS = 32
 """Longest training texts, in tokens; the encoder itself reads longer ones."""
 DOCUMENT_TERMS = 96
-QUERY_TERMS = 24
+QUERY_TERMS = 8
 """Expansion terms that the graph keeps of a text."""
 LITERAL = Literal(k1=1.2, b=0.75, average_words=90.0, default_idf=0.0, analysis="english")
 """The literal path; the idf of unknown words comes from the table."""
+STRENGTHS = (0.75, 0.25)
+"""Factors on the trained strengths of the expansion, documents and queries; chosen on med and a part of squad-dev."""
