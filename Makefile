@@ -8,7 +8,9 @@ help: ## Show the targets
 check: ## Lint, format check, types: what CI runs before the tests
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
-	$(PYTHON) -m mypy -p csplade
+	@# The repository's root is the package: mypy finds it in a folder that holds it by that name.
+	@mkdir -p .mypy_cache/path && ln -sfn ../.. .mypy_cache/path/csplade
+	MYPYPATH=.mypy_cache/path $(PYTHON) -m mypy -p csplade
 
 fix: ## Format, and mend what ruff can mend
 	$(PYTHON) -m ruff check --fix
