@@ -61,7 +61,7 @@ def command() -> None:
     help="Where data, configuration and logs are kept. Default: in the user's cache folder, by server and port.",
 )
 @click.option(
-    "--timeout", default=180.0, show_default=True, type=click.FloatRange(min=1), help="Seconds it has to answer."
+    "--timeout", default=300.0, show_default=True, type=click.FloatRange(min=1), help="Seconds it has to answer."
 )
 def start_command(
     version: str | None, flavor: str | None, port: int, nodes: int, heap: str, data: Path | None, timeout: float
@@ -81,7 +81,9 @@ def start_command(
     from csplade.integration.node import NodeOptions, start
     from csplade.integration.servers import find_server
 
-    options = NodeOptions(find_server(flavor, version), port, nodes, _megabytes(heap), data, timeout)
+    options = NodeOptions(
+        find_server(flavor, version), port, nodes, _megabytes(heap), data=data, patience_seconds=timeout
+    )
     click.echo(start(options, notice).url)
 
 

@@ -69,7 +69,7 @@ def java_major(home: Path) -> int | None:
 
 def _candidates(server: Server, environ: Mapping[str, str]) -> Iterator[Java]:
     homes = [Path(environ[name]) for name in (f"{server.prefix}_JAVA_HOME", "JAVA_HOME") if environ.get(name)]
-    on_path = which("java", path=environ.get("PATH"))
+    on_path = which("java", path=environ.get("PATH", ""))
     if on_path:
         homes.append(Path(on_path).resolve().parent.parent)
     homes += sorted(SYSTEM.glob("*"))

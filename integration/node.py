@@ -11,6 +11,7 @@ from pathlib import Path
 from csplade.integration.account import server_account
 from csplade.integration.errors import NodeError
 from csplade.integration.fetch import Tell
+from csplade.integration.node_config import java_switches
 from csplade.integration.node_health import ask_health, await_up
 from csplade.integration.node_launch import launch, prepare, require_free
 from csplade.integration.node_notes import Member, Node, delete_note, read_note, read_notes
@@ -38,9 +39,11 @@ class NodeOptions:
     """Server processes that make one cluster."""
     heap_mb: int = 1024
     """Memory for the Java objects of each process; it takes about 300 MB beside."""
+    quick_start: bool = False
+    """Let Java compile less: it starts with half the work, and searches slower under load. Good for tests."""
     data: Path | None = None
     """Folder for data, configuration and logs; none: one in the cache folder, by server and port."""
-    patience_seconds: float = 180.0
+    patience_seconds: float = 300.0
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,8 @@ def _launch(options: NodeOptions, port: int, places: Places, tell: Tell) -> tupl
     """Return the node and whether it was started here: another start may have been quicker."""
     server = options.server
     account = server_account()
-    ground = prepare(server, places, account, tell)
+    switches = java_switches(options.heap_mb, options.quick_start)
+    ground = prepare(server, switches, places, account, tell)
     data = _data(options, places, port)
     with locked(places.notes / ".lock"):
         node = _same(places, port, options)
@@ -137,7 +141,7 @@ def _launch(options: NodeOptions, port: int, places: Places, tell: Tell) -> tupl
         require_free(port)
         who = f" as the user {account.name}, for it refuses root" if account else ""
         tell(f"Starting {server.title} on Java {ground.java.major}{who}; its data and logs are in {data}")
-        return launch(ground, data, port, options.members, options.heap_mb, places.notes), True
+        return launch(ground, data, port, options.members, places.notes), True
 
 
 def _data(options: NodeOptions, places: Places, port: int) -> Path:

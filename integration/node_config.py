@@ -79,7 +79,13 @@ def jvm_options(shipped: str, java: Java) -> str:
     return "\n".join(kept) + "\n"
 
 
-def environment(server: Server, folder: Path, java: Java, heap_mb: int, path: str) -> dict[str, str]:
+def java_switches(heap_mb: int, quick_start: bool) -> str:
+    """Return what a server's Java is told beside the shipped options."""
+    heap = f"-Xms{heap_mb}m -Xmx{heap_mb}m"
+    return f"{heap} -XX:TieredStopAtLevel=1" if quick_start else heap
+
+
+def environment(server: Server, folder: Path, java: Java, switches: str, path: str) -> dict[str, str]:
     """Return the whole environment of a server process: of the caller's, only PATH."""
     return {
         "PATH": path,
@@ -88,5 +94,5 @@ def environment(server: Server, folder: Path, java: Java, heap_mb: int, path: st
         f"{server.prefix}_JAVA_HOME": str(java.home),
         f"{server.prefix}_PATH_CONF": str(folder / "config"),
         f"{server.prefix}_TMPDIR": str(folder / "tmp"),
-        f"{server.prefix}_JAVA_OPTS": f"-Xms{heap_mb}m -Xmx{heap_mb}m",
+        f"{server.prefix}_JAVA_OPTS": switches,
     }

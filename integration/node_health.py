@@ -1,11 +1,11 @@
 """Asks members of a local node how they are, and waits until all of them make one cluster."""
 
 import time
-from contextlib import closing
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
 
-from csplade.integration.client import connect
-from csplade.integration.errors import ClusterError, NodeError
+import orjson
+from csplade.integration.errors import NodeError
 from csplade.integration.fetch import Tell
 from csplade.integration.node_log import reason, tail
 from csplade.integration.node_notes import Member, Node
@@ -29,15 +29,20 @@ class Health:
 
 def ask_health(member: Member) -> Health | None:
     """Return what a member says; None if it does not answer or is in no cluster yet."""
+    # Not through a client, which would write each refused connection into the program's log.
+    connection = HTTPConnection("127.0.0.1", member.port, timeout=_ANSWER_SECONDS)
     try:
-        with closing(connect(member.url)) as client:
-            # Asked of the member itself, as without a cluster it would let us wait. Elasticsearch 9's archive has no
-            # GET /, this it has.
-            answer = client.cluster.health(params={"local": "true"}, request_timeout=_ANSWER_SECONDS)
-    except ClusterError:
+        # Asked of the member itself, as without a cluster it would let us wait. Elasticsearch 9's archive has no
+        # GET /, this it has.
+        connection.request("GET", "/_cluster/health?local=true")
+        answer = orjson.loads(connection.getresponse().read())
+        joined = answer.get("discovered_cluster_manager", answer.get("discovered_master", True))
+        return Health(answer["status"], answer["number_of_nodes"]) if joined else None
+    except (OSError, HTTPException, ValueError, LookupError):
+        # Nobody, or one that cannot answer yet.
         return None
-    joined = answer.get("discovered_cluster_manager", answer.get("discovered_master", True))
-    return Health(str(answer["status"]), int(answer["number_of_nodes"])) if joined else None
+    finally:
+        connection.close()
 
 
 def await_up(node: Node, patience: float, tell: Tell) -> None:

@@ -26,10 +26,12 @@ class Ground:
     server: Server
     home: Path
     java: Java
+    switches: str
+    """What Java is told."""
     account: Account | None
 
 
-def prepare(server: Server, places: Places, account: Account | None, tell: Tell) -> Ground:
+def prepare(server: Server, switches: str, places: Places, account: Account | None, tell: Tell) -> Ground:
     """Find Java and the unpacked server, which is fetched if it is not there yet.
 
     Raises:
@@ -37,7 +39,7 @@ def prepare(server: Server, places: Places, account: Account | None, tell: Tell)
         NodeError: there is no fitting Java, or the server cannot be fetched.
     """
     java = reachable(find_java(server, os.environ, account), places, account)
-    return Ground(server, install(server, java, places, tell), java, account)
+    return Ground(server, install(server, java, places, tell), java, switches, account)
 
 
 def require_free(port: int) -> None:
@@ -53,7 +55,7 @@ def require_free(port: int) -> None:
         )
 
 
-def launch(ground: Ground, data: Path, port: int, count: int, heap_mb: int, notes: Path) -> Node:
+def launch(ground: Ground, data: Path, port: int, count: int, notes: Path) -> Node:
     """Start `count` processes that will find each other, and note them; if one cannot be started none is left.
 
     Raises:
@@ -65,7 +67,7 @@ def launch(ground: Ground, data: Path, port: int, count: int, heap_mb: int, note
     try:
         for seat in seats:
             with writing(data, "give another with --data"):
-                process = _start_member(ground, data / seat.name, seat, seats, heap_mb)
+                process = _start_member(ground, data / seat.name, seat, seats)
             members.append(Member(seat.name, seat.http, data / seat.name, process))
             node = Node(ground.server.flavor, ground.server.version, data, tuple(members))
             write_note(notes, node)
@@ -90,12 +92,12 @@ def _require_usable(data: Path, account: Account | None) -> None:
         )
 
 
-def _start_member(ground: Ground, folder: Path, seat: Seat, seats: list[Seat], heap_mb: int) -> Process:
+def _start_member(ground: Ground, folder: Path, seat: Seat, seats: list[Seat]) -> Process:
     for part in ("data", "logs", "tmp"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     settings = settings_of(ground.server, seat, seats, folder)
     write_config(ground.server, ground.home, folder, ground.java, settings)
     give(folder, ground.account)
-    environ = environment(ground.server, folder, ground.java, heap_mb, os.environ.get("PATH", os.defpath))
+    environ = environment(ground.server, folder, ground.java, ground.switches, os.environ.get("PATH", os.defpath))
     program = ground.home / "bin" / ground.server.flavor
     return spawn(program, ground.home, environ, folder / "node.log", ground.account)

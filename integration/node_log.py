@@ -9,11 +9,14 @@ from pathlib import Path
 _POLL_SECONDS = 0.3
 _LOOKED_AT = 500
 _LONGEST = 400
-# The best teller first: an exception with its message, else what calls itself an error.
+# The best teller first: Java itself, an exception with its message, else what calls itself an error.
 _TELLING = (
-    re.compile(r"^(?:Likely root cause: |Exception in thread .*?)?((?:[\w$]+\.)+\w*(?:Exception|Error): .+)"),
-    re.compile(r"\[(?:ERROR|FATAL) *\]\S* *(.+)"),
-    re.compile(r"^((?:Error|ERROR|error): .+)"),
+    re.compile(r"^Error occurred during initialization of VM\n(.+)", re.MULTILINE),
+    re.compile(
+        r"^(?:Likely root cause: |Exception in thread .*?)?((?:[\w$]+\.)+\w*(?:Exception|Error): .+)", re.MULTILINE
+    ),
+    re.compile(r"\[(?:ERROR|FATAL) *\](?:\[[^\]]*\])? *(.+)"),
+    re.compile(r"^((?:Error|ERROR|error): .+)", re.MULTILINE),
 )
 
 
@@ -46,9 +49,8 @@ def follow(log: Path, lines: int, goes_on: Callable[[], bool]) -> Iterator[str]:
 
 def reason(log: Path) -> str:
     """Return what tells best why a server died, as far as its log says."""
-    lines = [line.strip() for line in tail(log, _LOOKED_AT) if line.strip()]
-    for pattern in _TELLING:
-        for line in lines:
-            if found := pattern.search(line):
-                return found[1][:_LONGEST]
-    return lines[-1][:_LONGEST] if lines else "it said nothing"
+    lines = [line for line in tail(log, _LOOKED_AT) if line.strip()]
+    text = "\n".join(lines)
+    found = next((match[1] for pattern in _TELLING if (match := pattern.search(text))), None)
+    chosen = found or (lines[-1] if lines else "it said nothing")
+    return chosen.strip()[:_LONGEST]

@@ -69,21 +69,18 @@ def is_alive(process: Process) -> bool:
 
 
 def end(processes: Sequence[Process], patience: float) -> None:
-    """Ask the processes to end, and after `patience` seconds make them; those that are gone are left alone.
+    """Ask the processes and those below them to end, and after `patience` seconds make them; others are left alone.
 
     Raises:
         NodeError: a process belongs to another user, or cannot be ended.
     """
-    alive = [process for process in processes if is_alive(process)]
-    for process in alive:
-        _signal(process, signal.SIGTERM)
-    if not _gone(alive, patience):
-        for process in filter(is_alive, alive):
-            # The whole group, as some servers are a launcher and the real one below it.
-            _signal(process, signal.SIGKILL, group=True)
-        if not _gone(alive, patience):
-            left = next(filter(is_alive, alive))
-            raise NodeError(f"the process {left.pid} does not end, not even when killed: look what holds it")
+    left = [process for process in processes if is_alive(process)]
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for process in left:
+            _signal(process, number)
+        left = _wait(left, patience)
+    if left:
+        raise NodeError(f"the process {left[0].pid} does not end, not even when killed: look what holds it")
     for process in processes:
         child = _children.pop(process, None)
         if child is not None:
@@ -91,22 +88,35 @@ def end(processes: Sequence[Process], patience: float) -> None:
             child.wait()
 
 
-def _signal(process: Process, number: signal.Signals, group: bool = False) -> None:
+def _signal(process: Process, number: signal.Signals) -> None:
+    """Send a signal to a process and all it started, such as the server below a launcher."""
     try:
         # It may have ended since we looked.
         with suppress(ProcessLookupError):
-            (os.killpg if group else os.kill)(process.pid, number)
+            os.killpg(process.pid, number)
     except PermissionError as error:
         raise NodeError(f"the process {process.pid} belongs to another user: stop it as that user") from error
 
 
-def _gone(processes: Sequence[Process], patience: float) -> bool:
+def _wait(processes: Sequence[Process], patience: float) -> list[Process]:
+    """Return those that are still there in the end."""
     deadline = time.monotonic() + patience
-    while any(map(is_alive, processes)):
-        if time.monotonic() > deadline:
-            return False
+    left = list(processes)
+    while left and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
-    return True
+        left = [process for process in left if _remains(process)]
+    return left
+
+
+def _remains(process: Process) -> bool:
+    """Return whether a process that was alive a moment ago still is, or any that it started."""
+    # As long as the group of a process has members, the system gives its number to nobody else.
+    return is_alive(process) or any(_group_of(stat) == process.pid for stat in _PROC.glob("[0-9]*/stat"))
+
+
+def _group_of(stat: Path) -> int | None:
+    state, _parent, group = _fields(stat)[:3]
+    return None if state in "ZX" else int(group)
 
 
 def _birth(pid: int) -> str | None:
@@ -114,11 +124,15 @@ def _birth(pid: int) -> str | None:
     if not _PROC.is_dir():
         answer = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True)
         return answer.stdout.strip() or None
-    try:
-        # The name in brackets may itself have spaces and brackets.
-        fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    state, began = fields[0], fields[19]
+    state, *_, began = _fields(_PROC / str(pid) / "stat")[:20]
     # Counted from the start of the machine, so say which start.
     return None if state in "ZX" else f"{began} {_BOOT.read_text().strip()}"
+
+
+def _fields(stat: Path) -> list[str]:
+    """Return what the system says of a process, from its state on; X, for dead, if there is none."""
+    try:
+        # The name in brackets may itself have spaces and brackets.
+        return stat.read_text().rpartition(")")[2].split()
+    except OSError:
+        return ["X", *"0" * 19]

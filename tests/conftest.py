@@ -1,21 +1,15 @@
 """What tests share: a real OpenSearch for the whole run, an index name for each test, no settings of the user's."""
 
 import os
-import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from csplade.integration.client import connect
-from csplade.integration.node import NodeOptions, start, stop
-from hypothesis import settings
-
-# How long an example takes tells about the machine, not about the code.
-settings.register_profile("csplade", deadline=None)
-settings.load_profile("csplade")
+from csplade.integration.node import NodeOptions
+from csplade.tests.local_node import reachable_folder, running
 
 _TEST_URL = "CSPLADE_TEST_URL"
 
@@ -39,17 +33,8 @@ def opensearch() -> Iterator[str]:
     if given:
         yield given
         return
-    data = Path(tempfile.mkdtemp(prefix="csplade-tests-"))
-    # The server may run as another user.
-    data.chmod(0o755)
-    try:
-        node = start(NodeOptions(port=0, heap_mb=512, data=data))
-        try:
-            yield node.url
-        finally:
-            stop(node.port)
-    finally:
-        shutil.rmtree(data)
+    with running(NodeOptions(port=0, heap_mb=512)) as node:
+        yield node.url
 
 
 @pytest.fixture
@@ -59,3 +44,10 @@ def index_name(request: pytest.FixtureRequest) -> Iterator[str]:
     yield name
     if "opensearch" in request.fixturenames:
         connect(request.getfixturevalue("opensearch")).indices.delete(index=name, params={"ignore_unavailable": "true"})
+
+
+@pytest.fixture
+def reachable_path() -> Iterator[Path]:
+    """Give a temporary folder that every user can enter."""
+    with reachable_folder() as folder:
+        yield folder
