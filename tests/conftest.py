@@ -10,6 +10,11 @@ import pytest
 from csplade.integration.client import connect
 from csplade.integration.node import NodeOptions
 from csplade.tests.local_node import reachable_folder, running
+from hypothesis import settings
+
+# How long an example takes tells about the machine, not about the code.
+settings.register_profile("csplade", deadline=None)
+settings.load_profile("csplade")
 
 _TEST_URL = "CSPLADE_TEST_URL"
 
