@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,7 +38,7 @@ def fetch(artifact: Artifact, folder: Path, tell: Tell) -> Path:
     except (OSError, RuntimeError) as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise NodeError(f"{artifact.title} cannot be downloaded ({_short(error)})") from error
+        raise NodeError(f"{artifact.title} cannot be downloaded ({_cause(error)})") from error
     check(path, artifact)
     return path
 
@@ -76,5 +77,11 @@ def _quarters(artifact: Artifact, tell: Tell) -> Callable[[str, int], object]:
     return watch
 
 
-def _short(error: Exception) -> str:
-    return str(error).partition("\n")[0][:300] or type(error).__name__
+def _cause(error: BaseException) -> str:
+    """Return the lowest cause, such as "Connection refused", without the names of Python objects around it."""
+    while (deeper := error.__cause__ or error.__context__) is not None:
+        error = deeper
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"{error.verify_message}; name the certificate authorities to trust in REQUESTS_CA_BUNDLE"
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    return text.partition("\n")[0][:300]

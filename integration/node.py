@@ -13,7 +13,7 @@ from csplade.integration.errors import NodeError
 from csplade.integration.fetch import Tell
 from csplade.integration.node_config import java_switches
 from csplade.integration.node_health import ask_health, await_up
-from csplade.integration.node_launch import launch, prepare, require_free
+from csplade.integration.node_launch import launch, prepare, require_free, require_usable
 from csplade.integration.node_notes import Member, Node, delete_note, read_note, read_notes
 from csplade.integration.places import Places, find_places, locked, make_places
 from csplade.integration.ports import free_port
@@ -131,9 +131,10 @@ def _launch(options: NodeOptions, port: int, places: Places, tell: Tell) -> tupl
     """Return the node and whether it was started here: another start may have been quicker."""
     server = options.server
     account = server_account()
+    data = _data(options, places, port)
+    require_usable(data, account)
     switches = java_switches(options.heap_mb, options.quick_start)
     ground = prepare(server, switches, places, account, tell)
-    data = _data(options, places, port)
     with locked(places.notes / ".lock"):
         node = _same(places, port, options)
         if node is not None:

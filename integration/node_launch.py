@@ -16,6 +16,7 @@ from csplade.integration.ports import free_port, is_free
 from csplade.integration.processes import Process, end, spawn
 from csplade.integration.servers import Server
 
+_CURE = "give another folder with --data"
 _END_SECONDS = 30.0
 
 
@@ -55,18 +56,36 @@ def require_free(port: int) -> None:
         )
 
 
+def require_usable(data: Path, account: Account | None) -> None:
+    """Look that a server can use a folder, as far as it exists.
+
+    Raises:
+        NodeError: it cannot.
+    """
+    # The servers' start scripts break at spaces.
+    if any(letter.isspace() for letter in str(data)):
+        raise NodeError(f"a server cannot use {str(data)!r}, for the space in it: {_CURE}")
+    if not can_reach(data, account):
+        raise NodeError(
+            f"the user {account and account.name}, as whom the server runs, cannot enter {data}: {_CURE}, or open it "
+            "and the folders above it"
+        )
+
+
 def launch(ground: Ground, data: Path, port: int, count: int, notes: Path) -> Node:
     """Start `count` processes that will find each other, and note them; if one cannot be started none is left.
 
     Raises:
         NodeError: the folder cannot be used, or a process cannot be started.
     """
-    _require_usable(data, ground.account)
+    with writing(data, _CURE):
+        data.mkdir(parents=True, exist_ok=True)
+    require_usable(data, ground.account)
     seats = [Seat("n1", port, free_port()), *(Seat(f"n{n}", free_port(), free_port()) for n in range(2, count + 1))]
     members: list[Member] = []
     try:
         for seat in seats:
-            with writing(data, "give another with --data"):
+            with writing(data, _CURE):
                 process = _start_member(ground, data / seat.name, seat, seats)
             members.append(Member(seat.name, seat.http, data / seat.name, process))
             node = Node(ground.server.flavor, ground.server.version, data, tuple(members))
@@ -75,21 +94,6 @@ def launch(ground: Ground, data: Path, port: int, count: int, notes: Path) -> No
         end([member.process for member in members], _END_SECONDS)
         raise
     return node
-
-
-def _require_usable(data: Path, account: Account | None) -> None:
-    # The servers' start scripts break at spaces.
-    if any(letter.isspace() for letter in str(data)):
-        raise NodeError(
-            f"the server cannot use the folder {str(data)!r}, for the space in it: give another with --data"
-        )
-    with writing(data, "give another with --data"):
-        data.mkdir(parents=True, exist_ok=True)
-    if not can_reach(data, account):
-        raise NodeError(
-            f"the user {account and account.name}, as whom the server runs, cannot enter {data}: give another with "
-            "--data, or open the folders above it"
-        )
 
 
 def _start_member(ground: Ground, folder: Path, seat: Seat, seats: list[Seat]) -> Process:
