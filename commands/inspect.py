@@ -3,17 +3,19 @@
 With --json exactly one object, the contract with its fingerprint, and with --check also
 
     "check": {"passed": true | false, "tolerance": number, "largest": number,
-              "golden": [{"role": "document" | "query", "text": text, "distance": number, "shared": number}, ...]}
+              "golden": [{"role": "document" | "query", "text": text, "distance": number, "expansion": number,
+                          "shared": number}, ...]}
 """
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from csplade.commands.options import SHIPPED_ENCODER, json_option
+from click.core import ParameterSource
+from csplade.commands.options import encoder_option, json_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.pipelines.contract import Contract, check_files, read_contract
-from csplade.pipelines.errors import EncoderError
+from csplade.pipelines.errors import EncoderError, UsageError
 
 if TYPE_CHECKING:
     from csplade.pipelines.golden import Drift
@@ -22,11 +24,12 @@ _TEXT_WIDTH = 60
 
 
 @click.command("inspect")
-@click.argument("folder", required=False, type=click.Path(path_type=Path), envvar="CSPLADE_ENCODER")
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
 @click.option("--check", is_flag=True, help="Encode the golden texts here and compare with their vectors.")
+@encoder_option
 @json_option
-def command(folder: Path | None, check: bool, as_json: bool) -> None:
-    """Show what the encoder FOLDER promises (default: CSPLADE_ENCODER, else the shipped csplade-mini).
+def command(folder: Path | None, check: bool, encoder_folder: Path, as_json: bool) -> None:
+    """Show what an encoder folder promises; FOLDER is short for --encoder FOLDER.
 
     The files are always compared with the checksums of the contract.
 
@@ -34,9 +37,9 @@ def command(folder: Path | None, check: bool, as_json: bool) -> None:
     Example:
       csplade inspect
       csplade inspect my-encoder --check
-      csplade inspect my-encoder --json
+      csplade inspect --encoder my-encoder --json
     """
-    folder = folder or SHIPPED_ENCODER
+    folder = _chosen(folder, encoder_folder)
     contract = read_contract(folder)
     check_files(folder, contract)
     found = _check(folder) if check else []
@@ -47,11 +50,18 @@ def command(folder: Path | None, check: bool, as_json: bool) -> None:
         _print(contract, found)
     if not _passed(found, contract):
         raise EncoderError(
-            f"{folder} gives other vectors here than its contract allows (a distance above {contract.tolerance}): "
-            "copy the folder again, or export it on this machine"
+            f"{folder} gives other vectors here than its contract allows (a distance above {contract.tolerance}, or "
+            f"{contract.expansion_tolerance} of the expansion): copy the folder again, or export it on this machine"
         )
     if check:
         notice(f"All {len(found)} golden vectors agree within the contract's tolerance of {contract.tolerance}.")
+
+
+def _chosen(short: Path | None, encoder_folder: Path) -> Path:
+    source = click.get_current_context().get_parameter_source("encoder_folder")
+    if short is not None and source is ParameterSource.COMMANDLINE and short != encoder_folder:
+        raise UsageError(f"{short} and --encoder {encoder_folder} are two encoders: name one of them")
+    return short or encoder_folder
 
 
 def _check(folder: Path) -> "list[Drift]":
@@ -62,7 +72,11 @@ def _check(folder: Path) -> "list[Drift]":
 
 
 def _passed(found: "list[Drift]", contract: Contract) -> bool:
-    return all(drift.distance <= contract.tolerance for drift in found)
+    if not found:
+        return True
+    from csplade.pipelines.golden import allowed
+
+    return all(allowed(drift, contract) for drift in found)
 
 
 def _check_json(found: "list[Drift]", contract: Contract) -> dict[str, Any]:  # Any: a JSON object
@@ -71,6 +85,7 @@ def _check_json(found: "list[Drift]", contract: Contract) -> dict[str, Any]:  # 
             "role": drift.golden.role.name.lower(),
             "text": drift.golden.text,
             "distance": drift.distance,
+            "expansion": drift.expansion,
             "shared": drift.shared,
         }
         for drift in found
@@ -84,10 +99,16 @@ def _print(contract: Contract, found: "list[Drift]") -> None:
     print_table("", ("contract", "value"), list(_rows(contract).items()))
     if found:
         rows = [
-            (drift.golden.role.name.lower(), drift.golden.text[:_TEXT_WIDTH], drift.distance, f"{drift.shared:.0%}")
+            (
+                drift.golden.role.name.lower(),
+                drift.golden.text[:_TEXT_WIDTH],
+                drift.distance,
+                drift.expansion,
+                f"{drift.shared:.0%}",
+            )
             for drift in found
         ]
-        print_table("Golden vectors", ("side", "text", "distance", "same top 10"), rows)
+        print_table("Golden vectors", ("side", "text", "distance", "expansion", "same top 10"), rows)
 
 
 def _rows(contract: Contract) -> dict[str, str]:
@@ -110,7 +131,7 @@ def _rows(contract: Contract) -> dict[str, str]:
         "vocabulary": str(contract.vocabulary_size),
         "quantization": contract.quantization,
         "opset": str(contract.opset),
-        "tolerance": str(contract.tolerance),
+        "tolerance": f"{contract.tolerance}, of the expansion {contract.expansion_tolerance}",
         "licence": contract.licence,
         "training data": "; ".join(contract.training),
         "scores": ", ".join(f"{name} {value:.4f}" for name, value in contract.scores.items()),

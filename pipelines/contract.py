@@ -17,7 +17,13 @@ from csplade.pipelines.vocab import CODEC_VERSION
 
 FORMAT_VERSION = 1
 CONTRACT_FILE = "encoder.json"
-_DESCRIPTIVE = frozenset({"name", "licence", "training", "scores"})
+# The checksums in `files` already pin what these describe.
+_DESCRIPTIVE = frozenset(
+    {
+        *("name", "base_model", "base_revision", "quantization"),
+        *("tolerance", "expansion_tolerance", "licence", "training", "scores"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,8 @@ class Contract:
     opset: int
     tolerance: float
     """Largest distance, |vector - golden| / |golden|, that golden vectors may show on any machine."""
+    expansion_tolerance: float
+    """The same for the terms that are no words of the text, whose light weights the distance above hardly sees."""
     files: Mapping[str, str]
     """SHA-256 of each file that decides a weight, by file name."""
     licence: str = ""

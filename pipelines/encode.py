@@ -34,6 +34,8 @@ class EncodeOptions:
 
 
 _DEFAULT = EncodeOptions()
+_LONGEST_TOKEN = 64
+"""Characters; the few longer pieces of a vocabulary are runs of spaces and the like."""
 
 
 class Encoder:
@@ -86,7 +88,9 @@ class Encoder:
 
     def _window(self, texts: list[str], role: Role) -> list[SparseVector]:
         side = self.contract.document if role is Role.DOCUMENT else self.contract.query
-        prefixed = [side.prefix + text for text in texts]
+        # A tokenizer reads the whole of a text before it cuts it: a book would cost minutes for its first page.
+        reach = side.max_tokens * _LONGEST_TOKEN
+        prefixed = [side.prefix + text[:reach] for text in texts]
         encodings = self._tokenizers[role].encode_batch(prefixed)
         vectors = [SparseVector()] * len(texts)
         filled = [position for position, text in enumerate(texts) if self._says_something(text)]

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
+from csplade.pipelines.contract import Contract
 from csplade.pipelines.encode import Encoder
 from csplade.pipelines.errors import EncoderError
 from csplade.pipelines.graph import Role
 from csplade.pipelines.jsonl import write_line
 from csplade.pipelines.sparse import SparseVector
+from csplade.pipelines.words import split_words
 
 GOLDEN_FILE = "golden.jsonl"
 
@@ -35,6 +37,8 @@ class Drift:
     golden: Golden
     distance: float
     """|vector - golden| / |golden|."""
+    expansion: float
+    """The same over the terms that are no words of the text: light ones, hardly seen above."""
     shared: float
     """Share of the golden vector's ten heaviest terms that are among this machine's ten heaviest."""
 
@@ -56,12 +60,15 @@ def read_golden(folder: Path) -> list[Golden]:
     path = folder / GOLDEN_FILE
     try:
         lines = [orjson.loads(line) for line in path.read_bytes().splitlines()]
-        return [
+        golden = [
             Golden(Role[line["role"].upper()], line["text"], SparseVector.from_pairs(line["weights"].items()))
             for line in lines
         ]
     except (OSError, orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise EncoderError(f"{path} cannot be read ({error}): copy the encoder folder again") from error
+    if not golden:
+        raise EncoderError(f"{path} holds no golden vector: copy the encoder folder again")
+    return golden
 
 
 def drifts(encoder: Encoder, golden: Iterable[Golden]) -> list[Drift]:
@@ -70,8 +77,14 @@ def drifts(encoder: Encoder, golden: Iterable[Golden]) -> list[Drift]:
     for one in golden:
         encode = encoder.documents if one.role is Role.DOCUMENT else encoder.queries
         (vector,) = encode([one.text])
-        found.append(Drift(one, distance(vector, one.vector), _shared(vector, one.vector)))
+        apart = distance(_expansion(encoder, one, vector), _expansion(encoder, one, one.vector))
+        found.append(Drift(one, distance(vector, one.vector), apart, _shared(vector, one.vector)))
     return found
+
+
+def allowed(drift: Drift, contract: Contract) -> bool:
+    """Look whether the contract allows the drift."""
+    return drift.distance <= contract.tolerance and drift.expansion <= contract.expansion_tolerance
 
 
 def distance(vector: SparseVector, reference: SparseVector) -> float:
@@ -82,6 +95,13 @@ def distance(vector: SparseVector, reference: SparseVector) -> float:
     if not length:
         return math.inf if difference else 0.0
     return difference / length
+
+
+def _expansion(encoder: Encoder, golden: Golden, vector: SparseVector) -> SparseVector:
+    """Return the part of a vector that is not the text's own words."""
+    literal = encoder.contract.literal
+    own = {word.key for word in split_words(golden.text, literal.analysis)} if literal else set()
+    return SparseVector({term: weight for term, weight in vector if term not in own})
 
 
 def _shared(vector: SparseVector, reference: SparseVector) -> float:

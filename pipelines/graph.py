@@ -67,10 +67,12 @@ class Graph:
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        # Dequantize int8 weights once, when the graph is loaded, instead of in every run.
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
         if threads is not None:
             options.intra_op_num_threads = threads
         try:
-            session = onnxruntime.InferenceSession(str(path), options, providers=onnxruntime.get_available_providers())
+            session = onnxruntime.InferenceSession(str(path), options, providers=_providers())
         # The runtime's own exceptions have no common base but this.
         except Exception as error:
             raise EncoderError(f"{path} cannot be loaded ({error}): copy the encoder folder again") from error
@@ -87,6 +89,14 @@ class Graph:
         padded, mask = padded_batch(token_ids)
         feeds = {"input_ids": padded, "attention_mask": mask, "role": np.array(role, dtype=np.int64)}
         return GraphOutput(*self._session.run(["term_ids", "weights", "gates"], feeds))
+
+
+def _providers() -> list[str]:
+    """Return CUDA, if it is there, and the processor; TensorRT and CoreML would compile for each shape of batch."""
+    import onnxruntime
+
+    available = onnxruntime.get_available_providers()
+    return [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in available]
 
 
 def padded_batch(token_ids: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -1,10 +1,12 @@
 """Text into index words: lower case, function words out, stems; a profile's name stands in the contract.
 
-Words are runs of letters and digits, so that names, numbers and product codes are words whatever a language model's
-vocabulary holds. Used for the literal path of documents and queries and to fold vocabulary pieces into the same keys.
+Words are runs of letters, digits and the marks upon them, so that names, numbers and product codes are words whatever a
+language model's vocabulary holds. Scripts without spaces are not split: a run of them is one word. Used for the literal
+path of documents and queries and to fold vocabulary pieces into the same keys.
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
@@ -12,7 +14,11 @@ from typing import NamedTuple
 from csplade.pipelines.errors import EncoderError
 from csplade.pipelines.vocab import encode_key
 
-_WORD = re.compile(r"[^\W_]+")
+# Python's \w leaves out marks, such as the vowels of Hindi and accents that are written apart.
+_MARKS = "".join(chr(code) for code in range(0x300, 0x10000) if unicodedata.category(chr(code)) in ("Mn", "Mc"))
+_WORD = re.compile(rf"[^\W_](?:[^\W_]|[{_MARKS}])*")
+_LONGEST = 255
+"""Characters of a word; longer runs are data, not words, and no cluster takes a term of more than 32,766 bytes."""
 _CACHED_WORDS = 100_000
 
 # Articles, prepositions, pronouns, auxiliaries, question words, and the two parts of "isn't" and "it's".
@@ -74,5 +80,12 @@ def split_words(text: str, profile: str) -> list[Word]:
             f"the word analysis {profile!r} is unknown, this csplade has {', '.join(PROFILES)}: install the csplade "
             "that wrote the encoder"
         )
-    found = ((key_of(match[0].lower()), match.end()) for match in _WORD.finditer(text))
+    found = ((_key(match[0], key_of), match.end()) for match in _WORD.finditer(text))
     return [Word(key, end) for key, end in found if key is not None]
+
+
+def _key(written: str, key_of: Callable[[str], str | None]) -> str | None:
+    if len(written) > _LONGEST:
+        return None
+    # An accented letter may be written as one character or as two.
+    return key_of(written.lower() if written.isascii() else unicodedata.normalize("NFC", written.lower()))

@@ -1,6 +1,7 @@
 """The encoder against a reference that computes whole logits in PyTorch and BM25's formula in Python."""
 
 import math
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -189,3 +190,12 @@ def test_a_damaged_folder_is_refused_by_name(
             (tmp_path / file.name).write_bytes(file.read_bytes()[:-1])
     with pytest.raises(EncoderError, match=name):
         Encoder.open(tmp_path)
+
+
+def test_a_book_is_not_tokenized_for_its_first_page(encoder: Encoder) -> None:
+    text = "bread and salt " * 200_000 + "xj4400b"
+    began = time.process_time()
+    (vector,) = encoder.documents([text])
+    assert {"bread", "salt", "xj4400b"} <= vector.weights.keys()
+    # Reading its words takes two seconds of processor time; tokenizing all of it took twenty.
+    assert time.process_time() - began < 15

@@ -37,7 +37,7 @@ def test_golden_vectors_come_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [None, b"{", b"[]", b'{"role": "judge", "text": "", "weights": {}}', b'{"role": 1}']
+    "content", [None, b"", b"{", b"[]", b'{"role": "judge", "text": "", "weights": {}}', b'{"role": 1}']
 )
 def test_a_damaged_file_is_told(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:

@@ -1,5 +1,7 @@
 """Words of a text: what is one, what is left out, where it ends."""
 
+import unicodedata
+
 import pytest
 from csplade.pipelines.errors import EncoderError
 from csplade.pipelines.vocab import decode_key
@@ -31,5 +33,19 @@ def test_every_key_can_be_read_back_and_every_end_is_behind_a_letter_or_digit(te
     for profile in ("english", "plain"):
         for word in split_words(text, profile):
             assert decode_key(word.key)
-            assert text[word.end - 1].isalnum()
-            assert word.end == len(text) or not text[word.end].isalnum() or not text[word.end].isascii()
+            assert text[word.end - 1].isalnum() or unicodedata.category(text[word.end - 1]).startswith("M")
+            assert word.end == len(text) or not text[word.end].isalnum()
+
+
+def test_marks_belong_to_their_word_and_accents_may_be_written_in_two_ways() -> None:
+    assert [word.key for word in split_words("हिन्दी भाषा", "plain")] == ["हिन्दी", "भाषा"]
+    assert split_words("cafe\u0301 noir", "plain")[0] == Word("café", 5)
+    assert split_words("caf\u00e9 noir", "plain")[0] == Word("café", 4)
+
+
+def test_runs_too_long_for_a_word_are_left_out() -> None:
+    assert [word.key for word in split_words(f"bread {'x' * 256} salt {'y' * 255}", "plain")] == [
+        "bread",
+        "salt",
+        "y" * 255,
+    ]

@@ -81,6 +81,7 @@ def write_contract(folder: Path, literal: Literal | None, document: Side, query:
         literal=literal,
         opset=OPSET,
         tolerance=0.01,
+        expansion_tolerance=0.01,
         files=deciding_files(folder),
     )
     contract.write(folder)

@@ -34,6 +34,7 @@ def word_contract(name: str = "words", opset: int = 1) -> Contract:
         quantization="none",
         opset=opset,
         tolerance=0.0,
+        expansion_tolerance=0.0,
         files={},
     )
 

@@ -1,4 +1,4 @@
-"""Step 4: inverse document frequencies of words over broad text, the documents of all pair files.
+"""Step 4: inverse document frequencies of words over broad text, the documents of the sources of step 1.
 
 idf(w) = log(1 + (N - df + 0.5) / (df + 0.5)), as in Lucene's BM25
 
@@ -13,6 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 import orjson
+from csplade.models.recipe.pairs import SHARES
 from csplade.pipelines.words import split_words
 from tqdm import tqdm
 
@@ -31,7 +32,7 @@ def inverse(texts: int, frequency: int) -> float:
 def count(folder: Path) -> tuple[int, Counter[str]]:
     """Return the number of texts and how many of them hold each word."""
     chance, texts, frequencies = random.Random(0), 0, Counter[str]()
-    for path in tqdm(sorted(folder.glob("*.jsonl.gz")), unit=" files"):
+    for path in tqdm([folder / f"{source}.jsonl.gz" for source in sorted(SHARES)], unit=" files"):
         with gzip.open(path) as lines:
             distinct = list(dict.fromkeys(orjson.loads(line)["positive"] for line in lines))
         chance.shuffle(distinct)
