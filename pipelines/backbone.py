@@ -4,7 +4,6 @@ A byte-pair vocabulary is ordered by merge rank, so the ids below N with the mer
 tokenizer, and the first N embedding rows belong to it.
 """
 
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -83,8 +82,3 @@ def cut_layers(model: PreTrainedModel, keep: tuple[int, ...]) -> None:
 def _survives(pair: list[str] | str, vocabulary: dict[str, int]) -> bool:
     left, right = pair if isinstance(pair, list) else pair.split(" ")
     return left in vocabulary and right in vocabulary and left + right in vocabulary
-
-
-def write_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
-    """Write `tokenizer.json`."""
-    tokenizer.save(str(folder / "tokenizer.json"))

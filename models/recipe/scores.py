@@ -50,13 +50,15 @@ def encode(training: Training, texts: list[Text], role: Role, extra: dict[str, i
     expansion = model.strength[side] * model.folded(model.activations(pooled))
     gates = model.gates(hidden, side)
     known = len(training.term_ids)
-    rows = [_literal(training, text, gates[row], role, extra, known) for row, text in enumerate(texts)]
+    rows = [literal_weights(training, text, gates[row], role, extra, known) for row, text in enumerate(texts)]
     literal = torch.stack(rows)
     together = literal + pad(expansion, (0, literal.shape[1] - known))
     return Side(together, expansion, model.calibrated(pooled))
 
 
-def _literal(training: Training, text: Text, gates: Tensor, role: Role, extra: dict[str, int], known: int) -> Tensor:
+def literal_weights(
+    training: Training, text: Text, gates: Tensor, role: Role, extra: dict[str, int], known: int
+) -> Tensor:
     """Return one text's literal weights, the formula of `csplade.pipelines.literal` with gradients."""
     size = known + len(extra)
     if not text.words:

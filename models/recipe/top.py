@@ -1,7 +1,7 @@
 """The trained top layers, run on cached states of the frozen lower ones."""
 
 import torch
-from csplade.models.recipe.plan import BOS, LOWER_LAYERS, TOP_LAYERS, VOCABULARY
+from csplade.models.recipe.plan import LOWER_LAYERS, TOP_LAYERS, VOCABULARY
 from csplade.pipelines.backbone import cut_layers, cut_vocabulary, load_language_model
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -40,6 +40,3 @@ def top_state(model: PreTrainedModel) -> dict[str, Tensor]:
     """Return the trained weights by name."""
     names = ("model.norm.", *(f"model.layers.{number}." for number in range(LOWER_LAYERS, LOWER_LAYERS + 2)))
     return {name: value for name, value in model.state_dict().items() if name.startswith(names)}
-
-
-__all__ = ["BOS", "BOS_ID", "cut_model", "run_top", "top_parameters", "top_state"]
