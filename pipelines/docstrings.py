@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import takewhile
 
-LONGEST_TEXT = 250
-"""Characters; a text ends with a sentence before that. What comes later is details and examples."""
+LONGEST_TEXT = 140
+"""Characters; a text ends with a sentence or a word before that. What comes later is details and examples."""
 SHORTEST_TEXT = 4
 """Words; less than that, such as "Internal helper.", answers no question."""
 
@@ -184,8 +184,10 @@ def _is_indented(line: str) -> bool:
 
 
 def _shortened(text: str) -> str:
-    """Cut behind the last sentence, or else the last word, that fits."""
+    """Cut behind the last sentence that fits, or else, if that says too little, behind the last word."""
     if len(text) <= LONGEST_TEXT:
         return text
     ends = [found.end() for found in _SENTENCE_END.finditer(text, 0, LONGEST_TEXT + 1)]
-    return text[: ends[-1]] if ends else text[:LONGEST_TEXT].rpartition(" ")[0]
+    sentences = text[: ends[-1]] if ends else ""
+    enough = len(_WORD.findall(sentences)) >= 2 * SHORTEST_TEXT
+    return sentences if enough else text[:LONGEST_TEXT].rpartition(" ")[0]
