@@ -67,12 +67,21 @@ def main() -> None:
         click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Stopped. What was written stays; the same command continues from there.", err=True)
+        click.echo("Stopped.", err=True)
         sys.exit(1)
     except BrokenPipeError:
         # The reader of a pipe (head, less) has gone: there is nobody left to tell.
         sys.stderr.close()
         sys.exit(1)
+    except OSError as error:
+        # What no command expects: a name that is too long, a folder that may not be entered, a full disk.
+        click.echo(f"Error: {_os_sentence(error)}", err=True)
+        sys.exit(1)
+
+
+def _os_sentence(error: OSError) -> str:
+    name = "the output" if error.filename is None else error.filename
+    return f"{name} cannot be used ({error.strerror or error}): check the path, its permissions and its disk"
 
 
 if __name__ == "__main__":

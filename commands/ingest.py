@@ -44,7 +44,12 @@ class _Plan:
 )
 @click.option("--analyzer", default=None, help="The cluster's analyzer for BM25, of a new index. Default: english.")
 @click.option("--shards", default=1, show_default=True, type=click.IntRange(1, 1024), help="Shards of a new index.")
-@click.option("--replicas", default=0, show_default=True, type=click.IntRange(0, 10), help="Replicas of a new index.")
+@click.option(
+    "--replicas",
+    default=None,
+    type=click.IntRange(0, 10),
+    help="Replicas of a new index. Default: 1 as soon as a second node can hold it, on a single node none.",
+)
 @click.option(
     "--on-bad-record",
     default="stop",
@@ -57,7 +62,7 @@ class _Plan:
     default=None,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Where documents that failed are written. Default: INDEX.failed.jsonl.",
+    help="Where documents that failed are written. Default: INDEX.failed.jsonl, with a number if that is taken.",
 )
 @click.option(
     "--batch", default=200, show_default=True, type=click.IntRange(1, 10_000), help="Documents per bulk request."
@@ -72,7 +77,7 @@ def command(
     text_fields: str,
     analyzer: str | None,
     shards: int,
-    replicas: int,
+    replicas: int | None,
     on_bad_record: str,
     dead_letters: Path | None,
     batch: int,
@@ -93,7 +98,7 @@ def command(
       csplade ingest articles.csv --index articles --id-field number --text-fields title,body
       zcat articles.jsonl.gz | csplade ingest - --index articles
     """
-    from csplade.integration.dead_letters import free_path
+    from csplade.integration.dead_letters import choose_path
     from csplade.integration.index import check_name
     from csplade.integration.ingest import IngestOptions
     from csplade.pipelines.encode import Encoder
@@ -101,18 +106,18 @@ def command(
 
     check_name(index)
     records = _record_options(id_field, text_fields)
-    options = IngestOptions(index, free_path(dead_letters, index), batch_documents=batch)
+    options = IngestOptions(index, choose_path(dead_letters, index), dead_letters is None, batch)
     origin = find_source(source)
     encoder = Encoder.open(encoder_folder)
     plan = _plan(origin, records, skip=on_bad_record == "skip")
     client = open_cluster(url, ca_certs)
     _prepare(client, index, encoder, analyzer, shards, replicas)
     report = _stream(client, encoder, plan, options)
-    _print(report, plan.seen.count, options, as_json)
+    _print(report, plan.seen.count, index, as_json)
     if report.failed:
         raise SourceError(
             f"{report.failed} of {report.read} documents failed (the first: {report.first_reason}): mend them in "
-            f"{options.dead_letters} and ingest that file"
+            f"{report.dead_letters} and ingest that file"
         )
 
 
@@ -142,7 +147,7 @@ def _plan(origin: "Source", options: "RecordOptions", skip: bool) -> _Plan:
 
 
 def _prepare(
-    client: "OpenSearch", index: str, encoder: "Encoder", analyzer: str | None, shards: int, replicas: int
+    client: "OpenSearch", index: str, encoder: "Encoder", analyzer: str | None, shards: int, replicas: int | None
 ) -> None:
     """Create the index, or check that the one there fits."""
     from csplade.integration.index import IndexState, check_analyzer, check_index, create_index
@@ -173,24 +178,27 @@ def _stream(client: "OpenSearch", encoder: "Encoder", plan: _Plan, options: "Ing
             return ingest(client, encoder, plan.documents, options, show)
         except (CspladeError, KeyboardInterrupt):
             bar.close()
-            notice(f"{latest.indexed} documents are indexed; the same command, run again, is safe: ids are stable.")
+            notice(
+                f"{latest.indexed} documents are indexed. Run again, the same command begins with the first document; "
+                "that is safe, as each replaces itself."
+            )
             raise
 
 
-def _print(report: "IngestReport", duplicates: int, options: "IngestOptions", as_json: bool) -> None:
+def _print(report: "IngestReport", duplicates: int, index: str, as_json: bool) -> None:
     speed = report.read / report.seconds if report.seconds else 0.0
     if as_json:
         print_json(
             {
-                "index": options.index,
+                "index": index,
                 **{name: getattr(report, name) for name in ("read", "indexed", "failed", "seconds")},
                 "documents_per_second": speed,
                 "duplicates": duplicates,
-                "dead_letters": str(options.dead_letters) if report.failed else None,
+                "dead_letters": None if report.dead_letters is None else str(report.dead_letters),
             }
         )
     else:
-        row = (options.index, report.indexed, report.failed, f"{report.seconds:.1f}", f"{speed:.1f}")
+        row = (index, report.indexed, report.failed, f"{report.seconds:.1f}", f"{speed:.1f}")
         print_table("", ("index", "indexed", "failed", "seconds", "documents/s"), [row])
     if duplicates:
         notice(f"{duplicates} documents had an id that came before: the index keeps the later one.")

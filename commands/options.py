@@ -11,7 +11,7 @@ url_option = click.option(
     envvar="CSPLADE_URL",
     default=None,
     metavar="URL",
-    help="The cluster, e.g. https://user:password@host:9200. "
+    help="The cluster, e.g. https://host:9200; its user and password come from CSPLADE_USER and CSPLADE_PASSWORD. "
     "Default: CSPLADE_URL, else the local node of `csplade node start`.",
 )
 encoder_option = click.option(

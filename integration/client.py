@@ -5,9 +5,12 @@ error tree. So no error of a lower layer reaches a caller, and no credential is 
 """
 
 import logging
+import re
+import ssl
 from base64 import b64encode
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -24,6 +27,14 @@ LOCAL_URL = "http://127.0.0.1:9200"
 
 _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 60.0
+
+_UNKNOWN_ANALYZER = re.compile(r"analyzer \[[^]]*\] (has not been configured|not found)")
+# The only JSON of the user's that a cluster has to parse is the filter.
+_NOT_PARSED = {"parsing_exception", "x_content_parse_exception"}
+_LATER = dict.fromkeys((429, 502, 503, 504), "the cluster is busy, try again later")
+_STEPS = _LATER | {413: "shorten what is sent, or let the cluster and the proxies before it take larger requests"}
+
+_logger = logging.getLogger(__name__)
 
 # Requests that fail are told through our errors; without a handler Python would also print the lower layer's log line.
 logging.getLogger("opensearch").addHandler(logging.NullHandler())
@@ -45,10 +56,16 @@ _NOBODY = Access()
 def connect(url: str, access: Access = _NOBODY) -> OpenSearch:
     """Return a client for the cluster at `url`, without talking to it yet.
 
+    Credentials leave this machine in the clear only where the URL says http:// itself, and then with a warning in the
+    log; a URL without a scheme means https where there are credentials.
+
     Raises:
-        UsageError: the URL or the file of certificate authorities cannot be used.
+        UsageError: the URL, the credentials or the file of certificate authorities cannot be used.
     """
     parts = _split(url)
+    pair = _credentials(parts, access)
+    if pair is not None:
+        parts = _guarded(parts, has_scheme="://" in url)
     secure = parts.scheme == "https"
     host: dict[str, object] = {
         "host": parts.hostname,
@@ -57,15 +74,13 @@ def connect(url: str, access: Access = _NOBODY) -> OpenSearch:
         "use_ssl": secure,
         "timeout": urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
     }
-    if secure and access.ca_certs is not None:
-        if not access.ca_certs.is_file():
-            raise UsageError(f"there is no file of certificate authorities {access.ca_certs}: correct --ca-certs")
-        host["ca_certs"] = str(access.ca_certs)
+    if secure:
+        host["ssl_context"] = _trust(access.ca_certs)
     # One more try covers a kept-alive connection that the server has closed; waiting is the caller's decision.
     # The header stands outside `hosts`, which the client shows in its repr.
     return OpenSearch(
         hosts=[host],
-        headers=_credentials(parts, access),
+        headers={} if pair is None else _header(*pair),
         transport_class=_Transport,
         max_retries=1,
         retry_on_status=(),
@@ -86,6 +101,17 @@ def reason_of(detail: Mapping[str, Any]) -> str:  # Any: a JSON object
         if str(detail.get("reason")) not in reasons[-1]:
             reasons.append(str(detail.get("reason")))
     return ": ".join(filter(None, reasons))[:500]
+
+
+def next_step(status: int, kind: str, reason: str) -> str:
+    """Return what the user can do about an error of the cluster, as the end of a sentence."""
+    if _UNKNOWN_ANALYZER.search(reason):
+        return "choose one of the cluster's analyzers with --analyzer"
+    if kind == "index_not_found_exception":
+        return "correct --index"
+    if kind in _NOT_PARSED:
+        return "correct --filter"
+    return _STEPS.get(status, "look at the cluster's log")
 
 
 class _Transport(opensearchpy.Transport):
@@ -124,9 +150,9 @@ def _translate(error: Exception, at: str) -> ClusterError:
             return _refused(error, at)
         case lower.TransportError():
             kind, reason = _server_reason(error)
-            return RequestError(
-                f"the cluster at {at} answered {error.status_code} ({kind}): {reason}", int(error.status_code), kind
-            )
+            status = int(error.status_code)
+            step = next_step(status, kind, reason)
+            return RequestError(f"the cluster at {at} answered {status} ({kind}): {reason}; {step}", status, kind)
         case _:
             return RequestError(f"what answers at {at} is not a search cluster ({error}): check --url")
 
@@ -134,8 +160,8 @@ def _translate(error: Exception, at: str) -> ClusterError:
 def _refused(error: lower.TransportError, at: str) -> CredentialsError:
     if error.status_code == 401:
         return CredentialsError(
-            f"the cluster at {at} does not accept these credentials: give user and password in the URL "
-            "(https://user:password@host:9200) or in CSPLADE_USER and CSPLADE_PASSWORD"
+            f"the cluster at {at} does not accept these credentials: give user and password in CSPLADE_USER and "
+            "CSPLADE_PASSWORD"
         )
     _, reason = _server_reason(error)
     return CredentialsError(f"the cluster at {at} does not let this user do that ({reason}): ask for the permission")
@@ -184,11 +210,47 @@ def _hidden(url: str) -> str:
     return repr(url.rpartition("@")[2])
 
 
-def _credentials(parts: SplitResult, access: Access) -> dict[str, str]:
-    user = unquote(parts.username) if parts.username else access.user
-    password = unquote(parts.password or "") if parts.username else access.password
-    if user is None:
-        return {}
+def _credentials(parts: SplitResult, access: Access) -> tuple[str, str] | None:
+    """Return user and password; an empty user is none."""
+    in_url = bool(parts.username or parts.password)
+    user = unquote(parts.username or "") if in_url else access.user
+    password = unquote(parts.password or "") if in_url else access.password
+    if user:
+        return user, password or ""
+    if password:
+        raise UsageError("there is a password without a user: set CSPLADE_USER beside CSPLADE_PASSWORD, or unset both")
+    return None
+
+
+def _header(user: str, password: str) -> dict[str, str]:
     # Written here because urllib3's helper knows only Latin-1, and passwords need not be.
-    pair = f"{user}:{password or ''}"
-    return {"authorization": f"Basic {b64encode(pair.encode()).decode()}"}
+    return {"authorization": f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"}
+
+
+def _guarded(parts: SplitResult, has_scheme: bool) -> SplitResult:
+    """Return the address that credentials are sent to: with TLS, unless it is this machine or the user wants none."""
+    if parts.scheme == "https" or _is_this_machine(parts.hostname or ""):
+        return parts
+    if not has_scheme:
+        return parts._replace(scheme="https")
+    _logger.warning("User and password are sent unencrypted to %s: write https:// if it speaks TLS.", parts.hostname)
+    return parts
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _trust(ca_certs: Path | None) -> ssl.SSLContext:
+    """Return whom to trust: the authorities in the file, else the system's (or SSL_CERT_FILE's)."""
+    if ca_certs is not None and not ca_certs.is_file():
+        raise UsageError(f"there is no file of certificate authorities {ca_certs}: correct --ca-certs")
+    try:
+        return ssl.create_default_context(cafile=ca_certs)
+    except OSError as error:
+        raise UsageError(
+            f"{ca_certs} gives no certificate authorities ({error.strerror or error}): name a PEM file with --ca-certs"
+        ) from error

@@ -1,5 +1,6 @@
 """The file of documents that could not be indexed, as JSON lines; it appears with its first line."""
 
+import tempfile
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -8,10 +9,15 @@ from csplade.pipelines.errors import SourceError, UsageError
 
 
 class DeadLetters:
-    """Collects failed documents, each with its reason; a context manager that closes the file."""
+    """Collects failed documents, each with its reason; a context manager that closes the file.
 
-    def __init__(self, path: Path) -> None:
+    `numbered`: a name that is taken when the first document fails (by an earlier run, or by another one at the same
+    time) is no error, `a.failed.jsonl` becomes `a.failed.2.jsonl`.
+    """
+
+    def __init__(self, path: Path, numbered: bool = False) -> None:
         self.path = path
+        self._numbered = numbered
         self.count = 0
         self.first_reason = ""
         self._file: BinaryIO | None = None
@@ -24,8 +30,7 @@ class DeadLetters:
         """
         try:
             if self._file is None:
-                # "x": what an earlier run left is never overwritten.
-                self._file = self.path.open("xb")
+                self._file = self._open()
             self._file.write(dead_letter(failed, reason))
             self._file.flush()
         except OSError as error:
@@ -42,25 +47,36 @@ class DeadLetters:
         if self._file is not None:
             self._file.close()
 
+    def _open(self) -> BinaryIO:
+        first, number = self.path, 1
+        while True:
+            try:
+                # "x": what an earlier run left is never overwritten.
+                return self.path.open("xb")
+            except FileExistsError:
+                if not self._numbered:
+                    raise
+                number += 1
+                self.path = first.with_suffix(f".{number}{first.suffix}")
 
-def free_path(asked: Path | None, index: str) -> Path:
-    """Return where the dead letters of a run go: as asked, else `INDEX.failed.jsonl`, `INDEX.failed.2.jsonl`, ….
+
+def choose_path(asked: Path | None, index: str) -> Path:
+    """Return where the dead letters of a run go, as asked or `INDEX.failed.jsonl`, once it is known to be possible.
 
     Raises:
-        UsageError: the file asked for exists, or its folder does not.
+        UsageError: the file asked for exists, its folder does not, or nothing can be written there.
     """
-    if asked is None:
-        return _first_free(index)
-    if asked.exists():
+    path = asked or Path(f"{index}.failed.jsonl")
+    if asked is not None and asked.exists():
         raise UsageError(f"the file {asked} exists, and dead letters overwrite nothing: name another --dead-letters")
-    if not asked.parent.is_dir():
-        raise UsageError(f"there is no folder {asked.parent} for the dead letters: create it, or name another")
-    return asked
-
-
-def _first_free(index: str) -> Path:
-    path, number = Path(f"{index}.failed.jsonl"), 1
-    while path.exists():
-        number += 1
-        path = Path(f"{index}.failed.{number}.jsonl")
-    return path
+    if not path.parent.is_dir():
+        raise UsageError(f"there is no folder {path.parent} for the dead letters: create it, or name another")
+    try:
+        # Permissions alone would not tell of a full disk or a read-only one.
+        with tempfile.TemporaryFile(dir=path.parent):
+            return path
+    except OSError as error:
+        raise UsageError(
+            f"dead letters cannot be written into {path.parent.resolve()} ({error.strerror}): name a file elsewhere "
+            "with --dead-letters"
+        ) from error

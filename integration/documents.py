@@ -85,8 +85,8 @@ def to_document(record: Mapping[str, Any], options: RecordOptions) -> Document: 
     Raises:
         RecordError: it has no usable id, no text, or something else where text belongs.
     """
-    title = _text_of(record, TITLE_FIELD)
-    texts = {name: _text_of(record, name) for name in options.text_fields}
+    title = _title_of(record)
+    texts = {name: title if name == TITLE_FIELD else _text_of(record, name) for name in options.text_fields}
     if all(text is None for name, text in texts.items() if name != TITLE_FIELD or len(texts) == 1):
         raise RecordError(
             f"has no text in {' or '.join(texts)} (its fields: {_names(record)}): name its text fields "
@@ -165,6 +165,14 @@ def _id_of(record: Mapping[str, Any], field: str | None) -> str:  # Any: JSON va
     if not 0 < size <= _LONGEST_ID:
         raise RecordError(f"has an id of {size} bytes, a cluster takes 1 to {_LONGEST_ID}: give it another id")
     return str(value)
+
+
+def _title_of(record: Mapping[str, Any]) -> str | None:  # Any: JSON values
+    """Return the title; years and the like are titles too, even where nobody chose the field."""
+    value = record.get(TITLE_FIELD)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else _text_of(record, TITLE_FIELD)
 
 
 def _text_of(record: Mapping[str, Any], name: str) -> str | None:  # Any: JSON values

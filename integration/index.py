@@ -3,10 +3,11 @@
 import enum
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from csplade.integration.dialect import read_dialect
-from csplade.integration.errors import IndexConflictError, RequestError
+from csplade.integration.errors import CredentialsError, IndexConflictError, RequestError
 from csplade.integration.templates import (
     INDEX_FORMAT,
     META_KEY,
@@ -79,8 +80,12 @@ def require_index(client: OpenSearch, index: str, contract: Contract | None) -> 
 
     Raises:
         IndexConflictError: it is missing, not ours, or made with another encoder.
+        ClusterError: the cluster is of a kind or version that csplade does not know.
     """
     check_name(index)
+    # Who may search an index need not be allowed to ask what the cluster is; wrong credentials are told below as well.
+    with suppress(CredentialsError):
+        read_dialect(client)
     if check_index(client, index, contract) is IndexState.MISSING:
         raise IndexConflictError(
             f"there is no index {index!r}: make it with `csplade ingest SOURCE --index {index}`, or correct --index"

@@ -23,7 +23,9 @@ class IngestOptions:
 
     index: str
     dead_letters: Path
-    """Created when the first document fails; must not exist."""
+    """Created when the first document fails; must not exist, unless it may be numbered."""
+    number_dead_letters: bool = False
+    """Whether a number is added to the name of that file if it is taken."""
     batch_documents: int = 200
     batch_bytes: int = 5_000_000
     patience: Patience = field(default_factory=Patience)
@@ -40,6 +42,8 @@ class IngestReport:
     seconds: float
     first_reason: str = ""
     """Why the first document failed."""
+    dead_letters: Path | None = None
+    """The file that was created for what failed, if anything did."""
 
 
 Progress = Callable[[IngestReport], None]
@@ -58,7 +62,7 @@ def ingest(
         ClusterError: the cluster is gone, or takes nothing any more; what was indexed stays.
         SourceError: the dead letters cannot be written.
     """
-    with DeadLetters(options.dead_letters) as dead:
+    with DeadLetters(options.dead_letters, options.number_dead_letters) as dead:
         run = _Run(client, options, dead, progress)
         for document, vector in _encoded(encoder, run.usable(documents)):
             run.add(document, vector)
@@ -133,7 +137,9 @@ class _Run:
     def report(self) -> IngestReport:
         """Return the counts so far."""
         seconds = time.monotonic() - self._started
-        return IngestReport(self._read, self._indexed, self._dead.count, seconds, self._dead.first_reason)
+        dead = self._dead
+        path = dead.path if dead.count else None
+        return IngestReport(self._read, self._indexed, dead.count, seconds, dead.first_reason, path)
 
     def _tell(self) -> None:
         if self._progress is not None:

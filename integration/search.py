@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
-from csplade.integration.client import reason_of
+from csplade.integration.client import next_step, reason_of
 from csplade.integration.errors import ClusterError, RequestError
 from csplade.integration.explain import Contribution, contributions
-from csplade.integration.query import QueryOptions, Question, build_query, hits_body, ids_body, planned
+from csplade.integration.query import Mode, QueryOptions, Question, build_query, hits_body, ids_body, planned
 from csplade.integration.snippet import best_snippet, one_line, words_of
 from csplade.integration.templates import TEXT_FIELD, TITLE_FIELD
 from csplade.pipelines.errors import UsageError
@@ -67,9 +67,9 @@ def search(
     try:
         answer = client.search(index=index, body=body, params={_WHOLE: "false"})
     except RequestError as error:
-        raise _clearer(error) from error
+        raise _clearer(error, options.mode) from error
     terms = _marks(question, options)
-    return tuple(_hit(rank, found, terms) for rank, found in enumerate(_found(answer), start=1))
+    return tuple(_hit(rank, found, terms) for rank, found in enumerate(_found(answer, options.mode), 1))
 
 
 def search_many(
@@ -85,7 +85,7 @@ def search_many(
         queries = [build_query(question, options) for question in group]
         answers = iter(_ask(client, index, [ids_body(query, size) for query in queries if query is not None]))
         for query in queries:
-            yield () if query is None else tuple(map(_scored, _found(next(answers))))
+            yield () if query is None else tuple(map(_scored, _found(next(answers), options.mode)))
 
 
 def count_known(client: OpenSearch, index: str, ids: Collection[str]) -> int:
@@ -121,10 +121,10 @@ def _ask(client: OpenSearch, index: str, bodies: list[dict[str, Any]]) -> list[M
     return answers
 
 
-def _found(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:  # Any: JSON objects
+def _found(answer: Mapping[str, Any], mode: Mode) -> list[Mapping[str, Any]]:  # Any: JSON objects
     """Return the hits of an answer that is whole."""
     if "error" in answer:
-        raise _clearer(_refused(answer))
+        raise _clearer(_refused(answer), mode)
     if answer["timed_out"]:
         raise ClusterError("the cluster ran out of time, its hits would not be the best ones: try again")
     _check_shards(answer)
@@ -148,16 +148,20 @@ def _refused(answer: Mapping[str, Any]) -> RequestError:  # Any: a JSON object
     error = answer["error"]
     causes = error.get("root_cause") or [error]
     reason = ": ".join(dict.fromkeys((reason_of(error), reason_of(causes[0]))))
-    return RequestError(f"the cluster refused a search ({error['type']}): {reason}", answer["status"], error["type"])
+    status, kind = answer["status"], error["type"]
+    step = next_step(status, kind, reason)
+    return RequestError(f"the cluster refused a search ({kind}): {reason}; {step}", status, kind)
 
 
-def _clearer(error: RequestError) -> UsageError | RequestError:
+def _clearer(error: RequestError, mode: Mode) -> UsageError | RequestError:
     """Return what the user can do, where that is known."""
     if _TOO_MANY not in str(error):
         return error
+    # A vector is pruned to --max-clauses; words are all sent.
+    step = "lower --max-clauses, or shorten" if mode.needs_vector else "shorten"
     return UsageError(
         "the query has more clauses than the cluster takes (its setting indices.query.bool.max_clause_count; each "
-        "term and each word is one): lower --max-clauses, or shorten the query or the filter"
+        f"term and each word is one): {step} the query or the filter"
     )
 
 

@@ -26,7 +26,8 @@ class IndexOptions:
     analyzer: str = DEFAULT_ANALYZER
     """The cluster's analyzer of text and title."""
     shards: int = 1
-    replicas: int = 0
+    replicas: int | None = None
+    """Copies of each shard; None: one as soon as a second node can hold it, so that one node alone is green."""
     refresh_interval: str = "5s"
     """Longer than the server's one second: fewer small segments while documents stream in."""
 
@@ -35,10 +36,11 @@ def index_body(contract: Contract, options: IndexOptions) -> dict[str, Any]:  # 
     """Return settings and mappings of a new index for this encoder."""
     blanks = {
         "analyzer": options.analyzer,
+        "auto_expand_replicas": "0-1" if options.replicas is None else "false",
         "encoder": contract.name,
         "fingerprint": contract.fingerprint,
         "refresh_interval": options.refresh_interval,
-        "replicas": options.replicas,
+        "replicas": options.replicas or 0,
         "shards": options.shards,
     }
     return load_template("opensearch.json", blanks)

@@ -1,11 +1,11 @@
 """The program as a whole: its help, its exit codes, and how it ends when something outside stops it."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
-import time
 from importlib import import_module
 from pathlib import Path
 
@@ -159,7 +159,40 @@ def test_stopped_by_hand_while_a_cluster_does_not_answer(tmp_path: Path) -> None
             process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (1, "")
-    assert err.strip() == "Stopped. What was written stays; the same command continues from there."
+    assert err.strip() == "Stopped."
+
+
+LONG = "x" * 300  # More than a file system takes for a name, which Path.exists and its like do not expect.
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["ingest", LONG, "--index", "articles"],
+        ["ingest", __file__, "--index", "articles", "--dead-letters", LONG],
+        ["ingest", __file__, "--index", "articles", "--encoder", LONG],
+        ["evaluate", "--index", "articles", "--collection", LONG],
+        ["inspect", LONG],
+        ["inspect", "--encoder", LONG],
+        ["query", "bread", "--index", "articles", "--encoder", LONG, "--url", NOWHERE],
+        [*WORD, "--url", "https://127.0.0.1:9", "--ca-certs", LONG],
+    ],
+)
+def test_a_path_that_cannot_even_be_looked_at_is_one_sentence(run: Run, arguments: list[str]) -> None:
+    result = run(*arguments)
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith(f"Error: {LONG}")
+    assert "cannot be used (File name too long): check the path" in result.err
+    assert result.err.count("\n") == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="writes to a full device")
+def test_a_full_disk_behind_the_output_is_one_sentence() -> None:
+    with open("/dev/full", "w") as full:
+        process = started("--version", stdout=full.fileno())
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert err.startswith("Error: the output cannot be used (No space left on device)")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["query", "--help"], ["--version"]])
@@ -190,13 +223,16 @@ def test_the_installed_program_is_this_one() -> None:
 
 
 def test_help_comes_at_once() -> None:
+    def processor_seconds() -> float:
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
     seconds = []
-    for _ in range(5):  # The best of some, as the machine may be busy.
-        began = time.monotonic()
-        process = started("--help")
-        process.communicate(timeout=30)
-        seconds.append(time.monotonic() - began)
-    assert min(seconds) < 0.5
+    for _ in range(5):  # Not by the clock and the best of some, as the machine may be busy.
+        before = processor_seconds()
+        started("--help").communicate(timeout=30)
+        seconds.append(processor_seconds() - before)
+    assert 0 < min(seconds) < 0.5
 
 
 def started(*arguments: str, stdout: int = subprocess.PIPE) -> subprocess.Popen[str]:

@@ -1,6 +1,7 @@
 """The connection: whatever goes wrong below, one of our errors in one sentence, and no password anywhere."""
 
 import json
+import logging
 import shutil
 import ssl
 import subprocess
@@ -84,6 +85,8 @@ def test_refused_credentials_are_told_without_them(status: int) -> None:
         error = failure(f"http://user:h%C3%BCnter%3A2@{server.address_after_scheme}")
     assert isinstance(error, CredentialsError)
     assert "user" in str(error)
+    assert "@" not in str(error)  # No example that teaches passwords in a command line.
+    assert ("CSPLADE_USER and CSPLADE_PASSWORD" in str(error)) == (status == 401)
 
 
 @pytest.mark.parametrize(
@@ -93,12 +96,57 @@ def test_refused_credentials_are_told_without_them(status: int) -> None:
         ("", Access("user", SECRET), "Basic dXNlcjpow7xudGVyOjI="),
         ("user:h%C3%BCnter%3A2@", Access("other", "x"), "Basic dXNlcjpow7xudGVyOjI="),
         ("", Access(), None),
+        ("", Access(""), None),
+        ("", Access("", ""), None),
+        ("user@", Access("other", "x"), "Basic dXNlcjo="),
     ],
 )
 def test_credentials_arrive_as_they_were_given(in_url: str, access: Access, sent: str | None) -> None:
     with running(Server(200, b"{}")) as server:
         failure(f"http://{in_url}{server.address_after_scheme}", access)
         assert server.authorization == sent
+
+
+@pytest.mark.parametrize(
+    ("url", "access"),
+    [("https://h", Access(None, SECRET)), ("https://h", Access("", SECRET)), ("https://:x@h", Access("user", "y"))],
+)
+def test_a_password_without_a_user_is_wrong_usage(url: str, access: Access) -> None:
+    with pytest.raises(UsageError, match="set CSPLADE_USER beside CSPLADE_PASSWORD") as caught:
+        connect(url, access)
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "where"),
+    [
+        ("search.example", "https://search.example:443"),
+        ("search.example:9200/x", "https://search.example:9200/x"),
+        ("user:geheim@192.0.2.1:9200", "https://192.0.2.1:9200"),
+        ("localhost", "http://localhost:9200"),
+        ("127.0.0.2:9201", "http://127.0.0.2:9201"),
+        ("[::1]", "http://[::1]:9200"),
+    ],
+)
+def test_credentials_without_a_scheme_go_over_tls_unless_to_this_machine(
+    url: str, where: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert address(connect(url, Access("user", SECRET))) == where
+    assert caplog.records == []
+
+
+def test_credentials_that_are_sent_unencrypted_are_told_without_them(caplog: pytest.LogCaptureFixture) -> None:
+    for url in ("http://search.example", "http://user:h%C3%BCnter%3A2@search.example"):
+        caplog.clear()
+        assert address(connect(url, Access("user", SECRET))) == "http://search.example:9200"
+        (record,) = caplog.records
+        assert (record.name, record.levelno) == ("csplade.integration.client", logging.WARNING)
+        assert "unencrypted to search.example: write https://" in record.getMessage()
+        assert SECRET not in record.getMessage()
+    caplog.clear()
+    connect("http://search.example")
+    connect("http://localhost", Access("user", SECRET))
+    assert caplog.records == []
 
 
 def test_no_representation_shows_a_password() -> None:
@@ -117,9 +165,11 @@ def test_a_server_without_tls_is_told_apart_from_none() -> None:
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificate with openssl")
-def test_a_certificate_is_verified_and_its_authority_can_be_named(tmp_path: Path) -> None:
+def test_a_certificate_is_verified_and_its_authority_can_be_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     certificate, key = tmp_path / "c.pem", tmp_path / "k.pem"
-    made = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
+    made = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=elsewhere -addext subjectAltName=IP:127.0.0.1"
     files = ("-out", certificate, "-keyout", key)
     subprocess.run([*made.split(), *files], check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -129,10 +179,19 @@ def test_a_certificate_is_verified_and_its_authority_can_be_named(tmp_path: Path
     url = f"https://{server.address_after_scheme}"
     with running(server):
         assert read_dialect(connect(url, Access(ca_certs=certificate))).version == "3.8.0"
-        for error in (failure(url), failure(url, Access(ca_certs=key))):
-            assert isinstance(error, UnreachableError)
-            assert "no trusted connection" in str(error)
-            assert "--ca-certs" in str(error)
+        error = failure(url)
+        assert isinstance(error, UnreachableError)
+        assert "no trusted connection" in str(error)
+        assert "--ca-certs" in str(error)
+        # The name is verified as well.
+        assert isinstance(
+            failure(url.replace("127.0.0.1", "localhost"), Access(ca_certs=certificate)), UnreachableError
+        )
+        with monkeypatch.context() as patch:  # The system's authorities, as this variable names them to OpenSSL.
+            patch.setenv("SSL_CERT_FILE", str(certificate))
+            assert read_dialect(connect(url)).version == "3.8.0"
+    with pytest.raises(UsageError, match=r"k\.pem gives no certificate authorities"):
+        connect(url, Access(ca_certs=key))
 
 
 @pytest.mark.parametrize(
@@ -152,7 +211,31 @@ def test_the_reason_of_the_server_is_given_once_with_its_cause() -> None:
         error = failure(f"http://{server.address_after_scheme}")
     assert isinstance(error, RequestError)
     assert (error.status, error.kind) == (400, "outer")
-    assert str(error).endswith("answered 400 (outer): no: inner: deep")
+    assert str(error).endswith("answered 400 (outer): no: inner: deep; look at the cluster's log")
+
+
+@pytest.mark.parametrize(
+    ("status", "detail", "step"),
+    [
+        (
+            429,
+            {"type": "rejected_execution_exception", "reason": "queue is full"},
+            "the cluster is busy, try again later",
+        ),
+        (413, "too large", "shorten what is sent, or let the cluster and the proxies before it take larger requests"),
+        (
+            400,
+            {"type": "x", "reason": "analyzer [a] not found"},
+            "choose one of the cluster's analyzers with --analyzer",
+        ),
+        (500, {"type": "x", "reason": "y"}, "look at the cluster's log"),
+    ],
+)
+def test_an_answer_that_is_an_error_comes_with_the_next_step(status: int, detail: object, step: str) -> None:
+    with running(Server(status, json.dumps({"error": detail}).encode())) as server:
+        error = failure(f"http://{server.address_after_scheme}")
+    assert isinstance(error, RequestError)
+    assert str(error).endswith(f"; {step}")
 
 
 @pytest.mark.parametrize(
@@ -187,6 +270,7 @@ def test_a_missing_file_of_authorities_is_wrong_usage(tmp_path: Path) -> None:
 
 @pytest.mark.cluster
 def test_the_server_gives_its_reason(opensearch: str) -> None:
-    with pytest.raises(RequestError, match=r"404 \(index_not_found_exception\): no such index \[not-there\]") as caught:
+    said = r"404 \(index_not_found_exception\): no such index \[not-there\]; correct --index"
+    with pytest.raises(RequestError, match=said) as caught:
         connect(opensearch).search(index="not-there", body={})
     assert caught.value.status == 404

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from csplade.integration.dead_letters import DeadLetters, free_path
+from csplade.integration.dead_letters import DeadLetters, choose_path
 from csplade.integration.documents import Document, Rejected
 from csplade.pipelines.errors import SourceError, UsageError
 
@@ -29,17 +29,38 @@ def test_lines_are_there_as_soon_as_they_are_added(tmp_path: Path) -> None:
 
 def test_an_earlier_file_is_never_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert free_path(None, "articles") == Path("articles.failed.jsonl")
     Path("articles.failed.jsonl").touch()
-    Path("articles.failed.2.jsonl").touch()
-    assert free_path(None, "articles") == Path("articles.failed.3.jsonl")
     with pytest.raises(UsageError, match="exists, and dead letters overwrite nothing"):
-        free_path(Path("articles.failed.jsonl"), "articles")
+        choose_path(Path("articles.failed.jsonl"), "articles")
     with DeadLetters(Path("articles.failed.jsonl")) as dead, pytest.raises(SourceError, match="cannot be written"):
         dead.add(Document("1", "x"), "reason")
 
 
+def test_runs_at_the_same_time_number_their_default_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = choose_path(None, "art.icles")
+    assert path == choose_path(None, "art.icles") == Path("art.icles.failed.jsonl")
+    files = [Path("art.icles.failed.jsonl"), Path("art.icles.failed.2.jsonl"), Path("art.icles.failed.3.jsonl")]
+    with DeadLetters(path, True) as first, DeadLetters(path, True) as second, DeadLetters(path, True) as third:
+        for number, dead in enumerate((first, second, third)):
+            dead.add(Document(str(number), "x"), "reason")
+            dead.add(Document("again", "x"), "reason")
+            assert dead.path == files[number]
+    for number, file in enumerate(files):
+        assert [orjson.loads(line)["_id"] for line in file.read_bytes().splitlines()] == [str(number), "again"]
+
+
 def test_a_folder_that_is_not_there_is_wrong_usage(tmp_path: Path) -> None:
-    assert free_path(tmp_path / "x.jsonl", "articles") == tmp_path / "x.jsonl"
+    assert choose_path(tmp_path / "x.jsonl", "articles") == tmp_path / "x.jsonl"
     with pytest.raises(UsageError, match="there is no folder"):
-        free_path(tmp_path / "nothing" / "x.jsonl", "articles")
+        choose_path(tmp_path / "nothing" / "x.jsonl", "articles")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that even root cannot write into")
+def test_a_folder_that_takes_no_files_is_told_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match=r"dead letters cannot be written into /proc \(.+\): name a file elsewhere"):
+        choose_path(Path("/proc/x.jsonl"), "articles")
+    monkeypatch.chdir("/proc")
+    with pytest.raises(UsageError, match="dead letters cannot be written into /proc"):
+        choose_path(None, "articles")

@@ -61,6 +61,20 @@ def test_a_title_may_be_missing_and_underscore_id_goes_first(record: dict[str, A
     assert (document.id, document.text) == ("1", "x")
 
 
+@pytest.mark.parametrize(("title", "text"), [(1984, "1984"), (7.5, "7.5"), (True, "true"), (False, "false")])
+def test_a_title_that_is_a_number_or_a_truth_is_its_text(title: object, text: str) -> None:
+    record = {"_id": "1", "title": title, "text": "x", "body": "y"}
+    chosen, beside = to_document(record, DEFAULT), to_document(record, RecordOptions(text_fields=("body",)))
+    assert (chosen.title, chosen.text) == (text, f"{text}\nx")
+    assert (beside.title, beside.text) == (text, "y")
+
+
+@pytest.mark.parametrize("title", [["x"], {"de": "x"}])
+def test_a_title_of_parts_is_told_even_where_it_is_not_chosen(title: object) -> None:
+    with pytest.raises(RecordError, match="in the field 'title' where text belongs"):
+        to_document({"_id": "1", "title": title, "body": "x"}, RecordOptions(text_fields=("body",)))
+
+
 def test_empty_text_is_a_document_and_a_title_alone_only_if_asked_for() -> None:
     assert to_document({"_id": "1", "text": ""}, DEFAULT).text == ""
     assert to_document({"_id": "1", "title": "x"}, RecordOptions(text_fields=("title",))).text == "x"

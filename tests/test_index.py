@@ -48,6 +48,20 @@ def test_an_index_is_missing_then_ready(client: OpenSearch, index_name: str) -> 
 
 
 @pytest.mark.cluster
+@pytest.mark.parametrize(("asked", "number", "expand"), [(None, "0", "0-1"), (2, "2", "false")])
+def test_an_index_has_the_replicas_that_the_nodes_can_hold_or_those_asked_for(
+    client: OpenSearch, index_name: str, asked: int | None, number: str, expand: str
+) -> None:
+    if client.cluster.health()["number_of_data_nodes"] != 1:
+        pytest.skip("the cluster has more than one node")
+    create_index(client, index_name, CONTRACT, IndexOptions(replicas=asked))
+    settings = client.indices.get_settings(index=index_name)[index_name]["settings"]["index"]
+    assert (settings["number_of_replicas"], settings["auto_expand_replicas"]) == (number, expand)
+    health = client.cluster.health(index=index_name, params={"wait_for_no_initializing_shards": "true"})
+    assert health["status"] == ("green" if asked is None else "yellow")
+
+
+@pytest.mark.cluster
 def test_creating_twice_is_the_work_of_two_ingests_at_once(client: OpenSearch, index_name: str) -> None:
     create_index(client, index_name, CONTRACT, IndexOptions())
     create_index(client, index_name, CONTRACT, IndexOptions())

@@ -223,7 +223,7 @@ def test_standard_input_is_indexed_as_it_comes(
     standard_input([*lines(30), b"{"])
     result = run("-", "--index", index_name, "--url", opensearch, "--batch", 10)
     assert result.code == 1
-    assert "20 documents are indexed; the same command, run again, is safe" in result.err
+    assert "20 documents are indexed. Run again, the same command begins with the first document" in result.err
     assert "Error: standard input line 31 is not JSON" in result.err
 
     standard_input(lines(30))
@@ -244,6 +244,10 @@ def test_skipped_records_go_to_the_dead_letters_and_the_exit_code_is_1(
     assert "2 of 7 documents failed (the first: line 6 is not JSON" in result.err
     assert len(Path(summary["dead_letters"]).read_bytes().splitlines()) == 2
     assert count(opensearch, index_name) == 5
+
+    again = run(source, "--index", index_name, "--url", opensearch, "--on-bad-record", "skip", "--json")
+    assert orjson.loads(again.out)["dead_letters"] == f"{index_name}.failed.2.jsonl"
+    assert f"mend them in {index_name}.failed.2.jsonl and ingest that file" in again.err
 
 
 @pytest.mark.cluster
@@ -290,6 +294,7 @@ def test_an_unknown_analyzer_creates_nothing(run: Run, opensearch: str, index_na
     result = run(write("a.jsonl", lines(3)), "--index", index_name, "--url", opensearch, "--analyzer", "klingon")
     assert result.code == 1
     assert "analyzer [klingon]" in one_sentence(result)
+    assert result.err.endswith("; choose one of the cluster's analyzers with --analyzer\n")
     assert not exists(opensearch, index_name)
 
 
@@ -333,8 +338,8 @@ def test_stopped_by_hand_it_says_how_far_it_came_and_goes_on_when_run_again(
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (1, "")
-    assert "documents are indexed; the same command, run again, is safe" in err
-    assert err.rstrip().endswith("the same command continues from there.")
+    assert "documents are indexed. Run again, the same command begins with the first document; that is safe" in err
+    assert err.endswith("\nStopped.\n")
     assert "Traceback" not in err
 
     assert run(*arguments).code == 0

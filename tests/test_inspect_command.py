@@ -98,6 +98,18 @@ def test_a_folder_that_is_no_encoder_and_one_of_another_format_are_told(run: Run
     assert "99" in result.err
 
 
+def test_the_option_names_the_folder_and_the_argument_is_short_for_it(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for arguments in (["--encoder", folder], [folder], [folder, "--encoder", folder]):
+        assert orjson.loads(run("inspect", *arguments, "--json").out)["name"] == "tiny"
+    result = run("inspect", folder, "--encoder", folder / "other")
+    assert (result.code, result.out) == (2, "")
+    assert "are two encoders: name one of them" in result.err
+    monkeypatch.setenv("CSPLADE_ENCODER", str(folder / "other"))
+    assert orjson.loads(run("inspect", folder, "--json").out)["name"] == "tiny"
+
+
 def test_the_environment_names_the_folder(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CSPLADE_ENCODER", str(folder))
     assert orjson.loads(run("inspect", "--json").out)["name"] == "tiny"

@@ -207,6 +207,20 @@ def test_more_clauses_than_the_cluster_takes_are_wrong_usage_with_the_option(
 
 
 @pytest.mark.cluster
+def test_more_words_than_the_cluster_takes_are_told_without_the_option_of_vectors(
+    client: OpenSearch, index_name: str
+) -> None:
+    question = Question(" ".join(f"word{number}" for number in range(1100)))
+    for ask_it in (
+        lambda: search(client, index_name, question, QueryOptions(Mode.BM25)),
+        lambda: list(search_many(client, index_name, [question], QueryOptions(Mode.BM25), 10)),
+    ):
+        with pytest.raises(UsageError, match="is one\\): shorten the query or the filter") as caught:
+            ask_it()
+        assert "--max-clauses" not in str(caught.value)
+
+
+@pytest.mark.cluster
 @pytest.mark.parametrize("words", [10, 400, 900])
 @pytest.mark.parametrize("max_clauses", [3, 512, 1024])
 def test_a_hybrid_question_of_many_words_and_terms_fits_into_the_cluster(
@@ -221,7 +235,10 @@ def test_a_hybrid_question_of_many_words_and_terms_fits_into_the_cluster(
 @pytest.mark.cluster
 @pytest.mark.parametrize(
     ("clause", "said"),
-    [({"nonsense": {}}, r"unknown query \[nonsense\]"), ({"range": {"year": {"gte": "soon"}}}, "soon")],
+    [
+        ({"nonsense": {}}, r"unknown query \[nonsense\].*; correct --filter$"),
+        ({"range": {"year": {"gte": "soon"}}}, "soon.*; look at the cluster's log$"),
+    ],
 )
 def test_a_filter_that_the_cluster_refuses_is_told_with_its_reason(
     client: OpenSearch, index_name: str, clause: dict[str, Any], said: str

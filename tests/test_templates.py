@@ -6,6 +6,7 @@ from csplade.tests.word_encoder import word_contract
 
 VALUES = {
     "analyzer": "german",
+    "auto_expand_replicas": "false",
     "encoder": "e",
     "fingerprint": "f",
     "refresh_interval": "1s",
@@ -17,7 +18,12 @@ VALUES = {
 def test_the_body_of_an_index_names_its_encoder_and_fields() -> None:
     contract = word_contract()
     body = index_body(contract, IndexOptions(analyzer="german", shards=3, replicas=1))
-    assert body["settings"]["index"] == {"number_of_shards": 3, "number_of_replicas": 1, "refresh_interval": "5s"}
+    assert body["settings"]["index"] == {
+        "number_of_shards": 3,
+        "number_of_replicas": 1,
+        "auto_expand_replicas": "false",
+        "refresh_interval": "5s",
+    }
     assert body["mappings"]["_meta"]["csplade"] == {
         "fingerprint": contract.fingerprint,
         "encoder": "words",
@@ -29,6 +35,12 @@ def test_the_body_of_an_index_names_its_encoder_and_fields() -> None:
         "text": {"type": "text", "analyzer": "german"},
         "csplade_terms": {"type": "rank_features"},
     }
+
+
+@pytest.mark.parametrize(("asked", "number", "expand"), [(None, 0, "0-1"), (0, 0, "false"), (2, 2, "false")])
+def test_replicas_follow_the_nodes_unless_a_number_is_asked_for(asked: int | None, number: int, expand: str) -> None:
+    settings = index_body(word_contract(), IndexOptions(replicas=asked))["settings"]["index"]
+    assert (settings["number_of_replicas"], settings["auto_expand_replicas"]) == (number, expand)
 
 
 def test_a_blank_without_value_and_a_value_without_blank_are_refused() -> None:
