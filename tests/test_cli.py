@@ -162,6 +162,13 @@ def test_stopped_by_hand_while_a_cluster_does_not_answer(tmp_path: Path) -> None
     assert err.strip() == "Stopped."
 
 
+def test_a_password_that_leaves_unencrypted_is_told_on_stderr() -> None:
+    _, err = started(*WORD, "--url", "http://user:geheim@nothing.invalid").communicate(timeout=60)
+    assert err.startswith("User and password are sent unencrypted to nothing.invalid: write https://")
+    assert "Error: no cluster answers at http://nothing.invalid:9200" in err
+    assert "geheim" not in err
+
+
 LONG = "x" * 300  # More than a file system takes for a name, which Path.exists and its like do not expect.
 
 
