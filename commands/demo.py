@@ -57,7 +57,7 @@ def command(shown: int, url: str | None, ca_certs: Path | None, encoder_folder: 
     Example:
       csplade demo
       csplade demo --examples 20
-      csplade demo --url https://user:password@host:9200 --json
+      csplade demo --url https://host:9200 --json
     """
     from csplade.commands.demo_index import INDEX, documents_of
     from csplade.commands.demo_questions import read_questions
