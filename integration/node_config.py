@@ -60,7 +60,10 @@ def settings_of(server: Server, seat: Seat, seats: Sequence[Seat], folder: Path)
 def write_config(server: Server, home: Path, folder: Path, java: Java, settings: Mapping[str, object]) -> None:
     """Write the configuration of a member into its own folder."""
     config = folder / "config"
-    shutil.copytree(home / "config", config, dirs_exist_ok=True)
+    if config.is_dir():
+        # It belongs to the server's account, which could have put links there for root to write through.
+        shutil.rmtree(config)
+    shutil.copytree(home / "config", config)
     (config / f"{server.flavor}.yml").write_text(as_yaml(settings))
     (config / "log4j2.properties").write_text(_LOGGING)
     shipped = (home / "config" / "jvm.options").read_text()
@@ -89,7 +92,7 @@ def environment(server: Server, folder: Path, java: Java, switches: str, path: s
     """Return the whole environment of a server process: of the caller's, only PATH."""
     return {
         "PATH": path,
-        "HOME": str(folder),
+        "HOME": str(folder / "tmp"),
         "JAVA_HOME": str(java.home),
         f"{server.prefix}_JAVA_HOME": str(java.home),
         f"{server.prefix}_PATH_CONF": str(folder / "config"),

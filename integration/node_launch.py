@@ -101,7 +101,11 @@ def _start_member(ground: Ground, folder: Path, seat: Seat, seats: list[Seat]) -
         (folder / part).mkdir(parents=True, exist_ok=True)
     settings = settings_of(ground.server, seat, seats, folder)
     write_config(ground.server, ground.home, folder, ground.java, settings)
-    give(folder, ground.account)
+    # The folder itself, where the log is, stays the caller's: root writes nothing where the account could put a link.
+    if ground.account is not None:
+        folder.chmod(0o755)
+    for part in ("config", "data", "logs", "tmp"):
+        give(folder / part, ground.account)
     environ = environment(ground.server, folder, ground.java, ground.switches, os.environ.get("PATH", os.defpath))
     program = ground.home / "bin" / ground.server.flavor
     return spawn(program, ground.home, environ, folder / "node.log", ground.account)

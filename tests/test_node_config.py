@@ -71,7 +71,7 @@ def test_a_member_gets_nothing_of_the_callers_environment_but_the_path(monkeypat
     monkeypatch.setenv("CSPLADE_PASSWORD", "geheim")
     assert environment(OPENSEARCH_3, FOLDER, JAVA, "-Xmx512m", "/bin") == {
         "PATH": "/bin",
-        "HOME": "/data/n1",
+        "HOME": "/data/n1/tmp",
         "JAVA_HOME": "/java",
         "OPENSEARCH_JAVA_HOME": "/java",
         "OPENSEARCH_PATH_CONF": "/data/n1/config",
