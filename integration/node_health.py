@@ -14,8 +14,8 @@ from csplade.integration.processes import is_alive
 _POLL_SECONDS = 0.5
 _TELL_SECONDS = 10.0
 _ANSWER_SECONDS = 2.0
-# Shards of a node with data are recovered by then, or never.
-_RED_SECONDS = 30.0
+# A node with data is red until its shards are recovered, which happens by then or never.
+_RED_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -51,19 +51,20 @@ def await_up(node: Node, patience: float, tell: Tell) -> None:
     Raises:
         NodeError: one ended, or they did not answer in time.
     """
-    began = time.monotonic()
-    told = began
+    began = told = time.monotonic()
+    red_since: float | None = None
     while (color := _color(node)) is None or color == "red":
         _require_alive(node)
-        waited = time.monotonic() - began
-        if color == "red" and waited > _RED_SECONDS:
+        now = time.monotonic()
+        red_since = (red_since or now) if color == "red" else None
+        if red_since is not None and now - red_since > _RED_SECONDS:
             tell(f"{node.url} answers, but an index in it is red: some of its data is missing or damaged")
             return
-        if waited > patience:
+        if now - began > patience:
             raise NodeError(_late(node, patience))
-        if time.monotonic() - told > _TELL_SECONDS:
-            told = time.monotonic()
-            tell(f"Waiting for {node.url} ({waited:.0f} s)")
+        if now - told > _TELL_SECONDS:
+            told = now
+            tell(f"Waiting for {node.url} ({now - began:.0f} s)")
         time.sleep(_POLL_SECONDS)
 
 
