@@ -12,6 +12,9 @@ from csplade.integration.node import NodeOptions
 from csplade.tests.local_node import reachable_folder, running
 from hypothesis import settings
 
+# A run in the background of a shell ignores SIGINT, and so would the programs that tests start and stop by it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # How long an example takes tells about the machine, not about the code.
 settings.register_profile("csplade", deadline=None)
 settings.load_profile("csplade")
