@@ -124,9 +124,13 @@ def _encode(encoder: "CachedEncoder", documents: "Sequence[Document]") -> "Work"
     notice(f"Encoding {len(missing)} documentation strings of Python {platform.python_version()}; {kept} are kept.")
     # closing: what is encoded when somebody stops the program is kept.
     with closing(encoder.documents(missing)) as vectors:
-        # disable=None: no bar where standard error is not a terminal.
-        for _ in tqdm(vectors, total=len(missing), unit=" documents", disable=None, file=sys.stderr):
-            pass
+        try:
+            # disable=None: no bar where standard error is not a terminal.
+            for _ in tqdm(vectors, total=len(missing), unit=" documents", disable=None, file=sys.stderr):
+                pass
+        except KeyboardInterrupt:
+            notice("What is encoded is kept: the same command continues from there.")
+            raise
     return Work(len(documents), len(missing), time.monotonic() - began)
 
 

@@ -275,7 +275,7 @@ def test_stopped_by_hand_it_keeps_what_it_encoded(
     os.kill(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (1, "")
-    assert err.rstrip().endswith("the same command continues from there.")
+    assert err.rstrip().endswith("the same command continues from there.\nStopped.")
     assert "Traceback" not in err
     assert not client.indices.exists(index=INDEX)
 
