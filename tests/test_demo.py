@@ -275,7 +275,8 @@ def test_stopped_by_hand_it_keeps_what_it_encoded(
     os.kill(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (1, "")
-    assert err.rstrip().endswith("the same command continues from there.\nStopped.")
+    assert "What is encoded is kept: the same command continues from there." in err
+    assert err.rstrip().endswith("Stopped.")
     assert "Traceback" not in err
     assert not client.indices.exists(index=INDEX)
 
