@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from csplade.pipelines.vector_cache import CachedEncoder
     from opensearchpy import OpenSearch
 
-# More than are measured, so that documents of equal score at the end of a ranking do not depend on the index.
-_SPARE_HITS = 50
-
 _LEGEND = "✓ answers the question, ~ helps; judged by hand before any system had answered."
 _GO_ON = """\
 Go on with
@@ -153,14 +150,14 @@ def _ask(client: "OpenSearch", encoder: "CachedEncoder", judged: "JudgedQuestion
     from csplade.commands.demo_index import INDEX
     from csplade.integration.query import Mode, QueryOptions, Question
     from csplade.integration.search import search_many
-    from csplade.pipelines.evaluate import DEPTH, order
+    from csplade.pipelines.evaluate import ASKED_DEPTH, order
 
     texts = [question.text for question in judged.asked]
     notice(f"Asking {len(texts)} questions in {len(Mode)} modes.")
     questions = [Question(text, vector) for text, vector in zip(texts, encoder.queries(texts), strict=True)]
     rankings: dict[str, Rankings] = {}
     for mode in Mode:
-        found = search_many(client, INDEX, questions, QueryOptions(mode), DEPTH + _SPARE_HITS)
+        found = search_many(client, INDEX, questions, QueryOptions(mode), ASKED_DEPTH)
         rankings[mode.value] = {
             text: order((hit.id, hit.score) for hit in hits) for text, hits in zip(texts, found, strict=True)
         }

@@ -19,7 +19,7 @@ from csplade.integration.planner import PlanOptions
 from csplade.integration.query import Mode, QueryOptions, Question, planned
 from csplade.pipelines.errors import SourceError
 from csplade.pipelines.evaluate import (
-    DEPTH,
+    ASKED_DEPTH,
     MEASURES,
     Collection,
     measure,
@@ -30,9 +30,6 @@ from csplade.pipelines.evaluate import (
 
 if TYPE_CHECKING:
     from opensearchpy import OpenSearch
-
-# More than are measured, so that documents of equal score at the end of a ranking do not depend on the index.
-_SPARE_HITS = 50
 
 _Item = TypeVar("_Item")
 
@@ -143,7 +140,7 @@ def _measure(
     pruned = sum(planned(question, options).dropped > 0 for question in questions)
     if pruned:
         notice(f"{pruned} of {len(questions)} queries have more terms than are sent; see --max-clauses.")
-    found = search_many(client, index, questions, options, DEPTH + _SPARE_HITS)
+    found = search_many(client, index, questions, options, ASKED_DEPTH)
     rankings = {
         query: order((hit.id, hit.score) for hit in hits)
         for query, hits in zip(collection.queries, _watched(found, len(questions), options.mode.value), strict=True)

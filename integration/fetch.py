@@ -1,7 +1,6 @@
 """Fetches files of Maven Central through jgo, and keeps only what has the pinned checksum."""
 
 import errno
-import hashlib
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from csplade.integration.errors import NodeError
 from csplade.integration.servers import Artifact
+from csplade.pipelines.contract import sha256
 from csplade.pipelines.errors import MissingExtraError
 
 _SILENT_SECONDS = 60
@@ -49,8 +49,7 @@ def check(path: Path, artifact: Artifact) -> None:
     Raises:
         NodeError: it was not.
     """
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = sha256(path)
     if found != artifact.sha256:
         path.unlink()
         raise NodeError(

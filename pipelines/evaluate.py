@@ -11,6 +11,8 @@ from csplade.pipelines.sources import Source
 MEASURES = ("nDCG@10", "RR@10", "R@100")
 DEPTH = 100
 """Hits per query that the measures look at."""
+ASKED_DEPTH = DEPTH + 50
+"""Hits to ask for: more, so that documents of equal score at the end of a ranking do not depend on the index."""
 
 _QUERIES = ("queries.jsonl", "queries.jsonl.gz")
 _JUDGMENTS = "qrels/test.tsv"
