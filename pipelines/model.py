@@ -1,17 +1,23 @@
-"""A causal language model as a sparse encoder: expansion terms from its head, literal gates from its states.
+"""A language model as a sparse encoder: expansion terms from its head, literal gates from its states.
 
-For text tokens t_1..t_n with last hidden states h_i, head rows e_v and role r (document or query):
+For text tokens t_1..t_n with last hidden states h_i (`attention` says of which tokens each knows), head rows e_v and
+role r (document or query):
 
     pooled_v     = max_i e_v . h_i
     activation_v = log(1 + relu(scale_v pooled_v + shift_v))            (CSPLADE's equation 1, calibrated per row)
     term_k       = strength_r * max over the rows v that fold into k
     gate_i       = softplus(g_r . h_i + c_r)
+
+With a literal residual (PROSPER, arXiv 2510.18527) a term also gets the gates of the tokens that are it; without
+one the gates count words outside (`literal`), or nothing at all.
 """
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+from csplade.pipelines.attention import read
+from csplade.pipelines.attention_kinds import Attention
 from csplade.pipelines.fold import Fold
 from csplade.pipelines.pooling import max_pool
 from torch import Tensor, nn
@@ -33,6 +39,12 @@ class HeadOptions:
     query_terms: int
     strength: float = 0.25
     """Factor of expansion weights beside literal ones, before training."""
+    attention: Attention = Attention.CAUSAL
+    centred: bool = True
+    """Take away what all logits of a position have in common: it says nothing about its topic. Models trained without
+    are read without."""
+    residual: bool = False
+    """Add each token's gate to the term that it is; only where terms are all pieces of the vocabulary."""
 
 
 class Vectors(NamedTuple):
@@ -52,8 +64,7 @@ class SparseEncoderModel(nn.Module):
         self.config = backbone.config
         rows = torch.from_numpy(fold.pieces)
         chosen = head.detach()[rows]
-        # Centred: what all logits of a position have in common says nothing about its topic.
-        self.head = nn.Parameter(chosen - chosen.mean(dim=0))  # (pieces, width)
+        self.head = nn.Parameter(chosen - chosen.mean(dim=0) if options.centred else chosen)  # (pieces, width)
         self.scale = nn.Parameter(torch.ones(len(rows)))
         self.shift = nn.Parameter(torch.zeros(len(rows)))
         self.strength = nn.Parameter(torch.full((_ROLES,), options.strength))
@@ -64,20 +75,27 @@ class SparseEncoderModel(nn.Module):
         self.register_buffer("groups", torch.from_numpy(fold.groups))  # (terms, largest group)
         self.kept: Tensor
         self.register_buffer("kept", torch.tensor([options.document_terms, options.query_terms]), persistent=False)
-        self.bos_id = options.bos_id
+        self.options = options
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, role: Tensor) -> Vectors:
         """Encode a batch padded on the right.
 
         Shapes: input_ids and attention_mask (batch, length), role () -> (batch, k), (batch, k), (batch, length).
         """
-        # Causal attention: what stands before the padding does not see it, so the model needs no mask.
-        hidden = self.backbone(input_ids=input_ids, use_cache=False).last_hidden_state  # (batch, length, width)
-        counted = attention_mask if self.bos_id is None else attention_mask * (input_ids != self.bos_id)
+        hidden, counted = self.read(input_ids, attention_mask)
+        gates = self.gates(hidden, role)
         terms = self.terms(hidden, counted, role)
+        if self.options.residual:
+            terms = terms.scatter_add(-1, input_ids, gates * counted)
         # A tensor, not a number: so the exported graph chooses by role.
         best = torch.topk(terms, self.kept[role], dim=-1)  # type: ignore[arg-type]
-        return Vectors(best.indices, best.values, self.gates(hidden, role))
+        return Vectors(best.indices, best.values, gates)
+
+    def read(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return hidden states and the mask of tokens that are pooled: (batch, length, width), (batch, length)."""
+        bos = self.options.bos_id
+        hidden = read(self.backbone, input_ids, attention_mask, self.options.attention, 0 if bos is None else 1)
+        return hidden, attention_mask if bos is None else attention_mask * (input_ids != bos)
 
     def terms(self, hidden: Tensor, mask: Tensor, role: Tensor) -> Tensor:
         """Return the weights of all terms: (batch, length, width), (batch, length) -> (batch, terms)."""
