@@ -67,8 +67,8 @@ class StartOptions:
     centred: bool = True
     """Take away what all logits of a position have in common."""
     calibrate: bool = True
-    """Let a row fire `threshold` deviations above its mean pooled logit over training texts; without, log(1 + relu(.)) of
-    the bare logit, as in the papers."""
+    """Let a row fire `threshold` deviations above its mean pooled logit over training texts; without, the bare logit
+    goes into log(1 + relu(.)), as in the papers."""
     threshold: float = 2.0
     strength: float = 0.25
     """Factor of expansion weights beside literal ones; 1 where there is no literal path."""
