@@ -1,6 +1,6 @@
 """A judged collection is read, rankings are measured against it; where rankings come from does not matter here."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,16 @@ ASKED_DEPTH = DEPTH + 50
 
 _QUERIES = ("queries.jsonl", "queries.jsonl.gz")
 _JUDGMENTS = "qrels/test.tsv"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgment:
+    """One line of a file of judgments."""
+
+    line: int
+    query: str
+    document: str
+    grade: int
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,22 @@ def read_collection(folder: Path) -> Collection:
     if not judged:
         raise SourceError(f"no query of {folder} has judgments: its queries and {_JUDGMENTS} must share their ids")
     return Collection({query: texts[query] for query in judged}, judged, len(judgments) - len(judged))
+
+
+def read_judgments(path: Path) -> Iterator[Judgment | Unreadable]:
+    """Read a file of judgments, with or without a header; blank lines are passed over.
+
+    Raises:
+        SourceError: the file cannot be read.
+    """
+    for number, line in enumerate(_lines(path), start=1):
+        cells = line.split("\t")
+        grade = _grade(cells[2]) if len(cells) == 3 else None
+        if grade is not None:
+            yield Judgment(number, cells[0], cells[1], grade)
+        elif number > 1 and line.strip():  # The first is the header.
+            reason = f"is {line[:100]!r}: write query id, document id and a whole number, with tabs"
+            yield Unreadable(number, reason, line)
 
 
 def order(scores: Iterable[tuple[str, float]], depth: int = DEPTH) -> tuple[str, ...]:
@@ -119,23 +145,14 @@ def _query(record: Record, path: Path) -> tuple[str, str]:
 
 def _read_judgments(path: Path) -> dict[str, dict[str, int]]:
     judgments: dict[str, dict[str, int]] = {}
-    for number, line in enumerate(_lines(path), start=1):
-        cells = line.split("\t")
-        if number == 1 and (len(cells) != 3 or _grade(cells[2]) is None):
-            continue  # The header.
-        if not line.strip():
-            continue
-        grade = _grade(cells[2]) if len(cells) == 3 else None
-        if grade is None:
+    for found in read_judgments(path):
+        if isinstance(found, Unreadable):
+            raise SourceError(f"{path} line {found.line} {found.reason}")
+        before = judgments.setdefault(found.query, {}).setdefault(found.document, found.grade)
+        if before != found.grade:
             raise SourceError(
-                f"{path} line {number} is {line[:100]!r}: write query id, document id and a whole number, with tabs"
-            )
-        query, document = cells[:2]
-        before = judgments.setdefault(query, {}).setdefault(document, grade)
-        if before != grade:
-            raise SourceError(
-                f"{path} line {number} judges {document!r} for {query!r} a second time, with {grade} instead of "
-                f"{before}: keep one of the lines"
+                f"{path} line {found.line} judges {found.document!r} for {found.query!r} a second time, with "
+                f"{found.grade} instead of {before}: keep one of the lines"
             )
     return judgments
 
