@@ -70,6 +70,9 @@ class StartOptions:
     """Let a row fire `threshold` deviations above its mean pooled logit over training texts; without, the bare logit
     goes into log(1 + relu(.)), as in the papers."""
     threshold: float = 2.0
+    logit_scale: float = 1.0
+    """Factor of the bare logits, where nothing is calibrated. Lion's is (width of the model) ** -0.25, as the log of
+    raw logits would start scores in the hundreds."""
     strength: float = 0.25
     """Factor of expansion weights beside literal ones; 1 where there is no literal path."""
 
@@ -117,6 +120,11 @@ class LossOptions:
     focus_end: int = 0
     """Terms kept when the window is narrowest, at `focus_share` of the steps; then FLOPS alone prunes."""
     focus_share: float = 0.3
+    focus_query: float = 1.0
+    """A query's window as a share of a document's, rounded; PROSPER's is half."""
+    normalized_queries: bool = False
+    """Divide a query's vector by its Euclidean length before scoring, as PROSPER does. It ranks nothing differently, so
+    the exported model goes without."""
 
 
 @dataclass(frozen=True)
