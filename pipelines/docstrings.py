@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import takewhile
 
-LONGEST_TEXT = 140
+LONGEST_TEXT = 120
 """Characters; a text ends with a sentence or a word before that. What comes later is details and examples."""
 SHORTEST_TEXT = 4
 """Words; less than that, such as "Internal helper.", answers no question."""

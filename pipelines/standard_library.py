@@ -36,32 +36,33 @@ _GONE = """
 _INNER = """
     array asyncio.AbstractEventLoop asyncio.AbstractServer asyncio.base_futures asyncio.BaseProtocol
     asyncio.BaseTransport asyncio.BufferedProtocol asyncio.DatagramProtocol asyncio.DatagramTransport
-    asyncio.format_helpers asyncio.Handle asyncio.proactor_events asyncio.Protocol asyncio.ReadTransport
-    asyncio.selector_events asyncio.sslproto asyncio.staggered asyncio.SubprocessProtocol asyncio.SubprocessTransport
-    asyncio.TimerHandle asyncio.Transport asyncio.trsock asyncio.unix_events asyncio.windows_events
-    asyncio.windows_utils asyncio.WriteTransport bdb bytearray bz2.BZ2File calendar.HTMLCalendar cmath cmd code
-    codecs.Codec codecs.IncrementalDecoder codecs.IncrementalEncoder codecs.StreamReader codecs.StreamReaderWriter
-    codecs.StreamRecoder codecs.StreamWriter codeop collections.abc collections.UserString ctypes.macholib curses
-    decimal.Context decimal.DecimalTuple dis doctest.DocTestFinder doctest.DocTestParser doctest.DocTestRunner
-    doctest.OutputChecker email.base64mime email.charset email.errors email.feedparser email.generator
-    email.headerregistry email.iterators email.mime email.policy email.quoprimime encodings ftplib.FTP http.cookiejar
+    asyncio.format_helpers asyncio.Handle asyncio.proactor_events asyncio.Protocol asyncio.Queue
+    asyncio.ReadTransport asyncio.selector_events asyncio.sslproto asyncio.staggered asyncio.SubprocessProtocol
+    asyncio.SubprocessTransport asyncio.TimerHandle asyncio.Transport asyncio.trsock asyncio.unix_events
+    asyncio.windows_events asyncio.windows_utils asyncio.WriteTransport bdb bytearray bz2.BZ2File
+    calendar.HTMLCalendar cmath cmd code codecs codeop collections.abc collections.UserString
+    concurrent.futures.Future contextvars ctypes.macholib curses decimal.Context decimal.DecimalTuple dis
+    doctest.DocTestFinder doctest.DocTestParser doctest.DocTestRunner doctest.OutputChecker email.base64mime
+    email.charset email.errors email.feedparser email.generator email.headerregistry email.iterators email.mime
+    email.policy email.quoprimime email.utils encodings faulthandler fileinput ftplib.FTP hmac http.cookiejar
     http.cookies http.server.BaseHTTPRequestHandler imaplib importlib.abc importlib.machinery
     importlib.metadata.Distribution importlib.metadata.DistributionFinder importlib.metadata.FreezableDefaultDict
-    importlib.metadata.SimplePath importlib.readers importlib.resources.abc importlib.resources.readers
-    importlib.resources.simple importlib.simple inspect.BlockFinder io.FileIO ipaddress.IPv6Address
-    json.encoder.py_encode_basestring json.encoder.py_encode_basestring_ascii logging.BufferingFormatter logging.config
-    logging.handlers.BaseRotatingHandler logging.handlers.BufferingHandler logging.handlers.DatagramHandler
-    logging.handlers.HTTPHandler logging.handlers.NTEventLogHandler logging.handlers.SocketHandler
-    logging.handlers.SysLogHandler logging.LoggerAdapter lzma.LZMAFile mailbox memoryview modulefinder
-    multiprocessing.connection multiprocessing.context.BaseContext.reducer multiprocessing.managers
+    importlib.metadata.SimplePath importlib.readers importlib.resources importlib.simple inspect.BlockFinder
+    io.FileIO ipaddress.IPv6Address json.encoder.py_encode_basestring json.encoder.py_encode_basestring_ascii
+    logging.BufferingFormatter logging.config logging.Handler logging.handlers.BaseRotatingHandler
+    logging.handlers.BufferingHandler logging.handlers.DatagramHandler logging.handlers.HTTPHandler
+    logging.handlers.NTEventLogHandler logging.handlers.QueueListener logging.handlers.SocketHandler
+    logging.handlers.SysLogHandler logging.Logger logging.LoggerAdapter lzma.LZMAFile mailbox memoryview mimetypes
+    modulefinder multiprocessing.connection multiprocessing.context.BaseContext.reducer multiprocessing.managers
     multiprocessing.popen_spawn_win32 multiprocessing.process.BaseProcess.sentinel multiprocessing.reduction
-    multiprocessing.resource_sharer multiprocessing.resource_tracker multiprocessing.sharedctypes multiprocessing.spawn
-    multiprocessing.util numbers opcode optparse os.statvfs_result os.times_result pickle.PickleBuffer pickletools
-    poplib pyclbr resource.struct_rusage rlcompleter select selectors shlex.shlex signal.struct_siginfo site
-    socket.SocketIO socketserver sre_compile sre_constants sre_parse ssl.SSLObject stat stringprep symtable sysconfig
-    tarfile.TarInfo termios tokenize trace tracemalloc.BaseFilter unittest.async_case unittest.TestResult unittest.util
-    urllib.response venv wsgiref xml.dom xml.etree.ElementTree.C14NWriterTarget xml.etree.ElementTree.TreeBuilder
-    xml.parsers xml.sax xmlrpc zipimport
+    multiprocessing.resource_sharer multiprocessing.resource_tracker multiprocessing.shared_memory
+    multiprocessing.sharedctypes multiprocessing.spawn multiprocessing.util numbers opcode optparse os.DirEntry
+    os.statvfs_result os.times_result pickle.PickleBuffer pickletools pkgutil poplib pyclbr resource.struct_rusage
+    rlcompleter select selectors shlex.shlex signal.struct_siginfo site socket.SocketIO socketserver sre_compile
+    sre_constants sre_parse ssl stat stringprep symtable sysconfig tarfile.TarInfo termios threading.Thread tokenize
+    trace tracemalloc.BaseFilter unittest.async_case unittest.mock.NonCallableMock unittest.TestLoader
+    unittest.TestResult unittest.util urllib.response venv wsgiref xml.dom xml.etree.ElementTree.C14NWriterTarget
+    xml.etree.ElementTree.TreeBuilder xml.parsers xml.sax xmlrpc zipimport
 """.split()
 _LEFT_OUT = frozenset({*_NO_LIBRARY, *_GONE, *_INNER})
 # Sources whose names people know under another module.
