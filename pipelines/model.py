@@ -71,10 +71,12 @@ class SparseEncoderModel(nn.Module):
         self.gate = nn.Linear(head.shape[1], _ROLES)
         nn.init.zeros_(self.gate.weight)
         nn.init.constant_(self.gate.bias, _GATE_OF_ONE)
+        self.each_piece = fold.is_identity
         self.groups: Tensor
         self.register_buffer("groups", torch.from_numpy(fold.groups))  # (terms, largest group)
         self.kept: Tensor
-        self.register_buffer("kept", torch.tensor([options.document_terms, options.query_terms]), persistent=False)
+        kept = [min(most, len(fold.terms)) for most in (options.document_terms, options.query_terms)]
+        self.register_buffer("kept", torch.tensor(kept), persistent=False)
         self.options = options
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, role: Tensor) -> Vectors:
@@ -111,6 +113,8 @@ class SparseEncoderModel(nn.Module):
 
     def folded(self, activations: Tensor) -> Tensor:
         """Return the largest activation of each term's rows: (batch, pieces) -> (batch, terms)."""
+        if self.each_piece:
+            return activations
         filled = torch.cat([activations, activations.new_zeros(activations.shape[0], 1)], dim=-1)
         chosen = filled.index_select(-1, self.groups.reshape(-1))
         return chosen.reshape(-1, *self.groups.shape).amax(dim=-1)
