@@ -4,29 +4,53 @@ A byte-pair vocabulary is ordered by merge rank, so the ids below N with the mer
 tokenizer, and the first N embedding rows belong to it.
 """
 
+import re
+from pathlib import Path
 from typing import Any
 
 import orjson
 import torch
 from csplade.pipelines.errors import SourceError
+from safetensors import SafetensorError
 from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors
 from torch import nn
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+)
+
+_GGUF = ".gguf"
+_HUB_ID = re.compile(r"\w[\w.-]*(/[\w.-]+)?")
+
+
+def open_language_model(spec: str) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+    """Return a causal language model in float32 with its tokenizer, from a hub id, a folder, or a GGUF file's path.
+
+    Raises:
+        SourceError: there is none, it is not causal, its head has no weights, or its tokenizer is not a fast one or
+            larger than its embedding.
+    """
+    source, gguf_file = _located(spec)
+    _check_causal(spec, _config(spec, source, gguf_file))
+    model = _language_model(spec, source, gguf_file)
+    return model, _matching_tokenizer(spec, _tokenizer(spec, source, gguf_file), model)
 
 
 def load_language_model(source: str, gguf_file: str | None = None) -> PreTrainedModel:
     """Return a causal language model in float32 from a hub id, a local folder, or a GGUF file in it.
 
     Raises:
-        SourceError: there is no such model, or transformers cannot read it.
+        SourceError: there is no such model, transformers cannot read it, or its head has no weights.
     """
-    try:
-        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-            source, gguf_file=gguf_file, dtype=torch.float32, attn_implementation="eager"
-        )
-    except (OSError, ValueError) as error:
-        raise SourceError(f"no language model can be read from {source} ({error}): check the name or folder") from error
-    return model.eval()
+    return _language_model(source, source, gguf_file)
 
 
 def load_tokenizer(source: str, gguf_file: str | None = None) -> Tokenizer:
@@ -35,11 +59,7 @@ def load_tokenizer(source: str, gguf_file: str | None = None) -> Tokenizer:
     Raises:
         SourceError: there is none.
     """
-    try:
-        found = AutoTokenizer.from_pretrained(source, gguf_file=gguf_file)
-    except (OSError, ValueError) as error:
-        raise SourceError(f"no tokenizer can be read from {source} ({error}): check the name or folder") from error
-    tokenizer: Tokenizer = found.backend_tokenizer
+    tokenizer: Tokenizer = _tokenizer(source, source, gguf_file).backend_tokenizer
     return tokenizer
 
 
@@ -82,3 +102,74 @@ def cut_layers(model: PreTrainedModel, keep: tuple[int, ...]) -> None:
 def _survives(pair: list[str] | str, vocabulary: dict[str, int]) -> bool:
     left, right = pair if isinstance(pair, list) else pair.split(" ")
     return left in vocabulary and right in vocabulary and left + right in vocabulary
+
+
+def _located(spec: str) -> tuple[str, str | None]:
+    """Return what transformers calls the model: a hub id or folder, and the name of a GGUF file in it."""
+    path = Path(spec).expanduser()
+    if path.suffix.lower() == _GGUF and path.is_file():
+        return str(path.parent), path.name
+    if path.is_dir():
+        return str(path), None
+    # Only what can be a hub id and no file is asked of the network.
+    if path.suffix.lower() == _GGUF or path.exists() or not _HUB_ID.fullmatch(spec):
+        raise SourceError(f"there is no language model at {spec}: name a model folder, a .gguf file or a hub id")
+    return spec, None
+
+
+def _config(spec: str, source: str, gguf_file: str | None) -> PretrainedConfig:
+    # transformers takes a GGUF file that is named and None alike, but looks for the key.
+    named = {} if gguf_file is None else {"gguf_file": gguf_file}
+    try:
+        config: PretrainedConfig = AutoConfig.from_pretrained(source, **named)
+    except (OSError, ValueError, KeyError) as error:
+        raise SourceError(f"no language model can be read from {spec} ({error}): check the name or folder") from error
+    return config
+
+
+def _check_causal(spec: str, config: PretrainedConfig) -> None:
+    kind = config.model_type
+    # A masked language model has a causal form as well, which only a decoder's weights fit.
+    masked = kind in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not config.is_decoder
+    if kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES or config.is_encoder_decoder or masked:
+        named = ", ".join(config.architectures or (kind,))
+        raise SourceError(
+            f"{spec} is no causal language model but {named}: choose a decoder such as Llama, Qwen, Mistral or SmolLM"
+        )
+
+
+def _language_model(spec: str, source: str, gguf_file: str | None) -> PreTrainedModel:
+    try:
+        model: PreTrainedModel
+        model, report = AutoModelForCausalLM.from_pretrained(
+            source, gguf_file=gguf_file, dtype=torch.float32, attn_implementation="eager", output_loading_info=True
+        )
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise SourceError(f"no language model can be read from {spec} ({error}): check the name or folder") from error
+    if report["missing_keys"]:
+        # They would be random, silently; an encoder saved without its language-model head lacks them.
+        lacking = ", ".join(sorted(report["missing_keys"])[:3])
+        raise SourceError(f"{spec} lacks weights of its language model ({lacking}): name the whole model")
+    return model.eval()
+
+
+def _tokenizer(spec: str, source: str, gguf_file: str | None) -> PreTrainedTokenizerFast:
+    try:
+        found = AutoTokenizer.from_pretrained(source, gguf_file=gguf_file)
+    except (OSError, ValueError, KeyError) as error:
+        raise SourceError(f"no tokenizer can be read from {spec} ({error}): check the name or folder") from error
+    if not isinstance(found, PreTrainedTokenizerFast):
+        raise SourceError(f"the tokenizer of {spec} is a {type(found).__name__}, no fast one: add its tokenizer.json")
+    return found
+
+
+def _matching_tokenizer(
+    spec: str, tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel
+) -> PreTrainedTokenizerFast:
+    needed, rows = max(tokenizer.get_vocab().values()) + 1, model.get_input_embeddings().weight.shape[0]
+    if needed > rows:
+        raise SourceError(
+            f"the tokenizer of {spec} has ids for {needed} pieces, the model's embedding {rows} rows: "
+            "they do not belong together, put the model's own tokenizer beside it"
+        )
+    return tokenizer
