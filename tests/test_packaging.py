@@ -19,6 +19,7 @@ _DATA = {
         for name in ("encoder.json", "golden.jsonl", "idf.json.gz", "model.onnx", "README.md")
     ),
     *(f"csplade/models/csplade-mini/{name}" for name in ("terms.json.gz", "tokenizer.json")),
+    *(f"csplade/pipelines/recipes/{file.name}" for file in (ROOT / "pipelines" / "recipes").glob("*.toml")),
 }
 
 
