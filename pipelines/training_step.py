@@ -1,23 +1,21 @@
 """One step of training: a batch in, gradients on the model and a report out; needs torch."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import partial
 
+import torch
 from csplade.pipelines.batches import Batch
-from csplade.pipelines.training_model import Encoded, Encodings, TrainingModel
+from csplade.pipelines.gradient_cache import cached_backward, device_count, device_rank, gathered
+from csplade.pipelines.objective import Losses, loss_of
+from csplade.pipelines.schedules import focus_window
+from csplade.pipelines.training_model import Encoded, Encodings, TrainingModel, Window
 from csplade.pipelines.training_options import LossOptions
 from torch import Tensor, nn
 
-__all__ = ["Encoded", "Encodings", "Losses", "StepOptions", "StepReport", "TrainingModel", "backward", "loss_of"]
-
-
-class Losses(NamedTuple):
-    """What a batch costs."""
-
-    total: Tensor
-    """The weighted sum."""
-    parts: dict[str, float]
-    """Each loss that has a weight, without it, by its name in `LossOptions`."""
+__all__ = [
+    *("Encoded", "Encodings", "Losses", "StepOptions", "StepReport", "TrainingModel"),
+    *("backward", "loss_of", "window_at"),
+]
 
 
 @dataclass(frozen=True)
@@ -36,25 +34,15 @@ class StepReport:
     """What a step saw, over all devices."""
 
     total: float
+    """The weighted sum of the losses, without the caller's scale."""
     parts: dict[str, float]
+    """As in `Losses`."""
     active_query_terms: float
-    """Expansion terms per query."""
+    """Expansion terms per query; all terms where queries are inference-free."""
     active_document_terms: float
+    """Expansion terms per document."""
     dead_terms: int
     """The model's terms that fire for no text of the batch."""
-
-
-def loss_of(
-    options: LossOptions,
-    queries: Encoded,
-    documents: Encoded,
-    batch: Batch,
-    teacher: Tensor | None,
-    step: int,
-    steps: int,
-) -> Losses:
-    """Return the loss of a batch; `teacher` (queries, documents) scores every document for every query."""
-    raise NotImplementedError
 
 
 def backward(
@@ -67,6 +55,37 @@ def backward(
     device where the model is.
 
     Raises:
-        UsageError: the options ask for a teacher and there is none, or the batch cannot be dealt out evenly.
+        UsageError: a loss needs what is not there, as `loss_of` says, or the batch cannot be dealt out evenly.
     """
-    raise NotImplementedError
+    device = next(model.parameters()).device
+    whole = batch.to(device)
+    known = None if teacher is None else teacher.to(device)
+    window, logits = window_at(options.loss, step, options.steps), options.loss.bag_of_words > 0
+    # Wrappers average gradients over devices, each of which has those of its own texts only.
+    factor = scale * device_count()
+
+    def cost(own: Encodings) -> tuple[Tensor, StepReport]:
+        encoded = gathered(own)
+        losses = loss_of(options.loss, encoded.queries, encoded.documents, whole, known, step, options.steps)
+        return losses.total * factor, _report(losses, encoded)
+
+    chunks = whole.part(device_rank(), device_count()).chunks(options.micro_queries)
+    return cached_backward(model, [partial(model, chunk, window, logits) for chunk in chunks], cost)
+
+
+def window_at(options: LossOptions, step: int, steps: int) -> Window:
+    """Return the focusing window of both sides at a step."""
+    document = focus_window(step, steps, options.focus_start, options.focus_end, options.focus_share)
+    return Window(max(1, round(document * options.focus_query)) if document else 0, document)
+
+
+@torch.no_grad()
+def _report(losses: Losses, encoded: Encodings) -> StepReport:
+    queries, documents = encoded.queries.expansion > 0, encoded.documents.expansion > 0
+    return StepReport(
+        losses.total.item(),
+        losses.parts,
+        queries.sum(dim=1).float().mean().item(),
+        documents.sum(dim=1).float().mean().item(),
+        int((~(queries.any(dim=0) | documents.any(dim=0))).sum()),
+    )
