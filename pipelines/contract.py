@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from csplade.pipelines.contract_values import check_values
 from csplade.pipelines.errors import EncoderError
 from csplade.pipelines.vocab import CODEC_VERSION
 
 FORMAT_VERSION = 1
 CONTRACT_FILE = "encoder.json"
+MODEL_QUERIES, TABLE_QUERIES = "model", "table"
 # The checksums in `files` already pin what these describe.
 _DESCRIPTIVE = frozenset(
     {
@@ -79,11 +81,16 @@ class Contract:
     licence: str = ""
     training: tuple[str, ...] = ()
     scores: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    query_path: str = MODEL_QUERIES
+    """`model`, or `table`: inference-free queries, whose terms are their own, weighted by `idf.json.gz`."""
 
     @property
     def fingerprint(self) -> str:
         """Return 16 hexadecimal digits that change with anything that decides a weight."""
         deciding = {key: value for key, value in self.to_json().items() if key not in _DESCRIPTIVE}
+        if self.query_path == MODEL_QUERIES:
+            # Encoders were indexed with before there was a choice.
+            del deciding["query_path"]
         return hashlib.sha256(orjson.dumps(deciding, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
 
     def to_json(self) -> dict[str, Any]:  # Any: a JSON object
@@ -99,7 +106,8 @@ def read_contract(folder: Path) -> Contract:
     """Read and check `encoder.json`.
 
     Raises:
-        EncoderError: the folder or file is missing, not JSON, or of another format or codec version.
+        EncoderError: the folder or file is missing, not JSON, of another format or codec version, or holds a value
+            that no encoder can have.
     """
     path = folder / CONTRACT_FILE
     if not path.is_file():
@@ -107,9 +115,11 @@ def read_contract(folder: Path) -> Contract:
     try:
         raw = orjson.loads(path.read_bytes())
         _check_versions(raw, path)
-        return _from_json(raw)
+        contract = _from_json(raw)
     except (OSError, orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise EncoderError(f"{path} cannot be read ({_said(error)}): export the encoder again") from error
+    check_values(contract, path)
+    return contract
 
 
 def check_files(folder: Path, contract: Contract) -> None:

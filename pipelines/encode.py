@@ -10,13 +10,13 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from csplade.pipelines.contract import Contract, Side, check_files, read_contract
+from csplade.pipelines.contract import TABLE_QUERIES, Contract, Side, check_files, read_contract
 from csplade.pipelines.errors import EncoderError
-from csplade.pipelines.folder import MODEL_FILE, TOKENIZER_FILE, Tables, read_tables
+from csplade.pipelines.folder import DECIDING_FILES, MODEL_FILE, TOKENIZER_FILE, Tables, read_tables
 from csplade.pipelines.graph import Graph, Role, Runs
 from csplade.pipelines.literal import Floats, document_weights, frequencies, gates_of_words, query_weights
 from csplade.pipelines.sparse import SparseVector
-from csplade.pipelines.words import split_words
+from csplade.pipelines.words import Word, split_words
 from tokenizers import Encoding, Tokenizer
 
 
@@ -66,6 +66,10 @@ class Encoder:
         """
         contract = read_contract(folder)
         check_files(folder, contract)
+        if unsure := [name for name in DECIDING_FILES if name not in contract.files]:
+            raise EncoderError(
+                f"the contract of {folder} has files without {', '.join(unsure)}: export the encoder again"
+            )
         try:
             tokenizer = (folder / TOKENIZER_FILE).read_text(encoding="utf-8")
         except OSError as error:
@@ -88,33 +92,58 @@ class Encoder:
 
     def _window(self, texts: list[str], role: Role) -> list[SparseVector]:
         side = self.contract.document if role is Role.DOCUMENT else self.contract.query
+        words = [self._words(text) for text in texts]
+        # Expansions of punctuation or of function words alone are noise.
+        filled = [place for place, text in enumerate(texts) if text.strip() and words[place] != []]
         # A tokenizer reads the whole of a text before it cuts it: a book would cost minutes for its first page.
         reach = side.max_tokens * _LONGEST_TOKEN
         prefixed = [side.prefix + text[:reach] for text in texts]
-        encodings = self._tokenizers[role].encode_batch(prefixed)
+        if role is Role.QUERY and self.contract.query_path == TABLE_QUERIES:
+            found = self._from_table(prefixed, words)
+        else:
+            found = self._from_graph(prefixed, words, filled, role)
         vectors = [SparseVector()] * len(texts)
-        filled = [position for position, text in enumerate(texts) if self._says_something(text)]
-        for batch in batches({position: len(encodings[position]) for position in filled}, self._options.batch_tokens):
-            output = self._graph.run([encodings[position].ids for position in batch], role)
-            for row, position in enumerate(batch):
-                expansion = zip(output.term_ids[row].tolist(), output.weights[row].tolist(), strict=True)
-                vector = {self._tables.terms[term]: weight for term, weight in expansion if weight > 0}
-                gates = output.gates[row, : len(encodings[position])]
-                self._add_literal(vector, texts[position], encodings[position], gates, role)
-                vectors[position] = SparseVector.from_pairs(vector.items())
+        for place in filled:
+            vectors[place] = SparseVector.from_pairs(found[place].items())
         return vectors
 
-    def _says_something(self, text: str) -> bool:
-        """Look whether a text has a word; expansions of punctuation or of function words alone are noise."""
+    def _words(self, text: str) -> list[Word] | None:
+        """Return the words of the literal path; None without one."""
         literal = self.contract.literal
-        return bool(text.strip()) if literal is None else bool(split_words(text, literal.analysis))
+        return None if literal is None else split_words(text, literal.analysis)
 
-    def _add_literal(self, vector: dict[str, float], text: str, encoding: Encoding, gates: Floats, role: Role) -> None:
+    def _from_graph(
+        self, prefixed: list[str], words: list[list[Word] | None], filled: list[int], role: Role
+    ) -> dict[int, dict[str, float]]:
+        """Return the weights of the texts at the places `filled`."""
+        encodings = self._tokenizers[role].encode_batch(prefixed)
+        found: dict[int, dict[str, float]] = {}
+        for batch in batches({place: len(encodings[place]) for place in filled}, self._options.batch_tokens):
+            output = self._graph.run([encodings[place].ids for place in batch], role)
+            for row, place in enumerate(batch):
+                expansion = zip(output.term_ids[row].tolist(), output.weights[row].tolist(), strict=True)
+                found[place] = {self._tables.terms[term]: weight for term, weight in expansion if weight > 0}
+                gates = output.gates[row, : len(encodings[place])]
+                self._add_literal(found[place], words[place], encodings[place], gates, role)
+        return found
+
+    def _from_table(self, prefixed: list[str], words: list[list[Word] | None]) -> dict[int, dict[str, float]]:
+        """Return the weights of queries without a model: of each own word by count, or of each own piece once."""
+        literal = self.contract.literal
+        if literal is not None:
+            counted = [frequencies(own or [], np.ones(len(own or []), dtype=np.float32)) for own in words]
+            return {place: query_weights(tf, self._tables.idf, literal) for place, tf in enumerate(counted)}
+        encodings = self._tokenizers[Role.QUERY].encode_batch(prefixed, add_special_tokens=False)
+        keys = [{self._tables.terms[piece] for piece in encoding.ids} for encoding in encodings]
+        return {place: {key: self._tables.idf.get(key, 0.0) for key in own} for place, own in enumerate(keys)}
+
+    def _add_literal(
+        self, vector: dict[str, float], words: list[Word] | None, encoding: Encoding, gates: Floats, role: Role
+    ) -> None:
         """Add the weights of the text's own words; a word that the expansion has too gets the sum."""
         literal = self.contract.literal
-        if literal is None:
+        if literal is None or words is None:
             return
-        words = split_words(text, literal.analysis)
         prefix = (self.contract.document if role is Role.DOCUMENT else self.contract.query).prefix
         ends = np.array([end for _, end in encoding.offsets], dtype=np.int64) - len(prefix)
         counted = frequencies(words, gates_of_words(words, ends, gates))

@@ -13,6 +13,7 @@ MODEL_FILE = "model.onnx"
 TOKENIZER_FILE = "tokenizer.json"
 TERMS_FILE = "terms.json.gz"
 IDF_FILE = "idf.json.gz"
+DECIDING_FILES = (MODEL_FILE, TOKENIZER_FILE, TERMS_FILE, IDF_FILE)
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def write_tables(folder: Path, tables: Tables) -> None:
 
 def deciding_files(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of each file that decides a weight, for the contract."""
-    return {name: sha256(folder / name) for name in (MODEL_FILE, TOKENIZER_FILE, TERMS_FILE, IDF_FILE)}
+    return {name: sha256(folder / name) for name in DECIDING_FILES}
 
 
 def _read(path: Path) -> object:

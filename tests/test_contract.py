@@ -156,7 +156,7 @@ def test_fields_too_many_or_too_few_are_told(folder: Path, changed: dict[str, ob
 
 
 @pytest.mark.parametrize(
-    "name", [field.name for field in dataclasses.fields(CONTRACT) if field.name not in DESCRIPTIVE]
+    "name", [field.name for field in dataclasses.fields(CONTRACT) if field.name not in {*DESCRIPTIVE, "query_path"}]
 )
 def test_a_missing_field_is_named(folder: Path, name: str) -> None:
     path = folder / CONTRACT_FILE
@@ -198,3 +198,50 @@ def test_a_sum_is_that_of_the_whole_file(tmp_path: Path) -> None:
     path.write_bytes(b"a" * 1_000_000)
     # From `printf a%.0s {1..1000000} | sha256sum`.
     assert sha256(path) == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"
+
+
+def test_a_contract_without_query_path_asks_the_model(folder: Path) -> None:
+    path = folder / CONTRACT_FILE
+    raw = orjson.loads(path.read_bytes())
+    del raw["query_path"]
+    path.write_bytes(orjson.dumps(raw))
+    assert read_contract(folder).query_path == "model"
+    assert read_contract(folder).fingerprint == CONTRACT.fingerprint
+
+
+_SIDE = {"prefix": "", "max_tokens": 8, "top_k": 8}
+_LITERAL = {"k1": 1.2, "b": 0.75, "average_words": 9.0, "default_idf": 9.5, "analysis": "plain"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"attention": "sideways"}, "attention 'sideways', which must be one of causal, echo, bidirectional"),
+        ({"attention": 3}, "attention 3, which must be a text"),
+        ({"add_bos": "yes"}, "add_bos 'yes', which must be true or false"),
+        ({"pooling": "mean"}, "pooling 'mean', which must be one of max"),
+        ({"term_space": "bytes"}, "term_space 'bytes', which must be one of words, pieces"),
+        ({"query_path": "oracle"}, "query_path 'oracle', which must be one of model, table"),
+        ({"vocabulary_size": 0}, "vocabulary_size 0, which must be 1 or more"),
+        ({"vocabulary_size": 2.5}, "vocabulary_size 2.5, which must be a whole number"),
+        ({"opset": True}, "opset True, which must be a whole number"),
+        ({"tolerance": -0.1}, "tolerance -0.1, which must be 0 or more"),
+        ({"document": _SIDE | {"top_k": -1}}, "document.top_k -1, which must be 0 or more"),
+        ({"query": _SIDE | {"max_tokens": 0}}, "query.max_tokens 0, which must be 1 or more"),
+        ({"query": _SIDE | {"prefix": None}}, "query.prefix None, which must be a text"),
+        ({"literal": _LITERAL | {"b": 1.5}}, "literal.b 1.5, which must be from 0 to 1"),
+        ({"literal": _LITERAL | {"average_words": 0}}, "literal.average_words 0, which must be above 0"),
+        ({"literal": _LITERAL | {"k1": "1"}}, "literal.k1 '1', which must be a number"),
+        ({"files": ["model.onnx"]}, "which must be an object of texts"),
+        ({"files": {"model.onnx": "abc"}}, "which must be an object of SHA-256 sums"),
+        ({"scores": {"cranfield": "good"}}, "which must be an object of numbers"),
+        ({"training": [1]}, r"training \(1,\), which must be a list of texts"),
+        ({"literal": None, "query_path": "table"}, "query_path 'table' and no literal path"),
+    ],
+)
+def test_a_value_that_no_encoder_has_is_named_with_its_field(
+    folder: Path, changed: dict[str, object], said: str
+) -> None:
+    rewrite(folder, **changed)
+    with pytest.raises(EncoderError, match=said):
+        read_contract(folder)

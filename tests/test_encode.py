@@ -1,21 +1,26 @@
 """The encoder against a reference that computes whole logits in PyTorch and BM25's formula in Python."""
 
+import dataclasses
 import math
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from csplade.pipelines.contract import Literal, Side
+from csplade.pipelines.attention_kinds import Attention
+from csplade.pipelines.contract import Literal, Side, read_contract
 from csplade.pipelines.encode import EncodeOptions, Encoder, batches
 from csplade.pipelines.errors import EncoderError
-from csplade.pipelines.fold import fold_vocabulary
-from csplade.pipelines.folder import IDF_FILE, MODEL_FILE, TERMS_FILE, TOKENIZER_FILE
-from csplade.pipelines.graph import Role
+from csplade.pipelines.export import export_graph
+from csplade.pipelines.fold import every_piece, fold_vocabulary
+from csplade.pipelines.folder import IDF_FILE, MODEL_FILE, TERMS_FILE, TOKENIZER_FILE, Tables, read_tables
+from csplade.pipelines.graph import Graph, GraphOutput, Role
 from csplade.pipelines.model import SparseEncoderModel
 from csplade.pipelines.sparse import SparseVector
+from csplade.pipelines.torch_graph import TorchGraph
 from csplade.pipelines.words import split_words
 from csplade.tests.tiny_encoder import (
     DOCUMENT_TERMS,
@@ -23,9 +28,12 @@ from csplade.tests.tiny_encoder import (
     QUERY_TERMS,
     TEXTS,
     literal_path,
+    tiny_model,
+    tiny_tokenizer,
     write_contract,
     write_tiny_encoder,
 )
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 pytestmark = pytest.mark.model
@@ -199,3 +207,65 @@ def test_a_book_is_not_tokenized_for_its_first_page(encoder: Encoder) -> None:
     assert {"bread", "salt", "xj4400b"} <= vector.weights.keys()
     # Reading its words takes two seconds of processor time; tokenizing all of it took twenty.
     assert time.process_time() - began < 15
+
+
+class NoGraph:
+    """Where the graph must not be asked."""
+
+    def run(self, token_ids: Sequence[Sequence[int]], role: Role) -> GraphOutput:
+        raise AssertionError(f"{token_ids} reached the model")
+
+
+def test_queries_of_words_without_a_model_weigh_their_own_words(folder: Path) -> None:
+    contract = dataclasses.replace(read_contract(folder), query_path="table")
+    tokenizer = (folder / TOKENIZER_FILE).read_text(encoding="utf-8")
+    encoder = Encoder(contract, tokenizer, NoGraph(), read_tables(folder))
+    bread, nothing, blank = encoder.queries(["bread and bread with plants", "what is it", " "])
+    assert dict(bread.weights) == pytest.approx({"bread": 2 * math.sqrt(3.0), "plant": math.sqrt(4.0)})
+    assert (nothing, blank) == (SparseVector(), SparseVector())
+
+
+def test_queries_of_pieces_without_a_model_weigh_each_own_piece_once(folder: Path) -> None:
+    tokenizer = tiny_tokenizer()
+    fold = every_piece(tokenizer)
+    tables = Tables(fold.terms, {"▁bread": 3.0, "▁plants": 2.0, "<s>": 9.0})
+    contract = dataclasses.replace(read_contract(folder), query_path="table", term_space="pieces", literal=None)
+    encoder = Encoder(contract, tokenizer.to_str(), NoGraph(), tables)
+    found, blank = encoder.queries(["bread plants bread ok", "\n"])
+    assert (dict(found.weights), blank) == ({"▁bread": 3.0, "▁plants": 2.0}, SparseVector())
+
+
+def test_a_contract_that_leaves_out_a_file_is_refused(folder: Path, tmp_path: Path) -> None:
+    for name in (MODEL_FILE, TOKENIZER_FILE, TERMS_FILE, IDF_FILE):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    contract = write_contract(tmp_path, literal_path(), Side("", 40, 20), Side("", 12, 8))
+    kept = {name: known for name, known in contract.files.items() if name != IDF_FILE}
+    dataclasses.replace(contract, files=kept).write(tmp_path)
+    with pytest.raises(EncoderError, match=r"files without idf\.json\.gz"):
+        Encoder.open(tmp_path)
+
+
+@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize("attention", list(Attention))
+def test_graphs_of_every_attention_say_what_torch_says(attention: Attention, residual: bool, tmp_path: Path) -> None:
+    tokenizer = tiny_tokenizer()
+    fold = every_piece(tokenizer)
+    tiny = tiny_model(tokenizer, fold)
+    options = dataclasses.replace(tiny.options, attention=attention, residual=residual, document_terms=10_000)
+    model = SparseEncoderModel(tiny.backbone, tiny.head, fold, options).eval()
+    export_graph(model, tmp_path / MODEL_FILE)
+    graph, exact = Graph.open(tmp_path / MODEL_FILE), TorchGraph(model)
+    texts = [encoding.ids for encoding in tokenizer.encode_batch(TEXTS)]
+    together = graph.run(texts, Role.DOCUMENT)
+    for row, ids in enumerate(texts):
+        wanted = by_term(exact.run([ids], Role.DOCUMENT), 0)
+        assert len(wanted) == len(fold.terms)
+        np.testing.assert_allclose(by_term(graph.run([ids], Role.DOCUMENT), 0), wanted, atol=1e-4)
+        np.testing.assert_allclose(by_term(together, row), wanted, atol=1e-4)
+
+
+def by_term(output: GraphOutput, row: int) -> NDArray[np.float32]:
+    """Return the weights of a text in the order of terms."""
+    weights = np.zeros(output.term_ids.shape[1], dtype=np.float32)
+    weights[output.term_ids[row]] = output.weights[row]
+    return weights
