@@ -26,7 +26,7 @@ def gates_of_words(texts: TextBatch, gates: Tensor) -> Tensor:
     """Return the gate of each word, as `literal.gates_of_words`: (texts, length) -> (texts, words)."""
     counted = texts.word_terms != NO_TERM
     read = counted & (texts.word_tokens != BEHIND)
-    found = gates.float().gather(1, texts.word_tokens.clamp(min=0))
+    found = gates.to(texts.roots.dtype).gather(1, texts.word_tokens.clamp(min=0))
     some = read.sum(dim=1, keepdim=True)  # (texts, 1)
     average = (found * read).sum(dim=1, keepdim=True) / some.clamp(min=1)
     return found.where(read, average.where(some > 0, average.new_ones(())))
