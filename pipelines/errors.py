@@ -4,6 +4,7 @@ CspladeError
   UsageError          the request itself is wrong (exit code 2)
   SourceError         an input file or one of its records cannot be used
   EncoderError        an encoder folder is incomplete, damaged or of another version
+  TrainingError       a training cannot go on
   MissingExtraError   an optional dependency is not installed
   ClusterError        defined in `csplade.integration.errors`, with its own branches
 """
@@ -27,6 +28,10 @@ class SourceError(CspladeError):
 
 class EncoderError(CspladeError):
     """An encoder folder is incomplete, damaged or written by another version."""
+
+
+class TrainingError(CspladeError):
+    """A training cannot go on; its last checkpoint is as good as before."""
 
 
 class MissingExtraError(CspladeError):

@@ -3,9 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from csplade.pipelines.contract import Literal
 from csplade.pipelines.model import SparseEncoderModel
-from csplade.pipelines.training_options import ReadingOptions
+from csplade.pipelines.training_options import ReadingOptions, TermSpace
 from tokenizers import Tokenizer
+
+_K1, _B = 1.2, 0.75
+"""BM25's usual constants, with which the literal path starts as BM25."""
 
 
 @dataclass(frozen=True)
@@ -36,3 +40,10 @@ class Trained:
     average_words: float
     """Of the literal path; 0 without one."""
     about: About
+
+    @property
+    def literal(self) -> Literal | None:
+        """Return the literal path; there is one in the term space `words` only."""
+        if self.reading.term_space is not TermSpace.WORDS:
+            return None
+        return Literal(_K1, _B, self.average_words, self.default_idf, self.reading.analysis)

@@ -1,0 +1,170 @@
+"""Checkpoints of a training: what has changed since its start, so that a stopped run goes on as if never stopped.
+
+One file per checkpoint, `step-N.pt`: the trained weights, the optimizer, the step, and the run's fingerprint, which
+says of what recipe, backbone and data it is. Random numbers are drawn anew from seed and step in each step, so they are
+no part of it. Beside the files stands `best.json`: the step that did best on the development collection.
+"""
+
+import os
+import pickle
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import torch
+from csplade.pipelines.errors import SourceError
+from torch import Tensor
+
+_NAME = re.compile(r"step-(\d+)\.pt")
+_BEST_FILE = "best.json"
+_Json = dict[str, Any]  # Any: JSON values
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A training after a number of steps."""
+
+    step: int
+    """Steps done."""
+    weights: Mapping[str, Tensor]
+    """Trained weights by name."""
+    optimizer: Mapping[str, Any]  # Any: torch's own format
+    """The optimizer's state_dict."""
+    fingerprint: Mapping[str, Any]  # Any: JSON values
+    """What the run is of; nested JSON objects."""
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best step so far."""
+
+    step: int
+    quality: float
+    """nDCG@10 on the development collection."""
+
+
+class Checkpoints:
+    """The checkpoints of one run, in a folder."""
+
+    def __init__(self, folder: Path, fingerprint: Mapping[str, Any], keep: int) -> None:
+        self.folder = folder
+        self._fingerprint = _as_json(fingerprint)
+        self._keep = keep
+
+    def steps(self) -> list[int]:
+        """Return the steps of the checkpoints that are there, ascending."""
+        names = (_NAME.fullmatch(path.name) for path in self.folder.glob("step-*.pt"))
+        return sorted(int(name[1]) for name in names if name)
+
+    def path(self, step: int) -> Path:
+        """Return the file of a step."""
+        return self.folder / f"step-{step:06d}.pt"
+
+    def save(self, step: int, weights: Mapping[str, Tensor], optimizer: Mapping[str, Any]) -> Path:
+        """Write a checkpoint, then delete those that are neither among the newest nor the best.
+
+        Raises:
+            SourceError: the folder cannot be written.
+        """
+        content = {
+            "step": step,
+            "weights": {name: value.detach().cpu() for name, value in weights.items()},
+            "optimizer": dict(optimizer),
+            "fingerprint": self._fingerprint,
+        }
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            _replace(self.path(step), content)
+        except (OSError, RuntimeError) as error:
+            raise SourceError(f"no checkpoint can be written to {self.folder} ({error}): make room there") from error
+        self._prune()
+        return self.path(step)
+
+    def newest(self) -> Checkpoint | None:
+        """Return the checkpoint of most steps, None if there is none.
+
+        Raises:
+            SourceError: it is damaged, or of another recipe, backbone or data; the message names what differs.
+        """
+        steps = self.steps()
+        return self.load(steps[-1]) if steps else None
+
+    def load(self, step: int) -> Checkpoint:
+        """Read the checkpoint of a step.
+
+        Raises:
+            SourceError: as for `newest`.
+        """
+        path = self.path(step)
+        try:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+            found = Checkpoint(content["step"], content["weights"], content["optimizer"], content["fingerprint"])
+        except (OSError, RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
+            said = str(error).split("\n")[0]
+            raise SourceError(f"the checkpoint {path} cannot be read ({said}): delete it to go on before it") from error
+        differing = differences(found.fingerprint, self._fingerprint)
+        if differing:
+            raise SourceError(
+                f"the checkpoint {path} is of another training: {'; '.join(differing)}: "
+                "name what it was begun with, or another --output"
+            )
+        return found
+
+    def best(self) -> Best | None:
+        """Return the best step so far, None before the first measurement."""
+        path = self.folder / _BEST_FILE
+        if not path.is_file():
+            return None
+        try:
+            return Best(**orjson.loads(path.read_bytes()))
+        except (OSError, TypeError, orjson.JSONDecodeError) as error:
+            raise SourceError(f"{path} cannot be read ({error}): delete it to choose among later steps") from error
+
+    def note_best(self, best: Best) -> None:
+        """Remember the best step; its checkpoint is kept from now on."""
+        path = self.folder / _BEST_FILE
+        fresh = path.with_suffix(".tmp")
+        fresh.write_bytes(orjson.dumps({"step": best.step, "quality": best.quality}))
+        os.replace(fresh, path)
+
+    def _prune(self) -> None:
+        best = self.best()
+        for step in self.steps()[: -self._keep]:
+            if best is None or step != best.step:
+                self.path(step).unlink()
+
+
+def differences(theirs: Mapping[str, Any], ours: Mapping[str, Any], place: str = "") -> list[str]:
+    """Return each value in which two fingerprints differ, as `recipe.loss.kl is 0.5 there and 1.0 here`."""
+    found = []
+    for name in sorted({*theirs, *ours}):
+        there, here = theirs.get(name), ours.get(name)
+        if isinstance(there, Mapping) and isinstance(here, Mapping):
+            found += differences(there, here, f"{place}{name}.")
+        elif there != here:
+            found.append(f"{place}{name} is {there!r} there and {here!r} here")
+    return found
+
+
+def _as_json(value: Mapping[str, Any]) -> _Json:
+    """Make tuples lists and enumerations strings, as in a file, so that both sides compare alike."""
+    plain: _Json = orjson.loads(orjson.dumps(value))
+    return plain
+
+
+def _replace(path: Path, content: _Json) -> None:
+    """Write a file that is whole or not there."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise

@@ -1,0 +1,162 @@
+"""How well an encoder in training ranks a development collection: exact dot products, no cluster; needs torch.
+
+Texts are encoded as the exported encoder would encode them, top-k and literal path included, so that what is measured
+is what will be served.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from csplade.pipelines.contract import FORMAT_VERSION, MODEL_QUERIES, TABLE_QUERIES, Contract, Side
+from csplade.pipelines.encode import Encoder
+from csplade.pipelines.errors import SourceError
+from csplade.pipelines.evaluate import ASKED_DEPTH, Collection, measure, order, read_collection, require_ir_measures
+from csplade.pipelines.folder import Tables
+from csplade.pipelines.graph import GraphOutput, Role, padded_batch
+from csplade.pipelines.jsonl import Unreadable
+from csplade.pipelines.model import SparseEncoderModel
+from csplade.pipelines.sources import find_source
+from csplade.pipelines.sparse import SparseVector
+from csplade.pipelines.trained import Trained
+from csplade.pipelines.training_options import QueryPath
+from csplade.pipelines.vocab import CODEC_VERSION
+from numpy.typing import NDArray
+
+BEST_MEASURE = "nDCG@10"
+
+
+@dataclass(frozen=True)
+class Development:
+    """A judged collection with the texts of its documents."""
+
+    collection: Collection
+    documents: Mapping[str, str]
+    """Text by id."""
+    left_out: int
+    """Documents beyond the limit, none of them judged."""
+
+
+class Postings:
+    """Vectors by id, turned into lists by term."""
+
+    def __init__(self, vectors: Iterable[tuple[str, SparseVector]]) -> None:
+        self._ids: list[str] = []
+        by_term: dict[str, tuple[list[int], list[float]]] = {}
+        for row, (identity, vector) in enumerate(vectors):
+            self._ids.append(identity)
+            for term, weight in vector.weights.items():
+                rows, weights = by_term.setdefault(term, ([], []))
+                rows.append(row)
+                weights.append(weight)
+        self._lists: dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]] = {
+            term: (np.array(rows), np.array(weights)) for term, (rows, weights) in by_term.items()
+        }
+
+    def best(self, query: SparseVector, depth: int = ASKED_DEPTH) -> tuple[str, ...]:
+        """Return the ids of the largest dot products, largest first; those of 0 are left out."""
+        scores = np.zeros(len(self._ids))
+        for term, weight in query.weights.items():
+            if term in self._lists:
+                rows, weights = self._lists[term]
+                scores[rows] += weight * weights
+        alive = np.flatnonzero(scores)
+        if len(alive) > depth:
+            # All that are level with the last one stay, as `order` decides among them.
+            last = np.partition(scores[alive], len(alive) - depth)[len(alive) - depth]
+            alive = alive[scores[alive] >= last]
+        return order((self._ids[row], float(scores[row])) for row in alive)
+
+
+class TorchGraph:
+    """Runs the torch model where an encoder expects a graph."""
+
+    def __init__(self, model: SparseEncoderModel) -> None:
+        self._model = model
+
+    @torch.no_grad()
+    def run(self, token_ids: Sequence[Sequence[int]], role: Role) -> GraphOutput:
+        """Run one batch of texts, each a non-empty list of token ids."""
+        device = self._model.head.device
+        ids, mask = (torch.from_numpy(part).to(device) for part in padded_batch(token_ids))
+        found = self._model(ids, mask, torch.tensor(int(role), device=device))
+        ids, weights, gates = found.term_ids, found.weights.float(), found.gates.float()
+        return GraphOutput(*(value.cpu().numpy() for value in (ids, weights, gates)))
+
+
+def read_development(folder: Path, most_documents: int) -> Development:
+    """Read a BEIR folder; of its documents the judged ones, then the first others up to `most_documents`.
+
+    Raises:
+        SourceError: a file is missing or a line of it is wrong, or no judged document is there.
+        MissingExtraError: ir_measures is not installed.
+    """
+    require_ir_measures()
+    collection = read_collection(folder)
+    judged = collection.documents
+    source = find_source(str(folder))
+    kept: dict[str, str] = {}
+    others: dict[str, str] = {}
+    left_out = 0
+    for record in source.records():
+        if isinstance(record, Unreadable):
+            raise SourceError(f"{source.name} line {record.line} {record.reason}: correct the line")
+        texts = (record.value.get(name) for name in ("title", "text"))
+        text = "\n".join(text for text in texts if isinstance(text, str) and text)
+        identity = str(record.value.get("_id"))
+        if identity in judged:
+            kept[identity] = text
+        elif len(others) < most_documents:
+            others[identity] = text
+        else:
+            left_out += 1
+    if not kept:
+        raise SourceError(f"{source.name} holds none of the {len(judged)} judged documents: name a whole BEIR folder")
+    room = max(0, most_documents - len(kept))
+    first = dict(list(others.items())[:room])
+    return Development(collection, kept | first, left_out + len(others) - len(first))
+
+
+def encoder_of(trained: Trained) -> Encoder:
+    """Return the encoder that the trained model would be exported to, running in torch."""
+    reading = trained.reading
+    table = reading.query_path is not QueryPath.MODEL
+    contract = Contract(
+        name=trained.about.name,
+        format_version=FORMAT_VERSION,
+        base_model=trained.about.base_model,
+        base_revision=trained.about.base_revision,
+        attention=reading.attention.value,
+        add_bos=reading.bos,
+        add_eos=False,
+        lowercase=reading.lowercase,
+        pooling="max",
+        term_space=reading.term_space.value,
+        key_codec=CODEC_VERSION,
+        vocabulary_size=trained.tokenizer.get_vocab_size(),
+        document=Side(reading.document_prefix, reading.document_tokens, reading.document_terms),
+        query=Side(reading.query_prefix, reading.query_tokens, reading.query_terms),
+        literal=trained.literal,
+        quantization="none",
+        opset=0,
+        tolerance=0.0,
+        expansion_tolerance=0.0,
+        files={},
+        query_path=TABLE_QUERIES if table else MODEL_QUERIES,
+    )
+    tables = Tables(trained.terms, trained.idf)
+    return Encoder(contract, trained.tokenizer.to_str(), TorchGraph(trained.model), tables)
+
+
+def measured(trained: Trained, development: Development) -> dict[str, float]:
+    """Return nDCG@10 and the other measures of the model on the collection; it is left in evaluation mode."""
+    trained.model.eval()
+    encoder = encoder_of(trained)
+    documents = zip(development.documents, encoder.documents(development.documents.values()), strict=True)
+    postings = Postings(documents)
+    queries = development.collection.queries
+    vectors = encoder.queries(queries.values())
+    rankings = {query: postings.best(vector) for query, vector in zip(queries, vectors, strict=True)}
+    return measure(development.collection.judgments, rankings)

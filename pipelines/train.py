@@ -1,0 +1,121 @@
+"""The training loop: steps, checkpoints, log and measurements, until the last step or Ctrl-C; needs torch."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from csplade.pipelines.checkpoints import Best
+from csplade.pipelines.development import BEST_MEASURE, Development
+from csplade.pipelines.stopping import StopSignal
+from csplade.pipelines.training_log import LOG_FILE, TrainingLog, read_log
+from csplade.pipelines.training_options import RunOptions
+from csplade.pipelines.training_run import Run
+from tqdm import tqdm
+
+Write = Callable[[Mapping[str, Any]], None]
+"""Takes a line of the log. Any: JSON values."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training ended."""
+
+    step: int
+    """Steps done."""
+    stopped: bool
+    """Asked to stop before its last step."""
+    best: Best | None
+    """The measured step whose weights were taken; None without a development collection."""
+    untrained: float | None
+    """nDCG@10 before the first step."""
+
+
+def train(run: Run, resume: bool = False) -> Outcome:
+    """Run to the last step, or until Ctrl-C; the state is in a checkpoint then.
+
+    Raises:
+        SourceError: a checkpoint cannot be written, or cannot be resumed from.
+        TrainingError: the loss is not finite, or memory does not suffice.
+    """
+    begin = run.resume() if resume else 0
+    run.folder.mkdir(parents=True, exist_ok=True)
+    path = run.folder / LOG_FILE
+    if run.devices.is_main:
+        with TrainingLog(path, begin) as log, StopSignal() as stop:
+            last = _loop(run, begin, log.write, stop)
+    else:
+        with StopSignal() as stop:
+            last = _loop(run, begin, _silent, stop)
+    run.devices.wait()
+    best = run.checkpoints.best() if run.material.development is not None else None
+    return Outcome(last, last < run.recipe.run.steps, best, _untrained(path))
+
+
+def _loop(run: Run, begin: int, write: Write, stop: StopSignal) -> int:
+    """Do the steps that are left and return how many are done."""
+    steps = run.recipe.run.steps
+    _measure_start(run, begin, write)
+    # disable=None: no bar where standard error is not a terminal.
+    with tqdm(total=steps, initial=begin, unit=" steps", disable=None if run.devices.is_main else True) as bar:
+        for step in range(begin, steps):
+            line = run.step(step)
+            write(line)
+            _show(bar, line)
+            stopped = run.devices.any(stop.asked)
+            _keep(run, step + 1, write, stopped)
+            if stopped:
+                return step + 1
+    return steps
+
+
+def _show(bar: "tqdm[NoReturn]", line: Mapping[str, Any]) -> None:  # Any: JSON values
+    bar.set_postfix(
+        loss=line["losses"]["total"], document=line["document_terms"], query=line["query_terms"], refresh=False
+    )
+    bar.update()
+
+
+def _measure_start(run: Run, begin: int, write: Write) -> None:
+    """Measure what the steps begin with, unless a run before this one has done it."""
+    if run.material.development is None:
+        return
+    if not begin:
+        run.save(0)
+    measured = any(line["step"] == begin and "development" in line for line in read_log(run.folder / LOG_FILE))
+    if _is_measured(run.recipe.run, begin) and not measured:
+        _measure(run, begin, run.material.development, write)
+
+
+def _keep(run: Run, done: int, write: Write, stopped: bool) -> None:
+    """Write a checkpoint and measure, where it is time to."""
+    options, development = run.recipe.run, run.material.development
+    measuring = development is not None and _is_measured(options, done)
+    if measuring or stopped or done == options.steps or done % options.save_every == 0:
+        run.save(done)
+    # Whoever asks to stop does not want to wait; the run that goes on from here measures first.
+    if measuring and development is not None and not stopped:
+        _measure(run, done, development, write)
+
+
+def _is_measured(options: RunOptions, done: int) -> bool:
+    return done in (0, options.steps) or bool(options.evaluate_every and done % options.evaluate_every == 0)
+
+
+def _measure(run: Run, done: int, development: Development, write: Write) -> None:
+    if run.devices.is_main:
+        found = run.measure(development)
+        write({"step": done, "development": found})
+        best = run.checkpoints.best()
+        if best is None or found[BEST_MEASURE] > best.quality:
+            run.checkpoints.note_best(Best(done, found[BEST_MEASURE]))
+    run.devices.wait()
+
+
+def _untrained(path: Path) -> float | None:
+    measured = (line for line in read_log(path) if line["step"] == 0 and "development" in line)
+    return next((line["development"][BEST_MEASURE] for line in measured), None)
+
+
+def _silent(line: Mapping[str, Any]) -> None:  # Any: JSON values
+    """Write nothing: one process keeps the log for all."""
