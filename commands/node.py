@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING
 import click
 from csplade.commands.options import json_option
 from csplade.commands.output import notice, print_json, print_table
+from csplade.integration.ports import DEFAULT_PORT
 from csplade.pipelines.errors import UsageError
 
 if TYPE_CHECKING:
     from csplade.integration.node import Member, MemberStatus
 
-_DEFAULT_PORT = 9200
 _HEAP = re.compile(r"(\d+)([mg])b?", re.IGNORECASE)
 _LEAST_HEAP_MB = 256
 
 port_option = click.option(
-    "--port", default=_DEFAULT_PORT, show_default=True, type=click.IntRange(1, 65535), help="Where the node answers."
+    "--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(1, 65535), help="Where the node answers."
 )
 
 

@@ -17,12 +17,13 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import opensearchpy
 import urllib3
-from csplade.integration.errors import ClusterError, CredentialsError, RequestError, UnreachableError
+from csplade.integration.errors import ClusterError, CredentialsError, RequestError, UnreachableError, lowest_cause
+from csplade.integration.ports import DEFAULT_PORT
 from csplade.pipelines.errors import UsageError
 from opensearchpy import OpenSearch
 from opensearchpy import exceptions as lower
 
-LOCAL_URL = "http://127.0.0.1:9200"
+LOCAL_URL = f"http://127.0.0.1:{DEFAULT_PORT}"
 """Where `csplade node start` listens unless told otherwise."""
 
 _CONNECT_SECONDS = 5.0
@@ -69,7 +70,7 @@ def connect(url: str, access: Access = _NOBODY) -> OpenSearch:
     secure = parts.scheme == "https"
     host: dict[str, object] = {
         "host": parts.hostname,
-        "port": parts.port or (443 if secure else 9200),
+        "port": parts.port or (443 if secure else DEFAULT_PORT),
         "url_prefix": parts.path.rstrip("/"),
         "use_ssl": secure,
         "timeout": urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
@@ -144,7 +145,8 @@ def _translate(error: Exception, at: str) -> ClusterError:
             return UnreachableError(f"the cluster at {at} did not answer in time: look at its load, or try again")
         case lower.ConnectionError():
             return UnreachableError(
-                f"no cluster answers at {at} ({_cause(error)}): start one with `csplade node start`, or give --url"
+                f"no cluster answers at {at} ({lowest_cause(error)}): start one with `csplade node start`, or give "
+                "--url"
             )
         case lower.AuthenticationException() | lower.AuthorizationException():
             return _refused(error, at)
@@ -174,14 +176,6 @@ def _server_reason(error: lower.TransportError) -> tuple[str, str]:
     if isinstance(detail, dict):
         return str(detail.get("type")), reason_of(detail)
     return str(error.error)[:100] or "no reason", str(detail or "no reason given")[:500]
-
-
-def _cause(error: lower.ConnectionError) -> str:
-    """Return the lowest cause, such as "Connection refused", without the names of Python objects around it."""
-    cause: BaseException = error
-    while (deeper := cause.__cause__ or cause.__context__) is not None:
-        cause = deeper
-    return (cause.strerror if isinstance(cause, OSError) else None) or str(cause) or type(cause).__name__
 
 
 def _address(transport: opensearchpy.Transport) -> str:

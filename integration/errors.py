@@ -8,6 +8,9 @@ ClusterError
   NodeError           a local server could not be fetched, started or stopped
 """
 
+import ssl
+from collections.abc import Iterator
+
 from csplade.pipelines.errors import CspladeError
 
 
@@ -38,3 +41,19 @@ class RequestError(ClusterError):
 
 class NodeError(ClusterError):
     """A local server could not be fetched, started or stopped."""
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Give an error and what it was raised from, down to the lowest."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def lowest_cause(error: BaseException) -> str:
+    """Return what lies at the bottom, such as "Connection refused", without the names of Python objects around it."""
+    *_, lowest = causes(error)
+    if isinstance(lowest, ssl.SSLCertVerificationError):
+        return lowest.verify_message
+    return (lowest.strerror if isinstance(lowest, OSError) else None) or str(lowest) or type(lowest).__name__

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from csplade.integration.errors import NodeError
+from csplade.integration.errors import NodeError, causes, lowest_cause
 from csplade.integration.servers import Artifact
 from csplade.pipelines.contract import sha256
 from csplade.pipelines.errors import MissingExtraError
@@ -77,10 +77,7 @@ def _quarters(artifact: Artifact, tell: Tell) -> Callable[[str, int], object]:
 
 
 def _cause(error: BaseException) -> str:
-    """Return the lowest cause, such as "Connection refused", without the names of Python objects around it."""
-    while (deeper := error.__cause__ or error.__context__) is not None:
-        error = deeper
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"{error.verify_message}; name the certificate authorities to trust in REQUESTS_CA_BUNDLE"
-    text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
-    return text.partition("\n")[0][:300]
+    """Return the lowest cause in one line; with the next step where a certificate is not trusted."""
+    cause = lowest_cause(error).partition("\n")[0][:300]
+    untrusted = any(isinstance(one, ssl.SSLCertVerificationError) for one in causes(error))
+    return f"{cause}; name the certificate authorities to trust in REQUESTS_CA_BUNDLE" if untrusted else cause

@@ -16,14 +16,11 @@ from csplade.integration.node_health import ask_health, await_up
 from csplade.integration.node_launch import launch, prepare, require_free, require_usable
 from csplade.integration.node_notes import Member, Node, delete_note, read_note, read_notes
 from csplade.integration.places import Places, find_places, locked, make_places
-from csplade.integration.ports import free_port
+from csplade.integration.ports import DEFAULT_PORT, free_port
 from csplade.integration.processes import end, is_alive
 from csplade.integration.servers import OPENSEARCH_3, Server
 
-__all__ = ["DEFAULT_PORT", "Member", "MemberStatus", "Node", "NodeOptions", "find", "start", "status", "stop"]
-
-DEFAULT_PORT = 9200
-"""The port of `csplade.integration.client.LOCAL_URL`."""
+__all__ = ["Member", "MemberStatus", "Node", "NodeOptions", "find", "start", "status", "stop"]
 
 _END_SECONDS = 30.0
 

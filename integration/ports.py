@@ -5,6 +5,9 @@ import socket
 
 from csplade.integration.errors import NodeError
 
+DEFAULT_PORT = 9200
+"""Where a search server listens unless told otherwise."""
+
 _LOOPBACK = "127.0.0.1"
 
 

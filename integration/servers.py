@@ -96,8 +96,6 @@ _IMAGES = {
     "elasticsearch": ("elasticsearch", ("xpack.security.enabled=false",)),
 }
 
-FLAVORS = tuple(_IMAGES)
-
 
 def title(flavor: str, version: str) -> str:
     """Return what a person calls a server."""

@@ -11,11 +11,11 @@ import pytest
 from csplade.integration import java
 from csplade.integration.client import LOCAL_URL, connect
 from csplade.integration.errors import NodeError
-from csplade.integration.node import DEFAULT_PORT, NodeOptions, find, start, status, stop
+from csplade.integration.node import NodeOptions, find, start, status, stop
 from csplade.integration.node_log import tail
 from csplade.integration.node_notes import Member, Node, read_note, write_note
 from csplade.integration.places import Places, make_places
-from csplade.integration.ports import free_port
+from csplade.integration.ports import DEFAULT_PORT, free_port
 from csplade.integration.processes import Process, end, is_alive, spawn
 from csplade.integration.servers import ELASTICSEARCH_7, ELASTICSEARCH_9, OPENSEARCH_2
 from csplade.tests.local_node import exact_scores, running, scores
