@@ -23,6 +23,8 @@ _SEARCHES_PER_REQUEST = 50
 # More at once would fill the queue of a small cluster, which then refuses.
 _SEARCHES_AT_ONCE = 4
 _IDS_PER_REQUEST = 1000
+# Whole texts come back, which may be long.
+_TEXTS_PER_REQUEST = 200
 _REQUEST_SECONDS = 120
 _TOO_MANY = "maxClauseCount"
 
@@ -81,7 +83,7 @@ def search_many(
         UsageError: a question has more clauses than the cluster takes.
         ClusterError: the cluster does not answer one of them in full.
     """
-    for group in _groups(questions, _SEARCHES_PER_REQUEST):
+    for group in groups(questions, _SEARCHES_PER_REQUEST):
         queries = [build_query(question, options) for question in group]
         answers = iter(_ask(client, index, [ids_body(query, size) for query in queries if query is not None]))
         for query in queries:
@@ -95,14 +97,31 @@ def count_known(client: OpenSearch, index: str, ids: Collection[str]) -> int:
         ClusterError: the cluster does not answer in full.
     """
     known = 0
-    for group in _groups(sorted(ids), _IDS_PER_REQUEST):
+    for group in groups(sorted(ids), _IDS_PER_REQUEST):
         answer = client.count(index=index, body={"query": {"ids": {"values": group}}})
         _check_shards(answer)
         known += int(answer["count"])
     return known
 
 
-def _groups(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
+def texts_of(client: OpenSearch, index: str, ids: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Return title and text by id of the documents that the index holds; empty where a document has none.
+
+    Raises:
+        ClusterError: the cluster does not answer in full.
+    """
+    texts: dict[str, tuple[str, str]] = {}
+    for group in groups(sorted(ids), _TEXTS_PER_REQUEST):
+        body = {**hits_body({"ids": {"values": group}}, len(group)), "sort": ["_doc"]}
+        answer = client.search(index=index, body=body, params={_WHOLE: "false"})
+        for found in _found(answer, Mode.BM25):
+            source = found.get("_source") or {}
+            texts[found["_id"]] = (source.get(TITLE_FIELD) or "", source.get(TEXT_FIELD) or "")
+    return texts
+
+
+def groups(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
+    """Cut items into lists of at most `size`, lazily."""
     rest = iter(items)
     while group := list(islice(rest, size)):
         yield group

@@ -13,7 +13,7 @@ from csplade.integration.index import create_index
 from csplade.integration.ingest import IngestOptions, ingest
 from csplade.integration.planner import PlanOptions
 from csplade.integration.query import Mode, QueryOptions, Question
-from csplade.integration.search import count_known, search, search_many
+from csplade.integration.search import count_known, search, search_many, texts_of
 from csplade.integration.templates import IndexOptions
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.sparse import SparseVector
@@ -259,6 +259,18 @@ def test_an_index_that_is_not_there_is_told(client: OpenSearch) -> None:
 
 
 @pytest.mark.cluster
+def test_titles_and_texts_come_by_id_however_many_are_asked_for(client: OpenSearch, index_name: str) -> None:
+    absent = {f"absent{number}" for number in range(450)}
+    found = texts_of(client, index_name, absent | {"loaf", "breads", "empty"})
+    assert found == {
+        "loaf": ("A\n loaf", DOCUMENTS[0].text),
+        "breads": ("", "Breads of the world"),
+        "empty": ("Empty", ""),
+    }
+    assert texts_of(client, index_name, []) == {}
+
+
+@pytest.mark.cluster
 def test_an_answer_without_one_of_the_shards_is_an_error_and_not_a_shorter_list(
     client: OpenSearch, index_name: str
 ) -> None:
@@ -268,6 +280,7 @@ def test_an_answer_without_one_of_the_shards_is_an_error_and_not_a_shorter_list(
         lambda: search(client, index_name, ask("bread"), QueryOptions()),
         lambda: list(search_many(client, index_name, [ask("bread")], QueryOptions(), 10)),
         lambda: count_known(client, index_name, {"bread"}),
+        lambda: texts_of(client, index_name, {"bread"}),
     ):
         with pytest.raises(ClusterError, match="shards"):
             attempt()
