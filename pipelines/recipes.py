@@ -52,14 +52,9 @@ def recipe_names() -> list[str]:
 def load_recipe(name_or_path: str) -> Curriculum:
     """Return one of our recipes by its name, or anybody's by its file's path.
 
-    `:STAGE` behind it, a stage's number or own name, chooses this one alone, as stages may need different data.
-
     Raises:
         UsageError: there is none, it is not TOML, or it holds something that is no setting or out of range.
     """
-    whole, colon, chosen = name_or_path.rpartition(":")
-    if colon and (whole in recipe_names() or Path(whole).is_file()):
-        return _one_stage(_load(_find(whole, Path())), chosen)
     return _load(_find(name_or_path, Path()))
 
 
@@ -100,16 +95,6 @@ def _load(file: _File) -> Curriculum:
     if len({stage.name for stage in read}) < len(read):
         raise UsageError(f"{file.place}: two stages have the same name: give each its own")
     return Curriculum(common.name, common.paper, read)
-
-
-def _one_stage(curriculum: Curriculum, chosen: str) -> Curriculum:
-    for number, stage in enumerate(curriculum.stages, start=1):
-        if chosen in (str(number), stage.name.removeprefix(f"{curriculum.name}-")):
-            return Curriculum(stage.name, curriculum.paper, (stage,))
-    names = ", ".join(stage.name.removeprefix(f"{curriculum.name}-") for stage in curriculum.stages)
-    raise UsageError(
-        f"the recipe {curriculum.name} has no stage {chosen!r}, it has {names}: choose one by name or number"
-    )
 
 
 def _find(name_or_path: str, folder: Path) -> _File:

@@ -192,18 +192,6 @@ steps = 70
     ]
 
 
-@pytest.mark.parametrize("chosen", ["2", "negatives"])
-def test_one_stage_is_chosen_by_its_number_or_name(chosen: str) -> None:
-    curriculum = load_recipe(f"laconic:{chosen}")
-    assert curriculum.name == "laconic-negatives"
-    assert curriculum.stages == load_recipe("laconic").stages[1:]
-
-
-def test_a_stage_that_is_not_there_is_refused_with_those_that_are() -> None:
-    with pytest.raises(UsageError, match="the recipe laconic has no stage '3', it has pairs, negatives: choose one"):
-        load_recipe("laconic:3")
-
-
 def test_a_recipe_that_is_not_there_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no recipe 'laconik'; did you mean laconic\\?"):
         load_recipe("laconik")
