@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 import torch
 from csplade.pipelines.errors import MissingExtraError, UsageError
 from csplade.pipelines.model import SparseEncoderModel
-from csplade.pipelines.training_options import Recipe, TermSpace, TuneOptions, Tuned
+from csplade.pipelines.training_options import Recipe, TermSpace, Tuned, TuneOptions
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 _FINAL_NORMS = ("norm", "ln_f", "final_layer_norm")
 _LANGUAGE_MODEL = ("model.backbone.", "model.head")
@@ -94,8 +95,8 @@ def _with_lora(backbone: nn.Module, tune: TuneOptions) -> nn.Module:
     return adapted
 
 
-def _release_top(backbone: nn.Module, count: int) -> None:
-    depth = backbone.config.num_hidden_layers
+def _release_top(backbone: PreTrainedModel, count: int) -> None:
+    depth: int = backbone.config.num_hidden_layers
     if not 0 < count <= depth:
         raise UsageError(f"tune.top_layers is {count} and the model has {depth} layers: choose 1 to {depth}")
     layers = next(part for part in backbone.modules() if isinstance(part, nn.ModuleList) and len(part) == depth)
