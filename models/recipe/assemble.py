@@ -6,12 +6,10 @@ python -m csplade.models.recipe.assemble MODEL_FOLDER GGUF_FILE WORK_FOLDER OUTP
 import dataclasses
 import shutil
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import orjson
 import torch
-from csplade.models.recipe.golden_texts import DOCUMENTS, QUERIES
 from csplade.models.recipe.pairs import SHARES
 from csplade.models.recipe.plan import DOCUMENT_TERMS, LITERAL, QUERY_TERMS, STRENGTHS, VOCABULARY
 from csplade.models.recipe.scores import Training
@@ -19,30 +17,16 @@ from csplade.models.recipe.train import build
 from csplade.pipelines.contract import FORMAT_VERSION, Contract, Side
 from csplade.pipelines.encode import Encoder
 from csplade.pipelines.export import OPSET, export_graph
+from csplade.pipelines.export_folder import golden_vectors
 from csplade.pipelines.folder import MODEL_FILE, TOKENIZER_FILE, Tables, deciding_files, write_tables
-from csplade.pipelines.golden import Golden, drifts, write_golden
-from csplade.pipelines.graph import GraphOutput, Role, padded_batch
-from csplade.pipelines.model import SparseEncoderModel
+from csplade.pipelines.golden import drifts, write_golden
 from csplade.pipelines.quantize import quantize_int8
+from csplade.pipelines.torch_graph import TorchGraph
 from csplade.pipelines.vocab import CODEC_VERSION
 
 _DOCUMENT_TOKENS, _QUERY_TOKENS = 256, 64
 _TOLERANCE, _EXPANSION_TOLERANCE = 0.12, 0.9
 """Of golden vectors: int8 weights against the exact model, see the model card for what was measured."""
-
-
-class TorchGraph:
-    """Runs the exact torch model where an encoder expects a graph."""
-
-    def __init__(self, model: SparseEncoderModel) -> None:
-        self._model = model.eval()
-
-    @torch.inference_mode()
-    def run(self, token_ids: Sequence[Sequence[int]], role: Role) -> GraphOutput:
-        """Run one batch of texts, each a non-empty list of token ids."""
-        ids, mask = map(torch.from_numpy, padded_batch(token_ids))
-        found = self._model(ids, mask, torch.tensor(int(role)))
-        return GraphOutput(*(value.numpy() for value in found))
 
 
 def restore(source: str, gguf_file: str, work: Path) -> Training:
@@ -81,12 +65,6 @@ def describe(folder: Path, default_idf: float) -> Contract:
         licence="Apache-2.0",
         training=tuple(SHARES),
     )
-
-
-def golden_vectors(encoder: Encoder) -> list[Golden]:
-    """Return the golden texts with this encoder's vectors, each text encoded alone."""
-    documents = [Golden(Role.DOCUMENT, text, next(encoder.documents([text]))) for text in DOCUMENTS]
-    return documents + [Golden(Role.QUERY, text, next(encoder.queries([text]))) for text in QUERIES]
 
 
 def main() -> None:

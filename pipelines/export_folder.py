@@ -1,0 +1,157 @@
+"""A trained model becomes an encoder folder, whole and checked, or nothing; needs the extra [export].
+
+The folder is written beside its place, opened as anybody would open it, and compared with what the torch model says of
+a few texts. Only then does it get its name.
+"""
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from csplade.pipelines.contract import FORMAT_VERSION, MODEL_QUERIES, TABLE_QUERIES, Contract, Side, sha256
+from csplade.pipelines.encode import Encoder
+from csplade.pipelines.errors import EncoderError, UsageError
+from csplade.pipelines.export import OPSET, export_graph
+from csplade.pipelines.folder import MODEL_FILE, TOKENIZER_FILE, Tables, deciding_files, write_tables
+from csplade.pipelines.golden import Drift, Golden, allowed, drifts, write_golden
+from csplade.pipelines.golden_texts import DOCUMENTS, QUERIES
+from csplade.pipelines.graph import Role
+from csplade.pipelines.model_card import CARD_FILE, model_card
+from csplade.pipelines.quantize import quantize_int8
+from csplade.pipelines.torch_graph import TorchGraph
+from csplade.pipelines.trained import Trained
+from csplade.pipelines.training_options import QueryPath, TermSpace
+from csplade.pipelines.vocab import CODEC_VERSION
+
+_INT8 = "int8 weights per channel, float activations"
+_WEIGHTS_FILE = f"{MODEL_FILE}_data"
+"""Where the exporter puts weights that are too large for the graph's own file, 2 GB."""
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far golden vectors may be off, see `Contract`."""
+
+    whole: float
+    expansion: float
+
+
+_EXACT = Tolerance(0.01, 0.05)
+"""Float arithmetic in another order; where top-k cuts between equal weights, either may be kept."""
+_ROUNDED = Tolerance(0.25, 0.9)
+"""int8 weights where heavy literal weights, which are exact, stand beside light expansions."""
+_ROUNDED_PIECES = Tolerance(0.3, 0.3)
+"""int8 weights where all is expansion."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written."""
+
+    contract: Contract
+    drifts: tuple[Drift, ...]
+    """Of the golden vectors."""
+
+
+def export_folder(trained: Trained, output: Path, quantize: bool) -> Exported:
+    """Write the encoder folder, with int8 weights if asked for.
+
+    Raises:
+        UsageError: something stands at `output` already.
+        EncoderError: the folder does not give the torch model's vectors; nothing is left.
+    """
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise UsageError(f"{output} is there already: name a new folder")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as work:
+        fresh = Path(work) / "encoder"
+        fresh.mkdir()
+        _write_graph(trained, Path(work) / "exact", fresh, quantize)
+        exported = _complete(trained, fresh, quantize)
+        fresh.rename(output)
+    return exported
+
+
+def golden_vectors(encoder: Encoder) -> list[Golden]:
+    """Return the golden texts with this encoder's vectors, each text encoded alone."""
+    documents = [Golden(Role.DOCUMENT, text, next(encoder.documents([text]))) for text in DOCUMENTS]
+    return documents + [Golden(Role.QUERY, text, next(encoder.queries([text]))) for text in QUERIES]
+
+
+def describe(trained: Trained, folder: Path, quantize: bool) -> Contract:
+    """Return the contract of the files in the folder."""
+    reading, about, in_words = trained.reading, trained.about, trained.reading.term_space is TermSpace.WORDS
+    rounded = _ROUNDED if in_words else _ROUNDED_PIECES
+    tolerance = rounded if quantize else _EXACT
+    first, last = added_around(trained)
+    most = len(trained.terms)
+    weights = folder / _WEIGHTS_FILE
+    return Contract(
+        name=about.name,
+        format_version=FORMAT_VERSION,
+        base_model=about.base_model,
+        base_revision=about.base_revision,
+        attention=reading.attention.value,
+        add_bos=first,
+        add_eos=last,
+        lowercase=reading.lowercase,
+        pooling="max",
+        term_space=reading.term_space.value,
+        key_codec=CODEC_VERSION,
+        vocabulary_size=trained.tokenizer.get_vocab_size(),
+        document=Side(reading.document_prefix, reading.document_tokens, min(reading.document_terms, most)),
+        query=Side(reading.query_prefix, reading.query_tokens, min(reading.query_terms, most)),
+        literal=trained.literal,
+        quantization=_INT8 if quantize else "none",
+        opset=OPSET,
+        tolerance=tolerance.whole,
+        expansion_tolerance=tolerance.expansion,
+        files=deciding_files(folder) | ({weights.name: sha256(weights)} if weights.exists() else {}),
+        licence=about.licence,
+        training=about.training,
+        query_path=MODEL_QUERIES if reading.query_path is QueryPath.MODEL else TABLE_QUERIES,
+    )
+
+
+def added_around(trained: Trained) -> tuple[bool, bool]:
+    """Look whether the tokenizer puts a token of its own before a text, and one behind it."""
+    mask = trained.tokenizer.encode("a").special_tokens_mask
+    return bool(mask and mask[0]), len(mask) > 1 and bool(mask[-1])
+
+
+def _write_graph(trained: Trained, work: Path, folder: Path, quantize: bool) -> None:
+    if not quantize:
+        export_graph(trained.model, folder / MODEL_FILE)
+        return
+    work.mkdir()
+    export_graph(trained.model, work / MODEL_FILE)
+    quantize_int8(work / MODEL_FILE, folder / MODEL_FILE)
+    shutil.rmtree(work)
+
+
+def _complete(trained: Trained, folder: Path, quantize: bool) -> Exported:
+    """Write all but the graph, and check the whole."""
+    described = trained.tokenizer.to_str()
+    (folder / TOKENIZER_FILE).write_text(described, encoding="utf-8")
+    tables = Tables(trained.terms, trained.idf)
+    write_tables(folder, tables)
+    contract = describe(trained, folder, quantize)
+    contract.write(folder)
+    golden = golden_vectors(Encoder(contract, described, TorchGraph(trained.model), tables))
+    write_golden(folder, golden)
+    found = tuple(drifts(Encoder.open(folder), golden))
+    _check(found, contract)
+    (folder / CARD_FILE).write_text(model_card(contract, trained.reading, len(trained.terms)), encoding="utf-8")
+    return Exported(contract, found)
+
+
+def _check(found: tuple[Drift, ...], contract: Contract) -> None:
+    wrong = [drift for drift in found if not allowed(drift, contract)]
+    if wrong:
+        worst = max(wrong, key=lambda drift: max(drift.distance, drift.expansion))
+        raise EncoderError(
+            f"the exported graph gives other vectors than the model: {worst.golden.text[:40]!r} is off by "
+            f"{worst.distance:.3g} (allowed {contract.tolerance}), its expansion by {worst.expansion:.3g} (allowed "
+            f"{contract.expansion_tolerance}); nothing was written: export without int8, or train longer"
+        )

@@ -1,0 +1,104 @@
+"""An exported folder keeps its promises, or is not there."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+from csplade.pipelines import export_folder as module
+from csplade.pipelines.contract import check_files, read_contract
+from csplade.pipelines.encode import Encoder
+from csplade.pipelines.errors import EncoderError, UsageError
+from csplade.pipelines.export_folder import added_around, export_folder
+from csplade.pipelines.folder import DECIDING_FILES, MODEL_FILE
+from csplade.pipelines.golden import GOLDEN_FILE, drifts, read_golden
+from csplade.pipelines.trained import Trained
+from csplade.pipelines.training_options import QueryPath, TermSpace
+from csplade.tests.tiny_encoder import DOCUMENT_TERMS, TEXTS
+from csplade.tests.tiny_trained import tiny_trained
+
+pytestmark = pytest.mark.model
+
+
+@pytest.mark.parametrize("space", list(TermSpace))
+def test_a_folder_is_whole_and_says_what_torch_says(space: TermSpace, tmp_path: Path) -> None:
+    trained = tiny_trained(space)
+    exported = export_folder(trained, tmp_path / "deep" / "encoder", quantize=False)
+    folder = tmp_path / "deep" / "encoder"
+    assert {path.name for path in folder.iterdir()} == {*DECIDING_FILES, "encoder.json", GOLDEN_FILE, "README.md"}
+    assert [path.name for path in folder.parent.iterdir()] == ["encoder"]
+    assert read_contract(folder) == exported.contract
+    check_files(folder, exported.contract)
+    found = drifts(Encoder.open(folder), read_golden(folder))
+    assert len(found) > 15 and max(drift.distance for drift in found) < 1e-4
+    (document,) = Encoder.open(folder).documents([TEXTS[0]])
+    assert len(document) > 3
+    assert ("pump" in next(Encoder.open(folder).documents(["the pump"])).weights) is (space is TermSpace.WORDS)
+
+
+def test_the_contract_and_the_card_tell_how_texts_are_read(tmp_path: Path) -> None:
+    contract = export_folder(tiny_trained(), tmp_path / "e", quantize=False).contract
+    assert (contract.add_bos, contract.add_eos, contract.lowercase) == (True, False, True)
+    assert (contract.attention, contract.term_space, contract.query_path) == ("causal", "words", "model")
+    assert contract.literal is not None and contract.literal.average_words == 10.0
+    card = (tmp_path / "e" / "README.md").read_text()
+    for told in ("# tiny", "random Llama (seed 7)", "Apache-2.0", "nothing", contract.fingerprint):
+        assert told in card
+
+
+def test_more_terms_than_there_are_become_all_of_them(tmp_path: Path) -> None:
+    trained = tiny_trained()
+    reading = dataclasses.replace(trained.reading, document_terms=10_000)
+    greedy = dataclasses.replace(trained, reading=reading)
+    greedy.model.kept[0] = len(trained.terms)
+    contract = export_folder(greedy, tmp_path / "e", quantize=False).contract
+    assert DOCUMENT_TERMS < contract.document.top_k == len(trained.terms)
+
+
+def test_int8_weights_make_it_smaller_within_its_tolerance(tmp_path: Path) -> None:
+    exact = export_folder(tiny_trained(), tmp_path / "exact", quantize=False)
+    rounded = export_folder(tiny_trained(), tmp_path / "int8", quantize=True)
+    sizes = [(tmp_path / name / MODEL_FILE).stat().st_size for name in ("int8", "exact")]
+    assert sizes[0] < sizes[1]
+    assert rounded.contract.quantization.startswith("int8") and exact.contract.quantization == "none"
+    assert 1e-4 < max(drift.distance for drift in rounded.drifts) <= rounded.contract.tolerance
+
+
+def test_inference_free_queries_reach_the_contract(tmp_path: Path) -> None:
+    trained = tiny_trained(TermSpace.PIECES)
+    table = dataclasses.replace(trained, reading=dataclasses.replace(trained.reading, query_path=QueryPath.IDF))
+    assert export_folder(table, tmp_path / "e", quantize=False).contract.query_path == "table"
+    (query,) = Encoder.open(tmp_path / "e").queries(["bread and bread"])
+    assert dict(query.weights) == {"▁bread": 3.0}
+
+
+def test_a_graph_that_says_something_else_is_refused_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export = module.export_graph
+
+    def export_another(model: torch.nn.Module, path: Path) -> None:
+        other = tiny_trained().model
+        with torch.no_grad():
+            other.shift.add_(1.0)
+        export(other, path)
+
+    monkeypatch.setattr(module, "export_graph", export_another)
+    with pytest.raises(EncoderError, match=r"other vectors than the model: .* nothing was written"):
+        export_folder(tiny_trained(), tmp_path / "e", quantize=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_stands_at_the_output_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("kept")
+    with pytest.raises(UsageError, match="is there already: name a new folder"):
+        export_folder(tiny_trained(), tmp_path, quantize=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+@pytest.mark.parametrize(("special", "expected"), [(True, (True, False)), (False, (False, False))])
+def test_what_a_tokenizer_adds_is_seen(special: bool, expected: tuple[bool, bool]) -> None:
+    trained: Trained = tiny_trained()
+    if not special:
+        trained.tokenizer.post_processor = None
+    assert added_around(trained) == expected
