@@ -14,11 +14,14 @@ from csplade.pipelines.errors import CspladeError
 COMMANDS = {
     "demo": "See CSPLADE beside BM25 on the Python library's documentation.",
     "node": "Start, stop and look at a search server on this machine.",
+    "adapt": "Adapt a language model to sparse retrieval, before training.",
+    "train": "Train a sparse encoder on pairs.",
     "inspect": "Show an encoder folder; --check recomputes its golden vectors.",
     "data": "Check and describe training data.",
     "ingest": "Encode documents and index them.",
     "query": "Search an index.",
     "evaluate": "Measure nDCG@10, MRR@10 and recall@100 on a judged collection.",
+    "mine": "Mine hard negatives for training from a live index.",
 }
 
 
