@@ -66,8 +66,6 @@ class TrainingModel(nn.Module):
         self.learned = nn.Parameter(idf.clone()) if idf is not None and _learns(reading) else None
         self.table: Tensor | None
         self.register_buffer("table", None if _learns(reading) else idf, persistent=False)
-        # Then logits of a large vocabulary need not be copied.
-        self._unfolded = torch.equal(model.groups.reshape(-1), torch.arange(len(model.scale)))
         # A parameter that no loss reaches would keep several devices waiting for its gradient.
         model.gate.requires_grad_(literal is not None or model.options.residual)
 
@@ -106,9 +104,9 @@ class TrainingModel(nn.Module):
 
         Not `SparseEncoderModel.folded`, which wants activations: here logits below 0 stay as they are.
         """
-        groups = self.model.groups
-        if self._unfolded:
+        if self.model.each_piece:
             return calibrated
+        groups = self.model.groups
         lowest = calibrated.new_full((len(calibrated), 1), torch.finfo(calibrated.dtype).min)
         filled = torch.cat([calibrated, lowest], dim=-1)
         return filled.index_select(-1, groups.reshape(-1)).reshape(-1, *groups.shape).amax(dim=-1)

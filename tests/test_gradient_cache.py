@@ -1,0 +1,116 @@
+"""Gradient caching against the whole batch at once; chance; several devices."""
+
+import dataclasses
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from csplade.pipelines.gradient_cache import RandomState, cached_backward, device_count, gather_with_gradient
+from csplade.pipelines.training_model import Encoded, Encodings, TrainingModel
+from csplade.pipelines.training_options import LossOptions, QueryPath, ReadingOptions
+from csplade.pipelines.training_step import StepOptions, StepReport, backward
+from csplade.tests.training_parts import EXAMPLES, PIECES, WORDS, collator, training_model
+from torch import Tensor, distributed, multiprocessing, nn
+from torch.nn.parallel import DistributedDataParallel
+
+_LOSS = LossOptions(bag_of_words=0.3, kl=0.5, margin_mse=0.1, flops_warm_up=0.0, focus_start=40, focus_end=10)
+_LEARNED = dataclasses.replace(PIECES, query_path=QueryPath.LEARNED)
+_SETTINGS = [(WORDS, False), (PIECES, False), (PIECES, True), (_LEARNED, False)]
+_Found = tuple[dict[str, Tensor], StepReport]
+
+
+def _stepped(reading: ReadingOptions, residual: bool, micro_queries: int) -> _Found:
+    model = training_model(reading, residual)
+    return _gradients(model, model, reading, micro_queries)
+
+
+def _gradients(model: TrainingModel, wrapped: nn.Module, reading: ReadingOptions, micro_queries: int) -> _Found:
+    torch.manual_seed(0)
+    batch, options = collator(reading)(EXAMPLES, 1, seed=0), StepOptions(_LOSS, 10, micro_queries)
+    report = backward(wrapped, batch, torch.rand(4, 8), options, step=1)
+    return {name: weight.grad for name, weight in model.named_parameters() if weight.grad is not None}, report
+
+
+def _assert_same(found: _Found, wanted: _Found) -> None:
+    assert found[0].keys() == wanted[0].keys()
+    for name, gradient in wanted[0].items():
+        # Relative to the largest, as sums in another order differ by that.
+        torch.testing.assert_close(found[0][name], gradient, rtol=0, atol=1e-5 * max(1.0, gradient.abs().max().item()))
+    assert found[1].total == pytest.approx(wanted[1].total, rel=1e-5)
+    assert found[1].parts == pytest.approx(wanted[1].parts, rel=1e-4)
+    assert dataclasses.replace(found[1], total=0, parts={}) == dataclasses.replace(wanted[1], total=0, parts={})
+
+
+@pytest.mark.parametrize(("reading", "residual"), _SETTINGS)
+@pytest.mark.parametrize("micro_queries", [1, 3])
+def test_gradients_are_those_of_the_whole_batch(reading: ReadingOptions, residual: bool, micro_queries: int) -> None:
+    wanted = _stepped(reading, residual, 0)
+    assert wanted[0] and all(gradient.any() for gradient in wanted[0].values())
+    _assert_same(_stepped(reading, residual, micro_queries), wanted)
+
+
+class _Dropping(nn.Module):
+    """Drops out half of its one weight's copies, and remembers what it gave."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(50))
+        self.given: list[Tensor] = []
+
+    def forward(self) -> Encodings:
+        vectors = nn.functional.dropout(self.weight.expand(2, -1), 0.5)
+        self.given.append(vectors.detach())
+        return Encodings(Encoded(vectors, vectors, None), Encoded(vectors, vectors, None))
+
+
+def test_dropout_falls_the_same_way_in_both_passes_and_anew_behind_them() -> None:
+    torch.manual_seed(0)
+    model = _Dropping()
+    cached_backward(model, [model, model], lambda found: (found.queries.vectors.sum(), None))
+    first, second, first_again, second_again = model.given
+    assert torch.equal(first, first_again) and torch.equal(second, second_again)
+    assert not torch.equal(first, second)
+    model()
+    assert not any(torch.equal(model.given[-1], before) for before in model.given[:-1])
+    assert model.weight.grad is not None
+    torch.testing.assert_close(model.weight.grad, (first + second).sum(dim=0))
+
+
+def test_a_random_state_leaves_the_present_one_alone() -> None:
+    torch.manual_seed(0)
+    state = RandomState.take()
+    first = torch.rand(3)
+    torch.manual_seed(1)
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    with state.restored():
+        assert torch.equal(torch.rand(3), first)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_one_device_gathers_its_own() -> None:
+    own = torch.rand(2, 3, requires_grad=True)
+    assert device_count() == 1
+    assert gather_with_gradient(own) is own
+
+
+def _on_device(rank: int, folder: Path, settings: list[tuple[ReadingOptions, bool]]) -> None:
+    torch.set_num_threads(1)
+    distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
+    for number, (reading, residual) in enumerate(settings):
+        for micro_queries in (0, 1):
+            model = training_model(reading, residual)
+            found = _gradients(model, DistributedDataParallel(model), reading, micro_queries)
+            torch.save(found, folder / f"{rank}-{number}-{micro_queries}.pt")
+    distributed.destroy_process_group()
+
+
+def test_two_devices_find_the_gradients_of_one(tmp_path: Path) -> None:
+    settings = [(WORDS, False), _SETTINGS[-1]]
+    multiprocessing.spawn(partial(_on_device), args=(tmp_path, settings), nprocs=2)
+    for number, (reading, residual) in enumerate(settings):
+        wanted = _stepped(reading, residual, 0)
+        for micro_queries in (0, 1):
+            for rank in (0, 1):
+                _assert_same(torch.load(tmp_path / f"{rank}-{number}-{micro_queries}.pt", weights_only=False), wanted)
