@@ -1,13 +1,29 @@
 """Cutting a language model and its tokenizer: what is kept behaves as before."""
 
+import re
 from pathlib import Path
 
 import pytest
 import torch
-from csplade.pipelines.backbone import cut_layers, cut_tokenizer, cut_vocabulary, load_language_model, load_tokenizer
+from csplade.pipelines.backbone import (
+    cut_layers,
+    cut_tokenizer,
+    cut_vocabulary,
+    load_language_model,
+    load_tokenizer,
+    open_language_model,
+)
 from csplade.pipelines.errors import SourceError
 from csplade.tests.tiny_encoder import TEXTS, tiny_tokenizer
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import (
+    BertConfig,
+    BertForMaskedLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+    T5Config,
+    T5ForConditionalGeneration,
+)
 
 pytestmark = pytest.mark.model
 
@@ -77,3 +93,70 @@ def test_a_folder_without_a_model_is_told(tmp_path: Path) -> None:
         load_language_model(str(tmp_path))
     with pytest.raises(SourceError, match="no tokenizer can be read from"):
         load_tokenizer(str(tmp_path))
+
+
+def save_tokenizer(folder: Path) -> None:
+    PreTrainedTokenizerFast(tokenizer_object=tiny_tokenizer()).save_pretrained(folder)
+
+
+def test_a_folder_opens_with_its_tokenizer(tmp_path: Path) -> None:
+    tiny_language_model().save_pretrained(tmp_path)
+    save_tokenizer(tmp_path)
+    model, tokenizer = open_language_model(str(tmp_path))
+    assert (model.dtype, model.training, model.config._attn_implementation) == (torch.float32, False, "eager")
+    torch.testing.assert_close(model.state_dict(), tiny_language_model().state_dict())
+    assert tokenizer.get_vocab() == tiny_tokenizer().get_vocab()
+
+
+@pytest.mark.parametrize(
+    "spec", ["./none", "~/none/none", "/none", "a/b/c", "none.gguf", "owner/none.gguf", "no model"]
+)
+def test_what_looks_like_a_path_is_not_asked_of_the_network(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def connect(*arguments: object) -> None:
+        raise AssertionError(f"a connection to {arguments} was tried")
+
+    monkeypatch.setattr("socket.socket.connect", connect)
+    with pytest.raises(SourceError, match=re.escape(f"there is no language model at {spec}:")):
+        open_language_model(spec)
+
+
+@pytest.mark.parametrize("kind", ["BertForMaskedLM", "T5ForConditionalGeneration"])
+def test_a_model_that_is_not_causal_is_refused_by_its_name(kind: str, tmp_path: Path) -> None:
+    if kind == "BertForMaskedLM":
+        sizes = {"num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+        BertForMaskedLM(BertConfig(vocab_size=600, hidden_size=16, **sizes)).save_pretrained(tmp_path)
+    else:
+        T5ForConditionalGeneration(
+            T5Config(vocab_size=600, d_model=16, d_ff=8, num_layers=1, num_heads=2)
+        ).save_pretrained(tmp_path)
+    save_tokenizer(tmp_path)
+    with pytest.raises(SourceError, match=f"is no causal language model but {kind}"):
+        open_language_model(str(tmp_path))
+
+
+def test_a_model_without_its_head_is_refused(tmp_path: Path) -> None:
+    whole = tiny_language_model()
+    whole.config.tie_word_embeddings = False
+    whole.model.save_pretrained(tmp_path)
+    save_tokenizer(tmp_path)
+    with pytest.raises(SourceError, match=r"lacks weights of its language model \(lm_head.weight\)"):
+        open_language_model(str(tmp_path))
+
+
+def test_a_tokenizer_larger_than_the_embedding_is_refused_with_both_numbers(tmp_path: Path) -> None:
+    model = tiny_language_model()
+    cut_vocabulary(model, 400)
+    model.save_pretrained(tmp_path)
+    save_tokenizer(tmp_path)
+    pieces = tiny_tokenizer().get_vocab_size()
+    assert pieces > 400
+    with pytest.raises(SourceError, match=f"has ids for {pieces} pieces, the model's embedding 400 rows"):
+        open_language_model(str(tmp_path))
+
+
+def test_damaged_weights_are_told(tmp_path: Path) -> None:
+    tiny_language_model().save_pretrained(tmp_path)
+    save_tokenizer(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"no weights")
+    with pytest.raises(SourceError, match="no language model can be read from"):
+        open_language_model(str(tmp_path))

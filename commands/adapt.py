@@ -1,0 +1,215 @@
+"""`csplade adapt`: a language model and plain text in, a language model ready for sparse retrieval out.
+
+With --json exactly one object, also when the run was stopped; loss, clm, relu and positive are of the last step, null
+if there was none to do:
+
+    {"output": text, "steps": number, "finished": true | false, "sequences": number, "loss": number | null,
+     "clm": number | null, "relu": number | null, "positive": number | null, "seconds": number}
+"""
+
+import sys
+import zlib
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from csplade.commands.options import json_option
+from csplade.commands.output import notice, print_json, print_table
+from csplade.pipelines.attention_kinds import Attention
+from csplade.pipelines.errors import SourceError, UsageError
+from csplade.pipelines.training_options import Tuned
+
+if TYPE_CHECKING:
+    import numpy as np
+    from csplade.pipelines.adapt import AdaptOptions, AdaptReport
+    from numpy.typing import NDArray
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+_DEFAULT_MASK = "_"
+
+
+@click.command("adapt")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@click.option("--backbone", required=True, metavar="SPEC", help="Hub id, model folder, or .gguf file.")
+@click.option("--output", required=True, type=click.Path(path_type=Path), metavar="FOLDER", help="Where it is written.")
+@click.option(
+    "--text-fields", default=None, metavar="NAMES", help="Of a record, joined. Default: title,text, else positive."
+)
+@click.option("--steps", default=1000, show_default=True, type=click.IntRange(1))
+@click.option("--batch", default=32, show_default=True, type=click.IntRange(1), help="Sequences per step.")
+@click.option("--length", default=512, show_default=True, type=click.IntRange(2), help="Tokens per sequence.")
+@click.option(
+    "--micro-batch", default=0, type=click.IntRange(0), help="Sequences per pass. Default: the batch at once."
+)
+@click.option("--lambda-relu", default=1.0, show_default=True, type=click.FloatRange(0), help="Weight of L_relu.")
+@click.option("--learning-rate", default=1e-4, show_default=True, type=click.FloatRange(0, min_open=True))
+@click.option("--warm-up", default=0.1, show_default=True, type=click.FloatRange(0, 1), help="Share of the steps.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1))
+@click.option(
+    "--attention",
+    default=Attention.CAUSAL.value,
+    show_default=True,
+    type=click.Choice([Attention.CAUSAL.value, Attention.BIDIRECTIONAL.value]),
+    help="Bidirectional models predict hidden tokens.",
+)
+@click.option(
+    "--mask-share", default=0.2, show_default=True, type=click.FloatRange(0, 1, min_open=True), help="Tokens hidden."
+)
+@click.option("--mask-token", default=None, metavar="PIECE", help="Hides tokens. Default: the tokenizer's own, else _.")
+@click.option("--tuned", default=Tuned.LORA.value, show_default=True, type=click.Choice([each.value for each in Tuned]))
+@click.option("--lora-rank", default=16, show_default=True, type=click.IntRange(1))
+@click.option("--top-layers", default=2, show_default=True, type=click.IntRange(1), help="With --tuned top.")
+@click.option("--save-every", default=100, show_default=True, type=click.IntRange(1), help="Steps between checkpoints.")
+@click.option("--bf16", is_flag=True, help="Compute in bfloat16.")
+@click.option("--resume", is_flag=True, help="Go on with what --output holds.")
+@json_option
+def command(
+    paths: tuple[Path, ...],
+    backbone: str,
+    output: Path,
+    text_fields: str | None,
+    mask_token: str | None,
+    steps: int,
+    batch: int,
+    length: int,
+    micro_batch: int,
+    lambda_relu: float,
+    learning_rate: float,
+    warm_up: float,
+    seed: int,
+    attention: str,
+    mask_share: float,
+    tuned: str,
+    lora_rank: int,
+    top_layers: int,
+    save_every: int,
+    bf16: bool,
+    resume: bool,
+    as_json: bool,
+) -> None:
+    """Adapt a language model to sparse retrieval, before it is trained.
+
+    PATH is a text file (.txt, blank lines between texts), a file of JSON lines or CSV (.gz as well), a BEIR folder, or
+    - for JSON lines on standard input. FOLDER becomes a model folder that `csplade train --backbone` takes. Ctrl-C
+    leaves a checkpoint.
+
+    \b
+    Example:
+      csplade adapt notes.txt corpus.jsonl.gz --backbone HuggingFaceTB/SmolLM2-135M --output adapted
+      csplade adapt pairs.jsonl --backbone SmolLM2.gguf --output adapted --length 128 --batch 8 --steps 200
+      csplade adapt scifact --backbone ./llama --attention bidirectional --output adapted --resume
+    """
+    from csplade.pipelines.adapt import AdaptOptions, check_options
+    from csplade.pipelines.adapt_folder import check_free, claim, write_model
+    from csplade.pipelines.adapt_texts import read_texts
+    from csplade.pipelines.backbone import open_language_model
+    from csplade.pipelines.packing import pack
+
+    options = AdaptOptions(
+        steps=steps,
+        batch=batch,
+        length=length,
+        lambda_relu=lambda_relu,
+        learning_rate=learning_rate,
+        warm_up=warm_up,
+        seed=seed,
+        attention=Attention(attention),
+        mask_share=mask_share,
+        tuned=Tuned(tuned),
+        lora_rank=lora_rank,
+        top_layers=top_layers,
+        save_every=save_every,
+        micro_batch=micro_batch,
+        bf16=bf16,
+    )
+    fields = _fields(text_fields)
+    check_free(output, resume)
+    model, tokenizer = open_language_model(backbone)
+    check_options(options, model.config.model_type)
+    mask_id = _mask_id(tokenizer, mask_token) if options.attention is Attention.BIDIRECTIONAL else 0
+    separator = _end_of_text(model, tokenizer, backbone)
+    sequences = pack(read_texts(paths, fields), tokenizer.backend_tokenizer, separator, options.length)
+    fingerprint = _fingerprint(backbone, options, sequences, mask_id)
+    claim(output, resume, fingerprint)
+    report = _run(model, sequences, mask_id, options, output, fingerprint)
+    if report.finished:
+        write_model(output, model, tokenizer)
+    _print(report, len(sequences), output, as_json)
+    if not report.finished:
+        notice(f"Stopped after step {report.steps} of {options.steps}. The same command with --resume goes on.")
+        raise click.Abort
+
+
+def _run(
+    model: "PreTrainedModel",
+    sequences: "NDArray[np.int32]",
+    mask_id: int,
+    options: "AdaptOptions",
+    output: Path,
+    fingerprint: dict[str, Any],  # Any: JSON values
+) -> "AdaptReport":
+    """Adapt behind a progress bar; Ctrl-C ends it after the step that runs."""
+    from csplade.pipelines.adapt import AdaptStep, Place, adapt
+    from csplade.pipelines.adapt_folder import CHECKPOINTS
+    from csplade.pipelines.checkpoints import Checkpoints
+    from csplade.pipelines.stopping import StopSignal
+    from csplade.pipelines.training_log import LOG_FILE
+    from tqdm import tqdm
+
+    place = Place(Checkpoints(output / CHECKPOINTS, fingerprint, keep=2), output / LOG_FILE)
+    # disable=None: no bar where standard error is not a terminal.
+    with StopSignal() as signal, tqdm(total=options.steps, unit=" steps", disable=None, file=sys.stderr) as bar:
+
+        def show(step: AdaptStep) -> None:
+            bar.update(step.step - bar.n)
+            bar.set_postfix_str(
+                f"loss {step.loss:.3f}, L_CLM {step.clm:.3f}, L_relu {step.relu:.3f}, positive {step.positive:.3f}"
+            )
+
+        return adapt(model, sequences, mask_id, options, place, show, lambda: signal.asked)
+
+
+def _fields(names: str | None) -> tuple[str, ...]:
+    found = () if names is None else tuple(name.strip() for name in names.split(","))
+    if not all(found):
+        raise UsageError(f"--text-fields {names!r} must be names with commas between them, like title,body")
+    return found
+
+
+def _mask_id(tokenizer: "PreTrainedTokenizerFast", piece: str | None) -> int:
+    wanted = piece or tokenizer.mask_token or _DEFAULT_MASK
+    found: int | None = tokenizer.get_vocab().get(wanted)
+    if found is None:
+        raise UsageError(f"the tokenizer has no piece {wanted!r} to hide tokens with: choose one with --mask-token")
+    return found
+
+
+def _end_of_text(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", backbone: str) -> int:
+    # The model's own word first: tokenizers read from a GGUF file may name another.
+    named = model.config.eos_token_id
+    first = named[0] if isinstance(named, list) else named
+    found: int | None = tokenizer.eos_token_id if first is None else first
+    if found is None:
+        raise SourceError(f"neither the model nor the tokenizer of {backbone} names an EOS: add it to its config.json")
+    return found
+
+
+def _fingerprint(
+    backbone: str, options: "AdaptOptions", sequences: "NDArray[np.int32]", mask_id: int
+) -> dict[str, Any]:  # Any: JSON values
+    chosen = {name: value for name, value in asdict(options).items() if name not in ("save_every", "micro_batch")}
+    texts = {"sequences": len(sequences), "checksum": f"{zlib.crc32(sequences.tobytes()):08x}"}
+    return {"backbone": backbone, "options": chosen, "mask_id": mask_id, "texts": texts}
+
+
+def _print(report: "AdaptReport", sequences: int, output: Path, as_json: bool) -> None:
+    names = ("loss", "clm", "relu", "positive")
+    values = [None if report.last is None else getattr(report.last, name) for name in names]
+    if as_json:
+        shown = {"output": str(output), "steps": report.steps, "finished": report.finished, "sequences": sequences}
+        print_json({**shown, **dict(zip(names, values, strict=True)), "seconds": report.seconds})
+    else:
+        row = (str(output), report.steps, sequences, *("" if v is None else v for v in values), f"{report.seconds:.1f}")
+        columns = ("output", "steps", "sequences", "loss", "L_CLM", "L_relu", "positive", "seconds")
+        print_table("", columns, [row])

@@ -1,0 +1,54 @@
+"""The output folder of an adaptation: a plain Hugging Face model folder, with log and checkpoints beside.
+
+`adaptation.json` says that the folder is ours, from before the first step on.
+"""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+from csplade.pipelines.errors import UsageError
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+_OURS = "adaptation.json"
+_CONFIG = "config.json"
+CHECKPOINTS = "checkpoints"
+
+
+def claim(folder: Path, resume: bool, fingerprint: Mapping[str, Any]) -> None:  # Any: JSON values
+    """Make the folder ours.
+
+    Raises:
+        UsageError: it holds something else, an adaptation that is not to be resumed, or nothing to resume.
+    """
+    check_free(folder, resume)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not resume:
+        (folder / _OURS).write_bytes(orjson.dumps(fingerprint, option=orjson.OPT_INDENT_2))
+
+
+def check_free(folder: Path, resume: bool) -> None:
+    """Refuse a folder that cannot take an adaptation, before anything is loaded.
+
+    Raises:
+        UsageError: as for `claim`.
+    """
+    ours = (folder / _OURS).is_file()
+    if resume and not ours:
+        raise UsageError(f"{folder} holds no adaptation to resume: leave --resume out, or correct --output")
+    if ours and not resume:
+        raise UsageError(f"{folder} holds an adaptation: go on with --resume, or name another --output")
+    if folder.exists() and not ours and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} is not an empty folder: name another --output")
+
+
+def write_model(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:
+    """Write model and tokenizer; a folder whose writing was stopped is no model yet, as its config comes last."""
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".model-") as fresh:
+        model.save_pretrained(fresh)
+        tokenizer.save_pretrained(fresh)
+        for path in sorted(Path(fresh).iterdir(), key=lambda path: path.name == _CONFIG):
+            os.replace(path, folder / path.name)

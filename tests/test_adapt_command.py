@@ -1,0 +1,180 @@
+"""`csplade adapt` as a user runs it, on a tiny model folder: what it leaves, what it refuses, how it stops."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import torch
+from csplade.pipelines.backbone import open_language_model
+from csplade.tests.command_run import Run, runner
+from csplade.tests.tiny_encoder import TEXTS, tiny_tokenizer
+from safetensors.torch import load_file
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+pytestmark = pytest.mark.model
+
+SMALL = ("--length", "16", "--batch", "2", "--learning-rate", "0.01", "--tuned", "full", "--backbone", "model")
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Run]:
+    """Run csplade, on one thread, in a folder that holds a model and texts."""
+    monkeypatch.chdir(tmp_path)
+    write_model(Path("model"))
+    Path("texts.txt").write_text("\n\n".join(TEXTS * 4), encoding="utf-8")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield runner(monkeypatch, capsys)
+    torch.set_num_threads(before)
+
+
+def write_model(folder: Path) -> None:
+    torch.manual_seed(1)
+    config = LlamaConfig(
+        vocab_size=600,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        tie_word_embeddings=True,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    PreTrainedTokenizerFast(tokenizer_object=tiny_tokenizer(), bos_token="<s>").save_pretrained(folder)
+
+
+def log_steps(folder: str) -> list[int]:
+    return [orjson.loads(line)["step"] for line in Path(folder, "log.jsonl").read_bytes().splitlines()]
+
+
+def test_the_output_is_a_language_model_with_its_tokenizer_and_a_log(run: Run) -> None:
+    result = run("adapt", "texts.txt", *SMALL, "--output", "out", "--steps", "4", "--save-every", "2", "--json")
+    assert result.code == 0, result.err
+    summary: dict[str, Any] = orjson.loads(result.out)
+    assert (summary["output"], summary["steps"], summary["finished"]) == ("out", 4, True)
+    assert summary["loss"] == pytest.approx(summary["clm"] + summary["relu"])
+    assert log_steps("out") == [1, 2, 3, 4]
+    model, tokenizer = open_language_model("out")
+    before, _ = open_language_model("model")
+    assert tokenizer.get_vocab() == tiny_tokenizer().get_vocab()
+    weights = model.state_dict(), before.state_dict()
+    assert weights[0].keys() == weights[1].keys()
+    assert not torch.equal(model.get_input_embeddings().weight, before.get_input_embeddings().weight)
+    assert not list(Path("out").glob(".model-*"))
+
+
+def test_a_table_tells_what_was_done(run: Run) -> None:
+    result = run("adapt", "texts.txt", *SMALL, "--output", "out", "--steps", "1", "--attention", "bidirectional")
+    assert result.code == 0, result.err
+    assert result.out.split()[:4] == ["output", "steps", "sequences", "loss"]
+    assert "out" in result.out
+
+
+def test_texts_that_are_pairs_are_their_positives(run: Run) -> None:
+    Path("pairs.jsonl").write_bytes(b"".join(orjson.dumps({"query": "q", "positive": t}) + b"\n" for t in TEXTS * 4))
+    pairs, plain = (
+        orjson.loads(run("adapt", name, *SMALL, "--output", name[0], "--steps", "1", "--json").out)
+        for name in ("pairs.jsonl", "texts.txt")
+    )
+    assert pairs["loss"] == plain["loss"]
+
+
+def test_a_stopped_run_says_how_to_go_on_and_then_ends_as_one_never_stopped(run: Run) -> None:
+    arguments = ("adapt", "texts.txt", *SMALL, "--steps", "80", "--save-every", "1000")
+    program = (sys.executable, "-c", "import torch; torch.set_num_threads(1); from csplade.cli import main; main()")
+    running = subprocess.Popen(
+        [*program, *arguments, "--output", "stopped"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    log, deadline = Path("stopped/log.jsonl"), time.monotonic() + 120
+    while not (log.is_file() and log.stat().st_size) and running.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 1, err
+    assert "of 80" in err and "--resume" in err and "Traceback" not in err
+    assert "stopped" in out
+    done = len(log_steps("stopped"))
+    assert 0 < done < 80
+    assert [path.name for path in Path("stopped/checkpoints").iterdir()] == [f"step-{done:06d}.pt"]
+    assert run(*arguments, "--output", "stopped", "--resume").code == 0
+    assert run(*arguments, "--output", "whole").code == 0
+    assert log_steps("stopped") == list(range(1, 81))
+    whole, resumed = (load_file(Path(name, "model.safetensors")) for name in ("whole", "stopped"))
+    assert whole.keys() == resumed.keys()
+    assert all(torch.equal(value, resumed[name]) for name, value in whole.items())
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint_with_the_same_end(run: Run) -> None:
+    arguments = ("adapt", "texts.txt", *SMALL, "--steps", "30", "--save-every", "3")
+    program = (sys.executable, "-c", "import torch; torch.set_num_threads(1); from csplade.cli import main; main()")
+    running = subprocess.Popen([*program, *arguments, "--output", "killed"], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while (
+        not list(Path("killed").glob("checkpoints/step-*")) and running.poll() is None and time.monotonic() < deadline
+    ):
+        time.sleep(0.01)
+    running.kill()
+    running.wait(timeout=60)
+    assert running.returncode == -signal.SIGKILL
+    assert run(*arguments, "--output", "killed", "--resume").code == 0
+    assert run(*arguments, "--output", "whole").code == 0
+    whole, resumed = (load_file(Path(name, "model.safetensors")) for name in ("whole", "killed"))
+    assert all(torch.equal(value, resumed[name]) for name, value in whole.items())
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [(("--seed", "1"), "options.seed is 0 there and 1 here"), (("--steps", "3"), "options.steps is 2 there and 3")],
+)
+def test_going_on_with_other_options_is_refused(run: Run, changed: tuple[str, ...], told: str) -> None:
+    arguments = ("adapt", "texts.txt", *SMALL, "--output", "out", "--steps", "2")
+    assert run(*arguments).code == 0
+    result = run(*arguments, *changed, "--resume")
+    assert result.code == 1 and told in result.err
+
+
+def test_going_on_with_other_texts_is_refused(run: Run) -> None:
+    arguments = (*SMALL, "--output", "out", "--steps", "2")
+    assert run("adapt", "texts.txt", *arguments).code == 0
+    result = run("adapt", "texts.txt", "texts.txt", *arguments, "--resume")
+    assert result.code == 1 and "texts.sequences is" in result.err
+
+
+def test_a_folder_with_something_else_in_it_is_refused_and_left_alone(run: Run) -> None:
+    Path("out").mkdir()
+    Path("out/letter").write_text("dear", encoding="utf-8")
+    for more in ((), ("--resume",)):
+        result = run("adapt", "texts.txt", *SMALL, "--output", "out", *more)
+        assert result.code == 2 and "--output" in result.err
+    assert [path.name for path in Path("out").iterdir()] == ["letter"]
+
+
+def test_an_adaptation_is_not_begun_again_over_itself(run: Run) -> None:
+    arguments = ("adapt", "texts.txt", *SMALL, "--output", "out", "--steps", "1")
+    assert run(*arguments).code == 0
+    result = run(*arguments)
+    assert result.code == 2 and "--resume" in result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("none.txt",), "there is no file none.txt"),
+        (("texts.txt", "--length", "5000"), "--length"),
+        (("texts.txt", "--backbone", "./none"), "there is no language model at ./none"),
+        (("texts.txt", "--attention", "bidirectional", "--mask-token", "<nope>"), "no piece '<nope>'"),
+        (("texts.txt", "--text-fields", "a,,b"), "--text-fields"),
+    ],
+)
+def test_what_cannot_be_done_is_told_and_leaves_nothing(run: Run, arguments: tuple[str, ...], told: str) -> None:
+    result = run("adapt", *SMALL, *arguments, "--output", "out")
+    assert result.code in (1, 2) and told in result.err
+    assert not Path("out").exists()
