@@ -133,9 +133,14 @@ class Encoder:
         if literal is not None:
             counted = [frequencies(own or [], np.ones(len(own or []), dtype=np.float32)) for own in words]
             return {place: query_weights(tf, self._tables.idf, literal) for place, tf in enumerate(counted)}
+        prefix = len(self.contract.query.prefix)
         encodings = self._tokenizers[Role.QUERY].encode_batch(prefixed, add_special_tokens=False)
-        keys = [{self._tables.terms[piece] for piece in encoding.ids} for encoding in encodings]
-        return {place: {key: self._tables.idf.get(key, 0.0) for key in own} for place, own in enumerate(keys)}
+        found: dict[int, dict[str, float]] = {}
+        for place, encoding in enumerate(encodings):
+            own = {piece for piece, (_, end) in zip(encoding.ids, encoding.offsets, strict=True) if end > prefix}
+            keys = [self._tables.terms[piece] for piece in own]
+            found[place] = {key: self._tables.idf.get(key, 0.0) for key in keys}
+        return found
 
     def _add_literal(
         self, vector: dict[str, float], words: list[Word] | None, encoding: Encoding, gates: Floats, role: Role

@@ -39,7 +39,7 @@ class Tolerance:
 
 _EXACT = Tolerance(0.01, 0.05)
 """Float arithmetic in another order; where top-k cuts between equal weights, either may be kept."""
-_ROUNDED = Tolerance(0.25, 0.9)
+_ROUNDED = Tolerance(0.3, 0.9)
 """int8 weights where heavy literal weights, which are exact, stand beside light expansions."""
 _ROUNDED_PIECES = Tolerance(0.3, 0.3)
 """int8 weights where all is expansion."""

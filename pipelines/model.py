@@ -45,6 +45,8 @@ class HeadOptions:
     are read without."""
     residual: bool = False
     """Add each token's gate to the term that it is; only where terms are all pieces of the vocabulary."""
+    log_twice: bool = False
+    """log(1 + log(1 + relu(.))), as in OpenSearch's doc-v3 (arXiv 2504.14839)."""
 
 
 class Vectors(NamedTuple):
@@ -109,7 +111,8 @@ class SparseEncoderModel(nn.Module):
 
     def activations(self, pooled: Tensor) -> Tensor:
         """Return log(1 + relu(.)) of calibrated logits, shape kept."""
-        return torch.log1p(torch.relu(self.calibrated(pooled)))
+        once = torch.log1p(torch.relu(self.calibrated(pooled)))
+        return torch.log1p(once) if self.options.log_twice else once
 
     def folded(self, activations: Tensor) -> Tensor:
         """Return the largest activation of each term's rows: (batch, pieces) -> (batch, terms)."""

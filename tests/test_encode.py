@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from csplade.pipelines.attention_kinds import Attention
-from csplade.pipelines.contract import Literal, Side, read_contract
+from csplade.pipelines.contract import Literal, Side
 from csplade.pipelines.encode import EncodeOptions, Encoder, batches
 from csplade.pipelines.errors import EncoderError
 from csplade.pipelines.export import export_graph
@@ -216,26 +216,28 @@ class NoGraph:
         raise AssertionError(f"{token_ids} reached the model")
 
 
-def test_queries_of_words_without_a_model_weigh_their_own_words(folder: Path) -> None:
-    contract = dataclasses.replace(read_contract(folder), query_path="table")
+def test_queries_of_words_without_a_model_weigh_their_own_words(encoder: Encoder, folder: Path) -> None:
+    contract = dataclasses.replace(encoder.contract, query_path="table")
     tokenizer = (folder / TOKENIZER_FILE).read_text(encoding="utf-8")
-    encoder = Encoder(contract, tokenizer, NoGraph(), read_tables(folder))
-    bread, nothing, blank = encoder.queries(["bread and bread with plants", "what is it", " "])
+    alone = Encoder(contract, tokenizer, NoGraph(), read_tables(folder))
+    bread, nothing, blank = alone.queries(["bread and bread with plants", "what is it", " "])
     assert dict(bread.weights) == pytest.approx({"bread": 2 * math.sqrt(3.0), "plant": math.sqrt(4.0)})
     assert (nothing, blank) == (SparseVector(), SparseVector())
 
 
-def test_queries_of_pieces_without_a_model_weigh_each_own_piece_once(folder: Path) -> None:
+def test_queries_of_pieces_without_a_model_weigh_each_own_piece_once(encoder: Encoder, folder: Path) -> None:
     tokenizer = tiny_tokenizer()
     fold = every_piece(tokenizer)
     tables = Tables(fold.terms, {"▁bread": 3.0, "▁plants": 2.0, "<s>": 9.0})
-    contract = dataclasses.replace(read_contract(folder), query_path="table", term_space="pieces", literal=None)
-    encoder = Encoder(contract, tokenizer.to_str(), NoGraph(), tables)
-    found, blank = encoder.queries(["bread plants bread ok", "\n"])
-    assert (dict(found.weights), blank) == ({"▁bread": 3.0, "▁plants": 2.0}, SparseVector())
+    side = Side("ok plants: ", 12, 8)
+    contract = dataclasses.replace(encoder.contract, query_path="table", term_space="pieces", literal=None, query=side)
+    alone = Encoder(contract, tokenizer.to_str(), NoGraph(), tables)
+    found, bread, blank = alone.queries(["bread plants bread ok", "bread", "\n"])
+    assert dict(found.weights) == {"▁bread": 3.0, "▁plants": 2.0}
+    assert (dict(bread.weights), blank) == ({"▁bread": 3.0}, SparseVector())
 
 
-def test_a_contract_that_leaves_out_a_file_is_refused(folder: Path, tmp_path: Path) -> None:
+def test_a_contract_that_leaves_out_a_file_is_refused(model: SparseEncoderModel, folder: Path, tmp_path: Path) -> None:
     for name in (MODEL_FILE, TOKENIZER_FILE, TERMS_FILE, IDF_FILE):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
     contract = write_contract(tmp_path, literal_path(), Side("", 40, 20), Side("", 12, 8))

@@ -1,0 +1,103 @@
+"""`csplade export`: from a trained model, ours or a published one, to an encoder folder.
+
+With --json exactly one object
+
+    {"output": folder, "layout": layout, "fingerprint": text, "terms": number, "golden": number, "largest": number}
+
+where `largest` is the largest distance of the golden vectors from those of the torch model.
+"""
+
+from pathlib import Path
+
+import click
+from csplade.commands.options import json_option
+from csplade.commands.output import notice, print_json, print_table
+from csplade.pipelines.errors import MissingExtraError, UsageError
+
+_LAYOUTS = ("trained", "sparse-encoder", "doc-only", "splade", "laconic", "lion")
+_COUNT = click.IntRange(min=1)
+
+
+@click.command("export")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--output", required=True, type=click.Path(path_type=Path), metavar="FOLDER", help="A new folder.")
+@click.option("--int8", is_flag=True, help="Round weights to int8: a quarter of the size.")
+@click.option("--layout", type=click.Choice(_LAYOUTS), help="Whose layout MODEL has. Default: read from its files.")
+@click.option("--name", help="Name in the contract. Default: the model's.")
+@click.option("--licence", help="Licence in the contract and the model card.")
+@click.option("--base", metavar="MODEL", help="Base model of an adapter. Default: the one that the adapter names.")
+@click.option("--tokenizer", type=click.Path(path_type=Path), metavar="FOLDER", help="Where the tokenizer is.")
+@click.option("--bos/--no-bos", default=None, help="Put BOS before each text (laconic and lion only).")
+@click.option("--query-prefix", metavar="TEXT", help="What stands before each query.")
+@click.option("--document-prefix", metavar="TEXT", help="What stands before each document.")
+@click.option("--query-tokens", type=_COUNT, metavar="N", help="Tokens read of a query, at most.")
+@click.option("--document-tokens", type=_COUNT, metavar="N", help="Tokens read of a document, at most.")
+@click.option("--query-terms", type=_COUNT, metavar="N", help="Expansion terms kept of a query, at most.")
+@click.option("--document-terms", type=_COUNT, metavar="N", help="Expansion terms kept of a document, at most.")
+@json_option
+def command(
+    model: Path,
+    output: Path,
+    int8: bool,
+    layout: str | None,
+    name: str | None,
+    licence: str | None,
+    base: str | None,
+    tokenizer: Path | None,
+    bos: bool | None,
+    query_prefix: str | None,
+    document_prefix: str | None,
+    query_tokens: int | None,
+    document_tokens: int | None,
+    query_terms: int | None,
+    document_terms: int | None,
+    as_json: bool,
+) -> None:
+    """Export the trained model in the folder MODEL to an encoder folder.
+
+    MODEL is what csplade train wrote, a sentence-transformers SparseEncoder, a SPLADE-style masked language model,
+    OpenSearch's doc-only model with its query weights, or LACONIC or Lion, whole or as an adapter. The options from
+    --bos on change how the layout says that texts are read; the vectors are then no longer its makers'.
+
+    \b
+    Example:
+      csplade export runs/first --output my-encoder
+      csplade export runs/first --output my-encoder --int8 --licence Apache-2.0
+      csplade export laconic-1b --tokenizer Llama-3.2-1B --output laconic
+    """
+    if output.resolve() == model.resolve():
+        raise UsageError(f"{output} is the model itself: name a new folder")
+    try:
+        from csplade.pipelines.export_folder import export_folder
+        from csplade.pipelines.layouts import Layout, LayoutPolicy, detect, read_layout
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(error.name or "torch", "export") from error
+    policy = LayoutPolicy(
+        name=name,
+        licence=licence,
+        base=base,
+        tokenizer=tokenizer,
+        bos=bos,
+        query_prefix=query_prefix,
+        document_prefix=document_prefix,
+        query_tokens=query_tokens,
+        document_tokens=document_tokens,
+        query_terms=query_terms,
+        document_terms=document_terms,
+    )
+    kind = Layout(layout) if layout else detect(model)
+    trained = read_layout(model, kind, policy)
+    notice(f"{model} is read as {kind.value}; writing {output} takes a while.")
+    exported = export_folder(trained, output, int8)
+    told = {
+        "output": str(output),
+        "layout": kind.value,
+        "fingerprint": exported.contract.fingerprint,
+        "terms": len(trained.terms),
+        "golden": len(exported.drifts),
+        "largest": max(drift.distance for drift in exported.drifts),
+    }
+    if as_json:
+        print_json(told)
+    else:
+        print_table("", ("exported", "value"), list(told.items()))

@@ -1,0 +1,77 @@
+"""What a person may say about a published model that its folder does not, or against what it implies; pure."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+from csplade.pipelines.errors import SourceError
+from csplade.pipelines.training_options import ReadingOptions
+from tokenizers import Tokenizer
+
+
+@dataclass(frozen=True)
+class LayoutPolicy:
+    """Wishes; None leaves what the layout implies."""
+
+    name: str | None = None
+    licence: str | None = None
+    base: str | None = None
+    """The base model of an adapter, a hub id or folder."""
+    tokenizer: Path | None = None
+    """A folder with the tokenizer, for models that come without."""
+    bos: bool | None = None
+    query_prefix: str | None = None
+    document_prefix: str | None = None
+    query_tokens: int | None = None
+    document_tokens: int | None = None
+    query_terms: int | None = None
+    document_terms: int | None = None
+
+    def over(self, reading: ReadingOptions) -> ReadingOptions:
+        """Return how texts are read, with these wishes."""
+        wishes: dict[str, Any] = {name: getattr(self, name) for name in _READING}  # Any: of each field's type
+        return dataclasses.replace(reading, **{name: wish for name, wish in wishes.items() if wish is not None})
+
+
+_READING = tuple(
+    {field.name for field in dataclasses.fields(LayoutPolicy)}
+    & {field.name for field in dataclasses.fields(ReadingOptions)}
+)
+
+
+def read_object(path: Path) -> dict[str, object]:
+    """Return the JSON object of a model's configuration file.
+
+    Raises:
+        SourceError: it is missing or no JSON object.
+    """
+    try:
+        found = orjson.loads(path.read_bytes())
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise SourceError(f"{path} cannot be read ({error}): copy the model again") from error
+    if not isinstance(found, dict):
+        raise SourceError(f"{path} holds no JSON object: copy the model again")
+    return found
+
+
+def plain(tokenizer: Tokenizer) -> Tokenizer:
+    """Return the tokenizer, from now on without padding and truncation."""
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+def check_rows(tokenizer: Tokenizer, rows: int, source: str) -> None:
+    """Compare a tokenizer with the head.
+
+    Raises:
+        SourceError: it has ids for which the head has no row.
+    """
+    needed = max(tokenizer.get_vocab().values(), default=-1) + 1
+    if needed > rows:
+        raise SourceError(
+            f"the tokenizer of {source} has ids for {needed} pieces, the model's head {rows} rows: they do not belong "
+            "together, name the model's own tokenizer with --tokenizer"
+        )
