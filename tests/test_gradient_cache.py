@@ -1,38 +1,22 @@
 """Gradient caching against the whole batch at once; chance; several devices."""
 
 import dataclasses
-from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from csplade.pipelines.gradient_cache import RandomState, cached_backward, device_count, gather_with_gradient
-from csplade.pipelines.training_model import Encoded, Encodings, TrainingModel
-from csplade.pipelines.training_options import LossOptions, QueryPath, ReadingOptions
-from csplade.pipelines.training_step import StepOptions, StepReport, backward
-from csplade.tests.training_parts import EXAMPLES, PIECES, WORDS, collator, training_model
-from torch import Tensor, distributed, multiprocessing, nn
-from torch.nn.parallel import DistributedDataParallel
+from csplade.pipelines.training_model import Encoded, Encodings
+from csplade.pipelines.training_options import QueryPath, ReadingOptions
+from csplade.tests.training_devices import Found, step_on_device, stepped
+from csplade.tests.training_parts import PIECES, WORDS
+from torch import Tensor, multiprocessing, nn
 
-_LOSS = LossOptions(bag_of_words=0.3, kl=0.5, margin_mse=0.1, flops_warm_up=0.0, focus_start=40, focus_end=10)
 _LEARNED = dataclasses.replace(PIECES, query_path=QueryPath.LEARNED)
 _SETTINGS = [(WORDS, False), (PIECES, False), (PIECES, True), (_LEARNED, False)]
-_Found = tuple[dict[str, Tensor], StepReport]
 
 
-def _stepped(reading: ReadingOptions, residual: bool, micro_queries: int) -> _Found:
-    model = training_model(reading, residual)
-    return _gradients(model, model, reading, micro_queries)
-
-
-def _gradients(model: TrainingModel, wrapped: nn.Module, reading: ReadingOptions, micro_queries: int) -> _Found:
-    torch.manual_seed(0)
-    batch, options = collator(reading)(EXAMPLES, 1, seed=0), StepOptions(_LOSS, 10, micro_queries)
-    report = backward(wrapped, batch, torch.rand(4, 8), options, step=1)
-    return {name: weight.grad for name, weight in model.named_parameters() if weight.grad is not None}, report
-
-
-def _assert_same(found: _Found, wanted: _Found) -> None:
+def _assert_same(found: Found, wanted: Found) -> None:
     assert found[0].keys() == wanted[0].keys()
     for name, gradient in wanted[0].items():
         # Relative to the largest, as sums in another order differ by that.
@@ -45,9 +29,9 @@ def _assert_same(found: _Found, wanted: _Found) -> None:
 @pytest.mark.parametrize(("reading", "residual"), _SETTINGS)
 @pytest.mark.parametrize("micro_queries", [1, 3])
 def test_gradients_are_those_of_the_whole_batch(reading: ReadingOptions, residual: bool, micro_queries: int) -> None:
-    wanted = _stepped(reading, residual, 0)
+    wanted = stepped(reading, residual, 0)
     assert wanted[0] and all(gradient.any() for gradient in wanted[0].values())
-    _assert_same(_stepped(reading, residual, micro_queries), wanted)
+    _assert_same(stepped(reading, residual, micro_queries), wanted)
 
 
 class _Dropping(nn.Module):
@@ -95,22 +79,11 @@ def test_one_device_gathers_its_own() -> None:
     assert gather_with_gradient(own) is own
 
 
-def _on_device(rank: int, folder: Path, settings: list[tuple[ReadingOptions, bool]]) -> None:
-    torch.set_num_threads(1)
-    distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
-    for number, (reading, residual) in enumerate(settings):
-        for micro_queries in (0, 1):
-            model = training_model(reading, residual)
-            found = _gradients(model, DistributedDataParallel(model), reading, micro_queries)
-            torch.save(found, folder / f"{rank}-{number}-{micro_queries}.pt")
-    distributed.destroy_process_group()
-
-
 def test_two_devices_find_the_gradients_of_one(tmp_path: Path) -> None:
     settings = [(WORDS, False), _SETTINGS[-1]]
-    multiprocessing.spawn(partial(_on_device), args=(tmp_path, settings), nprocs=2)
+    multiprocessing.spawn(step_on_device, args=(tmp_path, settings), nprocs=2)
     for number, (reading, residual) in enumerate(settings):
-        wanted = _stepped(reading, residual, 0)
+        wanted = stepped(reading, residual, 0)
         for micro_queries in (0, 1):
             for rank in (0, 1):
                 _assert_same(torch.load(tmp_path / f"{rank}-{number}-{micro_queries}.pt", weights_only=False), wanted)

@@ -102,7 +102,7 @@ def test_normalized_queries_are_scored_by_direction_alone() -> None:
 def test_distillation_without_any_teacher_is_refused() -> None:
     batch, found = _encoded()
     unscored = dataclasses.replace(batch, scores=None)
-    with pytest.raises(UsageError, match=r"need a teacher's scores .* name a --teacher"):
+    with pytest.raises(UsageError, match=r"need a teacher's scores.* name a --teacher"):
         _loss(dataclasses.replace(_NOTHING, kl=1.0), unscored, found)
 
 

@@ -10,6 +10,9 @@ from csplade.pipelines.training_options import QueryPath, ReadingOptions, TermSp
 from csplade.tests.tiny_encoder import IDF, TEXTS, literal_path, tiny_model, tiny_tokenizer
 from tokenizers import Tokenizer
 
+# Tensors this small are slower on two threads, many times so beside other work.
+torch.set_num_threads(1)
+
 WORDS = ReadingOptions(term_space=TermSpace.WORDS, query_tokens=12, document_tokens=40)
 PIECES = ReadingOptions(term_space=TermSpace.PIECES, query_tokens=12, document_tokens=40)
 EXAMPLES = [
