@@ -8,11 +8,9 @@ from csplade.pipelines.batches import Batch
 from csplade.pipelines.gradient_cache import cached_backward, device_count, device_rank, gathered
 from csplade.pipelines.objective import Losses, loss_of
 from csplade.pipelines.schedules import focus_window
-from csplade.pipelines.training_model import Encodings, TrainingModel, Window
+from csplade.pipelines.training_model import Encodings, Window
 from csplade.pipelines.training_options import LossOptions
 from torch import Tensor, nn
-
-__all__ = ["Losses", "StepOptions", "StepReport", "TrainingModel", "backward", "loss_of", "window_at"]
 
 
 @dataclass(frozen=True)

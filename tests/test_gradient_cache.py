@@ -10,7 +10,8 @@ from csplade.pipelines.training_model import Encoded, Encodings
 from csplade.pipelines.training_options import QueryPath, ReadingOptions
 from csplade.tests.training_devices import Found, step_on_device, stepped
 from csplade.tests.training_parts import PIECES, WORDS
-from torch import Tensor, multiprocessing, nn
+from torch import Tensor, nn
+from torch.multiprocessing.spawn import spawn
 
 _LEARNED = dataclasses.replace(PIECES, query_path=QueryPath.LEARNED)
 _SETTINGS = [(WORDS, False), (PIECES, False), (PIECES, True), (_LEARNED, False)]
@@ -81,7 +82,7 @@ def test_one_device_gathers_its_own() -> None:
 
 def test_two_devices_find_the_gradients_of_one(tmp_path: Path) -> None:
     settings = [(WORDS, False), _SETTINGS[-1]]
-    multiprocessing.spawn(step_on_device, args=(tmp_path, settings), nprocs=2)
+    spawn(step_on_device, args=(tmp_path, settings), nprocs=2)  # type: ignore[no-untyped-call]
     for number, (reading, residual) in enumerate(settings):
         wanted = stepped(reading, residual, 0)
         for micro_queries in (0, 1):

@@ -65,6 +65,6 @@ def test_texts_without_words_have_no_weight_and_a_finite_gradient() -> None:
     texts = collator().documents(["!", "of the"], {})
     gates = torch.ones(texts.ids.shape, requires_grad=True)
     found = literal_vectors(texts, gates, Role.DOCUMENT, 10, literal_path())
-    found.sum().backward()
+    found.sum().backward()  # type: ignore[no-untyped-call]
     assert not found.any()
     assert gates.grad is not None and not gates.grad.any()

@@ -72,7 +72,7 @@ def test_focusing_keeps_the_heaviest_terms_and_their_gradient() -> None:
     terms = torch.tensor([[1.0, 5.0, 3.0, 0.0], [2.0, 0.5, 4.0, 3.0]], requires_grad=True)
     found = losses.focused(terms, 2)
     assert found.tolist() == [[0, 5, 3, 0], [0, 0, 4, 3]]
-    found.sum().backward()
+    found.sum().backward()  # type: ignore[no-untyped-call]
     assert terms.grad is not None and terms.grad.tolist() == [[0, 1, 1, 0], [0, 0, 1, 1]]
 
 

@@ -42,7 +42,7 @@ def _right(model: TrainingModel, reading: ReadingOptions) -> float:
     with torch.no_grad():
         encoded = model(batch)
     best = (encoded.queries.vectors @ encoded.documents.vectors.T).argmax(dim=1)
-    return (best == batch.targets()).float().mean().item()
+    return float((best == batch.targets()).float().mean())
 
 
 @pytest.mark.parametrize("reading", [WORDS, PIECES])
