@@ -15,6 +15,8 @@ _MANY = 200
 """Points of a curve from which on single steps are shown pale behind their running mean."""
 _WINDOW = 25
 _DOTS = 150
+_FLOPS = "flops_"
+_SIDES = ("document", "query")
 
 
 @dataclass(frozen=True)
@@ -40,17 +42,16 @@ class Plot:
 
 def plots_of(lines: Sequence[_Line]) -> list[Plot]:
     """Return the pictures that a log has numbers for."""
-    parts = sorted(
-        {name for line in lines for name in line.get("losses", {})}, key=lambda name: (name != "total", name)
-    )
-    losses = [_curve(name, lines, ("losses", name)) for name in parts]
+    names = {name for line in lines for name in line.get("losses", {}) if not name.startswith(_FLOPS)}
+    losses = [_curve(name, lines, ("losses", name)) for name in sorted(names, key=lambda name: (name != "total", name))]
+    terms = [_curve(side, lines, (f"{side}_terms",)) for side in _SIDES]
+    flops = [_curve(side, lines, ("losses", f"{_FLOPS}{side}")) for side in _SIDES]
+    quality = [_curve("nDCG@10", lines, ("development", "nDCG@10"))]
     found = [
         Plot("loss", "Loss", "loss", tuple(losses)),
-        Plot("active-terms", "Active expansion terms", "terms per text", _sides(lines, "terms")),
-        Plot("flops", "FLOPS", "Σ (mean weight)²", _sides(lines, "flops")),
-        Plot(
-            "development", "Development collection", "nDCG@10", (_curve("nDCG@10", lines, ("development", "nDCG@10")),)
-        ),
+        Plot("active-terms", "Active expansion terms", "terms per text", tuple(terms)),
+        Plot("flops", "FLOPS", "sum of squared mean weights", tuple(flops)),
+        Plot("development", "Development collection", "nDCG@10", tuple(quality)),
     ]
     alive = [Plot(plot.name, plot.title, plot.unit, tuple(c for c in plot.curves if c.steps)) for plot in found]
     return [plot for plot in alive if plot.curves]
@@ -82,10 +83,6 @@ def require_matplotlib() -> None:
 def running_mean(values: Sequence[float], window: int) -> list[float]:
     """Return the mean of each value and those before it, `window` at most."""
     return [sum(part) / len(part) for end in range(1, len(values) + 1) if (part := values[max(0, end - window) : end])]
-
-
-def _sides(lines: Sequence[_Line], what: str) -> tuple[Curve, ...]:
-    return tuple(_curve(f"{side} {what}", lines, (f"{side}_{what}",)) for side in ("document", "query"))
 
 
 def _curve(label: str, lines: Sequence[_Line], keys: tuple[str, ...]) -> Curve:
