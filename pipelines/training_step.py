@@ -61,7 +61,9 @@ def backward(
 
     def cost(own: Encodings) -> tuple[Tensor, StepReport]:
         encoded = gathered(own)
-        losses = loss_of(options.loss, encoded.queries, encoded.documents, whole, known, step, options.steps)
+        # Scores in bfloat16 would have three digits.
+        with torch.autocast(device.type, enabled=False):
+            losses = loss_of(options.loss, encoded.queries, encoded.documents, whole, known, step, options.steps)
         return losses.total * factor, _report(losses, encoded)
 
     chunks = whole.part(device_rank(), device_count()).chunks(options.micro_queries)
