@@ -16,6 +16,7 @@ COMMANDS = {
     "node": "Start, stop and look at a search server on this machine.",
     "adapt": "Adapt a language model to sparse retrieval, before training.",
     "train": "Train a sparse encoder on pairs.",
+    "export": "Export a trained model to an encoder folder.",
     "inspect": "Show an encoder folder; --check recomputes its golden vectors.",
     "data": "Check and describe training data.",
     "ingest": "Encode documents and index them.",

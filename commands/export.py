@@ -69,7 +69,8 @@ def command(
         raise UsageError(f"{output} is the model itself: name a new folder")
     try:
         from csplade.pipelines.export_folder import export_folder
-        from csplade.pipelines.layouts import Layout, LayoutPolicy, detect, read_layout
+        from csplade.pipelines.layout_policy import LayoutPolicy
+        from csplade.pipelines.layouts import Layout, detect, read_layout
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "torch", "export") from error
     policy = LayoutPolicy(

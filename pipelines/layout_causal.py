@@ -141,7 +141,7 @@ def _merged(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
         said = str(error).split("\n")[0]
         raise SourceError(f"the adapter in {folder} does not fit its base model ({said}): name it by --base") from error
     # What has no place would be left out, silently.
-    lost = given ^ set(get_peft_model_state_dict(adapted))
+    lost = given ^ set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
     if lost:
         raise SourceError(
             f"the adapter in {folder} does not fit its base model ({min(lost)} has no counterpart): name the base "

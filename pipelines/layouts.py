@@ -42,6 +42,8 @@ def detect(folder: Path) -> Layout:
     Raises:
         SourceError: none that is known; the message lists what was looked for.
     """
+    if not folder.is_dir():
+        raise SourceError(f"{folder} is no folder: name the folder of a trained model")
     if is_trained(folder) or is_trained(folder / _TRAINED_INSIDE):
         return Layout.TRAINED
     if (folder / MODULES_FILE).is_file():
@@ -66,8 +68,6 @@ def read_layout(folder: Path, layout: Layout | None, policy: LayoutPolicy) -> Tr
         SourceError: the folder is incomplete, or holds what is not known.
         UsageError: a wish that the layout cannot fulfil.
     """
-    if not folder.is_dir():
-        raise SourceError(f"{folder} is no folder: name the folder of a trained model")
     found = layout or detect(folder)
     if policy.bos is not None and found not in (Layout.LACONIC, Layout.LION):
         raise UsageError(f"the BOS of {found.value} models is part of their tokenizer: leave out --bos and --no-bos")

@@ -9,6 +9,7 @@ from csplade.pipelines import export_folder as module
 from csplade.pipelines.contract import check_files, read_contract
 from csplade.pipelines.encode import Encoder
 from csplade.pipelines.errors import EncoderError, UsageError
+from csplade.pipelines.export import export_graph
 from csplade.pipelines.export_folder import added_around, export_folder
 from csplade.pipelines.folder import DECIDING_FILES, MODEL_FILE
 from csplade.pipelines.golden import GOLDEN_FILE, drifts, read_golden
@@ -75,13 +76,11 @@ def test_inference_free_queries_reach_the_contract(tmp_path: Path) -> None:
 def test_a_graph_that_says_something_else_is_refused_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    export = module.export_graph
-
     def export_another(model: torch.nn.Module, path: Path) -> None:
         other = tiny_trained().model
         with torch.no_grad():
             other.shift.add_(1.0)
-        export(other, path)
+        export_graph(other, path)
 
     monkeypatch.setattr(module, "export_graph", export_another)
     with pytest.raises(EncoderError, match=r"other vectors than the model: .* nothing was written"):

@@ -1,0 +1,74 @@
+"""`csplade export`: what it writes, what it says, what it refuses."""
+
+from pathlib import Path
+
+import orjson
+import pytest
+from csplade.pipelines.contract import read_contract
+from csplade.pipelines.trained_folder import write_trained
+from csplade.tests.command_run import Run, runner
+from csplade.tests.published_models import write_adapter, write_splade
+from csplade.tests.tiny_trained import tiny_trained
+
+pytestmark = pytest.mark.model
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    return runner(monkeypatch, capsys)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run") / "model"
+    write_trained(folder, tiny_trained())
+    return folder
+
+
+def test_a_trained_model_becomes_an_encoder_that_passes_its_check(run: Run, trained: Path, tmp_path: Path) -> None:
+    result = run("export", trained, "--output", tmp_path / "e", "--name", "mine", "--licence", "MIT")
+    assert result.code == 0
+    contract = read_contract(tmp_path / "e")
+    assert (contract.name, contract.licence) == ("mine", "MIT")
+    assert contract.fingerprint in result.out and "trained" in result.out
+    assert "is read as trained" in result.err
+    assert run("inspect", tmp_path / "e", "--check").code == 0
+
+
+def test_json_is_one_object(run: Run, tmp_path: Path) -> None:
+    write_splade(tmp_path / "model")
+    result = run(
+        *("export", tmp_path / "model", "--output", tmp_path / "e", "--json"),
+        *("--document-terms", 7, "--query-prefix", "bread: "),
+    )
+    told = orjson.loads(result.out)
+    contract = read_contract(tmp_path / "e")
+    assert (told["layout"], told["fingerprint"]) == ("splade", contract.fingerprint)
+    assert told["largest"] < 1e-4 and told["golden"] > 15
+    assert (contract.document.top_k, contract.query.prefix) == (7, "bread: ")
+
+
+def test_a_layout_may_be_said_where_names_tell_nothing(run: Run, tmp_path: Path) -> None:
+    write_adapter(tmp_path / "adapter", tmp_path / "base")
+    untold = run("export", tmp_path / "adapter", "--output", tmp_path / "e")
+    assert untold.code == 1 and "say --layout laconic or --layout lion" in untold.err
+    assert run("export", tmp_path / "adapter", "--output", tmp_path / "e", "--layout", "lion", "--no-bos").code == 0
+    assert not read_contract(tmp_path / "e").add_bos
+
+
+def test_what_cannot_be_exported_is_told_and_leaves_nothing(run: Run, trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "kept").write_text("kept")
+    for model, output, options, code, said in (
+        (tmp_path / "nothing", "e", (), 1, "is no folder"),
+        (tmp_path / "empty", "e", (), 1, "no layout that csplade knows"),
+        (trained, "full", (), 2, "is there already: name a new folder"),
+        (trained, "e", ("--bos",), 2, "leave out --bos"),
+        (trained, "e", ("--document-terms", 0), 2, "document-terms"),
+        (trained, "e", ("--layout", "dense"), 2, "dense"),
+    ):
+        result = run("export", model, "--output", tmp_path / output, *options)
+        assert (result.code, result.out) == (code, "") and said in result.err
+    assert run("export", trained, "--output", trained).code == 2
+    assert not (tmp_path / "e").exists()
