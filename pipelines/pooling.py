@@ -21,12 +21,13 @@ def max_pool(hidden: Tensor, head: Tensor, mask: Tensor, bias: Tensor | None = N
     -> (batch, vocabulary). A text none of whose positions counts gets the lowest finite number.
     """
     closed = (mask == 0).unsqueeze(-1)  # (batch, length, 1)
-    lowest = torch.finfo(hidden.dtype).min
-    # Slices, not `split`: the exporter folds a slice of a constant into a constant, which can then be quantized.
-    parts = [
-        torch.matmul(hidden, head[begin : begin + chunk].transpose(0, 1)).masked_fill(closed, lowest).amax(dim=1)
-        for begin in range(0, head.shape[0], chunk)
-    ]
+    parts = []
+    for begin in range(0, head.shape[0], chunk):
+        # Slices, not `split`: the exporter folds a slice of a constant into a constant, which can then be quantized.
+        logits = torch.matmul(hidden, head[begin : begin + chunk].transpose(0, 1))
+        # Of the logits, as autocast may make them narrower than the states.
+        lowest = torch.finfo(logits.dtype).min
+        parts.append(logits.masked_fill(closed, lowest).amax(dim=1))
     return _with_bias(torch.cat(parts, dim=-1), bias)
 
 

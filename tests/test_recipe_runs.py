@@ -11,7 +11,7 @@ from csplade.pipelines.curriculum import TrainRequest, run_stages
 from csplade.pipelines.recipes import load_recipe, overridden, recipe_names
 from csplade.pipelines.training_log import LOG_FILE, read_log
 from csplade.pipelines.training_options import Recipe
-from csplade.tests.tiny_backbone import pairs, write_backbone
+from csplade.tests.tiny_backbone import pairs, write_backbone, write_collection
 
 _STEPS, _NEGATIVES = 2, 2
 _SAME = {"csplade-8b", "csplade-8b-bi", "csplade-8b-echo", "lion-8b"}
@@ -69,3 +69,14 @@ def test_a_recipe_trains(name: str, backbone: Path, data: Path, tmp_path: Path) 
             assert line["document_terms"] > 0
             assert line["query_terms"] > 0
     assert (tmp_path / "run" / "model").is_dir()
+
+
+def test_a_development_collection_is_measured_in_bfloat16(backbone: Path, data: Path, tmp_path: Path) -> None:
+    recipe = _small(load_recipe("csplade-mini").stages[0])
+    assert recipe.batch.bf16
+    collection = write_collection(tmp_path / "collection")
+    request = TrainRequest((data,), str(backbone), tmp_path / "run", (recipe,), development=collection)
+    (stage,) = run_stages(request, lambda text: None)
+    assert stage.outcome.untrained is not None
+    assert stage.outcome.best is not None
+    assert 0 < stage.outcome.best.quality <= 1
