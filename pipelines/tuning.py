@@ -79,8 +79,8 @@ def restore(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
 
 
 def clip(weights: Iterable[nn.Parameter], norm: float) -> float:
-    """Scale the gradients down to a norm, 0 for any, and return what it was."""
-    return float(torch.nn.utils.clip_grad_norm_(list(weights), norm or float("inf")))
+    """Scale the gradients down to a norm and return what it was."""
+    return float(torch.nn.utils.clip_grad_norm_(list(weights), norm))
 
 
 def _with_lora(backbone: nn.Module, tune: TuneOptions) -> nn.Module:
