@@ -15,6 +15,10 @@ from hypothesis import settings
 # A run in the background of a shell ignores SIGINT, and so would the programs that tests start and stop by it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Tiny models are slower on several threads than on one, and much slower beside other work. Programs that tests start
+# inherit it; torch reads it when it is first imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # How long an example takes tells about the machine, not about the code.
 settings.register_profile("csplade", deadline=None)
 settings.load_profile("csplade")
