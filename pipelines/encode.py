@@ -118,7 +118,13 @@ class Encoder:
         """Return the weights of the texts at the places `filled`."""
         encodings = self._tokenizers[role].encode_batch(prefixed)
         found: dict[int, dict[str, float]] = {}
-        for batch in batches({place: len(encodings[place]) for place in filled}, self._options.batch_tokens):
+        # Without BOS a text may have no token at all, such as one of characters that the tokenizer drops.
+        bare = [place for place in filled if not len(encodings[place])]
+        for place in bare:
+            found[place] = {}
+            self._add_literal(found[place], words[place], encodings[place], np.zeros(0, dtype=np.float32), role)
+        lengths = {place: len(encodings[place]) for place in filled if place not in found}
+        for batch in batches(lengths, self._options.batch_tokens):
             output = self._graph.run([encodings[place].ids for place in batch], role)
             for row, place in enumerate(batch):
                 expansion = zip(output.term_ids[row].tolist(), output.weights[row].tolist(), strict=True)

@@ -34,7 +34,7 @@ from csplade.tests.tiny_encoder import (
     write_tiny_encoder,
 )
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, normalizers
 
 pytestmark = pytest.mark.model
 
@@ -235,6 +235,17 @@ def test_queries_of_pieces_without_a_model_weigh_each_own_piece_once(encoder: En
     found, bread, blank = alone.queries(["bread plants bread ok", "bread", "\n"])
     assert dict(found.weights) == {"▁bread": 3.0, "▁plants": 2.0}
     assert (dict(bread.weights), blank) == ({"▁bread": 3.0}, SparseVector())
+
+
+def test_a_text_of_which_the_tokenizer_leaves_nothing_needs_no_model(encoder: Encoder, folder: Path) -> None:
+    tokenizer = tiny_tokenizer()
+    tokenizer.post_processor = None
+    tokenizer.normalizer = normalizers.Replace("salt", "")
+    tables = read_tables(folder)
+    alone = Encoder(encoder.contract, tokenizer.to_str(), NoGraph(), tables)
+    assert [dict(vector.weights) for vector in alone.queries(["salt"])] == [{"salt": pytest.approx(math.sqrt(6.0))}]
+    pieces = dataclasses.replace(encoder.contract, term_space="pieces", literal=None)
+    assert list(Encoder(pieces, tokenizer.to_str(), NoGraph(), tables).documents(["salt"])) == [SparseVector()]
 
 
 def test_a_contract_that_leaves_out_a_file_is_refused(model: SparseEncoderModel, folder: Path, tmp_path: Path) -> None:
