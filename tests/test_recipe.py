@@ -1,5 +1,7 @@
 """The recipe's training scores are those of the encoder that is served."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -57,3 +59,15 @@ def test_imitation_pulls_what_fires_and_pushes_what_does_not() -> None:
     (gradient,) = torch.autograd.grad(loss, calibrated)
     assert gradient[0, 0] < 0 < gradient[0, 1]
     assert gradient[0, 2] == 0
+
+
+def test_tempered_gates_keep_a_share_of_what_they_learned() -> None:
+    tokenizer = tiny_tokenizer()
+    model = tiny_model(tokenizer, fold_vocabulary(tokenizer.get_vocab(), "english"))
+    hidden = torch.randn(1, 4, model.head.shape[1])
+    learned = [model.gate(hidden)[..., role] for role in Role]
+    one = math.log(math.e - 1)  # softplus of this is 1
+    model.temper_gates(torch.tensor([0.0, 0.5]))
+    torch.testing.assert_close(model.gates(hidden, torch.tensor(0)), torch.ones(1, 4))
+    kept = torch.nn.functional.softplus(one + 0.5 * (learned[Role.QUERY] - one))
+    torch.testing.assert_close(model.gates(hidden, torch.tensor(1)), kept)

@@ -11,7 +11,7 @@ from pathlib import Path
 import orjson
 import torch
 from csplade.models.recipe.pairs import SHARES
-from csplade.models.recipe.plan import DOCUMENT_TERMS, LITERAL, QUERY_TERMS, STRENGTHS, VOCABULARY
+from csplade.models.recipe.plan import DOCUMENT_TERMS, GATE_STRENGTHS, LITERAL, QUERY_TERMS, STRENGTHS, VOCABULARY
 from csplade.models.recipe.scores import Training
 from csplade.models.recipe.train import build
 from csplade.pipelines.contract import FORMAT_VERSION, Contract, Side
@@ -36,6 +36,7 @@ def restore(source: str, gguf_file: str, work: Path) -> Training:
     training.language_model.load_state_dict(state["top"], strict=False)
     training.model.load_state_dict(state["head"], strict=False)
     training.model.strength.data *= torch.tensor(STRENGTHS)
+    training.model.temper_gates(torch.tensor(GATE_STRENGTHS))
     return training
 
 
