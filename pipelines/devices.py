@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import torch
 from accelerate import Accelerator
+from csplade.pipelines.gradient_cache import device_count, device_rank
 from torch import Tensor, distributed, nn
 
 _BUCKET = 32 * 1024 * 1024
@@ -14,7 +15,8 @@ class Devices:
     """This process among those that train together."""
 
     def __init__(self) -> None:
-        self._accelerator = Accelerator()
+        # Without a GPU accelerate starts the group, but takes each process for the only one, unless told to use cores.
+        self._accelerator = Accelerator(cpu=not torch.accelerator.is_available())
 
     @property
     def device(self) -> torch.device:
@@ -25,14 +27,12 @@ class Devices:
     @property
     def rank(self) -> int:
         """Return this process's number."""
-        rank: int = self._accelerator.process_index
-        return rank
+        return device_rank()
 
     @property
     def count(self) -> int:
         """Return how many processes there are."""
-        count: int = self._accelerator.num_processes
-        return count
+        return device_count()
 
     @property
     def is_main(self) -> bool:
@@ -41,7 +41,8 @@ class Devices:
 
     def wait(self) -> None:
         """Wait until every process is here."""
-        self._accelerator.wait_for_everyone()
+        if self.count > 1:
+            distributed.barrier()
 
     def any(self, flag: bool) -> bool:
         """Return whether any process says yes, the same on all."""

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-WAIT_SECONDS = 240
+WAIT_SECONDS = 400
 # Settings under which a tiny model learns something in seconds.
 QUICK = {
     "loss.kl": 0,
