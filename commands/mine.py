@@ -48,7 +48,11 @@ if TYPE_CHECKING:
     "--negatives", default=15, show_default=True, type=click.IntRange(min=1), help="Negatives per pair at most."
 )
 @click.option(
-    "--depth", default=100, show_default=True, type=click.IntRange(1, 10_000), help="Hits of a query to look at."
+    "--depth",
+    default=100,
+    show_default=True,
+    type=click.IntRange(1, 10_000),
+    help="Hits of a query to look at; a teacher scores each.",
 )
 @click.option(
     "--skip-top",

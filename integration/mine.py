@@ -18,7 +18,9 @@ from csplade.pipelines.training_data import Example
 from opensearchpy import OpenSearch
 
 _QUERIES_AT_ONCE = 50
-"""Queries whose candidates are fetched and scored together."""
+"""Queries whose hits are fetched together."""
+_QUERIES_JUDGED_AT_ONCE = 10
+"""The same with a teacher, which is slower: a run that is stopped loses what it has scored of them."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def mine(
         ClusterError: the cluster does not answer in full.
         SourceError: the teacher gives scores that are no numbers.
     """
-    for group in groups(asked, _QUERIES_AT_ONCE):
+    for group in groups(asked, _QUERIES_AT_ONCE if teacher is None else _QUERIES_JUDGED_AT_ONCE):
         questions = [question for _, question in group]
         rankings = list(search_many(client, options.index, questions, QueryOptions(options.mode), options.depth))
         texts = texts_of(client, options.index, {hit.id for hits in rankings for hit in hits})
