@@ -53,10 +53,10 @@ def test_what_comes_later_does_not_change_the_gates_before_it() -> None:
     graph = Graph.open(SHIPPED_ENCODER / MODEL_FILE)
     tokenizer = Tokenizer.from_file(str(SHIPPED_ENCODER / TOKENIZER_FILE))
     ids = tokenizer.encode("the valve of the pump stuck half open and the pressure rose").ids
-    whole, cut = graph.run([ids], Role.DOCUMENT).gates[0], graph.run([ids[:6]], Role.DOCUMENT).gates[0]
+    whole, cut = graph.run([ids], Role.QUERY).gates[0], graph.run([ids[:6]], Role.QUERY).gates[0]
     # Only int8 rounding, whose scale is one for the whole tensor, may differ.
     assert np.abs(whole[1:6] - cut[1:]).max() < 0.1 * whole[1:].max()
-    other = graph.run([[*ids[:6], *reversed(ids[6:])]], Role.DOCUMENT).gates[0]
+    other = graph.run([[*ids[:6], *reversed(ids[6:])]], Role.QUERY).gates[0]
     assert np.abs(whole[6:] - other[6:]).max() > np.abs(whole[1:6] - other[1:6]).max()
 
 
