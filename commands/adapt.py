@@ -36,16 +36,24 @@ _DEFAULT_MASK = "_"
 @click.option(
     "--text-fields", default=None, metavar="NAMES", help="Of a record, joined. Default: title,text, else positive."
 )
-@click.option("--steps", default=1000, show_default=True, type=click.IntRange(1))
+@click.option("--steps", default=1000, show_default=True, type=click.IntRange(1), help="Batches to learn from.")
 @click.option("--batch", default=32, show_default=True, type=click.IntRange(1), help="Sequences per step.")
 @click.option("--length", default=512, show_default=True, type=click.IntRange(2), help="Tokens per sequence.")
 @click.option(
     "--micro-batch", default=0, type=click.IntRange(0), help="Sequences per pass. Default: the batch at once."
 )
 @click.option("--lambda-relu", default=1.0, show_default=True, type=click.FloatRange(0), help="Weight of L_relu.")
-@click.option("--learning-rate", default=1e-4, show_default=True, type=click.FloatRange(0, min_open=True))
+@click.option(
+    "--learning-rate",
+    default=1e-4,
+    show_default=True,
+    type=click.FloatRange(0, min_open=True),
+    help="The largest, at the end of the warm-up; then a cosine falls to 0.",
+)
 @click.option("--warm-up", default=0.1, show_default=True, type=click.FloatRange(0, 1), help="Share of the steps.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1))
+@click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1), help="Another gives another order."
+)
 @click.option(
     "--attention",
     default=Attention.CAUSAL.value,
@@ -57,9 +65,15 @@ _DEFAULT_MASK = "_"
     "--mask-share", default=0.2, show_default=True, type=click.FloatRange(0, 1, min_open=True), help="Tokens hidden."
 )
 @click.option("--mask-token", default=None, metavar="PIECE", help="Hides tokens. Default: the tokenizer's own, else _.")
-@click.option("--tuned", default=Tuned.LORA.value, show_default=True, type=click.Choice([each.value for each in Tuned]))
-@click.option("--lora-rank", default=16, show_default=True, type=click.IntRange(1))
-@click.option("--top-layers", default=2, show_default=True, type=click.IntRange(1), help="With --tuned top.")
+@click.option(
+    "--tuned",
+    default=Tuned.LORA.value,
+    show_default=True,
+    type=click.Choice([each.value for each in Tuned]),
+    help="All weights, adapters beside them that are merged at the end, or the last layers.",
+)
+@click.option("--lora-rank", default=16, show_default=True, type=click.IntRange(1), help="With --tuned lora.")
+@click.option("--top-layers", default=2, show_default=True, type=click.IntRange(1), help="Layers, with --tuned top.")
 @click.option("--save-every", default=100, show_default=True, type=click.IntRange(1), help="Steps between checkpoints.")
 @click.option("--bf16", is_flag=True, help="Compute in bfloat16.")
 @click.option("--resume", is_flag=True, help="Go on with what --output holds.")
