@@ -185,8 +185,9 @@ def _run_stage(
     material = Material(examples, _teacher(request, started), development)
     run = Run(started, recipe, material, folder, fingerprint, devices)
     outcome = train(run, request.resume)
-    if not outcome.stopped and devices.is_main:
-        write_trained(folder / MODEL, run.finish(outcome.best), to_json(recipe))
+    finished = None if outcome.stopped else run.finish(outcome.best)
+    if finished is not None:
+        write_trained(folder / MODEL, finished, to_json(recipe))
     if devices.is_main:
         write_plots(read_log(folder / LOG_FILE), folder / PLOTS)
     devices.wait()

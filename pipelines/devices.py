@@ -3,25 +3,48 @@
 from collections.abc import Iterable
 
 import torch
-from accelerate import Accelerator
+from accelerate import PartialState
+from accelerate.utils import disable_fsdp_ram_efficient_loading, parse_flag_from_env
+from csplade.pipelines.errors import UsageError
 from csplade.pipelines.gradient_cache import device_count, device_rank
 from torch import Tensor, distributed, nn
 
 _BUCKET = 32 * 1024 * 1024
 """Numbers that are averaged at once: few messages, and never a second copy of all gradients."""
+_REFUSED = {
+    "ACCELERATE_USE_DEEPSPEED": "DeepSpeed",
+    "ACCELERATE_USE_MEGATRON_LM": "Megatron-LM",
+    "FSDP_OFFLOAD_PARAMS": "weights that wait on the processor (--fsdp_offload_params)",
+}
+"""What accelerate's launcher may ask of a program through its environment, and this one does not do."""
 
 
 class Devices:
     """This process among those that train together."""
 
     def __init__(self) -> None:
+        """Meet the other processes, as the launcher's environment says.
+
+        Raises:
+            UsageError: the launcher asks for what is not done here.
+        """
+        _check_launch()
         # Without a GPU accelerate starts the group, but takes each process for the only one, unless told to use cores.
-        self._accelerator = Accelerator(cpu=not torch.accelerator.is_available())
+        # Not an Accelerator, which refuses FSDP there and would want to own model and optimizer.
+        self._state = PartialState(cpu=not torch.accelerator.is_available())
+
+        # Otherwise transformers would read weights in the first process only.
+        disable_fsdp_ram_efficient_loading()
+
+    @property
+    def shards(self) -> bool:
+        """Say whether each process keeps a shard of the language model only, as `accelerate launch --use_fsdp` asks."""
+        return self.count > 1 and bool(parse_flag_from_env("ACCELERATE_USE_FSDP"))
 
     @property
     def device(self) -> torch.device:
         """Return where this process computes."""
-        device: torch.device = self._accelerator.device
+        device: torch.device = self._state.device
         return device
 
     @property
@@ -80,3 +103,12 @@ class Devices:
         for gradient in gradients:
             gradient.copy_(flat[begin : begin + gradient.numel()].reshape(gradient.shape))
             begin += gradient.numel()
+
+
+def _check_launch() -> None:
+    for name, said in _REFUSED.items():
+        if parse_flag_from_env(name):
+            raise UsageError(
+                f"accelerate is set up for {said}, which csplade train does not do: launch without it, and save memory "
+                "with --use_fsdp, batch.checkpointing=true or batch.micro_queries"
+            )

@@ -82,8 +82,9 @@ def _measure_start(run: Run, begin: int, write: Write) -> None:
         return
     if not begin:
         run.save(0)
-    measured = any(line["step"] == begin and "development" in line for line in read_log(run.folder / LOG_FILE))
-    if _is_measured(run.recipe.run, begin) and not measured:
+    # Only the process that writes the log may ask it: another could read it while it is written.
+    due = run.devices.is_main and _is_measured(run.recipe.run, begin) and not _has_measured(run, begin)
+    if run.devices.any(due):
         _measure(run, begin, run.material.development, write)
 
 
@@ -103,13 +104,22 @@ def _is_measured(options: RunOptions, done: int) -> bool:
 
 
 def _measure(run: Run, done: int, development: Development, write: Write) -> None:
-    if run.devices.is_main:
+    if run.devices.is_main or run.devices.shards:
         found = run.measure(development)
-        write({"step": done, "development": found})
-        best = run.checkpoints.best()
-        if best is None or found[BEST_MEASURE] > best.quality:
-            run.checkpoints.note_best(Best(done, found[BEST_MEASURE]))
+        if run.devices.is_main:
+            write({"step": done, "development": found})
+            _note(run, Best(done, found[BEST_MEASURE]))
     run.devices.wait()
+
+
+def _note(run: Run, measured: Best) -> None:
+    best = run.checkpoints.best()
+    if best is None or measured.quality > best.quality:
+        run.checkpoints.note_best(measured)
+
+
+def _has_measured(run: Run, done: int) -> bool:
+    return any(line["step"] == done and "development" in line for line in read_log(run.folder / LOG_FILE))
 
 
 def _untrained(path: Path) -> float | None:

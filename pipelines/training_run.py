@@ -20,6 +20,7 @@ from csplade.pipelines.development import Development, measured
 from csplade.pipelines.devices import Devices
 from csplade.pipelines.gradient_cache import gather_with_gradient
 from csplade.pipelines.schedules import rate_factor
+from csplade.pipelines.shards import TrainedWeights, filled, shard, skeleton, whole_weights
 from csplade.pipelines.teacher import Teacher
 from csplade.pipelines.trained import Trained
 from csplade.pipelines.training_data import Example
@@ -29,10 +30,8 @@ from csplade.pipelines.training_options import QueryPath, Recipe
 from csplade.pipelines.training_step import StepOptions, StepReport, backward
 from csplade.pipelines.tuning import (
     choose_weights,
-    clip,
     merge_lora,
     optimizer_over,
-    restore,
     set_rate,
     trained_weights,
 )
@@ -73,10 +72,14 @@ class Run:
         self.checkpoints = Checkpoints(folder / CHECKPOINTS, fingerprint, recipe.run.keep)
         torch.manual_seed(recipe.run.seed)
         choose_weights(trained.model, recipe)
+        self._bare = None
+        if devices.shards:
+            self._bare = skeleton(trained.model)
+            shard(trained.model.backbone, devices.device)
         self.model = TrainingModel(trained.model, trained.reading, trained.literal, idf_of_terms(trained))
         self.model.to(devices.device)
-        self.weights = trained_weights(self.model)
-        self.optimizer = optimizer_over(self.weights, recipe.tune)
+        self.weights = TrainedWeights(trained_weights(self.model))
+        self.optimizer = optimizer_over(self.weights.own, recipe.tune)
         self._order: Order = order(
             [example.source for example in material.examples],
             recipe.batch.queries,
@@ -103,8 +106,9 @@ class Run:
             teacher = self._taught(batch)
             with torch.autocast(devices.device.type, torch.bfloat16, enabled=recipe.batch.bf16):
                 report = backward(self.model, batch, teacher, self._options, step)
-            devices.average_gradients(self.weights.values())
-            norm = clip(self.weights.values(), recipe.tune.clip_norm)
+            devices.average_gradients(self.weights.replicated)
+            self.weights.take_gradients()
+            norm = self.weights.clip(recipe.tune.clip_norm)
             check_finite(report.total, norm, step + 1, self._last_good())
             self.optimizer.step()
         return _line(step + 1, report, batch, rate, norm, time.perf_counter() - began)
@@ -115,9 +119,11 @@ class Run:
         return self._collate(examples, self.recipe.batch.negatives, seed_of(self.recipe.run.seed, step, 0))
 
     def save(self, step: int) -> None:
-        """Write a checkpoint; one process does it for all, whose weights are the same."""
-        if self.devices.is_main:
-            self.checkpoints.save(step, self.weights, self.optimizer.state_dict())
+        """Write a checkpoint of all processes' weights; one of them does it, every one has to call."""
+        keep = self.devices.is_main
+        weights, state = self.weights.whole(keep), self.weights.whole_state(self.optimizer, keep)
+        if keep:
+            self.checkpoints.save(step, weights, state)
         self.devices.wait()
 
     def resume(self) -> int:
@@ -129,12 +135,12 @@ class Run:
         found = self.checkpoints.newest()
         if found is None:
             return 0
-        restore(self.model, found.weights)
-        self.optimizer.load_state_dict(dict(found.optimizer))
+        self.weights.restore(found.weights)
+        self.weights.restore_state(self.optimizer, found.optimizer)
         return found.step
 
     def measure(self, development: Development) -> dict[str, float]:
-        """Return how well the model ranks the development collection now."""
+        """Return how well the model ranks the development collection now; with shards every process has to call."""
         with torch.autocast(self.devices.device.type, torch.bfloat16, enabled=self.recipe.batch.bf16):
             return measured(self.snapshot(), development)
 
@@ -142,11 +148,18 @@ class Run:
         """Return the encoder as it is now, with the idf that inference-free queries have learned."""
         return with_table(self.trained, self.model)
 
-    def finish(self, best: Best | None) -> Trained:
-        """Return the encoder with the best weights, LoRA merged, on the processor."""
+    def finish(self, best: Best | None) -> Trained | None:
+        """Return the encoder with the best weights, LoRA merged, on the processor; on the other processes None."""
+        if not (self.devices.is_main or self.devices.shards):
+            return None
         if best is not None:
-            restore(self.model, self.checkpoints.load(best.step).weights)
+            self.weights.restore(self.checkpoints.load(best.step).weights)
         finished = self.snapshot()
+        if self._bare is not None:
+            weights = whole_weights(finished.model, self.devices.is_main)
+            if not self.devices.is_main:
+                return None
+            finished = dataclasses.replace(finished, model=filled(self._bare, weights))
         merge_lora(finished.model)
         finished.model.backbone.gradient_checkpointing_disable()
         finished.model.cpu().eval()
