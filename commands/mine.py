@@ -8,29 +8,22 @@ with the teacher's scores, the positive's first, or without `scores` where no te
 where none was found. With --json exactly one object is printed; what concerns earlier lines is `kept` only:
 
     {"output": path, "kept": number, "pairs": number, "negatives_per_pair": number, "false_negatives": number,
-     "without_negatives": number, "repeated": number}
+     "without_negatives": number, "short": number, "dropped": number, "repeated": number}
+
+`pairs` are the lines that were written, `short` those of them with fewer than --negatives, `without_negatives` those
+with none; `dropped` are the pairs that --drop-short left out.
 """
 
-import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 from csplade.commands.connection import cluster_options, open_cluster
 from csplade.commands.options import encoder_option, index_option, json_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.commands.search_options import MODES
-from csplade.integration.query import Mode, Question
-from csplade.pipelines.errors import CspladeError, UsageError
-
-if TYPE_CHECKING:
-    from csplade.integration.mine import Mined, MineOptions
-    from csplade.integration.mine_output import Earlier
-    from csplade.pipelines.teacher import Teacher
-    from csplade.pipelines.training_data import Example
-    from opensearchpy import OpenSearch
+from csplade.integration.query import Mode
+from csplade.pipelines.errors import UsageError
 
 
 @click.command("mine")
@@ -63,6 +56,11 @@ if TYPE_CHECKING:
     help="Leave out the N best hits, the positives not counted: perhaps they answer the query as well.",
 )
 @click.option(
+    "--drop-short",
+    is_flag=True,
+    help="Leave out pairs with fewer than --negatives, which a training that takes so many would refuse.",
+)
+@click.option(
     "--teacher",
     "teachers",
     multiple=True,
@@ -72,10 +70,8 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--margin",
-    default=0.95,
-    show_default=True,
     type=click.FloatRange(min=0, min_open=True),
-    help="A hit is a false negative from this share of the positive's score on; with --teacher.",
+    help="A hit is a false negative from this share of the positive's score on; with --teacher. Default: 0.95.",
 )
 @cluster_options
 @encoder_option
@@ -90,8 +86,9 @@ def command(
     negatives: int,
     depth: int,
     skip_top: int,
+    drop_short: bool,
     teachers: tuple[str, ...],
-    margin: float,
+    margin: float | None,
     url: str | None,
     ca_certs: Path | None,
     encoder_folder: Path,
@@ -105,152 +102,57 @@ def command(
     \b
     Example:
       csplade mine pairs.jsonl --index articles --output triples.jsonl
+      csplade mine pairs.jsonl --index articles --output triples.jsonl --negatives 7 --drop-short
       csplade mine pairs.jsonl --index articles --output scored.jsonl --teacher dense:minilm --teacher bm25@0.3
       csplade mine pairs.jsonl --index articles --output harder.jsonl --mode sparse --encoder first-model --skip-top 2
     """
-    from csplade.integration.mine import MineOptions
+    from csplade.commands.mine_run import MineRun, check_index, distinct_examples, open_mine_teacher, run_mine
+    from csplade.integration.mine import DEFAULT_MARGIN, MineOptions
     from csplade.integration.mine_output import find_earlier
     from csplade.pipelines.teacher import parse_specs
 
-    options = MineOptions(index, Mode(mode), negatives, depth, skip_top, margin)
+    if margin is not None and not teachers:
+        raise UsageError("--margin is a share of a teacher's score: name a --teacher, or leave --margin out")
+    options = MineOptions(index, Mode(mode), negatives, depth, skip_top, DEFAULT_MARGIN if margin is None else margin)
     if teachers:
         parse_specs(teachers)
-    _check_output(output, paths)
-    earlier = find_earlier(output, resume, scored=bool(teachers))
-    examples, repeated = _examples(paths, split)
-    client = open_cluster(url, ca_certs)
-    _check_index(client, options, encoder_folder)
-    teacher = _teacher(teachers, encoder_folder)
-    tally = _run(client, examples, encoder_folder, options, teacher, output, earlier)
-    _print(tally, output, 0 if earlier is None else len(earlier.done), repeated, as_json)
-
-
-def _check_output(output: Path, paths: Iterable[Path]) -> None:
     if any(path.exists() and output.exists() and output.samefile(path) for path in paths):
         raise UsageError(f"{output} cannot be read and written at once: name another --output")
-
-
-def _examples(paths: Iterable[Path], split: str) -> "tuple[list[Example], int]":
-    """Return the examples, each pair once, and how many more there were."""
-    from csplade.pipelines.training_data import read_examples
-
-    read = 0
-    distinct: dict[tuple[str, str], Example] = {}
-    for example in read_examples(tuple(paths), split):
-        read += 1
-        distinct.setdefault(_pair(example), example)
-    return list(distinct.values()), read - len(distinct)
-
-
-def _pair(example: "Example") -> tuple[str, str]:
-    return example.query, example.documents[0]
-
-
-def _check_index(client: "OpenSearch", options: "MineOptions", encoder_folder: Path) -> None:
-    from csplade.integration.index import require_index
-    from csplade.pipelines.contract import read_contract
-
-    require_index(client, options.index, read_contract(encoder_folder) if options.mode.needs_vector else None)
-
-
-def _teacher(specs: tuple[str, ...], encoder_folder: Path) -> "Teacher | None":
-    from csplade.pipelines.teacher import BM25, open_teacher, parse_specs
-
-    if not specs:
-        return None
-    if all(spec.kind != BM25 for spec in parse_specs(specs)):
-        return open_teacher(specs)
-    from csplade.pipelines.contract import read_contract
-    from csplade.pipelines.folder import read_tables
-
-    literal = read_contract(encoder_folder).literal
-    if literal is None:
-        raise UsageError(
-            f"the teacher bm25 needs idf of words, and {encoder_folder} has none: name another encoder with --encoder "
-            "or another teacher"
-        )
-    return open_teacher(specs, read_tables(encoder_folder).idf, literal.default_idf)
-
-
-def _run(
-    client: "OpenSearch",
-    examples: "list[Example]",
-    encoder_folder: Path,
-    options: "MineOptions",
-    teacher: "Teacher | None",
-    output: Path,
-    earlier: "Earlier | None",
-) -> Counter[str]:
-    """Write the examples that are not there yet; whatever stops it, say how to go on."""
-    from csplade.integration.mine import mine, positives_of
-    from csplade.integration.mine_output import open_output
-
-    rest = [example for example in examples if earlier is None or _pair(example) not in earlier.done]
-    asked = _asked(rest, encoder_folder if options.mode.needs_vector else None)
-    tally = Counter[str]()
-    with open_output(output, earlier) as file:
-        try:
-            for mined in _watched(mine(client, asked, positives_of(examples), options, teacher), len(rest)):
-                file.add(mined)
-                tally.update(_counts(mined))
-        except (CspladeError, KeyboardInterrupt):
-            notice(f"{tally['pairs']} pairs are written. The same command with --resume goes on behind them.")
-            raise
-    return tally
-
-
-def _asked(examples: "list[Example]", encoder_folder: Path | None) -> "Iterator[tuple[Example, Question]]":
-    """Give each example its question, with the vector if there is an encoder."""
-    if encoder_folder is None:
-        yield from ((example, Question(example.query)) for example in examples)
-        return
-    from csplade.pipelines.encode import Encoder
-
-    vectors = Encoder.open(encoder_folder).queries(example.query for example in examples)
-    for example, vector in zip(examples, vectors, strict=True):
-        yield example, Question(example.query, vector)
-
-
-def _counts(mined: "Mined") -> dict[str, int]:
-    return {
-        "pairs": 1,
-        "negatives": len(mined.negatives),
-        "false_negatives": mined.false_negatives,
-        "without_negatives": int(not mined.negatives),
-    }
-
-
-def _watched(items: "Iterator[Mined]", total: int) -> "Iterator[Mined]":
-    """Pass items through behind a progress bar."""
-    from tqdm import tqdm
-
-    # disable=None: no bar where standard error is not a terminal.
-    yield from tqdm(items, desc="mine", total=total, unit=" pairs", disable=None, file=sys.stderr)
+    least = negatives if drop_short else 0
+    earlier = find_earlier(output, resume, scored=bool(teachers), least=least)
+    examples, repeated = distinct_examples(paths, split)
+    client = open_cluster(url, ca_certs)
+    check_index(client, options, encoder_folder)
+    teacher = open_mine_teacher(teachers, encoder_folder)
+    tally = run_mine(MineRun(client, options, encoder_folder, teacher, output, earlier, least), examples)
+    _print(tally, output, 0 if earlier is None else len(earlier.done), repeated, as_json)
+    _advise(tally, negatives)
 
 
 def _print(tally: Counter[str], output: Path, kept: int, repeated: int, as_json: bool) -> None:
-    pairs, without = tally["pairs"], tally["without_negatives"]
+    pairs = tally["pairs"]
     each = tally["negatives"] / pairs if pairs else 0.0
     if as_json:
-        print_json(
-            {
-                "output": str(output),
-                "kept": kept,
-                "pairs": pairs,
-                "negatives_per_pair": each,
-                "false_negatives": tally["false_negatives"],
-                "without_negatives": without,
-                "repeated": repeated,
-            }
-        )
+        counts = {name: tally[name] for name in ("false_negatives", "without_negatives", "short", "dropped")}
+        shown = {"output": str(output), "kept": kept, "pairs": pairs, "negatives_per_pair": each}
+        print_json({**shown, **counts, "repeated": repeated})
     else:
-        columns = ("output", "pairs", "negatives each", "false negatives left out", "pairs without any")
-        print_table("", columns, [(str(output), pairs, each, tally["false_negatives"], without)])
+        columns = ("output", "pairs", "negatives each", "false negatives left out", "pairs with fewer", "pairs dropped")
+        counted = (tally["false_negatives"], tally["short"], tally["dropped"])
+        print_table("", columns, [(str(output), pairs, each, *counted)])
     if kept:
         notice(f"{kept} pairs were written by an earlier run.")
     if repeated:
         notice(f"{repeated} pairs came more than once; each is written once.")
-    if without:
+
+
+def _advise(tally: Counter[str], negatives: int) -> None:
+    """Say what to do about pairs for which too little was found."""
+    deeper = "look deeper with --depth or another --mode"
+    if tally["dropped"]:
+        notice(f"{tally['dropped']} pairs with fewer than {negatives} negatives are left out: {deeper} to keep them.")
+    if tally["short"]:
         notice(
-            f"{without} pairs have no negative and are written as pairs: look deeper with --depth or another --mode."
+            f"{tally['short']} pairs have fewer than {negatives} negatives, {tally['without_negatives']} of them none; "
+            f"a training that takes {negatives} refuses the file: {deeper}, or leave them out with --drop-short."
         )

@@ -17,6 +17,7 @@ from csplade.pipelines.teacher import Teacher
 from csplade.pipelines.training_data import Example
 from opensearchpy import OpenSearch
 
+DEFAULT_MARGIN = 0.95
 _QUERIES_AT_ONCE = 50
 """Queries whose hits are fetched together."""
 _QUERIES_JUDGED_AT_ONCE = 10
@@ -39,7 +40,7 @@ class MineOptions:
     """Hits of a query that are looked at."""
     skip_top: int = 0
     """Best hits, the known positives not counted, that are left out as likely positives."""
-    margin: float = 0.95
+    margin: float = DEFAULT_MARGIN
     """Share of the positive's score from which on a teacher's score tells of a false negative."""
 
     def __post_init__(self) -> None:

@@ -45,12 +45,12 @@ class MineOutput:
             raise _unwritable(self._path, error) from error
 
 
-def find_earlier(path: Path, resume: bool, scored: bool) -> Earlier | None:
+def find_earlier(path: Path, resume: bool, scored: bool, least: int = 0) -> Earlier | None:
     """Return what an earlier run has written into the file, None if there is no file.
 
     Raises:
-        UsageError: the file exists and is not to be continued, or only one of the runs has a teacher; there is no
-            folder for it.
+        UsageError: the file exists and is not to be continued, or only one of the runs has a teacher, or a line has
+            fewer than `least` negatives; there is no folder for it.
         SourceError: it cannot be read, or was not written by `csplade mine`.
     """
     if not path.parent.is_dir():
@@ -61,7 +61,7 @@ def find_earlier(path: Path, resume: bool, scored: bool) -> Earlier | None:
         raise UsageError(f"the file {path} exists, and nothing is overwritten: name another --output, or add --resume")
     try:
         with path.open("rb") as file:
-            return _read(path, file, scored)
+            return _read(path, file, scored, least)
     except OSError as error:
         raise SourceError(f"{path} cannot be read ({error.strerror}): name another --output") from error
 
@@ -86,27 +86,32 @@ def open_output(path: Path, earlier: Earlier | None) -> Iterator[MineOutput]:
         yield MineOutput(path, file)
 
 
-def _read(path: Path, lines: Iterable[bytes], scored: bool) -> Earlier:
+def _read(path: Path, lines: Iterable[bytes], scored: bool, least: int) -> Earlier:
     done: set[tuple[str, str]] = set()
     size = 0
     for number, raw in enumerate(lines, start=1):
         if not raw.endswith(b"\n"):
             break
-        done.add(_pair(path, raw, number, scored))
+        done.add(_pair(path, raw, number, scored, least))
         size += len(raw)
     return Earlier(frozenset(done), size)
 
 
-def _pair(path: Path, raw: bytes, number: int, scored: bool) -> tuple[str, str]:
+def _pair(path: Path, raw: bytes, number: int, scored: bool, least: int) -> tuple[str, str]:
     record = parse_line(raw, number)
     value = {} if isinstance(record, Unreadable) else record.value
-    query, positive = value.get("query"), value.get("positive")
-    if not isinstance(query, str) or not isinstance(positive, str):
+    query, positive, negatives = value.get("query"), value.get("positive"), value.get("negatives", [])
+    if not isinstance(query, str) or not isinstance(positive, str) or not isinstance(negatives, list):
         raise SourceError(f"{path} line {number} is no line of `csplade mine`: name another --output")
     if ("scores" in value) != scored:
         has, step = ("scores", "add --teacher as before") if not scored else ("no scores", "leave --teacher out")
         raise UsageError(
             f"{path} line {number} has {has}, lines of this run would differ: {step}, or name another file"
+        )
+    if len(negatives) < least:
+        raise UsageError(
+            f"{path} line {number} has {len(negatives)} negatives, this run would leave it out: ask for so many with "
+            "--negatives, leave --drop-short out, or name another file"
         )
     return query, positive
 

@@ -10,7 +10,9 @@ import pytest
 from csplade.integration.client import connect
 from csplade.integration.index import create_index
 from csplade.integration.templates import IndexOptions
+from csplade.pipelines.batches import check_negatives
 from csplade.pipelines.contract import Literal
+from csplade.pipelines.errors import UsageError
 from csplade.pipelines.folder import Tables, write_tables
 from csplade.pipelines.teacher import open_teacher
 from csplade.pipelines.training_data import Example, read_examples
@@ -24,6 +26,8 @@ WORDS = ["rye", "oven", "butter", "salt", "loaf", "stale", "fresh", "cloth", "wa
 TEXTS = [f"{'bread ' * number}{' '.join(WORDS[number:])}" for number in range(1, 10)]
 PAIRS = [(f"{word} bread", TEXTS[number]) for number, word in enumerate(WORDS[:6])]
 IDF = {"bread": 1.0, "rye": 3.0}
+EIGHT = ("--negatives", 8)
+"""As many as the index holds beside the positive."""
 
 
 @pytest.fixture
@@ -73,6 +77,8 @@ def test_pairs_become_triples_that_training_can_read(mine: Run) -> None:
         "negatives_per_pair": 3.0,
         "false_negatives": 0,
         "without_negatives": 0,
+        "short": 0,
+        "dropped": 0,
         "repeated": 0,
     }
     assert [list(line) for line in lines("out.jsonl")] == [["query", "positive", "negatives"]] * 6
@@ -87,8 +93,9 @@ def test_a_table_tells_the_same(mine: Run) -> None:
     result = mine("out.jsonl", "--negatives", 3)
     assert result.code == 0
     header, row = (line for line in result.out.splitlines() if line.strip(" ─"))
-    assert header.split() == "output pairs negatives each false negatives left out pairs without any".split()
-    assert row.split() == ["out.jsonl", "6", "3.0000", "0", "0"]
+    named = "output pairs negatives each false negatives left out pairs with fewer pairs dropped"
+    assert header.split() == named.split()
+    assert row.split() == ["out.jsonl", "6", "3.0000", "0", "0", "0"]
 
 
 @pytest.mark.cluster
@@ -154,17 +161,17 @@ def test_bm25_teaches_with_the_idf_of_the_encoder(mine: Run, tmp_path: Path) -> 
 
 @pytest.mark.cluster
 def test_a_stopped_run_goes_on_where_it_stopped(mine: Run) -> None:
-    assert mine("whole.jsonl").code == 0
+    assert mine("whole.jsonl", *EIGHT).code == 0
     whole = Path("whole.jsonl").read_bytes()
     # Killed in the midst of its third line.
     Path("out.jsonl").write_bytes(b"\n".join(whole.split(b"\n")[:3])[:-20])
-    result = mine("out.jsonl", "--resume", "--json")
+    result = mine("out.jsonl", *EIGHT, "--resume", "--json")
     assert result.code == 0
     assert result.err == "2 pairs were written by an earlier run.\n"
     summary = orjson.loads(result.out)
     assert (summary["kept"], summary["pairs"]) == (2, 4)
     assert Path("out.jsonl").read_bytes() == whole
-    again = orjson.loads(mine("out.jsonl", "--resume", "--json").out)
+    again = orjson.loads(mine("out.jsonl", *EIGHT, "--resume", "--json").out)
     assert (again["kept"], again["pairs"], again["negatives_per_pair"]) == (6, 0, 0.0)
     assert Path("out.jsonl").read_bytes() == whole
 
@@ -194,10 +201,38 @@ def test_pairs_without_negatives_and_repeated_ones_are_told(mine: Run) -> None:
     result = mine("out.jsonl", "--json")
     assert result.code == 0
     assert "1 pairs came more than once; each is written once.\n" in result.err
-    assert "1 pairs have no negative and are written as pairs: look deeper" in result.err
+    assert "2 pairs have fewer than 15 negatives, 1 of them none; a training that takes 15 refuses" in result.err
     first, second = lines("out.jsonl")
     assert (len(first["negatives"]), first["negatives"].count("butter")) == (8, 0)
     assert second == {"query": "zzz", "positive": "nothing like it"}
+
+
+@pytest.mark.cluster
+def test_short_pairs_are_dropped_so_that_a_training_takes_the_rest(mine: Run) -> None:
+    write_lines(
+        "pairs.jsonl",
+        {"query": "zzz", "positive": "nothing like it"},
+        {"query": "rye bread", "positive": TEXTS[0]},
+        {"query": "oven", "positive": "only a hot oven"},
+    )
+    result = mine("all.jsonl", *EIGHT, "--json")
+    counted = ("pairs", "without_negatives", "short", "dropped")
+    assert [orjson.loads(result.out)[name] for name in counted] == [3, 1, 2, 0]
+    with pytest.raises(UsageError, match="has 0 hard negatives"):
+        check_negatives(mined_examples("all.jsonl"), 8)
+    result = mine("out.jsonl", *EIGHT, "--drop-short", "--json")
+    assert result.code == 0
+    assert [orjson.loads(result.out)[name] for name in counted] == [1, 0, 0, 2]
+    assert result.err.startswith("2 pairs with fewer than 8 negatives are left out: look deeper with --depth")
+    (only,) = mined_examples("out.jsonl")
+    assert only.query == "rye bread"
+    check_negatives([only], 8)
+    # What was left out is asked for again, as a deeper look may find enough.
+    again = orjson.loads(mine("out.jsonl", *EIGHT, "--drop-short", "--resume", "--json").out)
+    assert [again[name] for name in ("kept", *counted)] == [1, 0, 0, 0, 2]
+    result = mine("all.jsonl", *EIGHT, "--drop-short", "--resume")
+    assert result.code == 2
+    assert "all.jsonl line 1 has 0 negatives, this run would leave it out" in one_sentence(result)
 
 
 @pytest.mark.cluster
@@ -273,6 +308,7 @@ def test_a_broken_line_of_the_pairs_is_told_before_anybody_looks_for_the_cluster
         (("--teacher", "dense"), 2, "'dense' is no teacher"),
         (("--teacher", "bm25@0"), 2, "has the weight '0'"),
         (("--teacher", "dense:some/model"), 1, "'dense:some/model' needs a folder some/model, and there is none"),
+        (("--margin", "0.9"), 2, "--margin is a share of a teacher's score: name a --teacher"),
         (("--depth", "10"), 2, "15 negatives behind the 0 best hits cannot come from 10 hits"),
         (("--skip-top", "90"), 2, "15 negatives behind the 90 best hits"),
         (("--index", "a,b"), 2, "cannot be the name of an index"),

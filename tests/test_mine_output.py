@@ -62,7 +62,14 @@ def test_a_file_that_exists_is_refused_unless_it_is_to_be_continued(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    "line", [b"nonsense", b"[1]", b'{"query": "q"}', b'{"query": 1, "positive": "p", "scores": [1]}']
+    "line",
+    [
+        b"nonsense",
+        b"[1]",
+        b'{"query": "q"}',
+        b'{"query": 1, "positive": "p", "scores": [1]}',
+        b'{"query": "q", "positive": "p", "negatives": 3, "scores": [1]}',
+    ],
 )
 def test_a_file_of_something_else_is_refused_with_its_line(tmp_path: Path, line: bytes) -> None:
     path = tmp_path / "out.jsonl"
@@ -80,6 +87,16 @@ def test_lines_with_and_without_scores_are_not_mixed(tmp_path: Path) -> None:
         find_earlier(scored, resume=True, scored=False)
     with pytest.raises(UsageError, match=r"line 1 has no scores, .*: leave --teacher out"):
         find_earlier(plain, resume=True, scored=True)
+
+
+def test_lines_that_a_run_would_leave_out_are_not_continued(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    write(path, FIRST, SECOND)
+    with pytest.raises(UsageError, match=r"line 1 has 2 negatives, this run would leave it out: .* leave --drop-short"):
+        find_earlier(path, resume=True, scored=True, least=3)
+    with pytest.raises(UsageError, match="line 2 has 0 negatives"):
+        find_earlier(path, resume=True, scored=True, least=2)
+    assert find_earlier(path, resume=True, scored=True, least=0) is not None
 
 
 def test_a_folder_that_is_missing_and_a_file_that_cannot_be_read_are_told(tmp_path: Path) -> None:
