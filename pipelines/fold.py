@@ -7,20 +7,17 @@ function words are left out: they carry no topic.
 
 import math
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain, count
 
 import numpy as np
-from csplade.pipelines.pieces import piece_bytes
+from csplade.pipelines.pieces import Rank, piece_bytes
 from csplade.pipelines.vocab import encode_key
 from csplade.pipelines.words import split_words
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-_SPACE = "Ġ"
-"""How byte-level vocabularies write a leading space."""
-_WHOLE_WORD = re.compile(rf"{_SPACE}[a-z]{{3,}}")
+_WHOLE_WORD = re.compile(rb" [a-z]{3,}")
 
 
 @dataclass(frozen=True)
@@ -59,12 +56,12 @@ def every_piece(tokenizer: Tokenizer) -> Fold:
     return Fold(ids, tuple(sorted(keys, key=keys.__getitem__)), ids[:, None])
 
 
-def fold_vocabulary(vocabulary: Mapping[str, int], profile: str) -> Fold:
-    """Return the fold of a byte-level vocabulary (piece -> id) under a profile of `words`."""
+def fold_vocabulary(tokenizer: Tokenizer, profile: str) -> Fold:
+    """Return the fold of a vocabulary's whole words, of whatever kind it is (`pieces`), under a profile of `words`."""
     keys: dict[int, str] = {}
-    for piece, number in sorted(vocabulary.items(), key=lambda item: item[1]):
-        if _WHOLE_WORD.fullmatch(piece):
-            words = split_words(piece[1:], profile)
+    for number, (rank, content) in piece_bytes(tokenizer).items():
+        if rank is Rank.TEXT and _WHOLE_WORD.fullmatch(content):
+            words = split_words(content[1:].decode(), profile)
             if words:
                 keys[number] = words[0].key
     pieces = np.array(list(keys), dtype=np.int64)

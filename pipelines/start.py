@@ -183,7 +183,7 @@ def _statistics(counted: TextStatistics, idf: tuple[Mapping[str, float], float] 
 def _fold(opened: Opened, reading: ReadingOptions) -> Fold:
     if reading.term_space is TermSpace.PIECES:
         return every_piece(opened.tokenizer)
-    fold = fold_vocabulary(opened.tokenizer.get_vocab(), reading.analysis)
+    fold = fold_vocabulary(opened.tokenizer, reading.analysis)
     if not fold.terms:
         raise UsageError(f"no piece of the vocabulary of {opened.name} is a whole word: set reading.term_space=pieces")
     return fold

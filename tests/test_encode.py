@@ -63,7 +63,7 @@ def reference(model: SparseEncoderModel, folder: Path, text: str, role: Role) ->
     ids, ends = encoding.ids[:limit], [end for _, end in encoding.offsets[:limit]]
     hidden = model.backbone(input_ids=torch.tensor([ids])).last_hidden_state[0]
     logits = hidden[1:] @ model.head.T  # Without BOS: (tokens, pieces)
-    fold = fold_vocabulary(tokenizer.get_vocab(), "english")
+    fold = fold_vocabulary(tokenizer, "english")
     terms: dict[str, float] = {}
     for position, piece in enumerate(fold.pieces.tolist()):
         word = tokenizer.id_to_token(piece)[1:]

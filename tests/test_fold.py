@@ -1,5 +1,7 @@
 """Which pieces become expansion terms, and that no two pieces of a vocabulary share a key."""
 
+from collections.abc import Callable
+
 import pytest
 from csplade.pipelines.fold import every_piece, fold_vocabulary
 from csplade.pipelines.vocab import decode_key
@@ -8,30 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-VOCABULARY = {
-    "Ġrun": 5,
-    "Ġrunning": 3,
-    "Ġruns": 9,
-    "run": 1,
-    "Ġthe": 2,
-    "Ġbread": 4,
-    "Ġxj": 6,
-    "ead": 7,
-    "Ġ3": 8,
-    "ĠZ": 10,
-}
-
-
-def test_whole_words_fold_into_their_stem_and_all_else_is_left_out() -> None:
-    fold = fold_vocabulary(VOCABULARY, "english")
-    assert fold.pieces.tolist() == [3, 4, 5, 9]
-    assert fold.terms == ("bread", "run")
-    assert fold.groups.tolist() == [[1, 4, 4], [0, 2, 3]]
-
-
-def test_a_vocabulary_without_words_has_no_terms() -> None:
-    fold = fold_vocabulary({"a": 0, "Ġ": 1}, "english")
-    assert (fold.pieces.size, fold.terms, fold.groups.shape) == (0, (), (0, 0))
+Kind = Callable[[list[str]], Tokenizer]
 
 
 def sentence_piece(pieces: list[str]) -> Tokenizer:
@@ -67,6 +46,33 @@ def plain(pieces: list[str]) -> Tokenizer:
 
 
 KINDS = [sentence_piece, unigram, word_piece, byte_level, plain]
+# With a space where each kind of vocabulary has its own mark of one.
+PIECES = ["a", "run", " the", " running", " bread", " run", " xj", "ead", " 3", " runs", " Z"]
+MARKS = [(byte_level, "Ġ"), (sentence_piece, "▁"), (unigram, "▁")]
+
+
+@pytest.mark.parametrize(("kind", "mark"), MARKS)
+def test_whole_words_fold_into_their_stem_and_all_else_is_left_out(kind: Kind, mark: str) -> None:
+    fold = fold_vocabulary(kind([piece.replace(" ", mark) for piece in PIECES]), "english")
+    assert fold.pieces.tolist() == [3, 4, 5, 9]
+    assert fold.terms == ("bread", "run")
+    assert fold.groups.tolist() == [[1, 4, 4], [0, 2, 3]]
+    assert not fold.is_identity
+
+
+def test_word_pieces_that_go_on_with_a_word_are_no_words() -> None:
+    tokenizer = word_piece(["[UNK]", "run", "##run", "bread", "##s"])
+    assert fold_vocabulary(tokenizer, "english").terms == ("bread", "run")
+    assert fold_vocabulary(tokenizer, "english").pieces.tolist() == [1, 3]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_vocabulary_without_words_has_no_terms(kind: Kind) -> None:
+    # Letters that are a mark in another kind of vocabulary are letters, and a special token is no word.
+    tokenizer = kind(["A", "▁oven" if kind in (byte_level, plain) else "Ġoven"])
+    tokenizer.add_special_tokens([" bread", "▁bread", "Ġbread", "bread"])
+    fold = fold_vocabulary(tokenizer, "english")
+    assert (fold.pieces.size, fold.terms, fold.groups.shape) == (0, (), (0, 0))
 
 
 def test_byte_level_pieces_are_read_as_bytes() -> None:
@@ -107,9 +113,8 @@ def test_ids_that_the_tokenizer_leaves_out_have_keys_too() -> None:
     ),
     special=st.lists(st.sampled_from(["<s>", "A", " A", "Ġ", "<0x41>", "<mask>", "a b"]), unique=True, max_size=4),
 )
-def test_no_two_pieces_share_a_key(kind: object, pieces: list[str], special: list[str]) -> None:
-    assert callable(kind)
-    tokenizer: Tokenizer = kind(pieces)
+def test_no_two_pieces_share_a_key(kind: Kind, pieces: list[str], special: list[str]) -> None:
+    tokenizer = kind(pieces)
     tokenizer.add_special_tokens([AddedToken(token, normalized=False) for token in special])
     fold = every_piece(tokenizer)
     assert len(set(fold.terms)) == len(fold.terms) == tokenizer.get_vocab_size()
@@ -120,5 +125,4 @@ def test_no_two_pieces_share_a_key(kind: object, pieces: list[str], special: lis
 def test_the_identity_is_told_from_other_folds() -> None:
     tokenizer = tiny_tokenizer()
     assert every_piece(tokenizer).is_identity
-    assert not fold_vocabulary(tokenizer.get_vocab(), "english").is_identity
-    assert not fold_vocabulary(VOCABULARY, "english").is_identity
+    assert not fold_vocabulary(tokenizer, "english").is_identity

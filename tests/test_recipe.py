@@ -20,7 +20,7 @@ TEXT = "Bread and salt; salt and bread with butter. XJ-4400B runs"
 @pytest.fixture(scope="module")
 def training() -> Training:
     tokenizer = tiny_tokenizer()
-    fold = fold_vocabulary(tokenizer.get_vocab(), "english")
+    fold = fold_vocabulary(tokenizer, "english")
     model = tiny_model(tokenizer, fold)
     return Training(model, model.backbone, {term: number for number, term in enumerate(fold.terms)}, IDF, 6.0)
 
@@ -63,7 +63,7 @@ def test_imitation_pulls_what_fires_and_pushes_what_does_not() -> None:
 
 def test_tempered_gates_keep_a_share_of_what_they_learned() -> None:
     tokenizer = tiny_tokenizer()
-    model = tiny_model(tokenizer, fold_vocabulary(tokenizer.get_vocab(), "english"))
+    model = tiny_model(tokenizer, fold_vocabulary(tokenizer, "english"))
     hidden = torch.randn(1, 4, model.head.shape[1])
     learned = [model.gate(hidden)[..., role] for role in Role]
     one = math.log(math.e - 1)  # softplus of this is 1

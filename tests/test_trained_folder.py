@@ -17,7 +17,7 @@ from csplade.tests.tiny_encoder import DOCUMENT_TERMS, IDF, QUERY_TERMS, tiny_mo
 def trained(space: TermSpace = TermSpace.WORDS) -> Trained:
     tokenizer = tiny_tokenizer()
     words = space is TermSpace.WORDS
-    fold = fold_vocabulary(tokenizer.get_vocab(), "english") if words else every_piece(tokenizer)
+    fold = fold_vocabulary(tokenizer, "english") if words else every_piece(tokenizer)
     reading = ReadingOptions(term_space=space, document_terms=DOCUMENT_TERMS, query_terms=QUERY_TERMS)
     about = About("tiny", "random Llama", "seed 7", "none", ("pairs", "more"))
     return Trained(tiny_model(tokenizer, fold), tokenizer, reading, fold.terms, IDF, 6.0, 10.0 * words, about)

@@ -13,7 +13,7 @@ def tiny_trained(space: TermSpace = TermSpace.WORDS) -> Trained:
     """Return a random model in either term space."""
     tokenizer = tiny_tokenizer()
     in_words = space is TermSpace.WORDS
-    fold = fold_vocabulary(tokenizer.get_vocab(), "english") if in_words else every_piece(tokenizer)
+    fold = fold_vocabulary(tokenizer, "english") if in_words else every_piece(tokenizer)
     reading = ReadingOptions(
         attention=Attention.CAUSAL,
         term_space=space,

@@ -75,7 +75,7 @@ def build(source: str, gguf_file: str, work: Path) -> Training:
     language_model = cut_model(source, gguf_file)
     language_model.load_state_dict(torch.load(work / "healed.pt"), strict=False)
     tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
-    fold = fold_vocabulary(tokenizer.get_vocab(), LITERAL.analysis)
+    fold = fold_vocabulary(tokenizer, LITERAL.analysis)
     options = HeadOptions(BOS_ID, DOCUMENT_TERMS, QUERY_TERMS)
     model = SparseEncoderModel(language_model.model, language_model.lm_head.weight, fold, options)
     table = orjson.loads((work / "idf.json").read_bytes())
