@@ -4,25 +4,21 @@ Texts are encoded as the exported encoder would encode them, top-k and literal p
 is what will be served.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from csplade.pipelines.contract import FORMAT_VERSION, MODEL_QUERIES, TABLE_QUERIES, Contract, Side
 from csplade.pipelines.encode import Encoder
 from csplade.pipelines.errors import SourceError
 from csplade.pipelines.evaluate import ASKED_DEPTH, Collection, measure, order, read_collection, require_ir_measures
 from csplade.pipelines.folder import Tables
-from csplade.pipelines.graph import GraphOutput, Role, padded_batch
 from csplade.pipelines.jsonl import Unreadable
-from csplade.pipelines.model import SparseEncoderModel
 from csplade.pipelines.sources import find_source
 from csplade.pipelines.sparse import SparseVector
+from csplade.pipelines.torch_graph import TorchGraph
 from csplade.pipelines.trained import Trained
-from csplade.pipelines.training_options import QueryPath
-from csplade.pipelines.vocab import CODEC_VERSION
+from csplade.pipelines.trained_contract import contract_of
 from numpy.typing import NDArray
 
 BEST_MEASURE = "nDCG@10"
@@ -70,22 +66,6 @@ class Postings:
         return order((self._ids[row], float(scores[row])) for row in alive)
 
 
-class TorchGraph:
-    """Runs the torch model where an encoder expects a graph."""
-
-    def __init__(self, model: SparseEncoderModel) -> None:
-        self._model = model
-
-    @torch.no_grad()
-    def run(self, token_ids: Sequence[Sequence[int]], role: Role) -> GraphOutput:
-        """Run one batch of texts, each a non-empty list of token ids."""
-        device = self._model.head.device
-        ids, mask = (torch.from_numpy(part).to(device) for part in padded_batch(token_ids))
-        found = self._model(ids, mask, torch.tensor(int(role), device=device))
-        ids, weights, gates = found.term_ids, found.weights.float(), found.gates.float()
-        return GraphOutput(*(value.cpu().numpy() for value in (ids, weights, gates)))
-
-
 def read_development(folder: Path, most_documents: int) -> Development:
     """Read a BEIR folder; of its documents the judged ones, then the first others up to `most_documents`.
 
@@ -120,39 +100,13 @@ def read_development(folder: Path, most_documents: int) -> Development:
 
 
 def encoder_of(trained: Trained) -> Encoder:
-    """Return the encoder that the trained model would be exported to, running in torch."""
-    reading = trained.reading
-    table = reading.query_path is not QueryPath.MODEL
-    contract = Contract(
-        name=trained.about.name,
-        format_version=FORMAT_VERSION,
-        base_model=trained.about.base_model,
-        base_revision=trained.about.base_revision,
-        attention=reading.attention.value,
-        add_bos=reading.bos,
-        add_eos=False,
-        lowercase=reading.lowercase,
-        pooling="max",
-        term_space=reading.term_space.value,
-        key_codec=CODEC_VERSION,
-        vocabulary_size=trained.tokenizer.get_vocab_size(),
-        document=Side(reading.document_prefix, reading.document_tokens, reading.document_terms),
-        query=Side(reading.query_prefix, reading.query_tokens, reading.query_terms),
-        literal=trained.literal,
-        quantization="none",
-        opset=0,
-        tolerance=0.0,
-        expansion_tolerance=0.0,
-        files={},
-        query_path=TABLE_QUERIES if table else MODEL_QUERIES,
-    )
+    """Return the encoder that the trained model would be exported to, running in torch; the model is evaluating now."""
     tables = Tables(trained.terms, trained.idf)
-    return Encoder(contract, trained.tokenizer.to_str(), TorchGraph(trained.model), tables)
+    return Encoder(contract_of(trained), trained.tokenizer.to_str(), TorchGraph(trained.model), tables)
 
 
 def measured(trained: Trained, development: Development) -> dict[str, float]:
     """Return nDCG@10 and the other measures of the model on the collection; it is left in evaluation mode."""
-    trained.model.eval()
     encoder = encoder_of(trained)
     documents = zip(development.documents, encoder.documents(development.documents.values()), strict=True)
     postings = Postings(documents)

@@ -4,12 +4,13 @@ The folder is written beside its place, opened as anybody would open it, and com
 a few texts. Only then does it get its name.
 """
 
+import dataclasses
 import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from csplade.pipelines.contract import FORMAT_VERSION, MODEL_QUERIES, TABLE_QUERIES, Contract, Side, sha256
+from csplade.pipelines.contract import Contract, sha256
 from csplade.pipelines.encode import Encoder
 from csplade.pipelines.errors import EncoderError, UsageError
 from csplade.pipelines.export import OPSET, export_graph
@@ -21,8 +22,8 @@ from csplade.pipelines.model_card import CARD_FILE, model_card
 from csplade.pipelines.quantize import quantize_int8
 from csplade.pipelines.torch_graph import TorchGraph
 from csplade.pipelines.trained import Trained
-from csplade.pipelines.training_options import QueryPath, TermSpace
-from csplade.pipelines.vocab import CODEC_VERSION
+from csplade.pipelines.trained_contract import contract_of
+from csplade.pipelines.training_options import TermSpace
 
 _INT8 = "int8 weights per channel, float activations"
 _WEIGHTS_FILE = f"{MODEL_FILE}_data"
@@ -81,43 +82,17 @@ def golden_vectors(encoder: Encoder) -> list[Golden]:
 
 def describe(trained: Trained, folder: Path, quantize: bool) -> Contract:
     """Return the contract of the files in the folder."""
-    reading, about, in_words = trained.reading, trained.about, trained.reading.term_space is TermSpace.WORDS
-    rounded = _ROUNDED if in_words else _ROUNDED_PIECES
+    rounded = _ROUNDED if trained.reading.term_space is TermSpace.WORDS else _ROUNDED_PIECES
     tolerance = rounded if quantize else _EXACT
-    first, last = added_around(trained)
-    most = len(trained.terms)
     weights = folder / _WEIGHTS_FILE
-    return Contract(
-        name=about.name,
-        format_version=FORMAT_VERSION,
-        base_model=about.base_model,
-        base_revision=about.base_revision,
-        attention=reading.attention.value,
-        add_bos=first,
-        add_eos=last,
-        lowercase=reading.lowercase,
-        pooling="max",
-        term_space=reading.term_space.value,
-        key_codec=CODEC_VERSION,
-        vocabulary_size=trained.tokenizer.get_vocab_size(),
-        document=Side(reading.document_prefix, reading.document_tokens, min(reading.document_terms, most)),
-        query=Side(reading.query_prefix, reading.query_tokens, min(reading.query_terms, most)),
-        literal=trained.literal,
+    return dataclasses.replace(
+        contract_of(trained),
         quantization=_INT8 if quantize else "none",
         opset=OPSET,
         tolerance=tolerance.whole,
         expansion_tolerance=tolerance.expansion,
         files=deciding_files(folder) | ({weights.name: sha256(weights)} if weights.exists() else {}),
-        licence=about.licence,
-        training=about.training,
-        query_path=MODEL_QUERIES if reading.query_path is QueryPath.MODEL else TABLE_QUERIES,
     )
-
-
-def added_around(trained: Trained) -> tuple[bool, bool]:
-    """Look whether the tokenizer puts a token of its own before a text, and one behind it."""
-    mask = trained.tokenizer.encode("a").special_tokens_mask
-    return bool(mask and mask[0]), len(mask) > 1 and bool(mask[-1])
 
 
 def _write_graph(trained: Trained, work: Path, folder: Path, quantize: bool) -> None:

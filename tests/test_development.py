@@ -7,10 +7,14 @@ import pytest
 from csplade.pipelines.development import Postings, encoder_of, measured, read_development
 from csplade.pipelines.errors import SourceError
 from csplade.pipelines.evaluate import order
+from csplade.pipelines.export_folder import describe
+from csplade.pipelines.folder import DECIDING_FILES
 from csplade.pipelines.sparse import SparseVector
+from csplade.pipelines.trained_contract import contract_of
 from csplade.tests.plain_measures import plain_measures
 from csplade.tests.test_trained_folder import trained
 from csplade.tests.tiny_backbone import write_collection
+from tokenizers import processors
 
 
 def vector(chance: np.random.Generator, terms: int = 30) -> SparseVector:
@@ -60,3 +64,21 @@ def test_the_measure_is_that_of_the_encoders_own_vectors(tmp_path: Path) -> None
         scores = [(identity, asked.dot(document)) for identity, document in documents.items()]
         rankings[query] = order(pair for pair in scores if pair[1] > 0)
     assert found == pytest.approx(plain_measures(development.collection.judgments, rankings), abs=1e-6)
+
+
+def test_what_is_measured_has_the_contract_of_what_is_exported(tmp_path: Path) -> None:
+    model = trained()
+    around = [("<s>", 0), ("z", model.tokenizer.token_to_id("z"))]
+    model.tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A z", special_tokens=around)
+    for name in DECIDING_FILES:
+        (tmp_path / name).touch()
+    exported = describe(model, tmp_path, quantize=False)
+    measured_on = encoder_of(model).contract
+    assert (measured_on.add_bos, measured_on.add_eos) == (True, True)
+    assert measured_on == contract_of(model)
+    of_files = {"quantization", "opset", "tolerance", "expansion_tolerance", "files"}
+    ours, theirs = (
+        {name: value for name, value in contract.to_json().items() if name not in of_files}
+        for contract in (measured_on, exported)
+    )
+    assert ours == theirs

