@@ -5,13 +5,13 @@ from pathlib import Path
 
 import torch
 from csplade.tests.tiny_encoder import TEXTS
+from csplade.tests.tiny_llama import tiny_llama
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
     BertConfig,
     BertForMaskedLM,
     DistilBertConfig,
     DistilBertForMaskedLM,
-    LlamaConfig,
     LlamaForCausalLM,
     PreTrainedModel,
     PreTrainedTokenizerFast,
@@ -73,21 +73,7 @@ def bert(vocabulary: int, kind: str = "bert") -> PreTrainedModel:
 
 def llama(vocabulary: int) -> LlamaForCausalLM:
     """Return a random Llama."""
-    torch.manual_seed(6)
-    config = LlamaConfig(
-        vocab_size=vocabulary,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        bos_token_id=0,
-        eos_token_id=1,
-        tie_word_embeddings=True,
-        initializer_range=0.3,
-        attn_implementation="eager",
-    )
-    return LlamaForCausalLM(config).eval()
+    return tiny_llama(vocabulary, seed=6, eos=1)
 
 
 def write_splade(folder: Path, kind: str = "bert") -> PreTrainedTokenizerFast:

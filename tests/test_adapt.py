@@ -3,7 +3,6 @@
 import dataclasses
 import gzip
 import math
-from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -20,9 +19,10 @@ from csplade.pipelines.packing import pack, rows_of_step
 from csplade.pipelines.training_log import read_log
 from csplade.pipelines.training_options import Tuned
 from csplade.tests.tiny_encoder import TEXTS, tiny_tokenizer
+from csplade.tests.tiny_llama import tiny_llama
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaForCausalLM
 
 pytestmark = pytest.mark.model
 
@@ -32,29 +32,8 @@ OPTIONS = AdaptOptions(
 )
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def tiny_language_model() -> LlamaForCausalLM:
-    torch.manual_seed(1)
-    config = LlamaConfig(
-        vocab_size=600,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        tie_word_embeddings=True,
-        initializer_range=0.15,
-        attention_dropout=0.1,
-        attn_implementation="eager",
-    )
-    return LlamaForCausalLM(config).eval()
+    return tiny_llama(600, seed=1, spread=0.15, dropout=0.1)
 
 
 def sequences() -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
@@ -225,7 +204,7 @@ def test_only_the_top_layers_and_the_final_norm_change(tmp_path: Path) -> None:
 
 
 def test_more_top_layers_than_there_are_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="the model has 2 layers, 3 cannot be trained"):
+    with pytest.raises(UsageError, match="the model has 2 layers, the last 3 cannot be trained"):
         run(tmp_path, dataclasses.replace(OPTIONS, tuned=Tuned.TOP, top_layers=3))
 
 

@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,9 @@ import torch
 from csplade.pipelines.backbone import open_language_model
 from csplade.tests.command_run import Run, runner
 from csplade.tests.tiny_encoder import TEXTS, tiny_tokenizer
+from csplade.tests.tiny_llama import tiny_llama
 from safetensors.torch import load_file
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 pytestmark = pytest.mark.model
 
@@ -23,31 +23,16 @@ SMALL = ("--length", "16", "--batch", "2", "--learning-rate", "0.01", "--tuned",
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Run]:
-    """Run csplade, on one thread, in a folder that holds a model and texts."""
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Run csplade in a folder that holds a model and texts."""
     monkeypatch.chdir(tmp_path)
     write_model(Path("model"))
     Path("texts.txt").write_text("\n\n".join(TEXTS * 4), encoding="utf-8")
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield runner(monkeypatch, capsys)
-    torch.set_num_threads(before)
+    return runner(monkeypatch, capsys)
 
 
 def write_model(folder: Path) -> None:
-    torch.manual_seed(1)
-    config = LlamaConfig(
-        vocab_size=600,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        tie_word_embeddings=True,
-        bos_token_id=0,
-        eos_token_id=0,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
+    tiny_llama(600, seed=1, spread=0.02).save_pretrained(folder)
     PreTrainedTokenizerFast(tokenizer_object=tiny_tokenizer(), bos_token="<s>").save_pretrained(folder)
 
 
@@ -89,7 +74,7 @@ def test_texts_that_are_pairs_are_their_positives(run: Run) -> None:
 
 def test_a_stopped_run_says_how_to_go_on_and_then_ends_as_one_never_stopped(run: Run) -> None:
     arguments = ("adapt", "texts.txt", *SMALL, "--steps", "80", "--save-every", "1000")
-    program = (sys.executable, "-c", "import torch; torch.set_num_threads(1); from csplade.cli import main; main()")
+    program = (sys.executable, "-c", "from csplade.cli import main; main()")
     running = subprocess.Popen(
         [*program, *arguments, "--output", "stopped"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -114,7 +99,7 @@ def test_a_stopped_run_says_how_to_go_on_and_then_ends_as_one_never_stopped(run:
 
 def test_a_killed_run_goes_on_from_its_last_checkpoint_with_the_same_end(run: Run) -> None:
     arguments = ("adapt", "texts.txt", *SMALL, "--steps", "30", "--save-every", "3")
-    program = (sys.executable, "-c", "import torch; torch.set_num_threads(1); from csplade.cli import main; main()")
+    program = (sys.executable, "-c", "from csplade.cli import main; main()")
     running = subprocess.Popen([*program, *arguments, "--output", "killed"], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while (

@@ -15,10 +15,10 @@ from csplade.pipelines.backbone import (
 )
 from csplade.pipelines.errors import SourceError
 from csplade.tests.tiny_encoder import TEXTS, tiny_tokenizer
+from csplade.tests.tiny_llama import tiny_llama
 from transformers import (
     BertConfig,
     BertForMaskedLM,
-    LlamaConfig,
     LlamaForCausalLM,
     PreTrainedTokenizerFast,
     T5Config,
@@ -29,18 +29,7 @@ pytestmark = pytest.mark.model
 
 
 def tiny_language_model(layers: int = 4) -> LlamaForCausalLM:
-    torch.manual_seed(1)
-    return LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=600,
-            hidden_size=16,
-            intermediate_size=24,
-            num_hidden_layers=layers,
-            num_attention_heads=2,
-            num_key_value_heads=1,
-            tie_word_embeddings=True,
-        )
-    ).eval()
+    return tiny_llama(600, seed=1, layers=layers)
 
 
 def test_a_smaller_vocabulary_keeps_its_own_logits() -> None:

@@ -8,7 +8,6 @@ import orjson
 import pytest
 from csplade.pipelines.contract import (
     CONTRACT_FILE,
-    FORMAT_VERSION,
     Contract,
     Literal,
     Side,
@@ -17,26 +16,18 @@ from csplade.pipelines.contract import (
     sha256,
 )
 from csplade.pipelines.errors import EncoderError
-from csplade.pipelines.vocab import CODEC_VERSION
+from csplade.tests.word_encoder import word_contract
 
-CONTRACT = Contract(
-    name="small",
-    format_version=FORMAT_VERSION,
+CONTRACT = dataclasses.replace(
+    word_contract("small", opset=18),
     base_model="a-model",
     base_revision="abc",
-    attention="causal",
     add_bos=True,
-    add_eos=False,
-    lowercase=True,
-    pooling="max",
-    term_space="words",
-    key_codec=CODEC_VERSION,
     vocabulary_size=32_768,
     document=Side(prefix="", max_tokens=256, top_k=256),
     query=Side(prefix="query: ", max_tokens=64, top_k=64),
     literal=Literal(k1=1.2, b=0.75, average_words=120.0, default_idf=9.5, analysis="english"),
     quantization="int8",
-    opset=18,
     tolerance=0.05,
     expansion_tolerance=0.5,
     files={"model.onnx": "0" * 64, "tokenizer.json": "1" * 64},

@@ -1,12 +1,10 @@
 """Recipes run: ours train a tiny model for some steps, with all their settings but the sizes."""
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
 import pytest
-import torch
 from csplade.pipelines.curriculum import TrainRequest, run_stages
 from csplade.pipelines.recipes import load_recipe, overridden, recipe_names
 from csplade.pipelines.training_log import LOG_FILE, read_log
@@ -16,15 +14,6 @@ from csplade.tests.tiny_backbone import pairs, write_backbone, write_collection
 _STEPS, _NEGATIVES = 2, 2
 _SAME = {"csplade-8b", "csplade-8b-bi", "csplade-8b-echo", "lion-8b"}
 """What differs from a 1B recipe in numbers only."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Tiny products are slower on several threads, much slower where these have to wait for a processor."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

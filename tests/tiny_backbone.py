@@ -8,9 +8,9 @@ import random
 from pathlib import Path
 
 import orjson
-import torch
+from csplade.tests.tiny_llama import tiny_llama
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 BOS = "<s>"
 TOPICS = {
@@ -54,35 +54,31 @@ def write_collection(folder: Path, documents: int = 40, queries: int = 24, seed:
     return folder
 
 
-def write_backbone(folder: Path, seed: int = 3, layers: int = 2) -> Path:
-    """Write a random Llama with a byte-level tokenizer that has every word of the topics as a piece."""
-    tokenizer = _tokenizer()
-    torch.manual_seed(seed)
-    config = LlamaConfig(
-        vocab_size=tokenizer.get_vocab_size(),
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=layers,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        tie_word_embeddings=True,
-        initializer_range=0.3,
-        bos_token_id=0,
-        eos_token_id=0,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=BOS, eos_token=BOS).save_pretrained(folder)
+def write_backbone(
+    folder: Path, seed: int = 3, layers: int = 2, tokenizer: Tokenizer | None = None, bos: str | None = BOS
+) -> Path:
+    """Write a random Llama, by default with a byte-level tokenizer that has every word of the topics as a piece."""
+    chosen = tokenizer or _byte_level()
+    model = tiny_llama(chosen.get_vocab_size(), seed, layers=layers)
+    model.save_pretrained(folder)
+    PreTrainedTokenizerFast(tokenizer_object=chosen, bos_token=bos, eos_token=BOS).save_pretrained(folder)
     return folder
 
 
-def _tokenizer() -> Tokenizer:
+def topic_tokenizer(
+    pre_tokenizer: pre_tokenizers.PreTokenizer, decoder: decoders.Decoder, alphabet: list[str]
+) -> Tokenizer:
+    """Return a tokenizer of byte pairs that has every word of the topics, with a space before it, as a piece."""
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizer, decoder
     trainer = trainers.BpeTrainer(vocab_size=800, special_tokens=[BOS], initial_alphabet=alphabet, show_progress=False)
     tokenizer.train_from_iterator([" " + " ".join(_WORDS + _FILLERS)] * 5, trainer)
     return tokenizer
+
+
+def _byte_level() -> Tokenizer:
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    return topic_tokenizer(pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel(), alphabet)
 
 
 def _pair(sides: tuple[str, str], chance: random.Random) -> dict[str, str]:

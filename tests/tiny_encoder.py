@@ -9,9 +9,9 @@ from csplade.pipelines.export import OPSET, export_graph
 from csplade.pipelines.fold import Fold, fold_vocabulary
 from csplade.pipelines.folder import MODEL_FILE, TOKENIZER_FILE, Tables, deciding_files, write_tables
 from csplade.pipelines.model import HeadOptions, SparseEncoderModel
+from csplade.tests.tiny_llama import tiny_llama
 from csplade.tests.word_encoder import word_contract
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import LlamaConfig, LlamaForCausalLM
 
 BOS = "<s>"
 TEXTS = [
@@ -41,19 +41,7 @@ def tiny_tokenizer() -> Tokenizer:
 
 def tiny_model(tokenizer: Tokenizer, fold: Fold) -> SparseEncoderModel:
     """Return a random model whose expansion and gates are alive."""
-    torch.manual_seed(7)
-    config = LlamaConfig(
-        vocab_size=tokenizer.get_vocab_size(),
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        tie_word_embeddings=True,
-        initializer_range=0.3,
-        attn_implementation="eager",
-    )
-    language_model = LlamaForCausalLM(config)
+    language_model = tiny_llama(tokenizer.get_vocab_size(), seed=7)
     options = HeadOptions(bos_id=0, document_terms=DOCUMENT_TERMS, query_terms=QUERY_TERMS, strength=0.5)
     model = SparseEncoderModel(language_model.model, language_model.lm_head.weight, fold, options)
     with torch.no_grad():
@@ -92,7 +80,7 @@ def write_tiny_encoder(folder: Path) -> SparseEncoderModel:
     """Write the folder and return the torch model behind it."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = tiny_tokenizer()
-    fold = fold_vocabulary(tokenizer.get_vocab(), "english")
+    fold = fold_vocabulary(tokenizer, "english")
     model = tiny_model(tokenizer, fold)
     export_graph(model, folder / MODEL_FILE)
     tokenizer.save(str(folder / TOKENIZER_FILE))

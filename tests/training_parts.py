@@ -10,9 +10,6 @@ from csplade.pipelines.training_options import QueryPath, ReadingOptions, TermSp
 from csplade.tests.tiny_encoder import IDF, TEXTS, literal_path, tiny_model, tiny_tokenizer
 from tokenizers import Tokenizer
 
-# Tensors this small are slower on two threads, many times so beside other work.
-torch.set_num_threads(1)
-
 WORDS = ReadingOptions(term_space=TermSpace.WORDS, query_tokens=12, document_tokens=40)
 PIECES = ReadingOptions(term_space=TermSpace.PIECES, query_tokens=12, document_tokens=40)
 EXAMPLES = [
@@ -27,7 +24,7 @@ def fold_for(reading: ReadingOptions, tokenizer: Tokenizer) -> Fold:
     """Return the fold of the tiny tokenizer in a term space."""
     if reading.term_space is TermSpace.PIECES:
         return every_piece(tokenizer)
-    return fold_vocabulary(tokenizer.get_vocab(), "english")
+    return fold_vocabulary(tokenizer, "english")
 
 
 def collator(reading: ReadingOptions = WORDS) -> Collator:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from csplade.pipelines.contract import Contract, Side
+from csplade.pipelines.contract import FORMAT_VERSION, Contract, Side
 from csplade.pipelines.sparse import SparseVector
 from csplade.pipelines.vocab import CODEC_VERSION
 
@@ -17,7 +17,7 @@ def word_contract(name: str = "words", opset: int = 1) -> Contract:
     """Return a contract; another `opset` gives another fingerprint."""
     return Contract(
         name=name,
-        format_version=1,
+        format_version=FORMAT_VERSION,
         base_model="none",
         base_revision="none",
         attention="causal",
