@@ -18,7 +18,7 @@ def choose_weights(model: SparseEncoderModel, recipe: Recipe) -> None:
     """Freeze what the recipe does not train; LoRA puts its adapters into the backbone, drawn from torch's seed.
 
     Raises:
-        UsageError: it trains more top layers than there are.
+        UsageError: it trains more top layers than there are, or they are not known.
         MissingExtraError: LoRA is asked for and peft is not installed.
     """
     model.requires_grad_(False)
@@ -26,9 +26,9 @@ def choose_weights(model: SparseEncoderModel, recipe: Recipe) -> None:
     if recipe.batch.checkpointing:
         model.backbone.gradient_checkpointing_enable({"use_reentrant": False})
     if tune.tuned is Tuned.LORA:
-        model.backbone = _with_lora(model.backbone, tune)
+        model.backbone = add_lora(model.backbone, tune.lora_rank, tune.lora_alpha, tune.lora_dropout)
     elif tune.tuned is Tuned.TOP:
-        _release_top(model.backbone, tune.top_layers)
+        release_top(model.backbone, tune.top_layers)
     else:
         model.backbone.requires_grad_(True)
         model.head.requires_grad_(True)
@@ -37,6 +37,44 @@ def choose_weights(model: SparseEncoderModel, recipe: Recipe) -> None:
     model.shift.requires_grad_(recipe.start.calibrate)
     # Without a literal path beside it, the strength only scales all scores alike.
     model.strength.requires_grad_(recipe.reading.term_space is TermSpace.WORDS)
+
+
+def add_lora(model: nn.Module, rank: int, alpha: int, dropout: float) -> nn.Module:
+    """Freeze the model and put trained low-rank additions beside its linear maps, in place, a language head left out.
+
+    Returns:
+        what `merge_and_unload` of peft merges.
+
+    Raises:
+        MissingExtraError: peft is not installed.
+    """
+    try:
+        from peft import LoraConfig, get_peft_model
+    except ImportError as error:
+        raise MissingExtraError("peft", "train") from error
+    options = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules="all-linear")
+    adapted: nn.Module = get_peft_model(model, options)
+    return adapted
+
+
+def release_top(backbone: PreTrainedModel, count: int) -> None:
+    """Let the last layers of a frozen model and its final norm be trained.
+
+    Raises:
+        UsageError: it has fewer layers, or keeps them in a place that is not known.
+    """
+    depth: int = backbone.config.num_hidden_layers
+    if not 0 < count <= depth:
+        raise UsageError(
+            f"the model has {depth} layers, the last {count} cannot be trained: choose 1 to {depth} top layers"
+        )
+    lists = (part for part in backbone.modules() if isinstance(part, nn.ModuleList) and len(part) == depth)
+    layers = next(lists, None)
+    if layers is None:
+        raise UsageError(f"the layers of {backbone.config.model_type} are not known: train with LoRA or in full")
+    norms = [getattr(backbone, name) for name in _FINAL_NORMS if hasattr(backbone, name)]
+    for part in (*layers[depth - count :], *norms):
+        part.requires_grad_(True)
 
 
 def merge_lora(model: SparseEncoderModel) -> None:
@@ -81,25 +119,3 @@ def restore(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
 def clip(weights: Iterable[nn.Parameter], norm: float) -> float:
     """Scale the gradients down to a norm and return what it was."""
     return float(torch.nn.utils.clip_grad_norm_(list(weights), norm))
-
-
-def _with_lora(backbone: nn.Module, tune: TuneOptions) -> nn.Module:
-    try:
-        from peft import LoraConfig, get_peft_model
-    except ImportError as error:
-        raise MissingExtraError("peft", "train") from error
-    options = LoraConfig(
-        r=tune.lora_rank, lora_alpha=tune.lora_alpha, lora_dropout=tune.lora_dropout, target_modules="all-linear"
-    )
-    adapted: nn.Module = get_peft_model(backbone, options)
-    return adapted
-
-
-def _release_top(backbone: PreTrainedModel, count: int) -> None:
-    depth: int = backbone.config.num_hidden_layers
-    if not 0 < count <= depth:
-        raise UsageError(f"tune.top_layers is {count} and the model has {depth} layers: choose 1 to {depth}")
-    layers = next(part for part in backbone.modules() if isinstance(part, nn.ModuleList) and len(part) == depth)
-    norms = [getattr(backbone, name) for name in _FINAL_NORMS if hasattr(backbone, name)]
-    for part in (*layers[depth - count :], *norms):
-        part.requires_grad_(True)
