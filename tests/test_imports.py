@@ -9,7 +9,12 @@ from pathlib import Path
 
 import orjson
 import pytest
+from csplade.cli import COMMANDS
 from csplade.commands.options import SHIPPED_ENCODER
+from csplade.integration.client import connect
+from csplade.integration.index import create_index
+from csplade.integration.templates import IndexOptions
+from csplade.tests.word_encoder import word_contract
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("commands", "integration", "mappings", "models", "pipelines")
@@ -141,7 +146,7 @@ def test_the_list_of_commands_needs_nothing_but_click() -> None:
     assert found.isdisjoint(light | HEAVY)
 
 
-@pytest.mark.parametrize("command", ["ingest", "query", "evaluate"])
+@pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_the_help_of_a_command_needs_neither_a_model_nor_a_cluster(command: str) -> None:
     found = loaded_after(run_of(command, "--help"))
     assert found.isdisjoint({"numpy", "opensearchpy", "onnxruntime", "tokenizers", "ir_measures"} | HEAVY)
@@ -156,6 +161,28 @@ def test_what_ingest_and_query_use_loads_no_training_library() -> None:
     found = loaded_after("\n".join(f"import {module}" for module in modules))
     assert "opensearchpy" in found
     assert found.isdisjoint(HEAVY)
+
+
+def test_looking_at_training_data_needs_no_model(tmp_path: Path) -> None:
+    found = loaded_after(run_of("data", write_pair(tmp_path)))
+    assert "orjson" in found
+    assert found.isdisjoint({"opensearchpy", "onnxruntime"} | HEAVY)
+
+
+@pytest.mark.cluster
+def test_mining_by_bm25_without_a_teacher_needs_no_model(opensearch: str, index_name: str, tmp_path: Path) -> None:
+    create_index(connect(opensearch), index_name, word_contract(), IndexOptions())
+    where = ("--index", index_name, "--url", opensearch, "--output", str(tmp_path / "out.jsonl"))
+    found = loaded_after(run_of("mine", write_pair(tmp_path), *where))
+    assert (tmp_path / "out.jsonl").read_bytes().count(b"\n") == 1
+    assert "opensearchpy" in found
+    assert found.isdisjoint({"onnxruntime"} | HEAVY)
+
+
+def write_pair(folder: Path) -> str:
+    path = folder / "pairs.jsonl"
+    path.write_bytes(b'{"query": "bread", "positive": "a loaf"}\n')
+    return str(path)
 
 
 @pytest.mark.model
