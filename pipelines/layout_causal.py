@@ -16,8 +16,8 @@ from csplade.pipelines.attention_kinds import Attention
 from csplade.pipelines.backbone import load_language_model, load_tokenizer
 from csplade.pipelines.errors import MissingExtraError, SourceError
 from csplade.pipelines.fold import every_piece
-from csplade.pipelines.layout_policy import LayoutPolicy, check_rows, plain, read_object
-from csplade.pipelines.model import HeadOptions, SparseEncoderModel
+from csplade.pipelines.layout_policy import LayoutPolicy, check_rows, plain, published_head, read_object
+from csplade.pipelines.model import SparseEncoderModel
 from csplade.pipelines.trained import About, Trained
 from csplade.pipelines.training_options import ReadingOptions, TermSpace
 from safetensors import safe_open
@@ -79,15 +79,7 @@ def read_causal(folder: Path, family: Family, policy: LayoutPolicy) -> Trained:
     head = model.get_output_embeddings().weight.detach()
     check_rows(tokenizer, len(head), str(folder))
     fold = every_piece(tokenizer)
-    options = HeadOptions(
-        bos_id=None,
-        document_terms=reading.document_terms,
-        query_terms=reading.query_terms,
-        strength=1.0,
-        attention=Attention.BIDIRECTIONAL,
-        centred=False,
-    )
-    encoder = SparseEncoderModel(model.model, head, fold, options)
+    encoder = SparseEncoderModel(model.model, head, fold, published_head(reading))
     with torch.no_grad():
         encoder.scale.mul_(model.config.hidden_size**family.scale_power)
     about = About(policy.name or folder.name, base, "as copied", policy.licence or "")

@@ -15,8 +15,8 @@ from csplade.pipelines.attention_kinds import Attention
 from csplade.pipelines.backbone import load_tokenizer
 from csplade.pipelines.errors import SourceError
 from csplade.pipelines.fold import every_piece
-from csplade.pipelines.layout_policy import LayoutPolicy, check_rows, plain, read_object
-from csplade.pipelines.model import HeadOptions, SparseEncoderModel
+from csplade.pipelines.layout_policy import LayoutPolicy, check_rows, plain, published_head, read_object
+from csplade.pipelines.model import SparseEncoderModel
 from csplade.pipelines.trained import About, Trained
 from csplade.pipelines.training_options import QueryPath, ReadingOptions, TermSpace
 from tokenizers import Tokenizer
@@ -132,16 +132,7 @@ def _encoder(
     rows = decoder.weight.detach()
     check_rows(tokenizer, len(rows), source)
     fold = every_piece(tokenizer)
-    options = HeadOptions(
-        bos_id=None,
-        document_terms=reading.document_terms,
-        query_terms=reading.query_terms,
-        strength=1.0,
-        attention=Attention.BIDIRECTIONAL,
-        centred=False,
-        log_twice=log_twice,
-    )
-    encoder = SparseEncoderModel(MaskedStates(model), rows, fold, options)
+    encoder = SparseEncoderModel(MaskedStates(model), rows, fold, published_head(reading, log_twice))
     with torch.no_grad():
         if decoder.bias is not None:
             encoder.shift.copy_(decoder.bias[: len(fold.terms)])

@@ -1,4 +1,4 @@
-"""What a person may say about a published model that its folder does not, or against what it implies; pure."""
+"""What a person may say about a published model that its folder does not, or against it; and what all layouts share."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from csplade.pipelines.attention_kinds import Attention
 from csplade.pipelines.errors import SourceError
+from csplade.pipelines.model import HeadOptions
 from csplade.pipelines.training_options import ReadingOptions
 from tokenizers import Tokenizer
 
@@ -39,6 +41,19 @@ _READING = tuple(
     {field.name for field in dataclasses.fields(LayoutPolicy)}
     & {field.name for field in dataclasses.fields(ReadingOptions)}
 )
+
+
+def published_head(reading: ReadingOptions, log_twice: bool = False) -> HeadOptions:
+    """Return how the heads of published models are read: each token is pooled, logits stay as they are."""
+    return HeadOptions(
+        bos_id=None,
+        document_terms=reading.document_terms,
+        query_terms=reading.query_terms,
+        strength=1.0,
+        attention=Attention.BIDIRECTIONAL,
+        centred=False,
+        log_twice=log_twice,
+    )
 
 
 def read_object(path: Path) -> dict[str, object]:
