@@ -83,7 +83,7 @@ def command(
       csplade train pairs.jsonl --backbone SmolLM2-135M --output run --set loss.kl=0
       csplade train pairs.jsonl --backbone adapted --output run --teacher dense:all-MiniLM-L6-v2 --resume
       csplade train msmarco.jsonl --backbone Llama-3.2-1B --recipe csplade-1b-bi --output run --development scifact
-      accelerate launch -m csplade.cli train msmarco.jsonl --backbone Llama-3.2-1B --output run
+      accelerate launch -m csplade.cli train pairs.jsonl --backbone SmolLM2-135M --output run --set loss.kl=0
     """
     _require_training()
     from csplade.pipelines.curriculum import TrainRequest, run_stages

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.model import SparseEncoderModel
+from csplade.pipelines.tuning import layers_of
 from torch import Tensor, distributed, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
@@ -24,30 +25,20 @@ def shard(backbone: nn.Module, device: torch.device) -> None:
     """Cut the language model into shards on the processes' devices; all processes have to bring the same weights.
 
     Raises:
-        UsageError: its layers cannot be found.
+        UsageError: its layers are not known.
     """
+    layers = layers_of(backbone)
+    if layers is None:
+        raise UsageError(
+            f"FSDP cuts a model between its layers, and those of {type(backbone).__name__} are not known: "
+            "launch without --use_fsdp"
+        )
     mesh = init_device_mesh(device.type, (distributed.get_world_size(),))
     # One layer after the other, so that a device never holds the whole model.
-    for layer in layers_of(backbone):
+    for layer in layers:
         fully_shard(layer, mesh=mesh)
     # The embedding too is whole inside its forward pass only.
     fully_shard(backbone, mesh=mesh, reshard_after_forward=True)
-
-
-def layers_of(backbone: nn.Module) -> nn.ModuleList:
-    """Return the layers of a language model, with or without adapters in it.
-
-    Raises:
-        UsageError: they cannot be found.
-    """
-    depth = getattr(getattr(backbone, "config", None), "num_hidden_layers", 0)
-    for part in backbone.modules():
-        if isinstance(part, nn.ModuleList) and len(part) == depth:
-            return part
-    raise UsageError(
-        f"FSDP cuts a model between its layers, and {type(backbone).__name__} has no list of {depth} of them: "
-        "launch without --use_fsdp"
-    )
 
 
 def skeleton(model: SparseEncoderModel) -> SparseEncoderModel:
@@ -142,7 +133,11 @@ class TrainedWeights:
 
 
 def _own(weight: nn.Parameter) -> nn.Parameter:
-    return nn.Parameter(weight.detach().to_local()) if isinstance(weight, DTensor) else weight
+    return nn.Parameter(_local(weight.detach())) if isinstance(weight, DTensor) else weight
+
+
+def _local(value: Tensor) -> Tensor:
+    return value.to_local() if isinstance(value, DTensor) else value
 
 
 def _part(value: Tensor, weight: Tensor) -> Tensor:
@@ -150,7 +145,9 @@ def _part(value: Tensor, weight: Tensor) -> Tensor:
     if not isinstance(weight, DTensor):
         return value
     # Each process has the whole value, so that nothing has to be sent.
-    return distribute_tensor(value, weight.device_mesh, weight.placements, src_data_rank=None).to_local()
+    cut = distribute_tensor(value, weight.device_mesh, weight.placements, src_data_rank=None)
+    # A view would keep the memory of the whole.
+    return _local(cut).clone()
 
 
 def _is_of(value: object, weight: Tensor) -> bool:
@@ -163,9 +160,8 @@ def _whole(part: Tensor, weight: Tensor) -> Tensor:
     if not isinstance(weight, DTensor):
         return part.detach()
     mesh, placements = weight.device_mesh, weight.placements
-    local = part.to_local() if isinstance(part, DTensor) else part
     return DTensor.from_local(
-        local.detach(), mesh, placements, run_check=False, shape=weight.shape, stride=weight.stride()
+        _local(part.detach()), mesh, placements, run_check=False, shape=weight.shape, stride=weight.stride()
     ).full_tensor()
 
 
@@ -180,8 +176,7 @@ def _collected(parts: Mapping[str, tuple[Tensor, Tensor]], keep: bool) -> dict[s
 
 
 def _collected_state(state: Mapping[str, Any], weight: Tensor, keep: bool) -> _State:
-    own = weight.to_local() if isinstance(weight, DTensor) else weight
-    cut = {key: (value, weight) for key, value in state.items() if _is_of(value, own)}
+    cut = {key: (value, weight) for key, value in state.items() if _is_of(value, _local(weight))}
     return {**state, **_collected(cut, keep)}
 
 

@@ -68,13 +68,19 @@ def release_top(backbone: PreTrainedModel, count: int) -> None:
         raise UsageError(
             f"the model has {depth} layers, the last {count} cannot be trained: choose 1 to {depth} top layers"
         )
-    lists = (part for part in backbone.modules() if isinstance(part, nn.ModuleList) and len(part) == depth)
-    layers = next(lists, None)
+    layers = layers_of(backbone)
     if layers is None:
         raise UsageError(f"the layers of {backbone.config.model_type} are not known: train with LoRA or in full")
     norms = [getattr(backbone, name) for name in _FINAL_NORMS if hasattr(backbone, name)]
     for part in (*layers[depth - count :], *norms):
         part.requires_grad_(True)
+
+
+def layers_of(backbone: nn.Module) -> nn.ModuleList | None:
+    """Return the layers of a language model, with or without adapters in it, None where they are not known."""
+    depth = getattr(getattr(backbone, "config", None), "num_hidden_layers", None)
+    lists = (part for part in backbone.modules() if isinstance(part, nn.ModuleList) and len(part) == depth)
+    return next(lists, None)
 
 
 def merge_lora(model: SparseEncoderModel) -> None:

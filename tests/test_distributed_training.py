@@ -1,31 +1,108 @@
-"""Two processes that train together, as several GPUs would, see the losses of one with the same global batch."""
+"""Processes that train together, as several GPUs would, see the losses of one with the same global batch."""
 
+import shutil
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
-from csplade.tests.tiny_backbone import write_backbone, write_pairs
+import torch
+from csplade.tests.tiny_backbone import write_backbone, write_collection, write_pairs
 from csplade.tests.training_process import WAIT_SECONDS, settings, start, weights
 
-TWO = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+AVERAGED = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+SHARDED = ("-m", "accelerate.commands.accelerate_cli", "launch", "--use_fsdp", "--num_processes", "2")
 
 
-def losses(folder: Path) -> list[float]:
-    lines = [orjson.loads(line) for line in (folder / "log.jsonl").read_bytes().splitlines()]
-    return [line["losses"]["total"] for line in lines]
+def _trained(folder: Path, name: str, launcher: tuple[str, ...], *more: str) -> Path:
+    """Train three steps, all weights of the language model, measured before the first and after the last."""
+    changed = settings(
+        tune__tuned="full",
+        tune__learning_rate=0.001,
+        tune__head_learning_rate=0.001,
+        batch__micro_queries=2,
+        run__save_every=1,
+        run__keep=3,
+    )
+    arguments = (folder / "pairs.jsonl", "--backbone", folder / "tiny", "--development", folder / "development")
+    process = start(*arguments, "--steps", 3, *changed, "--output", folder / name, *more, launcher=launcher)
+    _, err = process.communicate(timeout=WAIT_SECONDS)
+    assert process.returncode == 0, err
+    return folder / name
 
 
-def test_two_processes_give_the_loss_curve_of_one(tmp_path: Path) -> None:
-    backbone, data = write_backbone(tmp_path / "tiny"), write_pairs(tmp_path / "pairs.jsonl", 64)
-    changed = settings(tune__learning_rate=0.001, tune__head_learning_rate=0.001, batch__micro_queries=2)
-    arguments = (data, "--backbone", backbone, "--steps", 6, *changed, "--output")
-    for launcher, output in (((), "one"), (TWO, "two")):
-        process = start(*arguments, tmp_path / output, launcher=launcher)
-        _, err = process.communicate(timeout=WAIT_SECONDS)
-        assert process.returncode == 0, err
-    one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
-    assert len(one) == 6
-    assert two == pytest.approx(one, abs=1e-4)
-    assert one[-1] != one[0]
-    here, there = weights(tmp_path / "one" / "model"), weights(tmp_path / "two" / "model")
-    assert all((here[name].float() - there[name].float()).abs().max() < 1e-3 for name in here)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a backbone, pairs and a development collection."""
+    found = tmp_path_factory.mktemp("together")
+    write_backbone(found / "tiny")
+    write_pairs(found / "pairs.jsonl", 64)
+    write_collection(found / "development")
+    return found
+
+
+@pytest.fixture(scope="module")
+def alone(folder: Path) -> Path:
+    """Return what one process has trained."""
+    return _trained(folder, "alone", ())
+
+
+@pytest.fixture(scope="module")
+def sharded(folder: Path) -> Path:
+    """Return what two processes have trained, each of which keeps half of the language model."""
+    return _trained(folder, "sharded", SHARDED)
+
+
+def _lines(run: Path) -> list[dict[str, Any]]:  # Any: JSON values
+    return [orjson.loads(line) for line in (run / "log.jsonl").read_bytes().splitlines()]
+
+
+def _losses(run: Path) -> list[float]:
+    return [line["losses"]["total"] for line in _lines(run) if "losses" in line]
+
+
+def _norms(run: Path) -> list[float]:
+    return [line["gradient_norm"] for line in _lines(run) if "losses" in line]
+
+
+def _qualities(run: Path) -> list[float]:
+    return [line["development"]["nDCG@10"] for line in _lines(run) if "development" in line]
+
+
+def _assert_same(found: Path, wanted: Path) -> None:
+    assert len(_losses(wanted)) == 3
+    assert _losses(found) == pytest.approx(_losses(wanted), abs=1e-4)
+    assert _norms(found) == pytest.approx(_norms(wanted), rel=1e-4)
+    assert len(_qualities(wanted)) == 2
+    assert _qualities(found) == pytest.approx(_qualities(wanted), abs=1e-3)
+    _assert_same_weights(found, wanted)
+
+
+def _assert_same_weights(found: Path, wanted: Path) -> None:
+    """Compare what the last step has left, with its optimizer; the model has the weights of the best one."""
+    here, there = _checkpoint(found), _checkpoint(wanted)
+    torch.testing.assert_close(here["weights"], there["weights"], rtol=0, atol=1e-4)
+    assert here["optimizer"]["param_groups"] == there["optimizer"]["param_groups"]
+    torch.testing.assert_close(here["optimizer"]["state"], there["optimizer"]["state"], rtol=0, atol=1e-4)
+    torch.testing.assert_close(weights(found / "model"), weights(wanted / "model"), rtol=0, atol=1e-4)
+
+
+def _checkpoint(run: Path) -> dict[str, Any]:  # Any: torch's own format
+    content: dict[str, Any] = torch.load(run / "checkpoints" / "step-000003.pt")
+    return content
+
+
+def test_two_processes_that_average_gradients_give_the_loss_curve_of_one(folder: Path, alone: Path) -> None:
+    _assert_same(_trained(folder, "averaged", AVERAGED), alone)
+
+
+def test_two_processes_with_a_half_of_the_model_each_give_the_loss_curve_of_one(alone: Path, sharded: Path) -> None:
+    _assert_same(sharded, alone)
+
+
+def test_one_process_goes_on_from_a_checkpoint_of_shards(folder: Path, alone: Path, sharded: Path) -> None:
+    begun = folder / "resumed"
+    shutil.copytree(sharded, begun)
+    for path in ("step-000003.pt", "best.json"):
+        (begun / "checkpoints" / path).unlink()
+    _assert_same(_trained(folder, "resumed", (), "--resume"), alone)
