@@ -99,7 +99,8 @@ def adapt(documents: Sequence[str], backbone: str, folder: Path, sizes: Sizes) -
         command += ["--output", str(adapted), "--steps", str(sizes.adapt_steps), *_ADAPT]
         command += ["--attention", attention, "--seed", str(sizes.seed)]
         resume = ["--resume"] if (adapted / "adaptation.json").is_file() else []
-        subprocess.run([*command, *resume], check=True, stdout=sys.stderr)
+        if subprocess.run([*command, *resume], check=False, stdout=sys.stderr).returncode:
+            raise click.ClickException("the adaptation did not end: the same command goes on with it")
     return adapted
 
 
