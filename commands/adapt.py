@@ -9,24 +9,37 @@ if there was none to do:
 
 import sys
 import zlib
+from collections.abc import Callable
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from csplade.commands.options import json_option
 from csplade.commands.output import notice, print_json, print_table
+from csplade.pipelines.adapt_options import AdaptOptions
 from csplade.pipelines.attention_kinds import Attention
 from csplade.pipelines.errors import SourceError, UsageError
 from csplade.pipelines.training_options import Tuned
 
 if TYPE_CHECKING:
     import numpy as np
-    from csplade.pipelines.adapt import AdaptOptions, AdaptReport
+    from csplade.pipelines.adapt import AdaptReport
     from numpy.typing import NDArray
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 _DEFAULT_MASK = "_"
+_DEFAULT = AdaptOptions()
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+
+def _setting(flag: str, kind: "click.ParamType[Any]", about: str) -> Callable[[_Command], _Command]:
+    """Return the option for a field of `AdaptOptions`, with its default."""
+    default = getattr(_DEFAULT, flag.removeprefix("--").replace("-", "_"))
+    # The name that is typed, not the member's.
+    shown = default.value if isinstance(default, StrEnum) else default
+    return click.option(flag, default=shown, show_default=True, type=kind, help=about)
 
 
 @click.command("adapt")
@@ -36,45 +49,33 @@ _DEFAULT_MASK = "_"
 @click.option(
     "--text-fields", default=None, metavar="NAMES", help="Of a record, joined. Default: title,text, else positive."
 )
-@click.option("--steps", default=1000, show_default=True, type=click.IntRange(1), help="Batches to learn from.")
-@click.option("--batch", default=32, show_default=True, type=click.IntRange(1), help="Sequences per step.")
-@click.option("--length", default=512, show_default=True, type=click.IntRange(2), help="Tokens per sequence.")
-@click.option(
-    "--micro-batch", default=0, type=click.IntRange(0), help="Sequences per pass. Default: the batch at once."
-)
-@click.option("--lambda-relu", default=1.0, show_default=True, type=click.FloatRange(0), help="Weight of L_relu.")
-@click.option(
+@_setting("--steps", click.IntRange(1), "Batches to learn from.")
+@_setting("--batch", click.IntRange(1), "Sequences per step.")
+@_setting("--length", click.IntRange(2), "Tokens per sequence.")
+@_setting("--micro-batch", click.IntRange(0), "Sequences per pass; 0 for the batch at once.")
+@_setting("--lambda-relu", click.FloatRange(0), "Weight of L_relu.")
+@_setting(
     "--learning-rate",
-    default=1e-4,
-    show_default=True,
-    type=click.FloatRange(0, min_open=True),
-    help="The largest, at the end of the warm-up; then a cosine falls to 0.",
+    click.FloatRange(0, min_open=True),
+    "The largest, at the end of the warm-up; then a cosine falls to 0.",
 )
-@click.option("--warm-up", default=0.1, show_default=True, type=click.FloatRange(0, 1), help="Share of the steps.")
-@click.option(
-    "--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1), help="Another gives another order."
-)
-@click.option(
+@_setting("--warm-up", click.FloatRange(0, 1), "Share of the steps.")
+@_setting("--seed", click.IntRange(0, 2**31 - 1), "Another gives another order.")
+@_setting(
     "--attention",
-    default=Attention.CAUSAL.value,
-    show_default=True,
-    type=click.Choice([Attention.CAUSAL.value, Attention.BIDIRECTIONAL.value]),
-    help="Bidirectional models predict hidden tokens.",
+    click.Choice([Attention.CAUSAL.value, Attention.BIDIRECTIONAL.value]),
+    "Bidirectional models predict hidden tokens.",
 )
-@click.option(
-    "--mask-share", default=0.2, show_default=True, type=click.FloatRange(0, 1, min_open=True), help="Tokens hidden."
-)
+@_setting("--mask-share", click.FloatRange(0, 1, min_open=True), "Tokens hidden.")
 @click.option("--mask-token", default=None, metavar="PIECE", help="Hides tokens. Default: the tokenizer's own, else _.")
-@click.option(
+@_setting(
     "--tuned",
-    default=Tuned.LORA.value,
-    show_default=True,
-    type=click.Choice([each.value for each in Tuned]),
-    help="All weights, adapters beside them that are merged at the end, or the last layers.",
+    click.Choice([each.value for each in Tuned]),
+    "All weights, adapters beside them that are merged at the end, or the last layers.",
 )
-@click.option("--lora-rank", default=16, show_default=True, type=click.IntRange(1), help="With --tuned lora.")
-@click.option("--top-layers", default=2, show_default=True, type=click.IntRange(1), help="Layers, with --tuned top.")
-@click.option("--save-every", default=100, show_default=True, type=click.IntRange(1), help="Steps between checkpoints.")
+@_setting("--lora-rank", click.IntRange(1), "With --tuned lora.")
+@_setting("--top-layers", click.IntRange(1), "Layers, with --tuned top.")
+@_setting("--save-every", click.IntRange(1), "Steps between checkpoints.")
 @click.option("--bf16", is_flag=True, help="Compute in bfloat16.")
 @click.option("--resume", is_flag=True, help="Go on with what --output holds.")
 @json_option
@@ -114,7 +115,7 @@ def command(
       csplade adapt pairs.jsonl --backbone SmolLM2.gguf --output adapted --length 128 --batch 8 --steps 200
       csplade adapt scifact --backbone ./llama --attention bidirectional --output adapted --resume
     """
-    from csplade.pipelines.adapt import AdaptOptions, check_options
+    from csplade.pipelines.adapt import check_options
     from csplade.pipelines.adapt_folder import check_free, claim, write_model
     from csplade.pipelines.adapt_texts import read_texts
     from csplade.pipelines.backbone import open_language_model
@@ -159,7 +160,7 @@ def _run(
     model: "PreTrainedModel",
     sequences: "NDArray[np.int32]",
     mask_id: int,
-    options: "AdaptOptions",
+    options: AdaptOptions,
     output: Path,
     fingerprint: dict[str, Any],  # Any: JSON values
 ) -> "AdaptReport":
@@ -210,7 +211,7 @@ def _end_of_text(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast",
 
 
 def _fingerprint(
-    backbone: str, options: "AdaptOptions", sequences: "NDArray[np.int32]", mask_id: int
+    backbone: str, options: AdaptOptions, sequences: "NDArray[np.int32]", mask_id: int
 ) -> dict[str, Any]:  # Any: JSON values
     chosen = {name: value for name, value in asdict(options).items() if name not in ("save_every", "micro_batch")}
     texts = {"sequences": len(sequences), "checksum": f"{zlib.crc32(sequences.tobytes()):08x}"}

@@ -13,8 +13,8 @@ import click
 from csplade.commands.options import json_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.pipelines.errors import MissingExtraError, UsageError
+from csplade.pipelines.layout_kinds import Layout
 
-_LAYOUTS = ("trained", "sparse-encoder", "doc-only", "splade", "laconic", "lion")
 _COUNT = click.IntRange(min=1)
 
 
@@ -22,7 +22,11 @@ _COUNT = click.IntRange(min=1)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--output", required=True, type=click.Path(path_type=Path), metavar="FOLDER", help="A new folder.")
 @click.option("--int8", is_flag=True, help="Round weights to int8: a quarter of the size.")
-@click.option("--layout", type=click.Choice(_LAYOUTS), help="Whose layout MODEL has. Default: read from its files.")
+@click.option(
+    "--layout",
+    type=click.Choice([each.value for each in Layout]),
+    help="Whose layout MODEL has. Default: read from its files.",
+)
 @click.option("--name", help="Name in the contract. Default: the model's.")
 @click.option("--licence", help="Licence in the contract and the model card.")
 @click.option("--base", metavar="MODEL", help="Base model of an adapter. Default: the one that the adapter names.")
@@ -70,7 +74,7 @@ def command(
     try:
         from csplade.pipelines.export_folder import export_folder
         from csplade.pipelines.layout_policy import LayoutPolicy
-        from csplade.pipelines.layouts import Layout, detect, read_layout
+        from csplade.pipelines.layouts import detect, read_layout
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "torch", "export") from error
     policy = LayoutPolicy(

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from csplade.pipelines.adapt_losses import Predictions, hide, predict
+from csplade.pipelines.adapt_options import AdaptOptions
 from csplade.pipelines.adapt_tuning import tune
 from csplade.pipelines.attention import check_attention, read
 from csplade.pipelines.attention_kinds import Attention
@@ -26,6 +27,7 @@ from csplade.pipelines.checkpoints import Checkpoints
 from csplade.pipelines.errors import TrainingError, UsageError
 from csplade.pipelines.packing import rows_of_step
 from csplade.pipelines.schedules import rate_factor
+from csplade.pipelines.training_failures import naming_lack_of_memory
 from csplade.pipelines.training_log import TrainingLog
 from csplade.pipelines.training_options import Tuned
 from csplade.pipelines.tuning import clip, restore, trained_weights
@@ -34,34 +36,6 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 _CLIP_NORM = 1.0
-
-
-@dataclass(frozen=True)
-class AdaptOptions:
-    """What can be chosen of an adaptation."""
-
-    steps: int = 1000
-    batch: int = 32
-    """Sequences per step."""
-    length: int = 512
-    """Tokens per sequence."""
-    lambda_relu: float = 1.0
-    """Weight of L_relu beside L_CLM."""
-    learning_rate: float = 1e-4
-    warm_up: float = 0.1
-    """Share of the steps; then a cosine falls to 0."""
-    seed: int = 0
-    attention: Attention = Attention.CAUSAL
-    mask_share: float = 0.2
-    """Share of the tokens that a bidirectional model has to predict."""
-    tuned: Tuned = Tuned.LORA
-    lora_rank: int = 16
-    top_layers: int = 2
-    save_every: int = 100
-    """Steps between checkpoints."""
-    micro_batch: int = 0
-    """Sequences per forward pass; 0 runs the batch at once. Fewer need less memory for the same gradients."""
-    bf16: bool = False
 
 
 class AdaptStep(NamedTuple):
@@ -181,16 +155,11 @@ class _Run:
         """Do one step, counted from 0."""
         began = time.perf_counter()
         rate = self.options.learning_rate * rate_factor(step, self.options.steps, self.options.warm_up)
-        try:
+        with naming_lack_of_memory(
+            f"a forward pass of {self.options.micro_batch or self.options.batch} sequences of "
+            f"{self.options.length} tokens needs more memory than there is: set --micro-batch lower, or --length"
+        ):
             found = self._gradients(step)
-        except (MemoryError, RuntimeError) as error:
-            # The processor's allocator has no exception class of its own.
-            if not isinstance(error, MemoryError) and "memory" not in str(error).lower():
-                raise
-            raise TrainingError(
-                f"a forward pass of {self.options.micro_batch or self.options.batch} sequences of "
-                f"{self.options.length} tokens needs more memory than there is: set --micro-batch lower, or --length"
-            ) from error
         norm = clip(self.trained.values(), _CLIP_NORM)
         self._check_finite(found, norm)
         for group in self.optimizer.param_groups:
@@ -244,8 +213,8 @@ class _Run:
         wrong = next((n for n, v in {"loss": found.loss, "gradient": norm}.items() if not math.isfinite(v)), None)
         if wrong is None:
             return
-        steps = self.checkpoints.steps()
-        kept = f"the last checkpoint is {self.checkpoints.path(steps[-1])}" if steps else "there is no checkpoint yet"
+        newest = self.checkpoints.newest_path()
+        kept = f"the last checkpoint is {newest}" if newest else "there is no checkpoint yet"
         raise TrainingError(
             f"the {wrong} of step {found.step} is not finite; {kept}: begin anew with a lower --learning-rate than "
             f"{self.options.learning_rate}"

@@ -4,14 +4,14 @@ A text file (.txt, .txt.gz) holds texts with a blank line between them. A record
 has no text, as in training pairs, its positive.
 """
 
-import gzip
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from csplade.pipelines.errors import SourceError
 from csplade.pipelines.jsonl import Unreadable, kind
-from csplade.pipelines.sources import find_source
+from csplade.pipelines.sources import Source, find_source
 
 _TEXT_FILES = (".txt", ".txt.gz")
 _TITLE, _TEXT, _POSITIVE = "title", "text", "positive"
@@ -24,31 +24,31 @@ def read_texts(paths: Sequence[Path], fields: Sequence[str] = ()) -> Iterator[st
         SourceError: at once if a path is not there, while reading at the first record without a text, or at the end
             of a path that gave none.
     """
-    readers = [
-        _paragraphs(path) if path.name.lower().endswith(_TEXT_FILES) else _records(path, fields) for path in paths
-    ]
-    for path, texts in zip(paths, readers, strict=True):
-        if not path.exists() and str(path) != "-":
-            raise SourceError(f"there is no file {path}: correct the path, or use - for standard input")
-        yield from _some(path, texts)
+    sources = [find_source(str(path)) for path in paths]
+    return chain.from_iterable(_some(source, _read(source, fields)) for source in sources)
 
 
-def _some(path: Path, texts: Iterator[str]) -> Iterator[str]:
+def _read(source: Source, fields: Sequence[str]) -> Iterator[str]:
+    is_text = source.path is not None and source.path.name.lower().endswith(_TEXT_FILES)
+    return _paragraphs(source) if is_text else _records(source, fields)
+
+
+def _some(source: Source, texts: Iterator[str]) -> Iterator[str]:
     empty = True
     for text in texts:
         empty = False
         yield text
     if empty:
-        raise SourceError(f"{path} holds no text: leave it out")
+        raise SourceError(f"{source.name} holds no text: leave it out")
 
 
-def _paragraphs(path: Path) -> Iterator[str]:
+def _paragraphs(source: Source) -> Iterator[str]:
     lines: list[str] = []
-    for number, raw in enumerate(_lines(path), start=1):
+    for number, raw in enumerate(source.lines(), start=1):
         try:
             line = raw.decode()
         except UnicodeDecodeError as error:
-            raise SourceError(f"line {number} of {path} is not UTF-8: convert the file") from error
+            raise SourceError(f"line {number} of {source.name} is not UTF-8: convert the file") from error
         if line.strip():
             lines.append(line)
         elif lines:
@@ -58,16 +58,7 @@ def _paragraphs(path: Path) -> Iterator[str]:
         yield "".join(lines).strip()
 
 
-def _lines(path: Path) -> Iterator[bytes]:
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            yield from file
-    except (OSError, EOFError) as error:
-        raise SourceError(f"{path} cannot be read ({error}): check the file") from error
-
-
-def _records(path: Path, fields: Sequence[str]) -> Iterator[str]:
-    source = find_source(str(path))
+def _records(source: Source, fields: Sequence[str]) -> Iterator[str]:
     for found in source.records():
         place = f"line {found.line} of {source.name}"
         if isinstance(found, Unreadable):

@@ -10,16 +10,15 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
+from csplade.pipelines.encode import LONGEST_TOKEN, cutting_tokenizer
 from csplade.pipelines.errors import UsageError
+from csplade.pipelines.literal import last_tokens
 from csplade.pipelines.training_data import Example
 from csplade.pipelines.training_options import ReadingOptions, TermSpace
 from csplade.pipelines.words import Word, split_words
-from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 
-_LONGEST_TOKEN = 64
-"""Characters, as in `encode`: what stands further behind than the tokens reach need not be read."""
 NO_TERM = -1
 """Padding of `word_terms`."""
 BEHIND = -1
@@ -147,11 +146,11 @@ class Collator:
         default_idf: float,
     ) -> None:
         """Take the model's terms in their order; idf, by term key, matters in the term space `words` only."""
-        self._described = tokenizer.to_str()
         self._reading = reading
         self._terms = {term: number for number, term in enumerate(terms)}
         self._idf, self._default_idf = idf, default_idf
-        self._tokenizers = {limit: self._tokenizer(limit) for limit in (reading.query_tokens, reading.document_tokens)}
+        limits = (reading.query_tokens, reading.document_tokens)
+        self._tokenizers = {limit: cutting_tokenizer(tokenizer.to_str(), limit) for limit in limits}
 
     def __call__(self, examples: Sequence[Example], negatives: int, seed: int) -> Batch:
         """Collate examples with `negatives` hard negatives each; where there are more, the seed draws them."""
@@ -179,7 +178,7 @@ class Collator:
         return self._read(texts, self._reading.document_prefix, self._reading.document_tokens, extra)
 
     def _read(self, texts: Sequence[str], prefix: str, limit: int, extra: dict[str, int]) -> TextBatch:
-        reach = limit * _LONGEST_TOKEN
+        reach = limit * LONGEST_TOKEN
         encodings = self._tokenizers[limit].encode_batch([prefix + text[:reach] for text in texts])
         in_words = self._reading.term_space is TermSpace.WORDS
         words = [split_words(text, self._reading.analysis) if in_words else [] for text in texts]
@@ -196,12 +195,6 @@ class Collator:
     def _term(self, key: str, extra: dict[str, int]) -> int:
         known = self._terms.get(key)
         return len(self._terms) + extra.setdefault(key, len(extra)) if known is None else known
-
-    def _tokenizer(self, limit: int) -> Tokenizer:
-        tokenizer = Tokenizer.from_str(self._described)
-        tokenizer.no_padding()
-        tokenizer.enable_truncation(limit)
-        return tokenizer
 
 
 def check_negatives(examples: Sequence[Example], negatives: int) -> None:
@@ -239,10 +232,10 @@ def _own(encoding: Encoding, prefix: int) -> list[int]:
 
 
 def _tokens(words: Sequence[Word], encoding: Encoding, prefix: int) -> list[int]:
-    """Return the position of each word's last token, as `literal.gates_of_words` finds it."""
+    """Return the position of each word's last token."""
     ends = np.array([end for _, end in encoding.offsets], dtype=np.int64) - prefix
-    found: NDArray[np.int64] = np.searchsorted(ends, [word.end for word in words])
-    return [BEHIND if position == len(ends) else position for position in found.tolist()]
+    found = last_tokens(words, ends).tolist()
+    return [BEHIND if position == len(ends) else position for position in found]
 
 
 def _padded(rows: Sequence[Sequence[int] | Sequence[float]], filling: int | float) -> Tensor:

@@ -5,10 +5,8 @@ says of what recipe, backbone and data it is. Random numbers are drawn anew from
 no part of it. Beside the files stands `best.json`: the step that did best on the development collection.
 """
 
-import os
 import pickle
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any
 import orjson
 import torch
 from csplade.pipelines.errors import SourceError
+from csplade.pipelines.whole_file import replace_bytes, replace_file
 from torch import Tensor
 
 _NAME = re.compile(r"step-(\d+)\.pt")
@@ -60,6 +59,11 @@ class Checkpoints:
         names = (_NAME.fullmatch(path.name) for path in self.folder.glob("step-*.pt"))
         return sorted(int(name[1]) for name in names if name)
 
+    def newest_path(self) -> Path | None:
+        """Return the file of the newest checkpoint, None if there is none."""
+        steps = self.steps()
+        return self.path(steps[-1]) if steps else None
+
     def path(self, step: int) -> Path:
         """Return the file of a step."""
         return self.folder / f"step-{step:06d}.pt"
@@ -78,7 +82,7 @@ class Checkpoints:
         }
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            _replace(self.path(step), content)
+            replace_file(self.path(step), lambda file: torch.save(content, file), sync=True)
         except (OSError, RuntimeError) as error:
             raise SourceError(f"no checkpoint can be written to {self.folder} ({error}): make room there") from error
         self._prune()
@@ -126,10 +130,7 @@ class Checkpoints:
 
     def note_best(self, best: Best) -> None:
         """Remember the best step; its checkpoint is kept from now on."""
-        path = self.folder / _BEST_FILE
-        fresh = path.with_suffix(".tmp")
-        fresh.write_bytes(orjson.dumps({"step": best.step, "quality": best.quality}))
-        os.replace(fresh, path)
+        replace_bytes(self.folder / _BEST_FILE, orjson.dumps({"step": best.step, "quality": best.quality}))
 
     def _prune(self) -> None:
         best = self.best()
@@ -154,17 +155,3 @@ def _as_json(value: Mapping[str, Any]) -> _Json:
     """Make tuples lists and enumerations strings, as in a file, so that both sides compare alike."""
     plain: _Json = orjson.loads(orjson.dumps(value))
     return plain
-
-
-def _replace(path: Path, content: _Json) -> None:
-    """Write a file that is whole or not there."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise

@@ -84,13 +84,15 @@ class Devices:
         if self.count == 1:
             return
         bucket: list[Tensor] = []
+        size = 0
         for weight in weights:
             if weight.grad is None:
                 weight.grad = torch.zeros_like(weight)
             bucket.append(weight.grad)
-            if sum(gradient.numel() for gradient in bucket) >= _BUCKET:
+            size += weight.grad.numel()
+            if size >= _BUCKET:
                 self._average(bucket)
-                bucket = []
+                bucket, size = [], 0
         self._average(bucket)
 
     def _average(self, gradients: list[Tensor]) -> None:

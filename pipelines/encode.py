@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from csplade.pipelines.contract import TABLE_QUERIES, Contract, Side, check_files, read_contract
+from csplade.pipelines.contract import TABLE_QUERIES, Contract, check_files, read_contract
 from csplade.pipelines.errors import EncoderError
 from csplade.pipelines.folder import DECIDING_FILES, MODEL_FILE, TOKENIZER_FILE, Tables, read_tables
 from csplade.pipelines.graph import Graph, Role, Runs
@@ -34,7 +34,7 @@ class EncodeOptions:
 
 
 _DEFAULT = EncodeOptions()
-_LONGEST_TOKEN = 64
+LONGEST_TOKEN = 64
 """Characters; the few longer pieces of a vocabulary are runs of spaces and the like."""
 
 
@@ -54,7 +54,7 @@ class Encoder:
         self._tables = tables
         self._options = options
         sides = {Role.DOCUMENT: contract.document, Role.QUERY: contract.query}
-        self._tokenizers = {role: _tokenizer(tokenizer, side) for role, side in sides.items()}
+        self._tokenizers = {role: cutting_tokenizer(tokenizer, side.max_tokens) for role, side in sides.items()}
 
     @classmethod
     def open(cls, folder: Path, options: EncodeOptions = _DEFAULT) -> "Encoder":
@@ -96,7 +96,7 @@ class Encoder:
         # Expansions of punctuation or of function words alone are noise.
         filled = [place for place, text in enumerate(texts) if text.strip() and words[place] != []]
         # A tokenizer reads the whole of a text before it cuts it: a book would cost minutes for its first page.
-        reach = side.max_tokens * _LONGEST_TOKEN
+        reach = side.max_tokens * LONGEST_TOKEN
         prefixed = [side.prefix + text[:reach] for text in texts]
         if role is Role.QUERY and self.contract.query_path == TABLE_QUERIES:
             found = self._from_table(prefixed, words)
@@ -178,10 +178,11 @@ def batches(lengths: Mapping[int, int], budget: int) -> Iterator[list[int]]:
         yield group
 
 
-def _tokenizer(described: str, side: Side) -> Tokenizer:
+def cutting_tokenizer(described: str, max_tokens: int) -> Tokenizer:
+    """Return the tokenizer of a `tokenizer.json`, cutting texts to so many tokens."""
     tokenizer = Tokenizer.from_str(described)
     tokenizer.no_padding()
-    tokenizer.enable_truncation(side.max_tokens)
+    tokenizer.enable_truncation(max_tokens)
     return tokenizer
 
 

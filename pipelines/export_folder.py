@@ -55,8 +55,8 @@ class Exported:
     """Of the golden vectors."""
 
 
-def export_folder(trained: Trained, output: Path, quantize: bool) -> Exported:
-    """Write the encoder folder, with int8 weights if asked for.
+def export_folder(trained: Trained, output: Path, quantize: bool, tolerance: Tolerance | None = None) -> Exported:
+    """Write the encoder folder, with int8 weights if asked for; `tolerance`, if given, instead of the usual one.
 
     Raises:
         UsageError: something stands at `output` already.
@@ -69,28 +69,28 @@ def export_folder(trained: Trained, output: Path, quantize: bool) -> Exported:
         fresh = Path(work) / "encoder"
         fresh.mkdir()
         _write_graph(trained, Path(work) / "exact", fresh, quantize)
-        exported = _complete(trained, fresh, quantize)
+        exported = _complete(trained, fresh, quantize, tolerance)
         fresh.rename(output)
     return exported
 
 
-def golden_vectors(encoder: Encoder) -> list[Golden]:
+def _golden_vectors(encoder: Encoder) -> list[Golden]:
     """Return the golden texts with this encoder's vectors, each text encoded alone."""
     documents = [Golden(Role.DOCUMENT, text, next(encoder.documents([text]))) for text in DOCUMENTS]
     return documents + [Golden(Role.QUERY, text, next(encoder.queries([text]))) for text in QUERIES]
 
 
-def describe(trained: Trained, folder: Path, quantize: bool) -> Contract:
-    """Return the contract of the files in the folder."""
+def describe(trained: Trained, folder: Path, quantize: bool, tolerance: Tolerance | None = None) -> Contract:
+    """Return the contract of the files in the folder; without a tolerance it has the usual one."""
     rounded = _ROUNDED if trained.reading.term_space is TermSpace.WORDS else _ROUNDED_PIECES
-    tolerance = rounded if quantize else _EXACT
+    allowed_drift = tolerance or (rounded if quantize else _EXACT)
     weights = folder / _WEIGHTS_FILE
     return dataclasses.replace(
         contract_of(trained),
         quantization=_INT8 if quantize else "none",
         opset=OPSET,
-        tolerance=tolerance.whole,
-        expansion_tolerance=tolerance.expansion,
+        tolerance=allowed_drift.whole,
+        expansion_tolerance=allowed_drift.expansion,
         files=deciding_files(folder) | ({weights.name: sha256(weights)} if weights.exists() else {}),
     )
 
@@ -105,15 +105,14 @@ def _write_graph(trained: Trained, work: Path, folder: Path, quantize: bool) -> 
     shutil.rmtree(work)
 
 
-def _complete(trained: Trained, folder: Path, quantize: bool) -> Exported:
+def _complete(trained: Trained, folder: Path, quantize: bool, tolerance: Tolerance | None) -> Exported:
     """Write all but the graph, and check the whole."""
-    described = trained.tokenizer.to_str()
-    (folder / TOKENIZER_FILE).write_text(described, encoding="utf-8")
+    trained.tokenizer.save(str(folder / TOKENIZER_FILE))
     tables = Tables(trained.terms, trained.idf)
     write_tables(folder, tables)
-    contract = describe(trained, folder, quantize)
+    contract = describe(trained, folder, quantize, tolerance)
     contract.write(folder)
-    golden = golden_vectors(Encoder(contract, described, TorchGraph(trained.model), tables))
+    golden = _golden_vectors(Encoder(contract, trained.tokenizer.to_str(), TorchGraph(trained.model), tables))
     write_golden(folder, golden)
     found = tuple(drifts(Encoder.open(folder), golden))
     _check(found, contract)

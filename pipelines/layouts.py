@@ -5,11 +5,11 @@ the folder or of the base model, or be said.
 """
 
 import dataclasses
-import enum
 from pathlib import Path
 
 from csplade.pipelines.errors import SourceError, UsageError
 from csplade.pipelines.layout_causal import ADAPTER_FILE, LACONIC, LION, read_causal
+from csplade.pipelines.layout_kinds import Layout
 from csplade.pipelines.layout_masked import query_table, read_masked
 from csplade.pipelines.layout_policy import LayoutPolicy, read_object
 from csplade.pipelines.layout_sparse_encoder import MODULES_FILE, read_sparse_encoder
@@ -19,21 +19,6 @@ from csplade.pipelines.trained_folder import TRAINING_FILE, is_trained, read_tra
 _TABLES = ("idf.json", "query_token_weights.txt")
 _TRAINED_INSIDE = "model"
 """Where a run of `csplade train` keeps its result."""
-
-
-class Layout(enum.StrEnum):
-    """Known layouts."""
-
-    TRAINED = "trained"
-    """Ours."""
-    SPARSE_ENCODER = "sparse-encoder"
-    """sentence-transformers."""
-    DOC_ONLY = "doc-only"
-    """OpenSearch: a masked language model for documents, a table for queries."""
-    SPLADE = "splade"
-    """A masked language model."""
-    LACONIC = "laconic"
-    LION = "lion"
 
 
 def detect(folder: Path) -> Layout:
@@ -108,6 +93,5 @@ def _named(folder: Path, base: str) -> Layout:
 def _with_policy(trained: Trained, policy: LayoutPolicy) -> Trained:
     reading, about = policy.over(trained.reading), trained.about
     named = dataclasses.replace(about, name=policy.name or about.name, licence=policy.licence or about.licence)
-    kept = [min(most, len(trained.terms)) for most in (reading.document_terms, reading.query_terms)]
-    trained.model.kept.copy_(trained.model.kept.new_tensor(kept))
+    trained.model.keep(reading.document_terms, reading.query_terms)
     return dataclasses.replace(trained, reading=reading, about=named)

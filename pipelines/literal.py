@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
+K1, B = 1.2, 0.75
+"""BM25's usual constants, with which a literal path starts as BM25."""
+
 
 def gates_of_words(words: Sequence[Word], token_ends: NDArray[np.int64], gates: Floats) -> Floats:
     """Return the gate of each word, that of its last token; shapes (words,), (tokens,), (tokens,) -> (words,).
@@ -26,12 +29,21 @@ def gates_of_words(words: Sequence[Word], token_ends: NDArray[np.int64], gates: 
     """
     if not len(gates):
         return np.ones(len(words), dtype=np.float32)
-    ends = np.fromiter((word.end for word in words), dtype=np.int64, count=len(words))
-    position = np.searchsorted(token_ends, ends)
+    position = last_tokens(words, token_ends)
     inside = position < len(token_ends)
     found = gates[np.minimum(position, len(gates) - 1)].astype(np.float32)
     average = found[inside].mean() if inside.any() else np.float32(1.0)
     return np.where(inside, found, average).astype(np.float32)
+
+
+def last_tokens(words: Sequence[Word], token_ends: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the position of each word's last token: (words,), (tokens,) -> (words,).
+
+    It is the number of tokens for words behind the last one.
+    """
+    ends = np.fromiter((word.end for word in words), dtype=np.int64, count=len(words))
+    found: NDArray[np.int64] = np.searchsorted(token_ends, ends)
+    return found
 
 
 def frequencies(words: Sequence[Word], gates: Floats) -> dict[str, float]:

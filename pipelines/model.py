@@ -12,6 +12,7 @@ With a literal residual (PROSPER, arXiv 2510.18527) a term also gets the gates o
 one the gates count words outside (`literal`), or nothing at all.
 """
 
+import dataclasses
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -77,9 +78,9 @@ class SparseEncoderModel(nn.Module):
         self.groups: Tensor
         self.register_buffer("groups", torch.from_numpy(fold.groups))  # (terms, largest group)
         self.kept: Tensor
-        kept = [min(most, len(fold.terms)) for most in (options.document_terms, options.query_terms)]
-        self.register_buffer("kept", torch.tensor(kept), persistent=False)
+        self.register_buffer("kept", torch.zeros(_ROLES, dtype=torch.int64), persistent=False)
         self.options = options
+        self.keep(options.document_terms, options.query_terms)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, role: Tensor) -> Vectors:
         """Encode a batch padded on the right.
@@ -105,20 +106,33 @@ class SparseEncoderModel(nn.Module):
         """Return the weights of all terms: (batch, length, width), (batch, length) -> (batch, terms)."""
         return self.strength[role] * self.folded(self.activations(max_pool(hidden, self.head, mask)))
 
+    def keep(self, document_terms: int, query_terms: int) -> None:
+        """Keep so many expansion terms of a text, or all where there are fewer."""
+        self.options = dataclasses.replace(self.options, document_terms=document_terms, query_terms=query_terms)
+        kept = [min(most, len(self.groups)) for most in (document_terms, query_terms)]
+        self.kept.copy_(self.kept.new_tensor(kept))
+
     def calibrated(self, pooled: Tensor) -> Tensor:
         """Return scale * pooled + shift, shape kept."""
         return self.scale * pooled + self.shift
 
     def activations(self, pooled: Tensor) -> Tensor:
-        """Return log(1 + relu(.)) of calibrated logits, shape kept."""
-        once = torch.log1p(torch.relu(self.calibrated(pooled)))
+        """Return the activations of pooled logits, shape kept."""
+        return self.activated(self.calibrated(pooled))
+
+    def activated(self, calibrated: Tensor) -> Tensor:
+        """Return log(1 + relu(.)), shape kept."""
+        once = torch.log1p(torch.relu(calibrated))
         return torch.log1p(once) if self.options.log_twice else once
 
-    def folded(self, activations: Tensor) -> Tensor:
-        """Return the largest activation of each term's rows: (batch, pieces) -> (batch, terms)."""
+    def folded(self, values: Tensor, least: float = 0.0) -> Tensor:
+        """Return the largest value of each term's rows: (batch, pieces) -> (batch, terms).
+
+        `least`, no larger than any value, fills the groups that are smaller than the largest.
+        """
         if self.each_piece:
-            return activations
-        filled = torch.cat([activations, activations.new_zeros(activations.shape[0], 1)], dim=-1)
+            return values
+        filled = torch.cat([values, values.new_full((values.shape[0], 1), least)], dim=-1)
         chosen = filled.index_select(-1, self.groups.reshape(-1))
         return chosen.reshape(-1, *self.groups.shape).amax(dim=-1)
 

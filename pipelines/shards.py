@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.model import SparseEncoderModel
-from csplade.pipelines.tuning import layers_of
+from csplade.pipelines.tuning import clip, layers_of
 from torch import Tensor, distributed, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
@@ -85,7 +85,7 @@ class TrainedWeights:
     def clip(self, norm: float) -> float:
         """Scale the gradients of all processes down to a norm and return what it was."""
         if not self._sharded:
-            return float(nn.utils.clip_grad_norm_(self.own.values(), norm))
+            return clip(self.own.values(), norm)
         # What each process has all of counts once, the shards of all are summed.
         squared = _squared_norm([self.own[name] for name in self._sharded])
         distributed.all_reduce(squared)

@@ -44,9 +44,17 @@ class Source:
         Raises:
             SourceError: the file cannot be read to its end, or a table has no usable header.
         """
+        yield from _read_csv(self.lines(), self.name) if self._is_table() else read_jsonl(self.lines())
+
+    def lines(self) -> Iterator[bytes]:
+        """Read the lines in order, unpacked.
+
+        Raises:
+            SourceError: the file cannot be read to its end.
+        """
         try:
             with self._open() as lines:
-                yield from _read_csv(lines, self.name) if self._is_table() else read_jsonl(lines)
+                yield from lines
         except (OSError, EOFError, zlib.error) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
             raise SourceError(f"{self.name} cannot be read ({reason}): check the file") from error

@@ -107,14 +107,8 @@ def continued(trained: Trained, reading: ReadingOptions) -> Trained:
             )
     model = trained.model
     check_attention(model.config.model_type, reading.attention)
-    counts = [min(count, len(trained.terms)) for count in (reading.document_terms, reading.query_terms)]
-    model.kept.copy_(torch.tensor(counts))
-    model.options = dataclasses.replace(
-        model.options,
-        document_terms=reading.document_terms,
-        query_terms=reading.query_terms,
-        attention=reading.attention,
-    )
+    model.keep(reading.document_terms, reading.query_terms)
+    model.options = dataclasses.replace(model.options, attention=reading.attention)
     return dataclasses.replace(trained, reading=reading)
 
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from csplade.pipelines.contract import Literal
-from csplade.pipelines.literal import Floats, document_weights, frequencies, query_weights
+from csplade.pipelines.literal import K1, B, Floats, document_weights, frequencies, query_weights
 from csplade.pipelines.words import Word, split_words
 
-_K1, _B, _AVERAGE_WORDS, _ANALYSIS = 1.2, 0.75, 90.0, "english"
+_AVERAGE_WORDS, _ANALYSIS = 90.0, "english"
 
 
 class Bm25Teacher:
@@ -15,7 +15,7 @@ class Bm25Teacher:
 
     def __init__(self, idf: Mapping[str, float], default_idf: float) -> None:
         self._idf = idf
-        self._literal = Literal(_K1, _B, _AVERAGE_WORDS, default_idf, _ANALYSIS)
+        self._literal = Literal(K1, B, _AVERAGE_WORDS, default_idf, _ANALYSIS)
 
     def matrix(self, queries: Sequence[str], documents: Sequence[str]) -> Floats:
         """Return the scores of every document for every query: (queries, documents)."""

@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from csplade.pipelines.contract import Literal
+from csplade.pipelines.literal import K1, B
 from csplade.pipelines.model import SparseEncoderModel
 from csplade.pipelines.training_options import ReadingOptions, TermSpace
 from tokenizers import Tokenizer
-
-_K1, _B = 1.2, 0.75
-"""BM25's usual constants, with which the literal path starts as BM25."""
 
 
 @dataclass(frozen=True)
@@ -46,4 +44,4 @@ class Trained:
         """Return the literal path; there is one in the term space `words` only."""
         if self.reading.term_space is not TermSpace.WORDS:
             return None
-        return Literal(_K1, _B, self.average_words, self.default_idf, self.reading.analysis)
+        return Literal(K1, B, self.average_words, self.default_idf, self.reading.analysis)

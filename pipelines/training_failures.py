@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import torch
@@ -29,9 +29,18 @@ def check_finite(loss: float, norm: float, step: int, checkpoint: Path | None) -
     )
 
 
+def naming_memory_knobs(batch: BatchOptions, step: int) -> AbstractContextManager[None]:
+    """Turn a lack of memory in the block, of a step counted from 1, into a sentence with the settings to change."""
+    return naming_lack_of_memory(
+        f"there is too little memory for the batch at step {step}: set batch.micro_queries (now "
+        f"{batch.micro_queries or 'off'}) to 1 or a little more, batch.checkpointing=true (now "
+        f"{str(batch.checkpointing).lower()}), or lower batch.queries (now {batch.queries})"
+    )
+
+
 @contextmanager
-def naming_memory_knobs(batch: BatchOptions, step: int) -> Iterator[None]:
-    """Turn a lack of memory in the block, of a step counted from 1, into a sentence.
+def naming_lack_of_memory(sentence: str) -> Iterator[None]:
+    """Turn a lack of memory in the block into a sentence.
 
     Raises:
         TrainingError: memory did not suffice.
@@ -41,11 +50,7 @@ def naming_memory_knobs(batch: BatchOptions, step: int) -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:
         if not _is_lack_of_memory(error):
             raise
-        raise TrainingError(
-            f"there is too little memory for the batch at step {step}: set batch.micro_queries (now "
-            f"{batch.micro_queries or 'off'}) to 1 or a little more, batch.checkpointing=true (now "
-            f"{str(batch.checkpointing).lower()}), or lower batch.queries (now {batch.queries})"
-        ) from error
+        raise TrainingError(sentence) from error
 
 
 def _is_lack_of_memory(error: Exception) -> bool:

@@ -5,7 +5,6 @@
 {"step": number, "development": {"nDCG@10": number, ...}}
 """
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +12,7 @@ from typing import Any
 
 from csplade.pipelines.errors import SourceError
 from csplade.pipelines.jsonl import Record, read_jsonl, write_line
+from csplade.pipelines.whole_file import replace_bytes
 
 LOG_FILE = "log.jsonl"
 
@@ -24,9 +24,7 @@ class TrainingLog:
         """Open for appending; lines of steps after `from_step`, which will be done again, are taken out first."""
         self._path = path
         kept = [write_line(line) for line in read_log(path) if line["step"] <= from_step] if path.exists() else []
-        fresh = path.with_suffix(".tmp")
-        fresh.write_bytes(b"".join(kept))
-        os.replace(fresh, path)
+        replace_bytes(path, b"".join(kept))
         self._file = path.open("ab")
 
     def __enter__(self) -> "TrainingLog":

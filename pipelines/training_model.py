@@ -84,8 +84,10 @@ class TrainingModel(nn.Module):
         hidden, counted = self.model.read(texts.ids, texts.mask)
         side = torch.tensor(int(role), device=hidden.device)
         pooled = max_pool_for_training(hidden, self.model.head, counted)
-        raw = self._folded(self.model.calibrated(pooled))  # (texts, terms)
-        expansion = focused(self.model.strength[side] * torch.log1p(torch.relu(raw)), keep).float()
+        # Logits, not activations: those below 0 are wanted as they are.
+        calibrated = self.model.calibrated(pooled)
+        raw = self.model.folded(calibrated, torch.finfo(calibrated.dtype).min)  # (texts, terms)
+        expansion = focused(self.model.strength[side] * self.model.activated(raw), keep).float()
         vectors = expansion
         if self.model.options.residual:
             gates = self.model.gates(hidden, side) * counted
@@ -98,18 +100,6 @@ class TrainingModel(nn.Module):
     def idf(self) -> Tensor | None:
         """Return the idf of the model's terms, as trained so far, None where it came without: (terms,)."""
         return self.table if self.learned is None else self.learned.clamp(min=0)
-
-    def _folded(self, calibrated: Tensor) -> Tensor:
-        """Return the largest logit of each term's rows: (texts, pieces) -> (texts, terms).
-
-        Not `SparseEncoderModel.folded`, which wants activations: here logits below 0 stay as they are.
-        """
-        if self.model.each_piece:
-            return calibrated
-        groups = self.model.groups
-        lowest = calibrated.new_full((len(calibrated), 1), torch.finfo(calibrated.dtype).min)
-        filled = torch.cat([calibrated, lowest], dim=-1)
-        return filled.index_select(-1, groups.reshape(-1)).reshape(-1, *groups.shape).amax(dim=-1)
 
     def _looked_up(self, texts: TextBatch, extra: int) -> Encoded:
         """Encode queries without the model: in `words` gates are 1, in `pieces` each own piece weighs its idf once."""

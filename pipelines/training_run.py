@@ -109,7 +109,7 @@ class Run:
             devices.average_gradients(self.weights.replicated)
             self.weights.take_gradients()
             norm = self.weights.clip(recipe.tune.clip_norm)
-            check_finite(report.total, norm, step + 1, self._last_good())
+            check_finite(report.total, norm, step + 1, self.checkpoints.newest_path())
             self.optimizer.step()
         return _line(step + 1, report, batch, rate, norm, time.perf_counter() - began)
 
@@ -173,10 +173,6 @@ class Run:
         part = batch.part(self.devices.rank, self.devices.count)
         scores = torch.from_numpy(teacher.matrix(part.query_texts, batch.document_texts))
         return gather_with_gradient(scores.to(self.devices.device))
-
-    def _last_good(self) -> Path | None:
-        steps = self.checkpoints.steps()
-        return self.checkpoints.path(steps[-1]) if steps else None
 
 
 def idf_of_terms(trained: Trained) -> Tensor | None:

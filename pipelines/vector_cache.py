@@ -6,8 +6,6 @@ written beside the old one and put into its place, so there is never half of it;
 
 import gzip
 import hashlib
-import os
-import tempfile
 import zlib
 from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
@@ -17,6 +15,7 @@ import orjson
 from csplade.pipelines.contract import Contract
 from csplade.pipelines.errors import EncoderError, SourceError
 from csplade.pipelines.sparse import SparseVector
+from csplade.pipelines.whole_file import replace_bytes
 
 SAVE_EVERY = 500
 """Vectors that even a killed program can lose at most."""
@@ -74,7 +73,7 @@ class VectorCache:
         content = b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            _replace(self.path, gzip.compress(content, compresslevel=_QUICKEST, mtime=0))
+            replace_bytes(self.path, gzip.compress(content, compresslevel=_QUICKEST, mtime=0))
         except OSError as error:
             raise SourceError(
                 f"the vectors cannot be kept in {self.path} ({error.strerror}): make room there, or name another "
@@ -160,15 +159,3 @@ def _parse(content: bytes, fingerprint: str) -> dict[str, SparseVector]:
         return {line["text"]: SparseVector(line["weights"]) for line in lines[1:]}
     except (TypeError, KeyError) as error:
         raise ValueError(f"a line is no vector ({error})") from error
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file that is, at any moment, the old or the new one."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from csplade.pipelines.adapt import AdaptOptions, AdaptReport, AdaptStep, Place, adapt
+from csplade.pipelines.adapt import AdaptReport, AdaptStep, Place, adapt
 from csplade.pipelines.adapt_losses import hide, predict
+from csplade.pipelines.adapt_options import AdaptOptions
 from csplade.pipelines.adapt_texts import read_texts
 from csplade.pipelines.attention_kinds import Attention
 from csplade.pipelines.checkpoints import Checkpoints
@@ -268,7 +269,7 @@ def test_texts_come_from_every_kind_of_file_in_order(tmp_path: Path) -> None:
         ("a.jsonl", b'{"text": "good"}\n{"query": "q"}\n', "line 2 of .* has no text in 'text', 'positive'"),
         ("a.jsonl", b'{"text": "good"}\n{"text": 3}\n', "line 2 of .* has a number in the field 'text'"),
         ("a.jsonl", b'{"text": "good"}\n{"text"\n', "line 2 of .* is not JSON"),
-        ("a.txt.gz", b"no gzip", "cannot be read"),
+        ("a.txt.gz", gzip.compress(b"a text that is cut off")[:-9], "cannot be read"),
     ],
 )
 def test_a_text_that_cannot_be_used_is_told_by_place(name: str, content: bytes, message: str, tmp_path: Path) -> None:

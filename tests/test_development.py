@@ -12,8 +12,8 @@ from csplade.pipelines.folder import DECIDING_FILES
 from csplade.pipelines.sparse import SparseVector
 from csplade.pipelines.trained_contract import contract_of
 from csplade.tests.plain_measures import plain_measures
-from csplade.tests.test_trained_folder import trained
 from csplade.tests.tiny_backbone import write_collection
+from csplade.tests.tiny_trained import tiny_trained
 from tokenizers import processors
 
 
@@ -54,7 +54,7 @@ def test_a_collection_without_its_documents_is_refused(tmp_path: Path) -> None:
 
 def test_the_measure_is_that_of_the_encoders_own_vectors(tmp_path: Path) -> None:
     development = read_development(write_collection(tmp_path / "dev"), 100)
-    model = trained()
+    model = tiny_trained()
     found = measured(model, development)
     encoder = encoder_of(model)
     documents = dict(zip(development.documents, encoder.documents(development.documents.values()), strict=True))
@@ -67,7 +67,7 @@ def test_the_measure_is_that_of_the_encoders_own_vectors(tmp_path: Path) -> None
 
 
 def test_what_is_measured_has_the_contract_of_what_is_exported(tmp_path: Path) -> None:
-    model = trained()
+    model = tiny_trained()
     around = [("<s>", 0), ("z", model.tokenizer.token_to_id("z"))]
     model.tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A z", special_tokens=around)
     for name in DECIDING_FILES:

@@ -10,8 +10,9 @@ import torch
 from csplade.pipelines.encode import Encoder
 from csplade.pipelines.errors import CspladeError, SourceError, UsageError
 from csplade.pipelines.export_folder import Exported, export_folder
+from csplade.pipelines.layout_kinds import Layout
 from csplade.pipelines.layout_policy import LayoutPolicy
-from csplade.pipelines.layouts import Layout, detect, read_layout
+from csplade.pipelines.layouts import detect, read_layout
 from csplade.pipelines.sparse import SparseVector
 from csplade.pipelines.vocab import decode_key
 from csplade.tests.published_models import (

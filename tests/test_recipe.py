@@ -7,10 +7,11 @@ import pytest
 import torch
 from csplade.models.recipe.corpus import Text
 from csplade.models.recipe.plan import LITERAL
-from csplade.models.recipe.scores import Training, flops, imitation_loss, literal_weights
+from csplade.models.recipe.scores import Training, imitation_loss, literal_weights
 from csplade.pipelines.fold import fold_vocabulary
 from csplade.pipelines.graph import Role
 from csplade.pipelines.literal import document_weights, frequencies, query_weights
+from csplade.pipelines.losses import flops
 from csplade.pipelines.words import split_words
 from csplade.tests.tiny_encoder import IDF, tiny_model, tiny_tokenizer
 

@@ -7,25 +7,15 @@ import orjson
 import pytest
 import torch
 from csplade.pipelines.errors import SourceError
-from csplade.pipelines.fold import every_piece, fold_vocabulary
-from csplade.pipelines.trained import About, Trained
+from csplade.pipelines.trained import Trained
 from csplade.pipelines.trained_folder import is_trained, read_trained, write_trained
-from csplade.pipelines.training_options import ReadingOptions, TermSpace
-from csplade.tests.tiny_encoder import DOCUMENT_TERMS, IDF, QUERY_TERMS, tiny_model, tiny_tokenizer
-
-
-def trained(space: TermSpace = TermSpace.WORDS) -> Trained:
-    tokenizer = tiny_tokenizer()
-    words = space is TermSpace.WORDS
-    fold = fold_vocabulary(tokenizer, "english") if words else every_piece(tokenizer)
-    reading = ReadingOptions(term_space=space, document_terms=DOCUMENT_TERMS, query_terms=QUERY_TERMS)
-    about = About("tiny", "random Llama", "seed 7", "none", ("pairs", "more"))
-    return Trained(tiny_model(tokenizer, fold), tokenizer, reading, fold.terms, IDF, 6.0, 10.0 * words, about)
+from csplade.pipelines.training_options import TermSpace
+from csplade.tests.tiny_trained import tiny_trained
 
 
 @pytest.mark.parametrize("space", list(TermSpace))
 def test_what_is_read_encodes_as_what_was_written(tmp_path: Path, space: TermSpace) -> None:
-    written = trained(space)
+    written = tiny_trained(space)
     write_trained(tmp_path / "model", written)
     found = read_trained(tmp_path / "model")
     encoding = written.tokenizer.encode("Bread goes stale, plants do not")
@@ -43,7 +33,7 @@ def test_what_is_read_encodes_as_what_was_written(tmp_path: Path, space: TermSpa
 
 
 def test_a_second_model_takes_the_place_of_the_first_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
-    first = trained()
+    first = tiny_trained()
     write_trained(tmp_path / "model", first)
     write_trained(tmp_path / "model", dataclasses.replace(first, default_idf=7.5), {"name": "ours"})
     assert read_trained(tmp_path / "model").default_idf == 7.5
@@ -54,7 +44,7 @@ def test_a_second_model_takes_the_place_of_the_first_and_nothing_is_left_beside_
 def test_a_foreign_folder_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "letters.txt").write_text("dear")
     with pytest.raises(SourceError, match="holds no trained model: name a new folder"):
-        write_trained(tmp_path, trained())
+        write_trained(tmp_path, tiny_trained())
     assert (tmp_path / "letters.txt").read_text() == "dear"
 
 
@@ -66,14 +56,14 @@ def test_a_folder_without_a_training_is_refused_by_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["head.safetensors", "tokenizer.json", "idf.json.gz", "terms.json.gz"])
 def test_a_folder_without_one_of_its_files_is_refused(tmp_path: Path, name: str) -> None:
-    write_trained(tmp_path / "model", trained())
+    write_trained(tmp_path / "model", tiny_trained())
     (tmp_path / "model" / name).unlink()
     with pytest.raises(SourceError, match=str(tmp_path / "model")):
         read_trained(tmp_path / "model")
 
 
 def test_another_format_is_refused_with_both_versions(tmp_path: Path) -> None:
-    write_trained(tmp_path / "model", trained())
+    write_trained(tmp_path / "model", tiny_trained())
     path = tmp_path / "model" / "training.json"
     path.write_bytes(orjson.dumps(orjson.loads(path.read_bytes()) | {"format_version": 9}))
     with pytest.raises(SourceError, match="has format 9, this csplade reads 1"):

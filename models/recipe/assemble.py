@@ -3,9 +3,9 @@
 python -m csplade.models.recipe.assemble MODEL_FOLDER GGUF_FILE WORK_FOLDER OUTPUT_FOLDER
 """
 
-import dataclasses
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import orjson
@@ -14,13 +14,9 @@ from csplade.models.recipe.pairs import SHARES
 from csplade.models.recipe.plan import DOCUMENT_TERMS, GATE_STRENGTHS, LITERAL, QUERY_TERMS, STRENGTHS
 from csplade.models.recipe.scores import Training
 from csplade.models.recipe.train import build
-from csplade.pipelines.encode import Encoder
-from csplade.pipelines.export import export_graph
-from csplade.pipelines.export_folder import describe, golden_vectors
-from csplade.pipelines.folder import MODEL_FILE, TOKENIZER_FILE, Tables, write_tables
-from csplade.pipelines.golden import drifts, write_golden
-from csplade.pipelines.quantize import quantize_int8
-from csplade.pipelines.torch_graph import TorchGraph
+from csplade.pipelines.export_folder import Tolerance, export_folder
+from csplade.pipelines.folder import TOKENIZER_FILE
+from csplade.pipelines.model_card import CARD_FILE
 from csplade.pipelines.trained import About, Trained
 from csplade.pipelines.training_options import ReadingOptions
 from tokenizers import Tokenizer
@@ -40,7 +36,7 @@ _READING = ReadingOptions(
     document_terms=DOCUMENT_TERMS,
     analysis=LITERAL.analysis,
 )
-_TOLERANCE, _EXPANSION_TOLERANCE = 0.12, 0.9
+_TOLERANCE = Tolerance(0.12, 0.9)
 """Of golden vectors: int8 weights against the exact model, see the model card for what was measured."""
 
 
@@ -64,25 +60,14 @@ def trained_of(training: Training, tokenizer: Tokenizer) -> Trained:
 def main() -> None:
     """Write the encoder folder and say how far the int8 graph is from the exact model."""
     source, gguf_file, work, output = sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4])
-    output.mkdir(parents=True, exist_ok=True)
-    training = restore(source, gguf_file, work)
-    export_graph(training.model, work / MODEL_FILE)
-    quantize_int8(work / MODEL_FILE, output / MODEL_FILE)
-    shutil.copyfile(work / TOKENIZER_FILE, output / TOKENIZER_FILE)
-    tokenizer = Tokenizer.from_file(str(output / TOKENIZER_FILE))
-    trained = trained_of(training, tokenizer)
-    tables = Tables(trained.terms, trained.idf)
-    write_tables(output, tables)
-    contract = dataclasses.replace(
-        describe(trained, output, quantize=True), tolerance=_TOLERANCE, expansion_tolerance=_EXPANSION_TOLERANCE
-    )
-    contract.write(output)
-    golden = golden_vectors(Encoder(contract, tokenizer.to_str(), TorchGraph(training.model), tables))
-    write_golden(output, golden)
-    found = [
-        orjson.dumps([drift.golden.text[:40], drift.distance, drift.expansion])
-        for drift in drifts(Encoder.open(output), golden)
-    ]
+    tokenizer = Tokenizer.from_file(str(work / TOKENIZER_FILE))
+    trained = trained_of(restore(source, gguf_file, work), tokenizer)
+    with tempfile.TemporaryDirectory(dir=work) as folder:
+        fresh = Path(folder) / "encoder"
+        exported = export_folder(trained, fresh, quantize=True, tolerance=_TOLERANCE)
+        (fresh / CARD_FILE).unlink()
+        shutil.copytree(fresh, output, dirs_exist_ok=True)
+    found = [orjson.dumps([drift.golden.text[:40], drift.distance, drift.expansion]) for drift in exported.drifts]
     sys.stdout.write(b"\n".join(found).decode() + "\n")
 
 

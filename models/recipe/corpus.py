@@ -7,6 +7,7 @@ import numpy as np
 import orjson
 import torch
 from csplade.models.recipe.states import SHARD
+from csplade.pipelines.literal import last_tokens
 from csplade.pipelines.words import Word, split_words
 from tokenizers import Tokenizer
 from torch import Tensor
@@ -71,6 +72,6 @@ def _read_texts(path: Path, texts: list[str], tokenizer: Tokenizer) -> list[Text
     for text, encoding, begin, end in zip(texts, tokenizer.encode_batch(texts), [0, *ends], ends, strict=False):
         token_ends = np.array([stop for _, stop in encoding.offsets[: end - begin]])
         words = [word for word in split_words(text, "english") if word.end <= token_ends[-1]]
-        tokens = np.searchsorted(token_ends, [word.end for word in words])
+        tokens = last_tokens(words, token_ends)
         read.append(Text(ids[begin:end], lower[begin:end], last[begin:end], tuple(words), tokens))
     return read

@@ -1,12 +1,9 @@
 """Step 4: inverse document frequencies of words over broad text, the documents of the sources of step 1.
 
-idf(w) = log(1 + (N - df + 0.5) / (df + 0.5)), as in Lucene's BM25
-
 python -m csplade.models.recipe.idf PAIRS_FOLDER WORK_FOLDER
 """
 
 import gzip
-import math
 import random
 import sys
 from collections import Counter
@@ -14,6 +11,7 @@ from pathlib import Path
 
 import orjson
 from csplade.models.recipe.pairs import SHARES
+from csplade.pipelines.broad_text import inverse
 from csplade.pipelines.words import split_words
 from tqdm import tqdm
 
@@ -22,11 +20,6 @@ _TEXTS_PER_SOURCE = 6000
 _SHORTEST = 5
 _RAREST = 3
 """A word in fewer texts gets the idf of a word that was never seen."""
-
-
-def inverse(texts: int, frequency: int) -> float:
-    """Return the idf of a word that `frequency` of `texts` texts hold."""
-    return math.log(1 + (texts - frequency + 0.5) / (frequency + 0.5))
 
 
 def count(folder: Path) -> tuple[int, Counter[str]]:

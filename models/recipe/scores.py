@@ -84,11 +84,6 @@ def encode_pairs(training: Training, pairs: list[Pair]) -> tuple[Side, Side]:
     return queries, encode(training, [pair.document for pair in pairs], Role.DOCUMENT, extra)
 
 
-def flops(terms: Tensor) -> Tensor:
-    """Return sum_j (mean_i x_ij)^2 (Paria et al. 2020): (texts, terms) -> ()."""
-    return terms.mean(dim=0).square().sum()
-
-
 def loss_of(ours: Tensor, teacher: Tensor) -> Tensor:
     """Return the loss of one batch of scores: (pairs, pairs), (pairs, pairs) -> ()."""
     targets = torch.arange(len(ours))

@@ -17,11 +17,12 @@ import orjson
 import torch
 from csplade.models.recipe.corpus import Pair, Text, padded, read_pairs
 from csplade.models.recipe.plan import DOCUMENT_TERMS, LITERAL, QUERY_TERMS
-from csplade.models.recipe.scores import Training, encode_pairs, flops, imitation_loss, loss_of
+from csplade.models.recipe.scores import Training, encode_pairs, imitation_loss, loss_of
 from csplade.models.recipe.teacher import embed
 from csplade.models.recipe.top import BOS_ID, cut_model, run_top, top_parameters, top_state
 from csplade.models.recipe.whole import Whole, measure_whole
 from csplade.pipelines.fold import fold_vocabulary
+from csplade.pipelines.losses import flops
 from csplade.pipelines.model import HeadOptions, SparseEncoderModel
 from csplade.pipelines.pooling import max_pool
 from tokenizers import Tokenizer
