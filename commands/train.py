@@ -124,7 +124,7 @@ def _stages(name: str, stage: int | None, settings: tuple[str, ...], steps: int 
 
 
 def _is_main() -> bool:
-    from csplade.pipelines.gradient_cache import device_rank
+    from csplade.pipelines.collectives import device_rank
 
     return device_rank() == 0
 

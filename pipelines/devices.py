@@ -1,16 +1,12 @@
 """The devices of a training: one process alone, or several under `accelerate launch` or torchrun; needs accelerate."""
 
-from collections.abc import Iterable
-
 import torch
 from accelerate import PartialState
 from accelerate.utils import disable_fsdp_ram_efficient_loading, parse_flag_from_env
+from csplade.pipelines.collectives import device_count, device_rank
 from csplade.pipelines.errors import UsageError
-from csplade.pipelines.gradient_cache import device_count, device_rank
-from torch import Tensor, distributed, nn
+from torch import distributed
 
-_BUCKET = 32 * 1024 * 1024
-"""Numbers that are averaged at once: few messages, and never a second copy of all gradients."""
 _REFUSED = {
     "ACCELERATE_USE_DEEPSPEED": "DeepSpeed",
     "ACCELERATE_USE_MEGATRON_LM": "Megatron-LM",
@@ -74,37 +70,6 @@ class Devices:
         said = torch.tensor(int(flag), device=self.device)
         distributed.all_reduce(said, distributed.ReduceOp.MAX)
         return bool(said.item())
-
-    def average_gradients(self, weights: Iterable[nn.Parameter]) -> None:
-        """Replace each gradient by its mean over the processes.
-
-        Once a step, after all parts of a batch: a wrapper such as DistributedDataParallel would do it for each part,
-        and wait for weights that a side of the batch never reaches.
-        """
-        if self.count == 1:
-            return
-        bucket: list[Tensor] = []
-        size = 0
-        for weight in weights:
-            if weight.grad is None:
-                weight.grad = torch.zeros_like(weight)
-            bucket.append(weight.grad)
-            size += weight.grad.numel()
-            if size >= _BUCKET:
-                self._average(bucket)
-                bucket, size = [], 0
-        self._average(bucket)
-
-    def _average(self, gradients: list[Tensor]) -> None:
-        if not gradients:
-            return
-        flat = torch.cat([gradient.reshape(-1).float() for gradient in gradients])
-        distributed.all_reduce(flat)
-        flat /= self.count
-        begin = 0
-        for gradient in gradients:
-            gradient.copy_(flat[begin : begin + gradient.numel()].reshape(gradient.shape))
-            begin += gradient.numel()
 
 
 def _check_launch() -> None:

@@ -6,13 +6,14 @@ whole batch at once.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
+from csplade.pipelines.collectives import gather_with_gradient
 from csplade.pipelines.training_model import Encoded, Encodings
-from torch import Tensor, distributed, nn
+from torch import Tensor
 
 _Told = TypeVar("_Told")
 Encode = Callable[[], Encodings]
@@ -21,8 +22,8 @@ Cost = Callable[[Encodings], tuple[Tensor, _Told]]
 """What a device's parts say, together -> its loss, and anything to tell of it."""
 
 
-def cached_backward(model: nn.Module, parts: Sequence[Encode], cost: Cost[_Told]) -> _Told:
-    """Add the gradients of `cost` over all parts to the model's parameters, and return what it tells.
+def cached_backward(parts: Sequence[Encode], cost: Cost[_Told]) -> _Told:
+    """Add the gradients of `cost` over all parts to the parameters that encode them, and return what it tells.
 
     A single part is encoded only once.
     """
@@ -40,8 +41,7 @@ def cached_backward(model: nn.Module, parts: Sequence[Encode], cost: Cost[_Told]
         gradients = [
             _gradients(side, *place) for side, place in zip(leaves, zip(begins, sizes, strict=True), strict=True)
         ]
-        # Several devices need to speak of their gradients once, after the last part.
-        with nullcontext() if number == len(parts) - 1 else _unsynchronized(model), state.restored():
+        with state.restored():
             _run_back(_surrogate(part(), gradients))
         begins = begins[0] + sizes[0], begins[1] + sizes[1]
     return told
@@ -55,29 +55,6 @@ def joined(parts: Sequence[Encodings]) -> Encodings:
 def gathered(encoded: Encodings) -> Encodings:
     """Return what all devices encoded, in the order of devices; only the own part has gradients."""
     return Encodings(*(_mapped(side, gather_with_gradient) for side in encoded))
-
-
-def gather_with_gradient(own: Tensor) -> Tensor:
-    """Return the tensors of all devices, one behind the other; gradients go to the own one: (n, ...) -> (world n, ...).
-
-    All devices must bring the same shape.
-    """
-    if device_count() == 1:
-        return own
-    rows = [torch.empty_like(own) for _ in range(device_count())]
-    distributed.all_gather(rows, own.detach().contiguous())
-    rows[distributed.get_rank()] = own
-    return torch.cat(rows)
-
-
-def device_count() -> int:
-    """Return how many devices train together."""
-    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
-
-
-def device_rank() -> int:
-    """Return this device's number."""
-    return distributed.get_rank() if device_count() > 1 else 0
 
 
 @dataclass(frozen=True)
@@ -109,12 +86,6 @@ def _first_pass(parts: Sequence[Encode]) -> tuple[list[RandomState], list[Encodi
         states.append(RandomState.take())
         encoded.append(part())
     return states, encoded
-
-
-def _unsynchronized(model: nn.Module) -> AbstractContextManager[None]:
-    """Keep a wrapper for several devices from averaging gradients, if there is one."""
-    no_sync: Callable[[], AbstractContextManager[None]] = getattr(model, "no_sync", nullcontext)
-    return no_sync()
 
 
 def _run_back(loss: Tensor) -> None:

@@ -70,7 +70,7 @@ class TrainingModel(nn.Module):
         model.gate.requires_grad_(literal is not None or model.options.residual)
 
     def forward(self, batch: Batch, window: Window = _ALL, logits: bool = False) -> Encodings:
-        """Encode both sides of a batch in one pass, as wrappers for several devices want it; see `encode`."""
+        """Encode both sides of a batch; see `encode`."""
         queries = self.encode(batch.queries, Role.QUERY, batch.extra, window.query, logits)
         return Encodings(queries, self.encode(batch.documents, Role.DOCUMENT, batch.extra, window.document, logits))
 

@@ -16,9 +16,9 @@ import torch
 from csplade.pipelines.batch_order import Order, order
 from csplade.pipelines.batches import Batch, Collator, check_negatives
 from csplade.pipelines.checkpoints import Best, Checkpoints
+from csplade.pipelines.collectives import average_gradients, gather_with_gradient
 from csplade.pipelines.development import Development, measured
 from csplade.pipelines.devices import Devices
-from csplade.pipelines.gradient_cache import gather_with_gradient
 from csplade.pipelines.schedules import rate_factor
 from csplade.pipelines.shards import TrainedWeights, filled, shard, skeleton, whole_weights
 from csplade.pipelines.teacher import Teacher
@@ -106,7 +106,7 @@ class Run:
             teacher = self._taught(batch)
             with torch.autocast(devices.device.type, torch.bfloat16, enabled=recipe.batch.bf16):
                 report = backward(self.model, batch, teacher, self._options, step)
-            devices.average_gradients(self.weights.replicated)
+            average_gradients(self.weights.replicated)
             self.weights.take_gradients()
             norm = self.weights.clip(recipe.tune.clip_norm)
             check_finite(report.total, norm, step + 1, self.checkpoints.newest_path())

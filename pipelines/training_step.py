@@ -5,12 +5,13 @@ from functools import partial
 
 import torch
 from csplade.pipelines.batches import Batch
-from csplade.pipelines.gradient_cache import cached_backward, device_count, device_rank, gathered
+from csplade.pipelines.collectives import device_count, device_rank
+from csplade.pipelines.gradient_cache import cached_backward, gathered
 from csplade.pipelines.objective import Losses, loss_of
 from csplade.pipelines.schedules import focus_window
-from csplade.pipelines.training_model import Encodings, Window
+from csplade.pipelines.training_model import Encodings, TrainingModel, Window
 from csplade.pipelines.training_options import LossOptions
-from torch import Tensor, nn
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class StepReport:
     """What a step saw, over all devices."""
 
     total: float
-    """The weighted sum of the losses, without the caller's scale."""
+    """The weighted sum of the losses."""
     parts: dict[str, float]
     """As in `Losses`."""
     active_query_terms: float
@@ -40,14 +41,11 @@ class StepReport:
     """The model's terms that fire for no text of the batch."""
 
 
-def backward(
-    model: nn.Module, batch: Batch, teacher: Tensor | None, options: StepOptions, step: int, scale: float = 1.0
-) -> StepReport:
-    """Add a batch's gradients, times `scale`, to the model's parameters.
+def backward(model: TrainingModel, batch: Batch, teacher: Tensor | None, options: StepOptions, step: int) -> StepReport:
+    """Add a batch's gradients to the model's parameters; their mean over the devices is that of the whole batch.
 
-    `model` is a `TrainingModel`, bare or wrapped for several devices. The batch and the teacher's scores
-    (queries, documents) are those of all devices together, the same on each: every device encodes its part, on the
-    device where the model is.
+    The batch and the teacher's scores (queries, documents) are those of all devices together, the same on each: every
+    device encodes its part, on the device where the model is.
 
     Raises:
         UsageError: a loss needs what is not there, as `loss_of` says, or the batch cannot be dealt out evenly.
@@ -56,18 +54,17 @@ def backward(
     whole = batch.to(device)
     known = None if teacher is None else teacher.to(device)
     window, logits = window_at(options.loss, step, options.steps), options.loss.bag_of_words > 0
-    # Wrappers average gradients over devices, each of which has those of its own texts only.
-    factor = scale * device_count()
 
     def cost(own: Encodings) -> tuple[Tensor, StepReport]:
         encoded = gathered(own)
         # Scores in bfloat16 would have three digits.
         with torch.autocast(device.type, enabled=False):
             losses = loss_of(options.loss, encoded.queries, encoded.documents, whole, known, step, options.steps)
-        return losses.total * factor, _report(losses, encoded)
+        # Each device has the gradients of its own texts only, and their mean is taken, not their sum.
+        return losses.total * device_count(), _report(losses, encoded)
 
     chunks = whole.part(device_rank(), device_count()).chunks(options.micro_queries)
-    return cached_backward(model, [partial(model, chunk, window, logits) for chunk in chunks], cost)
+    return cached_backward([partial(model, chunk, window, logits) for chunk in chunks], cost)
 
 
 def window_at(options: LossOptions, step: int, steps: int) -> Window:

@@ -7,27 +7,48 @@ from typing import Any
 import orjson
 import pytest
 import torch
+from csplade.pipelines.curriculum import TrainRequest, run_stages
+from csplade.pipelines.recipes import load_recipe, overridden
 from csplade.tests.tiny_backbone import write_backbone, write_collection, write_pairs
 from csplade.tests.training_process import WAIT_SECONDS, settings, start, weights
 
 AVERAGED = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 SHARDED = ("-m", "accelerate.commands.accelerate_cli", "launch", "--use_fsdp", "--num_processes", "2")
 
+# All weights of the language model, measured before the first step and after the last.
+STEPS = 3
+CHANGED = settings(
+    tune__tuned="full",
+    tune__learning_rate=0.001,
+    tune__head_learning_rate=0.001,
+    batch__micro_queries=2,
+    run__save_every=1,
+    run__keep=STEPS,
+)
 
-def _trained(folder: Path, name: str, launcher: tuple[str, ...], *more: str) -> Path:
-    """Train three steps, all weights of the language model, measured before the first and after the last."""
-    changed = settings(
-        tune__tuned="full",
-        tune__learning_rate=0.001,
-        tune__head_learning_rate=0.001,
-        batch__micro_queries=2,
-        run__save_every=1,
-        run__keep=3,
-    )
+
+def _together(folder: Path, name: str, launcher: tuple[str, ...]) -> Path:
+    """Train in processes that a launcher starts."""
     arguments = (folder / "pairs.jsonl", "--backbone", folder / "tiny", "--development", folder / "development")
-    process = start(*arguments, "--steps", 3, *changed, "--output", folder / name, *more, launcher=launcher)
+    process = start(*arguments, "--steps", STEPS, *CHANGED, "--output", folder / name, launcher=launcher)
     _, err = process.communicate(timeout=WAIT_SECONDS)
     assert process.returncode == 0, err
+    return folder / name
+
+
+def _alone(folder: Path, name: str, resume: bool = False) -> Path:
+    """Train the same in this process."""
+    changed = [part for part in CHANGED if part != "--set"]
+    recipe = overridden(load_recipe("csplade-mini").stages[0], [*changed, f"run.steps={STEPS}"])
+    request = TrainRequest(
+        (folder / "pairs.jsonl",),
+        str(folder / "tiny"),
+        folder / name,
+        (recipe,),
+        development=folder / "development",
+        resume=resume,
+    )
+    run_stages(request, lambda text: None)
     return folder / name
 
 
@@ -44,13 +65,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def alone(folder: Path) -> Path:
     """Return what one process has trained."""
-    return _trained(folder, "alone", ())
+    return _alone(folder, "alone")
 
 
 @pytest.fixture(scope="module")
 def sharded(folder: Path) -> Path:
     """Return what two processes have trained, each of which keeps half of the language model."""
-    return _trained(folder, "sharded", SHARDED)
+    return _together(folder, "sharded", SHARDED)
 
 
 def _lines(run: Path) -> list[dict[str, Any]]:  # Any: JSON values
@@ -93,7 +114,7 @@ def _checkpoint(run: Path) -> dict[str, Any]:  # Any: torch's own format
 
 
 def test_two_processes_that_average_gradients_give_the_loss_curve_of_one(folder: Path, alone: Path) -> None:
-    _assert_same(_trained(folder, "averaged", AVERAGED), alone)
+    _assert_same(_together(folder, "averaged", AVERAGED), alone)
 
 
 def test_two_processes_with_a_half_of_the_model_each_give_the_loss_curve_of_one(alone: Path, sharded: Path) -> None:
@@ -105,4 +126,4 @@ def test_one_process_goes_on_from_a_checkpoint_of_shards(folder: Path, alone: Pa
     shutil.copytree(sharded, begun)
     for path in ("step-000003.pt", "best.json"):
         (begun / "checkpoints" / path).unlink()
-    _assert_same(_trained(folder, "resumed", (), "--resume"), alone)
+    _assert_same(_alone(folder, "resumed", resume=True), alone)

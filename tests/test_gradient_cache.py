@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from csplade.pipelines.gradient_cache import RandomState, cached_backward, device_count, gather_with_gradient
+from csplade.pipelines.collectives import average_gradients, device_count, gather_with_gradient
+from csplade.pipelines.gradient_cache import RandomState, cached_backward
 from csplade.pipelines.training_model import Encoded, Encodings
 from csplade.pipelines.training_options import QueryPath, ReadingOptions
-from csplade.tests.training_devices import Found, step_on_device, stepped
+from csplade.tests.training_devices import Found, step_on_device, step_on_second_device, stepped
 from csplade.tests.training_parts import PIECES, WORDS
 from torch import Tensor, nn
 from torch.multiprocessing.spawn import spawn
@@ -52,7 +53,7 @@ class _Dropping(nn.Module):
 def test_dropout_falls_the_same_way_in_both_passes_and_anew_behind_them() -> None:
     torch.manual_seed(0)
     model = _Dropping()
-    cached_backward(model, [model, model], lambda found: (found.queries.vectors.sum(), None))
+    cached_backward([model, model], lambda found: (found.queries.vectors.sum(), None))
     first, second, first_again, second_again = model.given
     assert torch.equal(first, first_again) and torch.equal(second, second_again)
     assert not torch.equal(first, second)
@@ -74,15 +75,21 @@ def test_a_random_state_leaves_the_present_one_alone() -> None:
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_one_device_gathers_its_own() -> None:
-    own = torch.rand(2, 3, requires_grad=True)
+def test_one_device_gathers_its_own_and_leaves_its_gradients() -> None:
+    own = nn.Parameter(torch.rand(2, 3))
     assert device_count() == 1
     assert gather_with_gradient(own) is own
+    average_gradients([own])
+    assert own.grad is None
 
 
 def test_two_devices_find_the_gradients_of_one(tmp_path: Path) -> None:
     settings = [(WORDS, False), _SETTINGS[-1]]
-    spawn(step_on_device, args=(tmp_path, settings), nprocs=2)  # type: ignore[no-untyped-call]
+    # One new process: the other device is this one, as each start of torch costs seconds.
+    second = spawn(step_on_second_device, args=(tmp_path, settings), join=False)  # type: ignore[no-untyped-call]
+    step_on_device(0, tmp_path, settings)
+    while not second.join():
+        pass
     for number, (reading, residual) in enumerate(settings):
         wanted = stepped(reading, residual, 0)
         for micro_queries in (0, 1):

@@ -75,15 +75,6 @@ def test_the_report_counts_expansion_terms_and_those_of_no_text() -> None:
     assert report.parts.keys() == {"contrastive", "flops_query", "flops_document"}
 
 
-def test_a_scale_multiplies_gradients_and_not_what_is_told() -> None:
-    batch, options = collator()(EXAMPLES, 0, seed=0), StepOptions(LossOptions(), 10)
-    one, three = training_model(), training_model()
-    told = backward(one, batch, None, options, 3), backward(three, batch, None, options, 3, scale=3.0)
-    assert told[0].total == pytest.approx(told[1].total)
-    assert one.model.shift.grad is not None and three.model.shift.grad is not None
-    torch.testing.assert_close(three.model.shift.grad, 3 * one.model.shift.grad)
-
-
 def test_a_focusing_window_reaches_the_model() -> None:
     options = LossOptions(focus_start=8, focus_end=4, focus_share=0.5, focus_query=0.5)
     batch = collator()(EXAMPLES, 0, seed=0)
