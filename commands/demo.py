@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from csplade.commands.connection import cluster_options, open_cluster
+from csplade.commands.connection import Connection, cluster_options, open_cluster
 from csplade.commands.options import encoder_option, json_option
 from csplade.commands.output import notice, print_json, print_table
 
@@ -40,10 +40,13 @@ _STOP = "\n  csplade node stop"
     metavar="N",
     help="Questions whose hits are shown; taken at even distances from all questions, whatever was found.",
 )
+@click.option(
+    "--analyzer", default="english", show_default=True, help="The cluster's analyzer for BM25; all have standard."
+)
 @cluster_options
 @encoder_option
 @json_option
-def command(shown: int, url: str | None, ca_certs: Path | None, encoder_folder: Path, as_json: bool) -> None:
+def command(shown: int, analyzer: str, connection: Connection, encoder_folder: Path, as_json: bool) -> None:
     """See CSPLADE beside BM25 on the Python library's documentation.
 
     Indexes the documentation strings of this Python's standard library, asks judged questions, shows the hits of BM25
@@ -68,15 +71,15 @@ def command(shown: int, url: str | None, ca_certs: Path | None, encoder_folder: 
     encoder = _open_encoder(encoder_folder)
     documents = documents_of(read_standard_library())
     questions = read_questions({document.id for document in documents})
-    client = _connect(url, ca_certs)
-    work = _prepare(client, encoder, documents)
+    client = _connect(connection)
+    work = _prepare(client, encoder, documents, analyzer)
     report = report_of(work, questions, _ask(client, encoder, questions), shown)
     if as_json:
         about = {"index": INDEX, "url": address(client), "encoder": encoder.contract.name}
         seconds = time.monotonic() - began
         print_json({**about, "python": platform.python_version(), "seconds": seconds, **to_json(report)})
     else:
-        _print(report, address(client) if url else None)
+        _print(report, connection, address(client))
 
 
 def _open_encoder(folder: Path) -> "CachedEncoder":
@@ -91,21 +94,22 @@ def _open_encoder(folder: Path) -> "CachedEncoder":
     return CachedEncoder(encoder, cache)
 
 
-def _connect(url: str | None, ca_certs: Path | None) -> "OpenSearch":
+def _connect(connection: Connection) -> "OpenSearch":
     """Open the cluster that was named, else a node on this machine, which is started if it does not run."""
     from csplade.integration.node import NodeOptions, start
 
-    return open_cluster(url or start(NodeOptions(), notice).url, ca_certs)
+    named = connection if connection.named else connection.to(start(NodeOptions(), notice).url)
+    return open_cluster(named)
 
 
-def _prepare(client: "OpenSearch", encoder: "CachedEncoder", documents: "Sequence[Document]") -> "Work":
+def _prepare(client: "OpenSearch", encoder: "CachedEncoder", documents: "Sequence[Document]", analyzer: str) -> "Work":
     """Have all documents in the index; look at the index first, as encoding takes longer."""
     from csplade.commands.demo_index import is_complete, make_anew
 
-    complete = is_complete(client, encoder.contract, documents)
+    complete = is_complete(client, encoder.contract, documents, analyzer)
     work = _encode(encoder, documents)
     if not complete:
-        make_anew(client, encoder.contract, documents)
+        make_anew(client, encoder.contract, documents, analyzer)
         _ingest(client, encoder, documents)
     return work
 
@@ -148,23 +152,25 @@ def _ingest(client: "OpenSearch", encoder: "CachedEncoder", documents: "Iterable
 def _ask(client: "OpenSearch", encoder: "CachedEncoder", judged: "JudgedQuestions") -> "dict[str, Rankings]":
     """Ask every question in every mode."""
     from csplade.commands.demo_index import INDEX
+    from csplade.integration.index import require_index
     from csplade.integration.query import Mode, QueryOptions, Question
     from csplade.integration.search import search_many
     from csplade.pipelines.evaluate import ASKED_DEPTH, order
 
+    dialect = require_index(client, INDEX, encoder.contract)
     texts = [question.text for question in judged.asked]
     notice(f"Asking {len(texts)} questions in {len(Mode)} modes.")
     questions = [Question(text, vector) for text, vector in zip(texts, encoder.queries(texts), strict=True)]
     rankings: dict[str, Rankings] = {}
     for mode in Mode:
-        found = search_many(client, INDEX, questions, QueryOptions(mode), ASKED_DEPTH)
+        found = search_many(client, INDEX, questions, QueryOptions(mode, dialect=dialect), ASKED_DEPTH)
         rankings[mode.value] = {
             text: order((hit.id, hit.score) for hit in hits) for text, hits in zip(texts, found, strict=True)
         }
     return rankings
 
 
-def _print(report: "Report", named_url: str | None) -> None:
+def _print(report: "Report", connection: Connection, at: str) -> None:
     from csplade.commands.demo_index import INDEX
     from csplade.commands.demo_report import example_table, measure_table
 
@@ -177,8 +183,8 @@ def _print(report: "Report", named_url: str | None) -> None:
     title = f"All {asked} questions: {other} in other words than their answers, {same} in the same"
     print_table(title, *measure_table(report))
     click.echo(_work_sentence(report))
-    option = f" --url {named_url}" if named_url else ""
-    click.echo(_GO_ON.format(index=INDEX, url=option, stop="" if named_url else _STOP))
+    option = (f" --profile {connection.profile}" if connection.profile else f" --url {at}") if connection.named else ""
+    click.echo(_GO_ON.format(index=INDEX, url=option, stop="" if connection.named else _STOP))
 
 
 def _work_sentence(report: "Report") -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
-from csplade.commands.connection import cluster_options, open_cluster
+from csplade.commands.connection import Connection, cluster_options, open_cluster
 from csplade.commands.options import encoder_option, index_option, json_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.commands.search_options import MODES, bm25_weight_option, max_clauses_option
@@ -29,6 +29,7 @@ from csplade.pipelines.evaluate import (
 )
 
 if TYPE_CHECKING:
+    from csplade.integration.dialect import Dialect
     from opensearchpy import OpenSearch
 
 _Item = TypeVar("_Item")
@@ -64,8 +65,7 @@ def command(
     modes: tuple[str, ...],
     bm25_weight: float,
     max_clauses: int,
-    url: str | None,
-    ca_certs: Path | None,
+    connection: Connection,
     encoder_folder: Path,
     as_json: bool,
 ) -> None:
@@ -83,13 +83,13 @@ def command(
     collection = read_collection(folder)
     chosen = [Mode(mode) for mode in dict.fromkeys(modes)]
     encoder = encoder_folder if any(mode.needs_vector for mode in chosen) else None
-    client = open_cluster(url, ca_certs)
-    _check_index(client, index, encoder)
+    client = open_cluster(connection)
+    dialect = _check_index(client, index, encoder)
     _check_documents(client, index, collection)
     questions = _questions(collection, encoder)
     results: dict[str, dict[str, float]] = {}
     for mode in chosen:
-        options = QueryOptions(mode, (), bm25_weight, PlanOptions(max_clauses))
+        options = QueryOptions(mode, (), bm25_weight, PlanOptions(max_clauses), dialect)
         results[mode.value] = _measure(client, index, collection, questions, options)
     if as_json:
         print_json(results)
@@ -99,11 +99,11 @@ def command(
     _tell(collection)
 
 
-def _check_index(client: "OpenSearch", index: str, encoder_folder: Path | None) -> None:
+def _check_index(client: "OpenSearch", index: str, encoder_folder: Path | None) -> "Dialect":
     from csplade.integration.index import require_index
     from csplade.pipelines.contract import read_contract
 
-    require_index(client, index, None if encoder_folder is None else read_contract(encoder_folder))
+    return require_index(client, index, None if encoder_folder is None else read_contract(encoder_folder))
 
 
 def _check_documents(client: "OpenSearch", index: str, collection: Collection) -> None:

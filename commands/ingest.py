@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from csplade.commands.connection import cluster_options, open_cluster
+from csplade.commands.connection import Connection, cluster_options, open_cluster
 from csplade.commands.options import encoder_option, index_option, json_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.pipelines.errors import CspladeError, SourceError, UsageError
@@ -81,8 +81,7 @@ def command(
     on_bad_record: str,
     dead_letters: Path | None,
     batch: int,
-    url: str | None,
-    ca_certs: Path | None,
+    connection: Connection,
     encoder_folder: Path,
     as_json: bool,
 ) -> None:
@@ -110,7 +109,7 @@ def command(
     origin = find_source(source)
     encoder = Encoder.open(encoder_folder)
     plan = _plan(origin, records, skip=on_bad_record == "skip")
-    client = open_cluster(url, ca_certs)
+    client = open_cluster(connection)
     _prepare(client, index, encoder, analyzer, shards, replicas)
     report = _stream(client, encoder, plan, options)
     _print(report, plan.seen.count, index, as_json)

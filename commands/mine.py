@@ -18,7 +18,7 @@ from collections import Counter
 from pathlib import Path
 
 import click
-from csplade.commands.connection import cluster_options, open_cluster
+from csplade.commands.connection import Connection, cluster_options, open_cluster
 from csplade.commands.options import encoder_option, index_option, json_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.commands.search_options import MODES
@@ -89,8 +89,7 @@ def command(
     drop_short: bool,
     teachers: tuple[str, ...],
     margin: float | None,
-    url: str | None,
-    ca_certs: Path | None,
+    connection: Connection,
     encoder_folder: Path,
     as_json: bool,
 ) -> None:
@@ -106,7 +105,7 @@ def command(
       csplade mine pairs.jsonl --index articles --output scored.jsonl --teacher dense:minilm --teacher bm25@0.3
       csplade mine pairs.jsonl --index articles --output harder.jsonl --mode sparse --encoder first-model --skip-top 2
     """
-    from csplade.commands.mine_run import MineRun, check_index, distinct_examples, open_mine_teacher, run_mine
+    from csplade.commands.mine_run import MineRun, distinct_examples, for_index, open_mine_teacher, run_mine
     from csplade.integration.mine import DEFAULT_MARGIN, MineOptions
     from csplade.integration.mine_output import find_earlier
     from csplade.pipelines.teacher import parse_specs
@@ -121,8 +120,8 @@ def command(
     least = negatives if drop_short else 0
     earlier = find_earlier(output, resume, scored=bool(teachers), least=least)
     examples, repeated = distinct_examples(paths, split)
-    client = open_cluster(url, ca_certs)
-    check_index(client, options, encoder_folder)
+    client = open_cluster(connection)
+    options = for_index(client, options, encoder_folder)
     teacher = open_mine_teacher(teachers, encoder_folder)
     tally = run_mine(MineRun(client, options, encoder_folder, teacher, output, earlier, least), examples)
     _print(tally, output, 0 if earlier is None else len(earlier.done), repeated, as_json)

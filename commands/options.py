@@ -6,14 +6,6 @@ import click
 
 SHIPPED_ENCODER = Path(__file__).resolve().parent.parent / "models" / "csplade-mini"
 
-url_option = click.option(
-    "--url",
-    envvar="CSPLADE_URL",
-    default=None,
-    metavar="URL",
-    help="The cluster, e.g. https://host:9200; its user and password come from CSPLADE_USER and CSPLADE_PASSWORD. "
-    "Default: CSPLADE_URL, else the local node of `csplade node start`.",
-)
 encoder_option = click.option(
     "--encoder",
     "encoder_folder",

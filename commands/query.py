@@ -12,11 +12,12 @@ With --json exactly one object, always with these names:
 Terms come heaviest first, contributions largest first; the contributions of a hit sum up to its score.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from csplade.commands.connection import cluster_options, open_cluster
+from csplade.commands.connection import Connection, cluster_options, open_cluster
 from csplade.commands.options import encoder_option, index_option, json_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.commands.search_options import MODES, bm25_weight_option, dropped_sentence, max_clauses_option
@@ -59,8 +60,7 @@ def command(
     show_terms: bool,
     bm25_weight: float,
     max_clauses: int,
-    url: str | None,
-    ca_certs: Path | None,
+    connection: Connection,
     encoder_folder: Path,
     as_json: bool,
 ) -> None:
@@ -76,9 +76,9 @@ def command(
 
     _check(text, mode, show_terms)
     filters = parse_filter(filter_text) if filter_text is not None else ()
-    options = QueryOptions(Mode(mode), filters, bm25_weight, PlanOptions(max_clauses))
-    client = open_cluster(url, ca_certs)
-    question = _question(client, text, index, options.mode, encoder_folder)
+    asked = QueryOptions(Mode(mode), filters, bm25_weight, PlanOptions(max_clauses))
+    client = open_cluster(connection)
+    options, question = _prepare(client, text, index, asked, encoder_folder)
     plan = planned(question, options)
     hits = search(client, index, question, options, size, explain)
     if as_json:
@@ -98,20 +98,21 @@ def _check(text: str, mode: str, show_terms: bool) -> None:
         raise UsageError("--show-terms has nothing to show in the mode bm25: use it with --mode sparse or hybrid")
 
 
-def _question(client: "OpenSearch", text: str, index: str, mode: Mode, folder: Path) -> Question:
+def _prepare(
+    client: "OpenSearch", text: str, index: str, options: QueryOptions, folder: Path
+) -> tuple[QueryOptions, Question]:
     """Check the index first, as loading an encoder takes longer; BM25 needs none."""
     from csplade.integration.index import require_index
 
-    if not mode.needs_vector:
-        require_index(client, index, None)
-        return Question(text)
+    if not options.mode.needs_vector:
+        return replace(options, dialect=require_index(client, index, None)), Question(text)
     from csplade.pipelines.contract import read_contract
 
-    require_index(client, index, read_contract(folder))
+    options = replace(options, dialect=require_index(client, index, read_contract(folder)))
     from csplade.pipelines.encode import Encoder
 
     (vector,) = Encoder.open(folder).queries([text])
-    return Question(text, vector)
+    return options, Question(text, vector)
 
 
 def _tell(text: str, mode: Mode, plan: Plan, found: bool) -> None:

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from csplade.integration.client import address, reason_of
+from csplade.integration.client import address
 from csplade.integration.documents import Document
 from csplade.integration.errors import ClusterError, CredentialsError, RequestError, UnreachableError
+from csplade.integration.transport_errors import reason_of
 from opensearchpy import OpenSearch
 
 _BUSY_DOCUMENT = frozenset({429, 503})

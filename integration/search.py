@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
-from csplade.integration.client import next_step, reason_of
 from csplade.integration.errors import ClusterError, RequestError
 from csplade.integration.explain import Contribution, contributions
 from csplade.integration.query import Mode, QueryOptions, Question, build_query, hits_body, ids_body, planned
 from csplade.integration.snippet import best_snippet, one_line, words_of
 from csplade.integration.templates import TEXT_FIELD, TITLE_FIELD
+from csplade.integration.transport_errors import next_step, reason_of
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.vocab import readable
 from opensearchpy import OpenSearch

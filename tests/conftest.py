@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from csplade.integration.client import connect
 from csplade.integration.node import NodeOptions
+from csplade.tests.cluster_lines import OPTION, leave_out_lines, line, line_servers, told_reason
 from csplade.tests.local_node import reachable_folder, running
 from hypothesis import settings
 
@@ -25,6 +26,24 @@ settings.load_profile("csplade")
 
 _TEST_URL = "CSPLADE_TEST_URL"
 
+__all__ = ["line", "line_servers"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the lines of servers be chosen, see `cluster_lines`."""
+    parser.addoption(OPTION, action="store_true", help="run the tests of lines of servers, on every line")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs other servers than the usual ones."""
+    leave_out_lines(config, items)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what was left out, and how it is run."""
+    if reason := told_reason(config):
+        terminalreporter.write_line(reason)
+
 
 def pytest_sessionstart() -> None:
     """Take SIGTERM (from `timeout`, say) for Ctrl-C, so that fixtures still stop their servers."""
@@ -33,7 +52,8 @@ def pytest_sessionstart() -> None:
 
 @pytest.fixture(autouse=True)
 def no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep CSPLADE_URL and its like, which would send tests to somebody's cluster, away from every test."""
+    """Keep CSPLADE_URL and profiles, which would send tests to somebody's cluster, away from every test."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", os.devnull)
     for name in [name for name in os.environ if name.startswith("CSPLADE_") and name != _TEST_URL]:
         monkeypatch.delenv(name)
 

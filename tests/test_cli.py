@@ -123,7 +123,7 @@ def test_an_error_of_ours_is_one_sentence_on_stderr_and_exit_code_1(run: Run) ->
 def test_the_exit_code_is_that_of_the_error(
     run: Run, monkeypatch: pytest.MonkeyPatch, error: type[CspladeError], code: int
 ) -> None:
-    def fail(_url: object, _ca_certs: object) -> None:
+    def fail(_connection: object) -> None:
         raise error("bread is stale: bake some")
 
     monkeypatch.setattr("csplade.commands.query.open_cluster", fail)
@@ -132,7 +132,7 @@ def test_the_exit_code_is_that_of_the_error(
 
 @pytest.mark.parametrize("code", [0, 1, 3])
 def test_a_command_may_end_with_an_exit_code_of_its_own(run: Run, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
-    def leave(_url: object, _ca_certs: object) -> None:
+    def leave(_connection: object) -> None:
         click.get_current_context().exit(code)
 
     monkeypatch.setattr("csplade.commands.query.open_cluster", leave)
@@ -140,7 +140,7 @@ def test_a_command_may_end_with_an_exit_code_of_its_own(run: Run, monkeypatch: p
 
 
 def test_a_mistake_of_ours_is_not_hidden_behind_a_sentence(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_url: object, _ca_certs: object) -> None:
+    def fail(_connection: object) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr("csplade.commands.query.open_cluster", fail)
@@ -164,7 +164,7 @@ def test_stopped_by_hand_while_a_cluster_does_not_answer(tmp_path: Path) -> None
 
 def test_a_password_that_leaves_unencrypted_is_told_on_stderr() -> None:
     _, err = started(*WORD, "--url", "http://user:geheim@nothing.invalid").communicate(timeout=60)
-    assert err.startswith("User and password are sent unencrypted to nothing.invalid: write https://")
+    assert err.startswith("Credentials are sent unencrypted to nothing.invalid: write https://")
     assert "Error: no cluster answers at http://nothing.invalid:9200" in err
     assert "geheim" not in err
 

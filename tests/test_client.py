@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 from csplade.integration.client import Access, address, connect
-from csplade.integration.dialect import read_dialect
 from csplade.integration.errors import ClusterError, CredentialsError, RequestError, UnreachableError
+from csplade.integration.index import require_index
 from csplade.pipelines.errors import UsageError
 
 SECRET = "hünter:2"
@@ -61,7 +61,7 @@ def running(server: Server) -> Iterator[Server]:
 
 def failure(url: str, access: Access | None = None) -> ClusterError:
     with pytest.raises(ClusterError) as caught:
-        read_dialect(connect(url, access or Access()))
+        connect(url, access or Access()).info()
     assert SECRET not in str(caught.value)
     return caught.value
 
@@ -103,7 +103,7 @@ def test_refused_credentials_are_told_without_them(status: int) -> None:
 )
 def test_credentials_arrive_as_they_were_given(in_url: str, access: Access, sent: str | None) -> None:
     with running(Server(200, b"{}")) as server:
-        failure(f"http://{in_url}{server.address_after_scheme}", access)
+        connect(f"http://{in_url}{server.address_after_scheme}", access).info()
         assert server.authorization == sent
 
 
@@ -140,7 +140,7 @@ def test_credentials_that_are_sent_unencrypted_are_told_without_them(caplog: pyt
         caplog.clear()
         assert address(connect(url, Access("user", SECRET))) == "http://search.example:9200"
         (record,) = caplog.records
-        assert (record.name, record.levelno) == ("csplade.integration.client", logging.WARNING)
+        assert (record.name, record.levelno) == ("csplade.integration.addresses", logging.WARNING)
         assert "unencrypted to search.example: write https://" in record.getMessage()
         assert SECRET not in record.getMessage()
     caplog.clear()
@@ -178,7 +178,7 @@ def test_a_certificate_is_verified_and_its_authority_can_be_named(
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     url = f"https://{server.address_after_scheme}"
     with running(server):
-        assert read_dialect(connect(url, Access(ca_certs=certificate))).version == "3.8.0"
+        assert connect(url, Access(ca_certs=certificate)).info()["version"]["number"] == "3.8.0"
         error = failure(url)
         assert isinstance(error, UnreachableError)
         assert "no trusted connection" in str(error)
@@ -189,7 +189,7 @@ def test_a_certificate_is_verified_and_its_authority_can_be_named(
         )
         with monkeypatch.context() as patch:  # The system's authorities, as this variable names them to OpenSSL.
             patch.setenv("SSL_CERT_FILE", str(certificate))
-            assert read_dialect(connect(url)).version == "3.8.0"
+            assert connect(url).info()["version"]["number"] == "3.8.0"
     with pytest.raises(UsageError, match=r"k\.pem gives no certificate authorities"):
         connect(url, Access(ca_certs=key))
 
@@ -199,10 +199,8 @@ def test_a_certificate_is_verified_and_its_authority_can_be_named(
     [(b"<html>", "text/html"), (b"{}", "application/json"), (b"[1]", "application/json"), (b"{", "application/json")],
 )
 def test_what_is_no_search_cluster_is_told(body: bytes, kind: str) -> None:
-    with running(Server(200, body, kind)) as server:
-        error = failure(f"http://{server.address_after_scheme}")
-    assert isinstance(error, RequestError)
-    assert "check --url" in str(error)
+    with running(Server(200, body, kind)) as server, pytest.raises(RequestError, match="check --url"):
+        require_index(connect(f"http://{server.address_after_scheme}"), "articles", None)
 
 
 def test_the_reason_of_the_server_is_given_once_with_its_cause() -> None:

@@ -1,5 +1,6 @@
 """Where commands go without --url: to the one node that runs here; and whose credentials they take along."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -7,11 +8,13 @@ from pathlib import Path
 
 import click
 import pytest
-from csplade.commands.connection import cluster_options, open_cluster
+from csplade.commands.connection import Connection, cluster_options, open_cluster
 from csplade.integration.client import LOCAL_URL, address
 from csplade.integration.errors import NodeError
 from csplade.integration.node_notes import Member, Node, write_note
 from csplade.integration.processes import Process, end, spawn
+from csplade.integration.profiles import settle
+from csplade.integration.settings import Settings
 from csplade.pipelines.errors import UsageError
 
 
@@ -40,35 +43,41 @@ def note(folder: Path, port: int, *processes: Process) -> None:
     write_note(folder, Node("opensearch", "3.8.0", folder, tuple(members)))
 
 
+def asked(url: str | None = None) -> str:
+    """Return the address that a command asks which is given `url`."""
+    return address(open_cluster(Connection(settle(Settings(url), None, os.environ))))
+
+
 DEAD = Process(2**22 + 1, "never")
 
 
 def test_the_only_node_that_runs_is_asked_whatever_its_port(notes: Path, alive: Process) -> None:
-    assert address(open_cluster(None, None)) == LOCAL_URL
+    assert asked() == LOCAL_URL
     note(notes, 9200, DEAD)
     note(notes, 9277, alive, alive)
-    assert address(open_cluster(None, None)) == "http://127.0.0.1:9277"
-    assert address(open_cluster("https://search.example", None)) == "https://search.example:443"
+    assert asked() == "http://127.0.0.1:9277"
+    assert asked("https://search.example") == "https://search.example:443"
 
 
 def test_of_none_or_several_nodes_the_usual_port_is_asked(notes: Path, alive: Process) -> None:
     note(notes, 9277, alive, DEAD)
-    assert address(open_cluster(None, None)) == LOCAL_URL
+    assert asked() == LOCAL_URL
     note(notes, 9278, alive)
     note(notes, 9279, alive)
-    assert address(open_cluster(None, None)) == LOCAL_URL
+    assert asked() == LOCAL_URL
 
 
 def test_a_damaged_note_is_told_only_to_those_who_need_it(notes: Path) -> None:
     (notes / "9200.json").write_text("{")
     with pytest.raises(NodeError, match="is no note of a node"):
-        open_cluster(None, None)
-    assert address(open_cluster("http://127.0.0.1:9", None)) == "http://127.0.0.1:9"
+        asked()
+    assert asked("http://127.0.0.1:9") == "http://127.0.0.1:9"
 
 
 def test_looking_for_the_node_loads_nothing_that_starts_one(notes: Path) -> None:
     program = (
-        "import sys\nfrom csplade.commands.connection import open_cluster\nopen_cluster(None, None)\n"
+        "import sys\nfrom csplade.commands.connection import Connection, open_cluster\n"
+        "from csplade.integration.settings import Settings\nopen_cluster(Connection(Settings()))\n"
         "print(*sorted(name for name in sys.modules if name.startswith('csplade.integration.')))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -83,10 +92,10 @@ def test_the_environment_gives_the_credentials(monkeypatch: pytest.MonkeyPatch) 
         if user is not None:
             monkeypatch.setenv("CSPLADE_USER", user)
         with pytest.raises(UsageError, match="set CSPLADE_USER beside CSPLADE_PASSWORD"):
-            open_cluster("https://search.example", None)
+            asked("https://search.example")
     monkeypatch.setenv("CSPLADE_USER", "user")
     # With them, an address without a scheme means TLS.
-    assert address(open_cluster("search.example", None)) == "https://search.example:443"
+    assert asked("search.example") == "https://search.example:443"
 
 
 def test_the_help_teaches_no_password_in_a_command_line() -> None:
