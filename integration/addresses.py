@@ -3,7 +3,7 @@
 import logging
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from csplade.integration.ports import DEFAULT_PORT
 from csplade.pipelines.errors import UsageError
@@ -79,7 +79,9 @@ def _address(parts: SplitResult) -> Address:
     user = password = None
     if parts.username or parts.password:
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    return Address(parts.scheme or None, parts.hostname or "", parts.port, parts.path.rstrip("/"), user, password)
+    # As it is sent; a signature is about that.
+    path = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~")
+    return Address(parts.scheme or None, parts.hostname or "", parts.port, path, user, password)
 
 
 def _is_this_machine(host: str) -> bool:

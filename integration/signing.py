@@ -4,6 +4,7 @@ For OpenSearch as a managed service (`es`) and serverless (`aoss`). The credenti
 the environment, of AWS's files, of a role of the machine; they are renewed as botocore sees fit.
 """
 
+import logging
 import re
 from collections.abc import Mapping
 from typing import Protocol
@@ -79,6 +80,8 @@ def open_signer(access: Access, addresses: tuple[Address, ...]) -> Signer | None
         from botocore.session import Session
     except ImportError as error:
         raise MissingExtraError("botocore", "aws") from error
+    # At the level DEBUG it writes down what it signs, session tokens among it.
+    logging.getLogger("botocore.auth").setLevel(logging.INFO)
     session = Session(profile=access.aws_profile)
     try:
         region = access.aws_region or _region_of(addresses) or session.get_config_variable("region")

@@ -2,61 +2,15 @@
 
 import json
 import logging
-import shutil
-import ssl
-import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 
 import pytest
 from csplade.integration.client import Access, address, connect
 from csplade.integration.errors import ClusterError, CredentialsError, RequestError, UnreachableError
 from csplade.integration.index import require_index
 from csplade.pipelines.errors import UsageError
+from csplade.tests.one_answer import Server, running
 
 SECRET = "hünter:2"
-
-
-class Server(HTTPServer):
-    """A server that is no search cluster: gives one answer to everything and keeps what it was sent."""
-
-    def __init__(self, status: int, body: bytes, kind: str = "application/json") -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.status, self.body, self.kind = status, body, kind
-        self.authorization: str | None = None
-
-    @property
-    def address_after_scheme(self) -> str:
-        return f"127.0.0.1:{self.server_address[1]}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        self.server.authorization = self.headers.get("authorization")
-        self.send_response(self.server.status)
-        self.send_header("content-type", self.server.kind)
-        self.end_headers()
-        self.wfile.write(self.server.body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Stay quiet."""
-
-
-@contextmanager
-def running(server: Server) -> Iterator[Server]:
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def failure(url: str, access: Access | None = None) -> ClusterError:
@@ -164,36 +118,6 @@ def test_a_server_without_tls_is_told_apart_from_none() -> None:
     assert "--ca-certs" in str(error)
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificate with openssl")
-def test_a_certificate_is_verified_and_its_authority_can_be_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    certificate, key = tmp_path / "c.pem", tmp_path / "k.pem"
-    made = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=elsewhere -addext subjectAltName=IP:127.0.0.1"
-    files = ("-out", certificate, "-keyout", key)
-    subprocess.run([*made.split(), *files], check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    server = Server(200, b'{"version": {"distribution": "opensearch", "number": "3.8.0"}}')
-    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    url = f"https://{server.address_after_scheme}"
-    with running(server):
-        assert connect(url, Access(ca_certs=certificate)).info()["version"]["number"] == "3.8.0"
-        error = failure(url)
-        assert isinstance(error, UnreachableError)
-        assert "no trusted connection" in str(error)
-        assert "--ca-certs" in str(error)
-        # The name is verified as well.
-        assert isinstance(
-            failure(url.replace("127.0.0.1", "localhost"), Access(ca_certs=certificate)), UnreachableError
-        )
-        with monkeypatch.context() as patch:  # The system's authorities, as this variable names them to OpenSSL.
-            patch.setenv("SSL_CERT_FILE", str(certificate))
-            assert connect(url).info()["version"]["number"] == "3.8.0"
-    with pytest.raises(UsageError, match=r"k\.pem gives no certificate authorities"):
-        connect(url, Access(ca_certs=key))
-
-
 @pytest.mark.parametrize(
     ("body", "kind"),
     [(b"<html>", "text/html"), (b"{}", "application/json"), (b"[1]", "application/json"), (b"{", "application/json")],
@@ -259,11 +183,6 @@ def test_an_address_that_is_none_is_wrong_usage(url: str) -> None:
 def test_the_scheme_and_the_port_may_be_left_out() -> None:
     assert address(connect("search.example")) == "http://search.example:9200"
     assert address(connect("https://search.example")) == "https://search.example:443"
-
-
-def test_a_missing_file_of_authorities_is_wrong_usage(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no file of certificate authorities"):
-        connect("https://h", Access(ca_certs=tmp_path / "ca.pem"))
 
 
 @pytest.mark.cluster
