@@ -1,9 +1,9 @@
 PYTHON ?= .venv/bin/python
 
-.PHONY: help check fix test demo
+.PHONY: help check fix test cluster-test demo
 
 help: ## Show the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 check: ## Lint, format check, types: what CI runs before the tests
 	$(PYTHON) -m ruff check
@@ -18,6 +18,9 @@ fix: ## Format, and mend what ruff can mend
 
 test: ## All tests, against real servers
 	$(PYTHON) -m pytest
+
+cluster-test: ## The tests of what a cluster must do, against every line of servers
+	$(PYTHON) -m pytest --every-line
 
 demo: ## A real OpenSearch, a real model, real text
 	$(PYTHON) -m csplade.cli demo

@@ -21,44 +21,46 @@ def documents_of(entries: Sequence[Entry]) -> list[Document]:
     return [Document(entry.id, entry.searchable, entry.title) for entry in entries]
 
 
-def is_complete(client: "OpenSearch", contract: Contract, documents: Sequence[Document]) -> bool:
-    """Return whether the index holds these documents, encoded with this encoder.
+def is_complete(client: "OpenSearch", contract: Contract, documents: Sequence[Document], analyzer: str) -> bool:
+    """Return whether the index holds these documents, encoded with this encoder and analysed by this analyzer.
 
     Raises:
         IndexConflictError: there is an index of that name that is not the demo's.
         ClusterError: the cluster does not answer, or is of a kind that csplade does not know.
     """
-    from csplade.integration.dialect import read_dialect
+    from csplade.integration.detect import read_dialect
 
+    # Before anything is encoded, which takes minutes.
     read_dialect(client)
     mark = _mark_found(client)
-    if mark != _mark(contract, documents):
+    if mark != _mark(contract, documents, analyzer):
         return False
     client.indices.refresh(index=INDEX)
     return bool(client.count(index=INDEX)["count"] == len(documents))
 
 
-def make_anew(client: "OpenSearch", contract: Contract, documents: Sequence[Document]) -> None:
+def make_anew(client: "OpenSearch", contract: Contract, documents: Sequence[Document], analyzer: str) -> None:
     """Create the empty index; the demo's earlier one is deleted.
 
     Raises:
-        ClusterError: the cluster refuses.
+        ClusterError: the cluster refuses, or is of a kind that csplade does not know.
     """
+    from csplade.integration.detect import read_dialect
     from csplade.integration.templates import IndexOptions, index_body
 
-    body = index_body(contract, IndexOptions())
-    body["mappings"]["_meta"][_META_KEY] = _mark(contract, documents)
+    body = index_body(contract, IndexOptions(analyzer), read_dialect(client))
+    body["mappings"]["_meta"][_META_KEY] = _mark(contract, documents, analyzer)
     if _mark_found(client) is not None:
         client.indices.delete(index=INDEX)
     client.indices.create(index=INDEX, body=body)
 
 
-def _mark(contract: Contract, documents: Sequence[Document]) -> dict[str, str]:
+def _mark(contract: Contract, documents: Sequence[Document], analyzer: str) -> dict[str, str]:
     """Return what the index's `_meta` says about its content."""
     digest = hashlib.sha256()
     for document in documents:
         digest.update(f"{document.id}\0{document.text}\0".encode(errors="surrogatepass"))
-    return {"corpus": digest.hexdigest()[:16], "fingerprint": contract.fingerprint}
+    return {"corpus": digest.hexdigest()[:16], "fingerprint": contract.fingerprint, "analyzer": analyzer}
 
 
 def _mark_found(client: "OpenSearch") -> dict[str, Any] | None:  # Any: a JSON object

@@ -3,7 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from csplade.commands.output import notice
@@ -49,13 +49,14 @@ def distinct_examples(paths: Iterable[Path], split: str) -> tuple[list[Example],
     return list(distinct.values()), read - len(distinct)
 
 
-def check_index(client: OpenSearch, options: MineOptions, encoder_folder: Path) -> None:
-    """Refuse an index that is not there, or that cannot be asked by vectors of this encoder.
+def for_index(client: OpenSearch, options: MineOptions, encoder_folder: Path) -> MineOptions:
+    """Return the options for an index that is there and can be asked by vectors of this encoder.
 
     Raises:
-        CspladeError: it is so, or the cluster or the encoder folder says why not.
+        CspladeError: it is not, or the cluster or the encoder folder says why not.
     """
-    require_index(client, options.index, read_contract(encoder_folder) if options.mode.needs_vector else None)
+    contract = read_contract(encoder_folder) if options.mode.needs_vector else None
+    return replace(options, dialect=require_index(client, options.index, contract))
 
 
 def open_mine_teacher(specs: tuple[str, ...], encoder_folder: Path) -> Teacher | None:

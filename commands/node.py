@@ -41,7 +41,9 @@ def command() -> None:
 
 
 @command.command("start")
-@click.option("--version", default=None, metavar="VERSION", help="3.8 (the default), 2.19, 9.2 or 7.17.")
+@click.option(
+    "--version", default=None, metavar="VERSION", help="3.8 (the default), 3.6 (with neural-search), 2.19, 9.2 or 7.17."
+)
 @click.option(
     "--flavor",
     default=None,

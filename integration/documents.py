@@ -21,8 +21,8 @@ DEFAULT_ID_FIELDS = ("_id", "id")
 DEFAULT_TEXT_FIELDS = ("title", "text")
 
 _LONGEST_ID = 512
-# rank_features holds 32-bit floats and refuses the whole document for one that is not positive and normal.
-_SMALLEST_WEIGHT, _LARGEST_WEIGHT = 2.0**-126, (2 - 2.0**-23) * 2.0**127
+# The fields of all lines hold 32-bit floats and refuse the whole document for one that is not positive and normal.
+SMALLEST_WEIGHT, _LARGEST_WEIGHT = 2.0**-126, (2 - 2.0**-23) * 2.0**127
 # The cluster refuses these inside a document.
 _METADATA = {
     *("_id", "_index", "_type", "_routing", "_source", "_field_names"),
@@ -131,7 +131,7 @@ def acceptable_weights(vector: SparseVector) -> dict[str, float]:
     dotted = next((term for term, _ in vector if "." in term), None)
     if dotted is not None:
         raise EncoderError(f"the term key {dotted!r} has a dot, no query would find it: export the encoder again")
-    return {term: weight for term, weight in vector if _SMALLEST_WEIGHT <= weight <= _LARGEST_WEIGHT}
+    return {term: weight for term, weight in vector if SMALLEST_WEIGHT <= weight <= _LARGEST_WEIGHT}
 
 
 def dead_letter(failed: Document | Rejected, reason: str) -> bytes:

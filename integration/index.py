@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from csplade.integration.dialect import read_dialect
+from csplade.integration.detect import read_dialect
+from csplade.integration.dialect import Dialect, dialect_of_field
 from csplade.integration.errors import CredentialsError, IndexConflictError, RequestError
 from csplade.integration.templates import (
     INDEX_FORMAT,
@@ -52,44 +53,27 @@ def check_index(client: OpenSearch, index: str, contract: Contract | None) -> In
     Raises:
         IndexConflictError: it is not ours, or was made with another encoder; the message says what to do.
     """
-    mapping = _mapping(client, index)
-    if mapping is None:
-        return IndexState.MISSING
-    ours = mapping.get("_meta", {}).get(META_KEY)
-    if not isinstance(ours, dict) or WEIGHTS_FIELD not in mapping.get("properties", {}):
-        raise IndexConflictError(
-            f"the index {index!r} exists and was not made by csplade (it has no field {WEIGHTS_FIELD!r} of ours): "
-            "give a new name with --index"
-        )
-    if ours.get("format") != INDEX_FORMAT:
-        raise IndexConflictError(
-            f"the index {index!r} has format {ours.get('format')}, this csplade writes {INDEX_FORMAT}: "
-            "ingest into a new name with --index, or install the csplade that made it"
-        )
-    if contract is not None and ours.get("fingerprint") != contract.fingerprint:
-        raise IndexConflictError(
-            f"the index {index!r} was made with the encoder {ours.get('encoder')!r} (fingerprint "
-            f"{ours.get('fingerprint')}), this one is {contract.name!r} ({contract.fingerprint}): name that encoder's "
-            "folder with --encoder, or `csplade ingest` with this one into a new --index"
-        )
-    return IndexState.READY
+    return IndexState.MISSING if _checked_mapping(client, index, contract) is None else IndexState.READY
 
 
-def require_index(client: OpenSearch, index: str, contract: Contract | None) -> None:
+def require_index(client: OpenSearch, index: str, contract: Contract | None) -> Dialect:
     """Check that the index is there and was made with this encoder; without one (BM25), that it is ours.
+
+    Returns:
+        how its weights are asked for.
 
     Raises:
         IndexConflictError: it is missing, not ours, or made with another encoder.
         ClusterError: the cluster is of a kind or version that csplade does not know.
     """
     check_name(index)
-    # Who may search an index need not be allowed to ask what the cluster is; wrong credentials are told below as well.
-    with suppress(CredentialsError):
-        read_dialect(client)
-    if check_index(client, index, contract) is IndexState.MISSING:
+    dialect = _told_dialect(client)
+    mapping = _checked_mapping(client, index, contract)
+    if mapping is None:
         raise IndexConflictError(
             f"there is no index {index!r}: make it with `csplade ingest SOURCE --index {index}`, or correct --index"
         )
+    return dialect_of_field(mapping["properties"][WEIGHTS_FIELD], dialect)
 
 
 def check_analyzer(client: OpenSearch, index: str, analyzer: str) -> None:
@@ -115,14 +99,48 @@ def create_index(client: OpenSearch, index: str, contract: Contract, options: In
         ClusterError: the cluster is of an unknown kind, or refuses, for example an unknown analyzer.
     """
     check_name(index)
-    read_dialect(client)
+    dialect = read_dialect(client)
     try:
-        client.indices.create(index=index, body=index_body(contract, options))
+        client.indices.create(index=index, body=index_body(contract, options, dialect))
     except RequestError as error:
         if error.kind != _ALREADY_EXISTS:
             raise
         # Somebody else was faster, perhaps a second ingest of the same data: fine if theirs is ours.
         check_index(client, index, contract)
+
+
+def _told_dialect(client: OpenSearch) -> Dialect | None:
+    """Return what the cluster is, None if this user may not ask; whether the credentials are right is told later."""
+    with suppress(CredentialsError):
+        return read_dialect(client)
+    return None
+
+
+def _checked_mapping(
+    client: OpenSearch, index: str, contract: Contract | None
+) -> Mapping[str, Any] | None:  # Any: a JSON object
+    """Return the mapping of an index that is ours and of this encoder, None if there is no index."""
+    mapping = _mapping(client, index)
+    if mapping is None:
+        return None
+    ours = mapping.get("_meta", {}).get(META_KEY)
+    if not isinstance(ours, dict) or WEIGHTS_FIELD not in mapping.get("properties", {}):
+        raise IndexConflictError(
+            f"the index {index!r} exists and was not made by csplade (it has no field {WEIGHTS_FIELD!r} of ours): "
+            "give a new name with --index"
+        )
+    if ours.get("format") != INDEX_FORMAT:
+        raise IndexConflictError(
+            f"the index {index!r} has format {ours.get('format')}, this csplade writes {INDEX_FORMAT}: "
+            "ingest into a new name with --index, or install the csplade that made it"
+        )
+    if contract is not None and ours.get("fingerprint") != contract.fingerprint:
+        raise IndexConflictError(
+            f"the index {index!r} was made with the encoder {ours.get('encoder')!r} (fingerprint "
+            f"{ours.get('fingerprint')}), this one is {contract.name!r} ({contract.fingerprint}): name that encoder's "
+            "folder with --encoder, or `csplade ingest` with this one into a new --index"
+        )
+    return mapping
 
 
 def _mapping(client: OpenSearch, index: str) -> Mapping[str, Any] | None:  # Any: a JSON object

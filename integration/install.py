@@ -85,6 +85,8 @@ def _build(server: Server, jars: tuple[Artifact, ...], draft: Path, tell: Tell) 
         folder.mkdir()
         shutil.copy(fetch(module.jar, draft, tell), folder)
         (folder / "plugin-descriptor.properties").write_text(descriptor_of(server, module))
+    for plugin in server.plugins:
+        unpack(fetch(plugin, draft, tell), home / "plugins" / plugin.name)
     for jar in jars:
         shutil.copy(fetch(jar, draft, tell), home / "lib")
     _open_up(home)

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from csplade.integration.dialect import PLAIN, Dialect
 from csplade.integration.query import Mode, QueryOptions, Question
 from csplade.integration.search import Scored, groups, search_many, texts_of
 from csplade.pipelines.errors import UsageError
@@ -42,6 +43,8 @@ class MineOptions:
     """Best hits, the known positives not counted, that are left out as likely positives."""
     margin: float = DEFAULT_MARGIN
     """Share of the positive's score from which on a teacher's score tells of a false negative."""
+    dialect: Dialect = PLAIN
+    """That of the index, see `require_index`."""
 
     def __post_init__(self) -> None:
         if self.negatives < 1 or self.skip_top < 0 or self.depth < self.negatives + self.skip_top:
@@ -94,7 +97,8 @@ def mine(
     """
     for group in groups(asked, _QUERIES_AT_ONCE if teacher is None else _QUERIES_JUDGED_AT_ONCE):
         questions = [question for _, question in group]
-        rankings = list(search_many(client, options.index, questions, QueryOptions(options.mode), options.depth))
+        asking = QueryOptions(options.mode, dialect=options.dialect)
+        rankings = list(search_many(client, options.index, questions, asking, options.depth))
         texts = texts_of(client, options.index, {hit.id for hits in rankings for hit in hits})
         examples = [example for example, _ in group]
         found = [

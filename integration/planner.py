@@ -7,12 +7,11 @@ costs time and hardly moves a score.
 from dataclasses import dataclass
 from itertools import accumulate
 
+from csplade.integration.dialect import USUAL_LIMIT
 from csplade.integration.documents import acceptable_weights
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.sparse import SparseVector
 
-USUAL_LIMIT = 1024
-"""Clauses that clusters take in a whole query unless set up otherwise."""
 DEFAULT_MAX_CLAUSES = USUAL_LIMIT // 2
 """Half of it, so that filters and the words of a hybrid query have room."""
 
@@ -47,11 +46,11 @@ class Plan:
     """Mass of what is kept, as a share of the whole vector's."""
 
 
-def plan(vector: SparseVector, options: PlanOptions, reserved: int = 0) -> Plan:
+def plan(vector: SparseVector, options: PlanOptions, reserved: int = 0, limit: int = USUAL_LIMIT) -> Plan:
     """Keep the heaviest terms within the budget, at least one.
 
-    `reserved` clauses are needed for something else: they take from the terms only what a cluster has no room for
-    beside them. Whoever allows more than the usual limit has a cluster that takes as much.
+    `limit` clauses are all that the cluster takes in a query, and `reserved` of them are needed for something else:
+    they take from the terms only what there is no room for beside them.
 
     Raises:
         EncoderError: a term key has a dot, which no query would find.
@@ -60,8 +59,7 @@ def plan(vector: SparseVector, options: PlanOptions, reserved: int = 0) -> Plan:
     if not usable:
         return Plan(usable, len(vector), 1.0)
     masses = list(accumulate(weight for _, weight in usable))
-    room = max(USUAL_LIMIT, options.max_clauses) - reserved
-    budget = max(1, min(options.max_clauses, room))
+    budget = max(1, min(options.max_clauses, limit - reserved))
     count = min(len(usable), budget, _enough(masses, options.share))
     return Plan(usable.heaviest(count), len(vector) - count, masses[count - 1] / masses[-1])
 

@@ -1,7 +1,7 @@
 """A question and a mode come in, the JSON of a search goes out; pure.
 
-Sparse clauses score boost times stored weight, `linear` always said because the server's default is a saturation. A
-user's filter stands beside clauses of which at least one must match, so it narrows hits and never adds any.
+What a vector becomes depends on the cluster's dialect, see `clauses`. A user's filter stands beside clauses of which at
+least one must match, so it narrows hits and never adds any.
 """
 
 import enum
@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+from csplade.integration.clauses import sparse_clause
+from csplade.integration.dialect import PLAIN, Dialect
 from csplade.integration.planner import Plan, PlanOptions, plan
-from csplade.integration.templates import TEXT_FIELD, TITLE_FIELD, WEIGHTS_FIELD
+from csplade.integration.templates import TEXT_FIELD, TITLE_FIELD
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.sparse import SparseVector
 
@@ -56,6 +58,8 @@ class QueryOptions:
     bm25_weight: float = DEFAULT_BM25_WEIGHT
     """Factor of BM25's score in a hybrid query."""
     plan: PlanOptions = field(default_factory=PlanOptions)
+    dialect: Dialect = PLAIN
+    """That of the index, see `require_index`."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.bm25_weight < math.inf:
@@ -68,12 +72,13 @@ def planned(question: Question, options: QueryOptions) -> Plan:
         return Plan(SparseVector(), 0, 1.0)
     # Each word of a `match` is a clause as well.
     words = len(_WORD.findall(question.text)) if _text_weight(options) else 0
-    return plan(question.vector, options.plan, reserved=words)
+    return plan(question.vector, options.plan, words, options.dialect.max_clauses)
 
 
 def build_query(question: Question, options: QueryOptions) -> dict[str, Any] | None:  # Any: a JSON object
     """Return the query, None if nothing can match it."""
-    clauses = [_term_clause(term, weight) for term, weight in planned(question, options).vector]
+    vector = planned(question, options).vector
+    clauses = [sparse_clause(vector, options.dialect)] if vector else []
     if question.text.strip():
         clauses += _text_clauses(question.text, options)
     if not clauses:
@@ -121,10 +126,6 @@ def parse_filter(text: str) -> tuple[Mapping[str, Any], ...]:  # Any: query clau
                 'write an object with one name, like {"term": {"lang": "en"}}'
             )
     return tuple(clauses)
-
-
-def _term_clause(term: str, weight: float) -> dict[str, Any]:  # Any: a JSON object
-    return {"rank_feature": {"field": f"{WEIGHTS_FIELD}.{term}", "linear": {}, "boost": weight}}
 
 
 def _text_weight(options: QueryOptions) -> float:

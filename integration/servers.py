@@ -1,7 +1,7 @@
 """The servers that `csplade node start` can run: where each comes from, which Java it takes, what it needs beside.
 
 One frozen row per server line, newest first. The archives are artifacts of Maven Central; their checksums are pinned
-here. All four rows were run for real, the older two on Java 17 and 21, the newer two on Java 21 and 25.
+here. All rows were run for real, the older two on Java 17 and 21, the newer ones on Java 21 and 25.
 """
 
 import enum
@@ -55,6 +55,8 @@ class Server:
     highest_java: int
     """The newest Java it takes; the older two lines need the Security Manager, which Java 24 dropped."""
     modules: tuple[Module, ...] = ()
+    plugins: tuple[Artifact, ...] = ()
+    """Archives that are unpacked into its folder of plugins."""
     settings: Mapping[str, object] = field(default_factory=dict)
     """Settings that only this line knows."""
     wheel: Wheel = Wheel.SUITS
@@ -118,6 +120,26 @@ OPENSEARCH_3 = Server(
     wheel=Wheel.WITH_ICU,
 )
 
+OPENSEARCH_NEURAL = Server(
+    "opensearch",
+    _archive("opensearch", "3.6.0", 160, "a91faa1dc1cadc78cb278b4f63847e19e1627a4e9de698e14e7efc14ee37b286"),
+    lowest_java=21,
+    highest_java=25,
+    # Without opensearch-ml (390 MB), which only runs models inside the cluster.
+    plugins=(
+        Artifact(
+            *("org.opensearch.plugin", "opensearch-knn", "3.6.0.0", "zip", 6),
+            "ac392ca28a39b3bf290648a422ef30cb149dda2963a9d7feb26060e932341c9a",
+        ),
+        Artifact(
+            *("org.opensearch.plugin", "neural-search", "3.6.0.0", "zip", 12),
+            "6ef1b206e79391e2e36268e32dc34d27fd8b8a59a8eb0a7393c97d53b038e433",
+        ),
+    ),
+    wheel=Wheel.WITH_ICU,
+)
+"""With neural-search, whose plugins Maven Central has up to this version."""
+
 OPENSEARCH_2 = Server(
     "opensearch",
     _archive("opensearch", "2.19.0", 51, "84b8d1a06a31b57993cfe2801cbf01bdbc54fe07b45aee5cb2ba87917a01c751"),
@@ -170,7 +192,7 @@ ELASTICSEARCH_7 = Server(
     ),
 )
 
-SERVERS = (OPENSEARCH_3, OPENSEARCH_2, ELASTICSEARCH_9, ELASTICSEARCH_7)
+SERVERS = (OPENSEARCH_3, OPENSEARCH_NEURAL, OPENSEARCH_2, ELASTICSEARCH_9, ELASTICSEARCH_7)
 """Newest first within a flavor."""
 
 ICU = (

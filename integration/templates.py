@@ -7,6 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 import orjson
+from csplade.integration.dialect import PLAIN, SPARSE_VECTOR, Dialect
 from csplade.pipelines.contract import Contract
 
 WEIGHTS_FIELD = "csplade_terms"
@@ -32,9 +33,19 @@ class IndexOptions:
     """Longer than the server's one second: fewer small segments while documents stream in."""
 
 
-def index_body(contract: Contract, options: IndexOptions) -> dict[str, Any]:  # Any: a JSON object
-    """Return settings and mappings of a new index for this encoder."""
-    blanks = {
+def index_body(
+    contract: Contract, options: IndexOptions, dialect: Dialect = PLAIN
+) -> dict[str, Any]:  # Any: a JSON object
+    """Return settings and mappings of a new index for this encoder, with the weights field of the dialect."""
+    own: dict[str, object] = {}
+    if dialect.field_type == SPARSE_VECTOR:
+        own["index_options"] = {"prune": False} if dialect.prunes else None
+    return load_template(f"{dialect.field_type}.json", {**own, **common_blanks(contract, options)})
+
+
+def common_blanks(contract: Contract, options: IndexOptions) -> dict[str, object]:
+    """Return values for the blanks that all index bodies have."""
+    return {
         "analyzer": options.analyzer,
         "auto_expand_replicas": "0-1" if options.replicas is None else "false",
         "encoder": contract.name,
@@ -43,11 +54,10 @@ def index_body(contract: Contract, options: IndexOptions) -> dict[str, Any]:  # 
         "replicas": options.replicas or 0,
         "shards": options.shards,
     }
-    return load_template("opensearch.json", blanks)
 
 
 def load_template(name: str, blanks: Mapping[str, object]) -> dict[str, Any]:  # Any: a JSON object
-    """Return the file `name` of `mappings/` with its blanks filled.
+    """Return the file `name` of `mappings/` with its blanks filled; what is filled with None is left out.
 
     Raises:
         ValueError: a blank has no value, or a value has no blank.
@@ -62,7 +72,8 @@ def load_template(name: str, blanks: Mapping[str, object]) -> dict[str, Any]:  #
 
 def _fill(value: object, blanks: Mapping[str, object], used: set[str]) -> object:
     if isinstance(value, dict):
-        return {key: _fill(inner, blanks, used) for key, inner in value.items()}
+        filled = {key: _fill(inner, blanks, used) for key, inner in value.items()}
+        return {key: inner for key, inner in filled.items() if inner is not None}
     if isinstance(value, list):
         return [_fill(inner, blanks, used) for inner in value]
     blank = _BLANK.fullmatch(value) if isinstance(value, str) else None

@@ -32,20 +32,24 @@ def test_the_whole_mass_means_every_term_even_one_too_light_to_be_noticed_in_a_s
 
 
 @pytest.mark.parametrize(
-    ("clauses", "reserved", "kept"),
+    ("clauses", "reserved", "limit", "kept"),
     [
-        (10, 9, 10),
-        (512, 512, 512),
-        (512, 600, 424),
-        (512, 2000, 1),
-        (1024, 3, 1021),
-        (1500, 3, 1497),
-        (1, 1024, 1),
+        (10, 9, 1024, 10),
+        (512, 512, 1024, 512),
+        (512, 600, 1024, 424),
+        (512, 2000, 1024, 1),
+        (1024, 3, 1024, 1021),
+        (1500, 3, 1024, 1021),
+        (1500, 3, 6144, 1500),
+        (512, 0, 100, 100),
+        (1, 1024, 1024, 1),
     ],
 )
-def test_reserved_clauses_take_only_what_a_cluster_has_no_room_for(clauses: int, reserved: int, kept: int) -> None:
+def test_reserved_clauses_take_only_what_a_cluster_has_no_room_for(
+    clauses: int, reserved: int, limit: int, kept: int
+) -> None:
     many = SparseVector.from_pairs((f"t{number}", 1.0) for number in range(2000))
-    found = plan(many, PlanOptions(max_clauses=clauses), reserved)
+    found = plan(many, PlanOptions(max_clauses=clauses), reserved, limit)
     assert (len(found.vector), found.dropped) == (kept, 2000 - kept)
     assert found.share == pytest.approx(kept / 2000)
 

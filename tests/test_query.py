@@ -1,8 +1,11 @@
 """Questions become queries: the clauses of each mode, filters beside them; no server."""
 
 import math
+from dataclasses import replace
 
 import pytest
+from csplade.integration.clauses import sparse_clause
+from csplade.integration.dialect import NEURAL_SEARCH, PLAIN, Dialect, dialect_for
 from csplade.integration.planner import PlanOptions
 from csplade.integration.query import (
     Mode,
@@ -19,26 +22,25 @@ from csplade.pipelines.sparse import SparseVector
 
 BREAD = Question("fresh bread", SparseVector({"bread": 100.5, "▁a%2Eb": 0.25}))
 NOTHING = Question("  ")
-TERM_CLAUSES = [
-    {"rank_feature": {"field": "csplade_terms.bread", "linear": {}, "boost": 100.5}},
-    {"rank_feature": {"field": "csplade_terms.▁a%2Eb", "linear": {}, "boost": 0.25}},
-]
+DIALECTS = [PLAIN, dialect_for("opensearch", "3.6.0", (NEURAL_SEARCH,)), dialect_for("elasticsearch", "9.2.0")]
 
 
 def text_clause(weight: float) -> dict[str, object]:
     return {"match": {"text": {"query": "fresh bread", "boost": weight}}}
 
 
-def test_the_clauses_of_each_mode() -> None:
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.clause)
+def test_the_clauses_of_each_mode(dialect: Dialect) -> None:
     def clauses(mode: Mode) -> object:
-        query = build_query(BREAD, QueryOptions(mode, bm25_weight=0.5))
+        query = build_query(BREAD, QueryOptions(mode, bm25_weight=0.5, dialect=dialect))
         assert query is not None
         assert query["bool"].keys() == {"should", "minimum_should_match"}
         return query["bool"]["should"]
 
-    assert clauses(Mode.SPARSE) == TERM_CLAUSES
+    terms = sparse_clause(BREAD.vector, dialect)
+    assert clauses(Mode.SPARSE) == [terms]
     assert clauses(Mode.BM25) == [text_clause(1.0)]
-    assert clauses(Mode.HYBRID) == [*TERM_CLAUSES, text_clause(0.5)]
+    assert clauses(Mode.HYBRID) == [terms, text_clause(0.5)]
 
 
 def test_a_hybrid_query_without_terms_is_bm25_and_without_bm25_is_sparse() -> None:
@@ -67,16 +69,23 @@ def test_words_without_terms_are_no_sparse_query() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "weight", "terms"), [(3, 1.0, 1021), (600, 1.0, 424), (600, 0.5, 424), (600, 0.0, 1024)]
+    ("limit", "words", "weight", "terms"),
+    [
+        *((1024, 3, 1.0, 1021), (1024, 600, 1.0, 424), (1024, 600, 0.5, 424), (1024, 600, 0.0, 1024)),
+        *((2000, 600, 1.0, 1024), (1200, 600, 1.0, 600), (100, 3, 1.0, 97), (100, 3, 0.0, 100), (100, 200, 1.0, 1)),
+    ],
 )
 def test_words_of_a_hybrid_query_and_its_terms_fit_into_a_cluster_together(
-    words: int, weight: float, terms: int
+    limit: int, words: int, weight: float, terms: int
 ) -> None:
     vector = SparseVector.from_pairs((f"t{n}", n + 1.0) for n in range(2000))
-    options = QueryOptions(Mode.HYBRID, bm25_weight=weight, plan=PlanOptions(max_clauses=1024))
+    dialect = replace(PLAIN, max_clauses=limit)
+    options = QueryOptions(Mode.HYBRID, (), weight, PlanOptions(max_clauses=1024), dialect)
     query = build_query(Question("word " * words, vector), options)
     assert query is not None
-    assert len(query["bool"]["should"]) == terms + (1 if weight else 0)
+    sparse, *text = query["bool"]["should"]
+    assert len(sparse["bool"]["should"]) == terms
+    assert len(text) == (1 if weight else 0)
 
 
 def test_words_take_no_room_where_they_are_not_asked_for() -> None:

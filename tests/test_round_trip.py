@@ -1,26 +1,25 @@
-"""Vectors to a real cluster and back: every score is the dot product, whatever the term keys look like.
+"""Vectors to a real cluster of each line and back: every score is the dot product, whatever the term keys look like.
 
-rank_features keeps 9 significant bits of a weight and cuts the rest off: a stored weight is at most 1/256 too small.
+All lines keep 9 significant bits of a weight and cuts the rest off: a stored weight is at most 1/256 too small.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-from csplade.integration.client import connect
 from csplade.integration.documents import Document, bulk_lines
-from csplade.integration.index import create_index
+from csplade.integration.index import create_index, require_index
 from csplade.integration.planner import PlanOptions
 from csplade.integration.query import Mode, QueryOptions, Question
-from csplade.integration.search import search_many
+from csplade.integration.search import Scored, search_many
 from csplade.integration.templates import IndexOptions
 from csplade.pipelines.sparse import SparseVector
 from csplade.pipelines.vocab import encode_key
+from csplade.tests.cluster_lines import ClusterLine
 from csplade.tests.word_encoder import word_contract
-from opensearchpy import OpenSearch
 
 pytestmark = pytest.mark.cluster
 
@@ -73,19 +72,19 @@ def random_weights(seed: int) -> Weights:
     return Weights(keys, rows(DOCUMENTS, 120), rows(QUERIES, 30))
 
 
-@pytest.fixture
-def client(opensearch: str, index_name: str) -> OpenSearch:
-    client = connect(opensearch)
-    create_index(client, index_name, word_contract(), IndexOptions(shards=2))
-    return client
-
-
-def store(client: OpenSearch, index: str, vectors: Sequence[SparseVector], texts: Sequence[str] = ()) -> None:
+def store(line: ClusterLine, vectors: Sequence[SparseVector], texts: Sequence[str] = ()) -> None:
     """Index the vectors under their places in the list."""
+    create_index(line.client, line.index, word_contract(), IndexOptions(analyzer=line.analyzer, shards=2))
     documents = [Document(str(place), text) for place, text in enumerate(texts or [""] * len(vectors))]
     lines = b"".join(map(bulk_lines, documents, vectors))
-    answer = client.bulk(body=lines, index=index, params={"refresh": "true"})
+    answer = line.client.bulk(body=lines, index=line.index, params={"refresh": "true"})
     assert not answer["errors"], answer
+
+
+def ask(line: ClusterLine, questions: Sequence[Question], options: QueryOptions, size: int) -> list[tuple[Scored, ...]]:
+    dialect = require_index(line.client, line.index, word_contract())
+    assert dialect == line.dialect
+    return list(search_many(line.client, line.index, questions, replace(options, dialect=dialect), size))
 
 
 def some_texts(seed: int) -> list[str]:
@@ -93,15 +92,13 @@ def some_texts(seed: int) -> list[str]:
     return [" ".join(random.choice(WORDS, size=random.integers(1, 12))) for _ in range(DOCUMENTS)]
 
 
-def test_every_score_is_the_dot_product_and_what_shares_no_term_is_not_found(
-    client: OpenSearch, index_name: str
-) -> None:
+def test_every_score_is_the_dot_product_and_what_shares_no_term_is_not_found(line: ClusterLine) -> None:
     weights = random_weights(seed=1)
     documents = weights.vectors(weights.documents)
-    store(client, index_name, documents)
+    store(line, documents)
 
     questions = [Question("", vector) for vector in weights.vectors(weights.queries)]
-    found = list(search_many(client, index_name, questions, QueryOptions(), DOCUMENTS))
+    found = ask(line, questions, QueryOptions(), DOCUMENTS)
 
     dots = weights.queries @ weights.documents.T  # (QUERIES, DOCUMENTS)
     ours = [[question.vector.dot(document) for document in documents] for question in questions]
@@ -120,32 +117,32 @@ def test_every_score_is_the_dot_product_and_what_shares_no_term_is_not_found(
         assert [hit.score for hit in hits] == sorted(scores[query][scores[query] > 0], reverse=True)
 
 
-def test_every_key_is_found_alone_with_its_weight_and_only_in_its_document(client: OpenSearch, index_name: str) -> None:
+def test_every_key_is_found_alone_with_its_weight_and_only_in_its_document(line: ClusterLine) -> None:
     keys = all_keys()
-    store(client, index_name, [SparseVector({key: 1.0 + number}) for number, key in enumerate(keys)])
+    store(line, [SparseVector({key: 1.0 + number}) for number, key in enumerate(keys)])
     questions = [Question("", SparseVector({key: 0.5})) for key in keys]
-    found = search_many(client, index_name, questions, QueryOptions(), 10)
+    found = ask(line, questions, QueryOptions(), 10)
     for number, (key, hits) in enumerate(zip(keys, found, strict=True)):
         assert [hit.id for hit in hits] == [str(number)], key
         assert hits[0].score == pytest.approx(0.5 * (1 + number), rel=CUT)
 
 
-def test_weights_of_every_size_are_scored(client: OpenSearch, index_name: str) -> None:
+def test_weights_of_every_size_are_scored(line: ClusterLine) -> None:
     sizes = [2.0**-126, 1e-30, 1e-6, 0.001, 1.0, 64.0, 65.0, 1000.0, 1e6, 1e30]
-    store(client, index_name, [SparseVector({"a": size}) for size in sizes])
+    store(line, [SparseVector({"a": size}) for size in sizes])
     questions = [Question("", SparseVector({"a": size})) for size in sizes]
-    found = list(search_many(client, index_name, questions, QueryOptions(), len(sizes)))
+    found = ask(line, questions, QueryOptions(), len(sizes))
     scores = {(query, sizes[int(hit.id)]): hit.score for query, hits in zip(sizes, found, strict=True) for hit in hits}
     for query, document in product(sizes, sizes):
         if 1e-37 < query * document < 1e38:  # What a 32-bit score can hold.
             assert scores[query, document] == pytest.approx(query * document, rel=CUT)
 
 
-def test_a_pruned_query_scores_its_heaviest_terms(client: OpenSearch, index_name: str) -> None:
+def test_a_pruned_query_scores_its_heaviest_terms(line: ClusterLine) -> None:
     weights = random_weights(seed=2)
-    store(client, index_name, weights.vectors(weights.documents))
+    store(line, weights.vectors(weights.documents))
     questions = [Question("", vector) for vector in weights.vectors(weights.queries)]
-    found = search_many(client, index_name, questions, QueryOptions(plan=PlanOptions(max_clauses=3)), DOCUMENTS)
+    found = ask(line, questions, QueryOptions(plan=PlanOptions(max_clauses=3)), DOCUMENTS)
     for row, hits in zip(weights.queries, found, strict=True):
         kept = np.where(row >= np.sort(row)[-3], row, 0.0)
         dots = weights.documents @ kept
@@ -155,18 +152,16 @@ def test_a_pruned_query_scores_its_heaviest_terms(client: OpenSearch, index_name
 
 
 @pytest.mark.parametrize("bm25_weight", [1.0, 0.25, 0.0])
-def test_a_hybrid_score_is_the_sparse_one_and_weighted_bm25(
-    client: OpenSearch, index_name: str, bm25_weight: float
-) -> None:
+def test_a_hybrid_score_is_the_sparse_one_and_weighted_bm25(line: ClusterLine, bm25_weight: float) -> None:
     weights = random_weights(seed=3)
-    store(client, index_name, weights.vectors(weights.documents), some_texts(seed=3))
+    store(line, weights.vectors(weights.documents), some_texts(seed=3))
     random = np.random.default_rng(4)
     asked = [" ".join(random.choice(WORDS, size=3)) for _ in range(QUERIES)]
     questions = list(map(Question, asked, weights.vectors(weights.queries)))
 
     def scores(mode: Mode) -> list[dict[str, float]]:
         options = QueryOptions(mode, bm25_weight=bm25_weight)
-        found = search_many(client, index_name, questions, options, DOCUMENTS)
+        found = ask(line, questions, options, DOCUMENTS)
         return [{hit.id: hit.score for hit in hits} for hits in found]
 
     sparse, bm25, hybrid = scores(Mode.SPARSE), scores(Mode.BM25), scores(Mode.HYBRID)

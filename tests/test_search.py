@@ -1,11 +1,13 @@
 """Questions to a real server: hits, what adds up to their scores, filters, and answers that are not whole."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from csplade.integration.client import connect
+from csplade.integration.dialect import PLAIN
 from csplade.integration.documents import Document
 from csplade.integration.errors import ClusterError, RequestError, UnreachableError
 from csplade.integration.explain import Origin
@@ -197,9 +199,10 @@ def test_more_clauses_than_the_cluster_takes_are_wrong_usage_with_the_option(
 ) -> None:
     vector = SparseVector.from_pairs((f"t{number}", 1.0) for number in range(1500))
     vector = SparseVector.from_pairs([*vector, ("bread", 2.0)])
-    allowed = QueryOptions(plan=PlanOptions(max_clauses=1024))
+    allowed = QueryOptions(plan=PlanOptions(max_clauses=1500))
     assert search(client, index_name, Question("bread", vector), allowed)[0].id == "bread"
-    too_many = QueryOptions(plan=PlanOptions(max_clauses=1025))
+    # As if the cluster had said that it takes more than it does.
+    too_many = QueryOptions(plan=PlanOptions(max_clauses=1025), dialect=replace(PLAIN, max_clauses=1500))
     with pytest.raises(UsageError, match="lower --max-clauses"):
         search(client, index_name, Question("bread", vector), too_many)
     with pytest.raises(UsageError, match="lower --max-clauses"):

@@ -7,6 +7,7 @@ from csplade.integration.servers import (
     ICU,
     OPENSEARCH_2,
     OPENSEARCH_3,
+    OPENSEARCH_NEURAL,
     SERVERS,
     Server,
     find_server,
@@ -21,6 +22,7 @@ from csplade.pipelines.errors import UsageError
         ("opensearch", None, OPENSEARCH_3),
         ("elasticsearch", None, ELASTICSEARCH_9),
         (None, "3", OPENSEARCH_3),
+        (None, "3.6", OPENSEARCH_NEURAL),
         (None, "2.19", OPENSEARCH_2),
         ("opensearch", "2.19.0", OPENSEARCH_2),
         (None, "9.2", ELASTICSEARCH_9),
@@ -41,7 +43,8 @@ def test_a_server_that_is_not_in_the_table_is_refused_with_those_that_are(flavor
 
 def test_every_file_is_pinned() -> None:
     modules = [module.jar for server in SERVERS for module in server.modules]
-    digests = [artifact.sha256 for artifact in (*(server.archive for server in SERVERS), *modules, *ICU)]
+    plugins = [plugin for server in SERVERS for plugin in server.plugins]
+    digests = [artifact.sha256 for artifact in (*(server.archive for server in SERVERS), *modules, *plugins, *ICU)]
     assert {len(digest) for digest in digests} == {64}
     assert len(set(digests)) == len(digests)
     assert {server.flavor for server in SERVERS} == {"opensearch", "elasticsearch"}
