@@ -1,0 +1,84 @@
+"""Which text fields of an index are covered by which field of term weights; pure.
+
+A text field is covered where the encoder's vectors of its text, alone or together with other fields, are stored in the
+weights field. What lies inside nested objects has its weights inside them too, or none.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from csplade.integration.templates import TEXT_FIELD, TITLE_FIELD, WEIGHTS_FIELD
+from csplade.pipelines.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """One weights field and the text fields whose text went into it.
+
+    Raises:
+        UsageError: a name is empty, a boost is no positive number, or the weights lie outside their nested objects.
+    """
+
+    weights: str
+    texts: Mapping[str, float]
+    """Boost by text field; a name may hold `*` for any characters."""
+    nested: str | None = None
+    """Path of the nested objects that hold text and weights; None: the document itself."""
+
+    def __post_init__(self) -> None:
+        if not self.weights or not self.texts or not all(self.texts):
+            raise UsageError(f"{self.weights!r} covers {[*self.texts]}: name the weights field and its text fields")
+        for name, boost in self.texts.items():
+            if not 0 < boost < math.inf:
+                raise UsageError(f"{name!r} has the boost {boost}: give a positive number")
+        if self.nested is not None:
+            outside = [name for name in (self.weights, *self.texts) if not name.startswith(f"{self.nested}.")]
+            if outside:
+                raise UsageError(f"{outside[0]!r} is not inside {self.nested!r}: write it as {self.nested}.NAME")
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """The weights of one text field."""
+
+    weights: str
+    boost: float
+
+
+@dataclass(frozen=True)
+class FieldMap:
+    """What is covered in one index; the first coverage that names a field counts."""
+
+    coverages: tuple[Coverage, ...] = ()
+    default_fields: tuple[str, ...] = ()
+    """Fields of a query that names none, as in the index's setting `index.query.default_field`."""
+
+    def covering(self, field: str, nested: str | None) -> Covered | None:
+        """Return what covers a field (or a pattern of fields) that is asked for inside these nested objects."""
+        for coverage in self.coverages:
+            if coverage.nested != nested:
+                continue
+            for name, boost in coverage.texts.items():
+                # A pattern of the query that fits a pattern here stands for fields that all fit it.
+                if matches(name, field):
+                    return Covered(coverage.weights, boost)
+        return None
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Say whether a name fits a pattern in which `*` stands for any characters."""
+    return _compiled(pattern).fullmatch(name) is not None
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL)
+
+
+OWN_INDEX = FieldMap(
+    (Coverage(WEIGHTS_FIELD, {TITLE_FIELD: 1.0, TEXT_FIELD: 1.0}),), default_fields=(TITLE_FIELD, TEXT_FIELD)
+)
+"""An index as `csplade ingest` makes it: its weights are those of title and text together."""

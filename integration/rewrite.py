@@ -1,0 +1,132 @@
+"""An ordinary search body comes in, an equivalent body that is scored by term weights goes out; pure.
+
+Applications keep their queries: filters, aggregations, sorting, pages, highlighting stay as they are, and what is not
+understood passes unchanged and is counted. The encoder arrives as a function, the index as a map of its fields.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cache
+
+from csplade.integration.field_map import FieldMap
+from csplade.integration.planner import PlanOptions
+from csplade.integration.rewrite_budget import clauses_of, narrowed
+from csplade.integration.rewrite_highlight import highlight_everywhere
+from csplade.integration.rewrite_policy import RewriteMode, RewriteOptions, ScorePolicy
+from csplade.integration.rewrite_report import Decision, Journal, JsonObject, Outcome, Rewritten
+from csplade.integration.rewrite_scores import aggregates_by_score, ranks_without_score
+from csplade.integration.rewrite_scoring import Encode, Scorer
+from csplade.integration.rewrite_tree import Place, TreeRewriter
+
+__all__ = ["Encode", "Resolve", "RewriteMode", "RewriteOptions", "Rewritten", "rewrite"]
+
+Resolve = Callable[[str], str | None]
+"""Gives the text that a query's string stands for; None if nobody knows."""
+
+
+def rewrite(
+    body: JsonObject, field_map: FieldMap, encode: Encode, options: RewriteOptions, resolve: Resolve = str
+) -> Rewritten:
+    """Return the search body to send, and what became of each clause; `body` itself is never changed.
+
+    Whatever `encode` raises is raised; nothing else is.
+    """
+    untouched = _untouched(body, options.mode)
+    if untouched is not None:
+        return Rewritten(body, (untouched,))
+    work = _Work(body, field_map, cache(encode), options, resolve)
+    new, journal, scorer = work.done(options.plan)
+    reserved = clauses_of([body.get("query"), body.get("rescore")], len(field_map.default_fields))
+    limit = options.dialect.max_clauses
+    if scorer.terms and scorer.terms + reserved > limit:
+        new, journal, _ = work.done(narrowed(options.plan, limit, scorer.vectors, reserved))
+    return _closed(body, new, journal, options)
+
+
+def _untouched(body: JsonObject, mode: RewriteMode) -> Decision | None:
+    """Return why a whole body stays as it is; None if it does not."""
+    if "retriever" in body:
+        return Decision("$.retriever", "retriever", Outcome.PASSED, "", "retrievers are not known")
+    if ranks_without_score(body):
+        return Decision("$.sort", "sort", Outcome.KEPT, "", "hits are sorted without their score")
+    if mode is not RewriteMode.ANCHORED:
+        return None
+    if type(body.get("size")) is int and body["size"] == 0:
+        return Decision("$.size", "size", Outcome.KEPT, mode.value, "no hit is asked for, and the same documents match")
+    for name in ("aggs", "aggregations"):
+        if aggregates_by_score(body.get(name)):
+            return Decision(f"$.{name}", name, Outcome.PASSED, mode.value, "it depends on scores what they count")
+    return None
+
+
+class _Work:
+    """One body, that may have to be walked through twice."""
+
+    def __init__(
+        self, body: JsonObject, field_map: FieldMap, encode: Encode, options: RewriteOptions, resolve: Resolve
+    ) -> None:
+        self._body = body
+        self._field_map = field_map
+        self._encode = encode
+        self._options = options
+        self._resolve = resolve
+
+    def done(self, plan: PlanOptions) -> tuple[JsonObject, Journal, Scorer]:
+        """Return the body with its queries rewritten."""
+        journal, scorer = Journal(), Scorer(self._encode, plan, self._options.dialect.max_clauses)
+        tree = TreeRewriter(self._field_map, self._options, scorer, self._resolve, journal)
+        body, start = self._body, Place("$")
+        if "query" in body:
+            body = _with(body, "query", tree.query(body["query"], start.at("query")))
+            if body is not self._body and isinstance(self._body["query"], Mapping):
+                body = highlight_everywhere(body, self._body["query"])
+        if "rescore" in body:
+            body = _with(body, "rescore", _rescore(body["rescore"], tree, start.at("rescore")))
+        if "post_filter" in body:
+            tree.unscored(body["post_filter"], start.at("post_filter"))
+        return body, journal, scorer
+
+
+def _rescore(value: object, tree: TreeRewriter, place: Place) -> object:
+    """Rewrite one rescorer, or each of several."""
+    if isinstance(value, list):
+        new = [_rescore(each, tree, place.at(position)) for position, each in enumerate(value)]
+        return value if all(one is other for one, other in zip(new, value, strict=True)) else new
+    if not isinstance(value, Mapping):
+        return value
+    query = value.get("query")
+    if not isinstance(query, Mapping) or "rescore_query" not in query:
+        return value
+    below = tree.query(query["rescore_query"], place.at("query", "rescore_query"))
+    return value if below is query["rescore_query"] else {**value, "query": {**query, "rescore_query": below}}
+
+
+def _closed(body: JsonObject, new: JsonObject, journal: Journal, options: RewriteOptions) -> Rewritten:
+    """Apply what is said about the whole body."""
+    policy = options.policies.min_score
+    if new is not body and body.get("min_score") is not None:
+        named, reason = f"min_score: {policy}", "a lowest score is asked for"
+        if policy is ScorePolicy.PASS:
+            journal.passed("$.min_score", "min_score", reason, named)
+        elif policy is ScorePolicy.REFUSE:
+            journal.refused("$.min_score", "min_score", reason, named)
+        elif policy is ScorePolicy.DROP:
+            journal.rewritten("$.min_score", "min_score", named, "it was chosen for other scores, and is left out")
+            new = {name: value for name, value in new.items() if name != "min_score"}
+    outcome = Rewritten(new, tuple(journal.decisions))
+    stopped = bool(outcome.refused) or any(decision.path == "$.min_score" for decision in outcome.passed)
+    return _stopped(body, outcome) if stopped else outcome
+
+
+def _stopped(body: JsonObject, outcome: Rewritten) -> Rewritten:
+    """Return the original, of which nothing was rewritten after all."""
+    reason = "another part keeps the whole body as it is"
+    decisions = (
+        replace(decision, outcome=Outcome.KEPT, reason=reason) if decision.outcome is Outcome.REWRITTEN else decision
+        for decision in outcome.decisions
+    )
+    return Rewritten(body, tuple(decisions))
+
+
+def _with(holder: JsonObject, name: str, value: object) -> JsonObject:
+    return holder if holder[name] is value else {**holder, name: value}

@@ -1,0 +1,62 @@
+"""Highlighting goes by the query, and nobody wants to see term weights marked: it is given the original; pure."""
+
+from collections.abc import Mapping
+
+from csplade.integration.rewrite_report import JsonObject
+
+_AGGREGATIONS = ("aggs", "aggregations")
+_DEEPEST = 50
+"""Levels of aggregations that are looked through; clusters refuse as many."""
+
+
+def highlight_original(holder: JsonObject, query: JsonObject) -> JsonObject:
+    """Return a search body, or the options of inner hits, whose highlighting goes by `query` unless it has its own."""
+    highlight = holder.get("highlight")
+    if not isinstance(highlight, Mapping) or "highlight_query" in highlight:
+        return holder
+    return {**holder, "highlight": {**highlight, "highlight_query": query}}
+
+
+def highlight_everywhere(body: JsonObject, query: JsonObject) -> JsonObject:
+    """Return a search body whose hits, collapsed hits and top hits of aggregations are highlighted by `query`."""
+    body = highlight_original(body, query)
+    collapse = body.get("collapse")
+    if isinstance(collapse, Mapping):
+        body = _replaced(body, "collapse", highlight_inner_hits(collapse, query))
+    for name in _AGGREGATIONS:
+        if isinstance(body.get(name), Mapping):
+            body = _replaced(body, name, _each_top_hits(body[name], query))
+    return body
+
+
+def highlight_inner_hits(holder: JsonObject, query: JsonObject) -> JsonObject:
+    """Return a holder of `inner_hits` (one or several) that are highlighted by `query`."""
+    inner = holder.get("inner_hits")
+    if isinstance(inner, Mapping):
+        return _replaced(holder, "inner_hits", highlight_original(inner, query))
+    if isinstance(inner, list):
+        new = [highlight_original(each, query) if isinstance(each, Mapping) else each for each in inner]
+        same = all(one is other for one, other in zip(new, inner, strict=True))
+        return holder if same else {**holder, "inner_hits": new}
+    return holder
+
+
+def _each_top_hits(aggregations: JsonObject, query: JsonObject, depth: int = 0) -> JsonObject:
+    """Return aggregations by name, with those below them."""
+    if depth == _DEEPEST:
+        return aggregations
+    for name, aggregation in aggregations.items():
+        if not isinstance(aggregation, Mapping):
+            continue
+        new = aggregation
+        if isinstance(new.get("top_hits"), Mapping):
+            new = _replaced(new, "top_hits", highlight_original(new["top_hits"], query))
+        for below in _AGGREGATIONS:
+            if isinstance(new.get(below), Mapping):
+                new = _replaced(new, below, _each_top_hits(new[below], query, depth + 1))
+        aggregations = _replaced(aggregations, name, new)
+    return aggregations
+
+
+def _replaced(holder: JsonObject, name: str, value: JsonObject) -> JsonObject:
+    return holder if holder[name] is value else {**holder, name: value}

@@ -1,0 +1,248 @@
+"""A query tree comes in, the tree with rewritten clauses goes out; parts that do not change stay the same objects.
+
+Only what is scored is looked at. Where a clause merely decides what matches (a filter, a negation, a score that is
+thrown away), it stays: there is nothing to win.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from csplade.integration.field_map import FieldMap
+from csplade.integration.rewrite_clauses import TEXT_KINDS, TextClause, TextField, UnreadableClause, read_text_clause
+from csplade.integration.rewrite_highlight import highlight_inner_hits
+from csplade.integration.rewrite_policy import Policy, RewriteOptions, ScorePolicy
+from csplade.integration.rewrite_report import Journal, JsonObject
+from csplade.integration.rewrite_scores import mentions_score
+from csplade.integration.rewrite_scoring import Composer, Scorer, Target
+
+DEEPEST = 50
+"""Levels of a query that are looked at; clusters refuse deeper ones."""
+
+_SCORED: Mapping[str, tuple[str, ...]] = {
+    "bool": ("must", "should"),
+    "dis_max": ("queries",),
+    "boosting": ("positive",),
+    "hybrid": ("queries",),
+    **dict.fromkeys(("constant_score", "function_score", "script_score", "nested", "has_child", "has_parent"), ()),
+}
+_UNSCORED: Mapping[str, tuple[str, ...]] = {
+    "bool": ("filter", "must_not"),
+    "boosting": ("negative",),
+    "constant_score": ("filter",),
+    "hybrid": ("filter",),
+}
+_NO_TEXT = frozenset(
+    {
+        *("match_all", "match_none", "term", "terms", "terms_set", "range", "exists", "ids", "prefix", "wildcard"),
+        *("regexp", "fuzzy", "type", "geo_bounding_box", "geo_distance", "geo_polygon", "geo_shape", "geo_grid"),
+        *("shape", "xy_shape", "script", "percolate", "parent_id", "knn", "rank_feature", "distance_feature"),
+        *("sparse_vector", "neural_sparse", "neural", "text_expansion", "weighted_tokens", "semantic"),
+    }
+)
+# Which option says whether the score counts, what it says by default (it does not), and else.
+_JOINED: Mapping[str, tuple[str, object, tuple[object, ...]]] = {
+    "has_child": ("score_mode", "none", ("avg", "max", "min", "sum")),
+    "has_parent": ("score", False, (True,)),
+}
+_ONLY_MATCHES = "only whether it matches counts here, not its score"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a clause stands."""
+
+    path: str
+    nested: str | None = None
+    """The nested objects that it is about."""
+    depth: int = 0
+
+    def at(self, *steps: str | int) -> "Place":
+        """Return a place below this one."""
+        below = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+        return replace(self, path=self.path + below)
+
+
+class TreeRewriter:
+    """Rewrites query trees, and notes in its journal what became of each clause."""
+
+    def __init__(
+        self,
+        field_map: FieldMap,
+        options: RewriteOptions,
+        scorer: Scorer,
+        resolve: Callable[[str], str | None],
+        journal: Journal,
+    ) -> None:
+        self._field_map = field_map
+        self._options = options
+        self._scorer = scorer
+        self._composer = Composer(options.dialect, options.bm25_weight)
+        self._resolve = resolve
+        self._journal = journal
+        self._special: Mapping[str, Callable[[str, JsonObject, Place], JsonObject | None]] = {
+            "function_score": self._function_score,
+            "script_score": self._script_score,
+            "nested": self._nested,
+            "has_child": self._joined,
+            "has_parent": self._joined,
+        }
+
+    def query(self, query: object, place: Place) -> object:
+        """Return the query that takes the place of one that is scored; the same object if nothing changes."""
+        if not isinstance(query, Mapping) or len(query) != 1:
+            self._journal.passed(place.path, "query", "it is not one clause")
+            return query
+        ((kind, body),) = query.items()
+        if place.depth == DEEPEST:
+            self._journal.passed(place.path, kind, f"it lies deeper than {DEEPEST} levels")
+            return query
+        new = self._clause(kind, body, replace(place, depth=place.depth + 1))
+        return query if new is None else new
+
+    def unscored(self, value: object, place: Place) -> None:
+        """Note clauses of which only matching counts."""
+        for position, clause in enumerate(value if isinstance(value, list) else [value]):
+            kind = next(iter(clause), "query") if isinstance(clause, Mapping) else "query"
+            path = place.at(position).path if isinstance(value, list) else place.path
+            self._journal.kept(path, kind, _ONLY_MATCHES)
+
+    def _clause(self, kind: str, body: object, place: Place) -> JsonObject | None:
+        """Return what takes a clause's place; None: nothing does."""
+        if kind in _NO_TEXT:
+            self._journal.kept(place.path, kind, "it holds no text to look for")
+        elif kind not in TEXT_KINDS and kind not in _SCORED:
+            self._journal.passed(place.path, kind, "this clause is not known")
+        elif not isinstance(body, Mapping):
+            self._journal.passed(place.path, kind, "it is not an object")
+        elif kind in TEXT_KINDS:
+            return self._text(kind, body, place)
+        elif kind in self._special:
+            return self._special[kind](kind, body, place)
+        else:
+            return self._compound(kind, body, place, _SCORED[kind])
+        return None
+
+    def _compound(self, kind: str, body: JsonObject, place: Place, scored: Sequence[str]) -> JsonObject | None:
+        changed = {}
+        for name in scored:
+            if name in body:
+                new = self._children(body[name], place.at(kind, name))
+                if new is not body[name]:
+                    changed[name] = new
+        for name in _UNSCORED.get(kind, ()):
+            if name in body:
+                self.unscored(body[name], place.at(kind, name))
+        return {kind: {**body, **changed}} if changed else None
+
+    def _children(self, value: object, place: Place) -> object:
+        if not isinstance(value, list):
+            return self.query(value, place)
+        new = [self.query(child, place.at(position)) for position, child in enumerate(value)]
+        return value if all(one is other for one, other in zip(new, value, strict=True)) else new
+
+    def _function_score(self, kind: str, body: JsonObject, place: Place) -> JsonObject | None:
+        functions = {name: value for name, value in body.items() if name != "query"}
+        scripted = mentions_score(functions)
+        if body.get("boost_mode") == "replace" and not scripted:
+            self._not_scored(kind, body, place)
+            return None
+        return self._reading_scores(kind, body, place, scripted)
+
+    def _script_score(self, kind: str, body: JsonObject, place: Place) -> JsonObject | None:
+        if not mentions_score({"script": body.get("script")}):
+            self._not_scored(kind, body, place)
+            return None
+        return self._reading_scores(kind, body, place, True)
+
+    def _not_scored(self, kind: str, body: JsonObject, place: Place) -> None:
+        if "query" in body:
+            self.unscored(body["query"], place.at(kind, "query"))
+
+    def _reading_scores(self, kind: str, body: JsonObject, place: Place, scripted: bool) -> JsonObject | None:
+        """Rewrite what is below a script or a lowest score, as its policy says."""
+        policies = self._options.policies
+        reads = [("score_script", "a script reads the score", policies.score_script)] if scripted else []
+        if "min_score" in body:
+            reads.append(("min_score", "a lowest score is asked for", policies.min_score))
+        for name, reason, policy in reads:
+            if policy in (ScorePolicy.PASS, ScorePolicy.REFUSE):
+                note = self._journal.passed if policy is ScorePolicy.PASS else self._journal.refused
+                note(place.path, kind, reason, f"{name}: {policy}")
+                return None
+        new = self._compound(kind, body, place, ("query",))
+        if new is None or policies.min_score is not ScorePolicy.DROP:
+            return new
+        return {kind: {name: value for name, value in new[kind].items() if name != "min_score"}}
+
+    def _nested(self, kind: str, body: JsonObject, place: Place) -> JsonObject | None:
+        path = body.get("path")
+        if not isinstance(path, str):
+            self._journal.passed(place.path, kind, "it names no path")
+            return None
+        if body.get("score_mode") == "none":
+            self._not_scored(kind, body, place)
+            return None
+        return self._inside(kind, body, replace(place, nested=path))
+
+    def _joined(self, kind: str, body: JsonObject, place: Place) -> JsonObject | None:
+        """Rewrite the query about children or about the parent: other documents of the same index."""
+        name, nothing, scored = _JOINED[kind]
+        value = body.get(name, nothing)
+        if value == nothing:
+            self._not_scored(kind, body, place)
+            return None
+        if value not in scored:
+            self._journal.passed(place.path, kind, f"its {name} is not known")
+            return None
+        return self._inside(kind, body, replace(place, nested=None))
+
+    def _inside(self, kind: str, body: JsonObject, place: Place) -> JsonObject | None:
+        new = self._compound(kind, body, place, ("query",))
+        return None if new is None else {kind: highlight_inner_hits(new[kind], body["query"])}
+
+    def _text(self, kind: str, body: JsonObject, place: Place) -> JsonObject | None:
+        try:
+            clause = read_text_clause(kind, body, self._resolve)
+        except UnreadableClause as error:
+            self._journal.passed(place.path, kind, str(error))
+            return None
+        fields = clause.fields or tuple(map(TextField, self._field_map.default_fields))
+        if not fields:
+            self._journal.passed(place.path, kind, "it names no field, and the configuration no default_fields")
+            return None
+        target = self._target(clause, fields, place.nested)
+        if not target.weights:
+            self._journal.kept(place.path, kind, f"no weights cover {', '.join(field.name for field in fields)}")
+            return None
+        return self._covered(clause, body, target, place)
+
+    def _target(self, clause: TextClause, fields: Sequence[TextField], nested: str | None) -> Target:
+        """Tell what covers which field; fields that share weights share one factor, as their scores are combined."""
+        boosts: dict[str, list[float]] = {}
+        rest = []
+        for field in fields:
+            covered = self._field_map.covering(field.name, nested)
+            if covered is None:
+                rest.append(field)
+            else:
+                boosts.setdefault(covered.weights, []).append(field.boost * covered.boost)
+        weights = {name: (1 - clause.tie) * max(each) + clause.tie * sum(each) for name, each in boosts.items()}
+        return Target(weights, tuple(rest))
+
+    def _covered(self, clause: TextClause, body: JsonObject, target: Target, place: Place) -> JsonObject | None:
+        options = self._options
+        found = options.policies.strictest(clause.options)
+        policy = None if found is None else found[1]
+        named = options.mode.value if found is None else f"{found[0].value}: {found[1].value}"
+        if policy in (Policy.PASS, Policy.REFUSE):
+            note = self._journal.passed if policy is Policy.PASS else self._journal.refused
+            note(place.path, clause.kind, "term weights cannot express all that it asks for", named)
+            return None
+        vector = self._scorer.sent(clause.text, len(target.weights))
+        if not vector:
+            self._journal.passed(place.path, clause.kind, "the encoder finds no term in its text")
+            return None
+        shape = options.shape(policy)
+        reason = f"{len(vector)} terms in {' and '.join(target.weights)}; the original: {shape}"
+        self._journal.rewritten(place.path, clause.kind, named, reason)
+        return self._composer.compose(clause, body, target, vector, shape)

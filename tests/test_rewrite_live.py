@@ -1,0 +1,205 @@
+"""Rewritten searches on a real server: anchored ones find what BM25 does, replaced ones score as a query does."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from uuid import uuid4
+
+import pytest
+from csplade.integration.client import connect
+from csplade.integration.query import QueryOptions, Question, build_query
+from csplade.integration.rewrite import rewrite
+from csplade.integration.rewrite_policy import RewriteMode, RewriteOptions
+from csplade.integration.rewrite_report import Rewritten
+from csplade.integration.rewrite_template import rewrite_template
+from csplade.tests.rewrite_bodies import Json, bodies
+from csplade.tests.rewrite_cases import CASES, Case, match
+from csplade.tests.rewrite_index import FIELD_MAP, fill_index
+from csplade.tests.test_rewrite import options_of
+from csplade.tests.word_encoder import word_vector
+from hypothesis import HealthCheck, given, settings
+from opensearchpy import OpenSearch
+
+_DOCUMENTS = 250
+_EVERYTHING = 1000
+_EXAMPLES = 500
+_WANTED = 300
+# Only with the plugin neural-search, or in Elasticsearch.
+_ELSEWHERE = ("hybrid", "knn", "retriever")
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A client and the index that it searches."""
+
+    client: OpenSearch
+    index: str
+
+    def search(self, body: object) -> Json:
+        answer: Json = self.client.search(index=self.index, body=body)
+        return answer
+
+    def ids(self, query: object) -> set[str]:
+        found = self.search({"query": query, "size": _EVERYTHING, "_source": False})
+        return {hit["_id"] for hit in found["hits"]["hits"]}
+
+
+@pytest.fixture(scope="module")
+def filled_index(opensearch: str) -> Iterator[Filled]:
+    name = f"test-{uuid4().hex}"
+    fill_index(opensearch, name, _DOCUMENTS)
+    client = connect(opensearch)
+    yield Filled(client, name)
+    client.indices.delete(index=name)
+
+
+def anchored(body: Json) -> Rewritten:
+    return rewrite(body, FIELD_MAP, word_vector, RewriteOptions(RewriteMode.ANCHORED))
+
+
+@pytest.mark.cluster
+def test_anchored_searches_find_and_count_what_bm25_does(filled_index: Filled) -> None:
+    compared: list[int] = []
+
+    @given(body=bodies)
+    @settings(max_examples=_EXAMPLES, derandomize=True, suppress_health_check=list(HealthCheck), print_blob=False)
+    def compare(body: Json) -> None:
+        body = {**body, "track_total_hits": True}
+        done = anchored(body)
+        before, after = filled_index.search(body), filled_index.search(done.body)
+        assert after["hits"]["total"] == before["hits"]["total"]
+        assert after.get("aggregations") == before.get("aggregations")
+        assert len(after["hits"]["hits"]) == len(before["hits"]["hits"])
+        assert filled_index.ids(done.body["query"]) == filled_index.ids(body["query"])
+        if done.changes:
+            compared.append(before["hits"]["total"]["value"])
+
+    compare()
+    assert len(compared) >= _WANTED
+    assert sum(total > 0 for total in compared) >= _WANTED / 2
+
+
+def is_here(case: Case) -> bool:
+    return not any(f"'{name}'" in str(case.body) for name in _ELSEWHERE)
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("mode", list(RewriteMode))
+def test_every_row_of_the_table_is_accepted_in_every_mode(filled_index: Filled, mode: RewriteMode) -> None:
+    tried = [case for case in CASES if is_here(case)]
+    assert len(tried) >= len(CASES) - 5
+    for case in tried:
+        filled_index.search(rewrite(case.body, FIELD_MAP, word_vector, replace(options_of(case), mode=mode)).body)
+
+
+@pytest.mark.cluster
+def test_a_replaced_match_scores_as_a_query_does(filled_index: Filled) -> None:
+    for text in ("fresh bread", "the salted butter of a stale loaf", "running foxes running"):
+        sent = rewrite({"query": match(text), "size": 100}, FIELD_MAP, word_vector, RewriteOptions()).body
+        query = build_query(Question(text, word_vector(text)), QueryOptions())
+        assert scores(filled_index.search(sent)) == scores(filled_index.search({"query": query, "size": 100}))
+        assert len(scores(filled_index.search(sent))) > 50
+
+
+def scores(answer: Json) -> list[tuple[str, float]]:
+    return [(hit["_id"], hit["_score"]) for hit in answer["hits"]["hits"]]
+
+
+@pytest.mark.cluster
+def test_anchored_hits_come_in_the_order_of_their_term_weights(filled_index: Filled) -> None:
+    body = {"query": match("fresh bread", operator="and"), "size": _EVERYTHING}
+    hits = filled_index.search(anchored(body).body)["hits"]["hits"]
+    assert len(hits) > 3
+    for hit in hits:
+        document = hit["_source"].get("csplade_terms", {})
+        dot = sum(weight * document.get(term, 0.0) for term, weight in word_vector("fresh bread"))
+        # Stored weights have 9 significant bits.
+        assert hit["_score"] == pytest.approx(dot, rel=0.01)
+    assert [hit["_score"] for hit in hits] == sorted((hit["_score"] for hit in hits), reverse=True)
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("mode", list(RewriteMode))
+def test_a_name_and_a_boost_arrive(filled_index: Filled, mode: RewriteMode) -> None:
+    def best(**asked: object) -> Json:
+        body = {"query": match("fresh bread", **asked), "size": 1}
+        sent = rewrite(body, FIELD_MAP, word_vector, RewriteOptions(mode)).body
+        hit: Json = filled_index.search(sent)["hits"]["hits"][0]
+        return hit
+
+    plain, asked = best(), best(boost=3, _name="mine")
+    assert asked["matched_queries"] == ["mine"]
+    assert asked["_score"] == pytest.approx(3 * plain["_score"], rel=1e-5)
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("mode", list(RewriteMode))
+def test_hits_are_highlighted_as_before(filled_index: Filled, mode: RewriteMode) -> None:
+    body = {
+        "query": {"bool": {"must": [match("fresh bread", _name="text")], "should": [match("oven", "title")]}},
+        "highlight": {"fields": {"text": {}, "title": {}}},
+        "size": _EVERYTHING,
+    }
+    before = {hit["_id"]: hit.get("highlight") for hit in filled_index.search(body)["hits"]["hits"]}
+    hits = filled_index.search(rewrite(body, FIELD_MAP, word_vector, RewriteOptions(mode)).body)["hits"]["hits"]
+    marked = {hit["_id"]: hit.get("highlight") for hit in hits}
+    both = marked.keys() & before.keys()
+    assert len(both) > 50
+    assert all(marked[name] == before[name] for name in both)
+    assert any("<em>bread</em>" in str(found) for found in marked.values())
+
+
+@pytest.mark.cluster
+def test_inner_hits_are_highlighted_as_before(filled_index: Filled) -> None:
+    inner = {"highlight": {"fields": {"passages.text": {}}}, "size": 5}
+    query = {"nested": {"path": "passages", "query": match("fresh bread", "passages.text"), "inner_hits": inner}}
+    sent = rewrite({"query": query}, FIELD_MAP, word_vector, RewriteOptions()).body
+    assert sent["query"] != query
+    found = filled_index.search(sent)["hits"]["hits"]
+    assert "<em>bread</em>" in str([hit["inner_hits"]["passages"]["hits"]["hits"][0] for hit in found])
+
+
+@pytest.mark.cluster
+def test_pages_go_on_where_the_last_one_ended(filled_index: Filled) -> None:
+    body: Json = {"query": match("fresh bread"), "size": 20, "sort": ["_score", {"year": "asc"}]}
+    everything = filled_index.search(
+        rewrite({**body, "size": _EVERYTHING}, FIELD_MAP, word_vector, RewriteOptions()).body
+    )
+    pages: list[str] = []
+    after: Json = {}
+    while hits := filled_index.search(rewrite({**body, **after}, FIELD_MAP, word_vector, RewriteOptions()).body)[
+        "hits"
+    ]["hits"]:
+        pages += [hit["_id"] for hit in hits]
+        after = {"search_after": hits[-1]["sort"]}
+    assert len(pages) > 60
+    assert set(pages) <= {hit["_id"] for hit in everything["hits"]["hits"]}
+
+
+@pytest.mark.cluster
+def test_many_texts_in_one_search_stay_within_the_clauses_that_the_cluster_takes(filled_index: Filled) -> None:
+    text = " ".join(f"word{chr(97 + first)}{chr(97 + second)}" for first in range(15) for second in range(26))
+    should = [match(text), match(text, "summary"), match(text, "note"), match("bread")]
+    for mode in (RewriteMode.REPLACE, RewriteMode.HYBRID):
+        if mode is RewriteMode.HYBRID:
+            should = should[:1] + should[3:]
+        sent = rewrite({"query": {"bool": {"should": should}}}, FIELD_MAP, word_vector, RewriteOptions(mode))
+        assert sent.changes
+        assert filled_index.search(sent.body)["hits"]["hits"]
+
+
+@pytest.mark.cluster
+def test_a_template_is_filled_by_the_server(filled_index: Filled) -> None:
+    source = {
+        "query": {"bool": {"must": [match("{{q}}")], "filter": [{"term": {"lang": "{{lang}}"}}]}},
+        "size": "{{size}}",
+    }
+    body = {"source": source, "params": {"q": "fresh bread", "lang": "en", "size": 50}}
+    plain = {"query": {"bool": {"must": [match("fresh bread")], "filter": [{"term": {"lang": "en"}}]}}, "size": 50}
+    for mode in RewriteMode:
+        options = RewriteOptions(mode)
+        sent = rewrite_template(body, FIELD_MAP, word_vector, options)
+        assert sent.changes
+        answer = filled_index.client.search_template(index=filled_index.index, body=sent.body)
+        wanted = filled_index.search(rewrite(plain, FIELD_MAP, word_vector, options).body)
+        assert scores(answer) == scores(wanted)
+        assert scores(answer)
