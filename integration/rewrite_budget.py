@@ -5,25 +5,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from csplade.integration.planner import PlanOptions
-from csplade.integration.rewrite_clauses import TEXT_KINDS
 
 _WORD = re.compile(r"\w+")
-# What holds further clauses, so that it costs none itself; every other name of a clause or option costs nothing unless
-# it stands where a clause does.
+FIELD_KINDS = frozenset({"match", "match_bool_prefix", "match_phrase", "match_phrase_prefix"})
+"""Clauses that hold the name of one field, and below it what is asked."""
+TEXT_KINDS = FIELD_KINDS | {"query_string", "simple_query_string", "multi_match", "combined_fields"}
+"""All clauses that hold text to look for."""
+
+# What holds further clauses costs none itself.
 _HOLDERS = frozenset(
     {
         *("bool", "must", "should", "filter", "must_not", "dis_max", "queries", "boosting", "positive", "negative"),
-        *(
-            "constant_score",
-            "function_score",
-            "functions",
-            "script_score",
-            "query",
-            "nested",
-            "has_child",
-            "has_parent",
-        ),
-        *("hybrid", "rescore_query"),
+        *("constant_score", "function_score", "functions", "script_score", "query", "nested", "has_child"),
+        *("has_parent", "hybrid", "rescore_query"),
     }
 )
 

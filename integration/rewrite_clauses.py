@@ -5,15 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from csplade.integration.query_strings import free_text
+from csplade.integration.rewrite_budget import FIELD_KINDS
 from csplade.integration.rewrite_policy import Option
 from csplade.integration.rewrite_report import JsonObject
 
-FIELD_KINDS = frozenset({"match", "match_bool_prefix", "match_phrase", "match_phrase_prefix"})
-"""They hold the name of one field, and below it what is asked."""
 _STRING_KINDS = frozenset({"query_string", "simple_query_string"})
-TEXT_KINDS = FIELD_KINDS | _STRING_KINDS | {"multi_match", "combined_fields"}
-"""All clauses that hold text to look for."""
-
 _ACROSS = frozenset({"cross_fields", "combined_fields"})
 # The factor of every field but the best one, unless `tie_breaker` says otherwise.
 _TIES: Mapping[str, float] = {

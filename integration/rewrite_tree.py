@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from csplade.integration.field_map import FieldMap
-from csplade.integration.rewrite_clauses import TEXT_KINDS, TextClause, TextField, UnreadableClause, read_text_clause
+from csplade.integration.rewrite_budget import TEXT_KINDS
+from csplade.integration.rewrite_clauses import TextClause, TextField, UnreadableClause, read_text_clause
 from csplade.integration.rewrite_highlight import highlight_inner_hits
 from csplade.integration.rewrite_policy import Policy, RewriteOptions, ScorePolicy
 from csplade.integration.rewrite_report import Journal, JsonObject

@@ -1,5 +1,8 @@
 """Search bodies made by chance: such as a cluster takes, over the index of the rewriter's tests, and any JSON."""
 
+import random
+from collections.abc import Callable
+from random import Random
 from typing import Any
 
 from csplade.tests.rewrite_index import AUTHORS, LANGS, WORDS
@@ -7,200 +10,194 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 Json = dict[str, Any]  # Any: JSON values
-Strategy = SearchStrategy[Json]
 
 _SEARCHED = ("title", "text", "summary", "note", "author", "text.plain")
-_texts = st.lists(
-    st.sampled_from([*WORDS, *AUTHORS, "the", "of", "bred", "foxs", "Bread", "wi-fi"]), min_size=1, max_size=5
+_TEXT_WORDS = (*WORDS, *WORDS, *AUTHORS, "the", "of", "bred", "foxs", "Bread", "wi-fi")
+_STRING_WORDS = (
+    *WORDS[:8],
+    *("+bread", "-stale", '"fresh bread"', "lang:en", "cru*", "rye~1", "(salt OR oven)", "AND dough", "fresh?"),
 )
-_text = _texts.map(" ".join)
-_boost = st.sampled_from([0.5, 1, 2, 3.5])
-_counts = st.sampled_from([1, 2, "50%", "-1", "2<75%"])
-_field = st.sampled_from(_SEARCHED)
-_fields = st.lists(
-    st.builds(lambda name, boost: name + boost, _field, st.sampled_from(["", "^2", "^0.5"])),
-    min_size=1,
-    max_size=4,
-    unique_by=lambda name: name.partition("^")[0],
-)
-_word_options: dict[str, SearchStrategy[Any]] = {  # Any: JSON values
-    "operator": st.sampled_from(["and", "or", "AND"]),
-    "minimum_should_match": _counts,
-    "boost": _boost,
-    "_name": st.sampled_from(["one", "two"]),
+_COUNTS = (1, 2, "50%", "-1", "2<75%")
+_NAMED: dict[str, tuple[Any, ...]] = {"boost": (0.5, 1, 2, 3.5), "_name": ("one", "two")}  # Any: JSON values
+_WORDED = {**_NAMED, "operator": ("and", "or", "AND"), "minimum_should_match": _COUNTS}
+_MATCHED = {
+    **_WORDED,
+    "zero_terms_query": ("all", "none"),
+    "lenient": (True, False),
+    "analyzer": ("standard", "whitespace"),
+    "fuzziness": ("AUTO", 1, 0),
+    "prefix_length": (1,),
 }
-_match_options = {
-    **_word_options,
-    "zero_terms_query": st.sampled_from(["all", "none"]),
-    "lenient": st.booleans(),
-    "analyzer": st.sampled_from(["standard", "whitespace"]),
-    "fuzziness": st.sampled_from(["AUTO", 1, 0]),
-    "prefix_length": st.just(1),
-}
+_CHANCE_OF_AN_OPTION = 0.15
 
 
-def _options(known: dict[str, SearchStrategy[Any]]) -> Strategy:  # Any: JSON values
-    # Most queries have few options.
-    return st.one_of(st.just({}), st.fixed_dictionaries({}, optional=known))
-
-
-def _under(kind: str, known: dict[str, SearchStrategy[Any]]) -> Strategy:  # Any: JSON values
-    """Return clauses about one field."""
-    return st.builds(
-        lambda field, text, options: {kind: {field: {"query": text, **options} if options else text}},
-        *(_field, _text, _options(known)),
-    )
-
-
-def _over(kind: str, known: dict[str, SearchStrategy[Any]], **always: object) -> Strategy:  # Any: JSON values
-    """Return clauses about several fields."""
-    return st.builds(
-        lambda fields, text, options: {kind: {"query": text, "fields": fields, **always, **options}},
-        *(_fields, _text, _options(known)),
-    )
-
-
-_named_boosted = {"boost": _boost, "_name": st.just("three")}
-_query_strings = st.lists(
-    st.sampled_from(
-        [*WORDS[:8], "+bread", "-stale", '"fresh bread"', "lang:en", "cru*", "rye~1", "(salt OR oven)", "AND dough"]
-    ),
-    min_size=1,
-    max_size=4,
-).map(lambda words: " ".join(words).removeprefix("AND "))
-_text_clauses = st.one_of(
-    _under("match", _match_options),
-    _over("multi_match", {**_match_options, "tie_breaker": st.sampled_from([0.0, 0.3, 1.0])}, type="best_fields"),
-    _over("multi_match", _word_options, type="most_fields"),
-    _over("multi_match", _word_options, type="cross_fields"),
-    _over("multi_match", {"slop": st.just(1), **_named_boosted}, type="phrase"),
-    _over("multi_match", _named_boosted, type="bool_prefix"),
-    _under("match_bool_prefix", {"minimum_should_match": _counts, **_named_boosted}),
-    _under("match_phrase", {"slop": st.just(2), **_named_boosted}),
-    _under("match_phrase_prefix", {"max_expansions": st.just(5)}),
-    st.builds(
-        lambda text, options: {"query_string": {"query": text, "fields": ["title^2", "text"], **options}},
-        *(
-            st.one_of(_text.filter(lambda text: "-" not in text), _query_strings),
-            _options({"default_operator": st.just("AND"), "boost": _boost}),
-        ),
-    ),
-    _over("simple_query_string", {"default_operator": st.just("and"), "minimum_should_match": _counts}),
-)
-filters: Strategy = st.one_of(
-    st.builds(lambda lang: {"term": {"lang": lang}}, st.sampled_from(LANGS)),
-    st.builds(lambda year: {"range": {"year": {"gte": year}}}, st.integers(1990, 2015)),
-    st.just({"exists": {"field": "summary"}}),
-    _under("match", {}),
-)
-_nested = _texts.map(
-    lambda words: {"nested": {"path": "passages", "query": {"match": {"passages.text": " ".join(words)}}}}
-)
-_child = _text.map(
-    lambda text: {"has_child": {"type": "comment", "query": {"match": {"text": text}}, "score_mode": "max"}}
-)
-_parent = _text.map(
-    lambda text: {"has_parent": {"parent_type": "recipe", "query": {"match": {"text": text}}, "score": True}}
-)
-
-
-def _compound(inner: Strategy) -> Strategy:
-    several = st.lists(inner, min_size=1, max_size=3)
-    narrow = st.lists(filters, max_size=2)
-    return st.one_of(
-        st.fixed_dictionaries(
-            {"must": several}, optional={"should": several, "filter": narrow, "must_not": narrow, "boost": _boost}
-        ).map(lambda body: {"bool": body}),
-        st.fixed_dictionaries(
-            {"should": several},
-            optional={"minimum_should_match": st.sampled_from([1, 2, "50%"]), "filter": narrow, "_name": st.just("b")},
-        ).map(lambda body: {"bool": body}),
-        st.fixed_dictionaries({"queries": several}, optional={"tie_breaker": st.just(0.3), "boost": _boost}).map(
-            lambda body: {"dis_max": body}
-        ),
-        st.builds(
-            lambda query, mode: {
-                "function_score": {
-                    "query": query,
-                    "functions": [
-                        {"filter": {"term": {"lang": "en"}}, "weight": 2},
-                        {"field_value_factor": {"field": "year", "missing": 1}},
-                    ],
-                    "boost_mode": mode,
-                }
-            },
-            *(inner, st.sampled_from(["multiply", "sum", "avg", "max", "min", "replace"])),
-        ),
-        st.builds(
-            lambda positive, negative: {
-                "boosting": {"positive": positive, "negative": negative, "negative_boost": 0.3}
-            },
-            *(inner, filters),
-        ),
-        filters.map(lambda clause: {"constant_score": {"filter": clause}}),
-    )
-
-
-queries: Strategy = st.recursive(
-    st.one_of(_text_clauses, _text_clauses, _nested, _child, _parent), _compound, max_leaves=5
-)
-_aggregations: Strategy = st.fixed_dictionaries(
-    {"langs": st.just({"terms": {"field": "lang"}, "aggs": {"year": {"avg": {"field": "year"}}}})},
-    optional={
-        "years": st.just({"histogram": {"field": "year", "interval": 5}}),
-        "some": st.builds(lambda clause: {"filter": clause, "aggs": {"s": {"stats": {"field": "year"}}}}, filters),
-        "everywhere": st.just({"global": {}, "aggs": {"count": {"value_count": {"field": "lang"}}}}),
-        "passages": st.just(
-            {"nested": {"path": "passages"}, "aggs": {"n": {"value_count": {"field": "passages.text"}}}}
-        ),
-    },
-).map(lambda found: {name: value for name, value in found.items() if name != "passages"})
-bodies: Strategy = st.fixed_dictionaries(
-    {"query": queries},
-    optional={
+def make_body(chance: Random) -> Json:
+    """Return a body that a cluster takes."""
+    maybe: dict[str, Callable[[Random], object]] = {
         "aggs": _aggregations,
-        "from": st.integers(0, 5),
-        "size": st.integers(0, 20),
-        "collapse": st.just({"field": "lang"}),
-        "post_filter": filters,
-        "sort": st.sampled_from([["_score"], [{"year": "desc"}], [{"year": "asc"}, "_score"]]),
-        "highlight": st.just({"fields": {"text": {}, "title": {}}}),
-        "track_scores": st.booleans(),
+        "from": lambda chance: chance.randint(0, 5),
+        "size": lambda chance: chance.randint(0, 20),
+        "collapse": lambda _: {"field": "lang"},
+        "post_filter": make_filter,
+        "sort": lambda chance: chance.choice([["_score"], [{"year": "asc"}, "_score"], [{"year": "desc"}]]),
+        "highlight": lambda _: {"fields": {"text": {}, "title": {}}},
+        "track_scores": lambda chance: chance.random() < 0.5,
+    }
+    body = {"query": make_query(chance)}
+    return {**body, **{name: make(chance) for name, make in maybe.items() if chance.random() < 0.3}}
+
+
+def make_query(chance: Random, depth: int = 0) -> Json:
+    """Return a query, of a few levels at most."""
+    if depth == 3 or chance.random() < 0.4:
+        return chance.choice(_LEAVES)(chance)
+    return chance.choice(_COMPOUNDS)(chance, lambda: make_query(chance, depth + 1))
+
+
+def make_filter(chance: Random) -> Json:
+    """Return a query that narrows."""
+    return chance.choice(_FILTERS)(chance)
+
+
+def _text(chance: Random) -> str:
+    return " ".join(chance.choices(_TEXT_WORDS, k=chance.randint(1, 5)))
+
+
+def _options(chance: Random, known: dict[str, tuple[Any, ...]]) -> Json:  # Any: JSON values
+    # Most queries have few options.
+    return {name: chance.choice(values) for name, values in known.items() if chance.random() < _CHANCE_OF_AN_OPTION}
+
+
+def _under(chance: Random, kind: str, known: dict[str, tuple[Any, ...]]) -> Json:  # Any: JSON values
+    """Return a clause about one field."""
+    text, options = _text(chance), _options(chance, known)
+    return {kind: {chance.choice(_SEARCHED): {"query": text, **options} if options else text}}
+
+
+def _over(chance: Random, known: dict[str, tuple[Any, ...]], **always: object) -> Json:  # Any: JSON values
+    """Return what is below a clause about several fields."""
+    names = chance.sample(_SEARCHED, chance.randint(1, 4))
+    fields = [name + chance.choice(["", "", "^2", "^0.5"]) for name in names]
+    return {"query": _text(chance), "fields": fields, **always, **_options(chance, known)}
+
+
+def _multi_match(chance: Random) -> Json:
+    kinds: dict[str, dict[str, tuple[Any, ...]]] = {  # Any: JSON values
+        "best_fields": {**_MATCHED, "tie_breaker": (0.0, 0.3, 1.0)},
+        "most_fields": _WORDED,
+        "cross_fields": _WORDED,
+        "phrase": {**_NAMED, "slop": (1,)},
+        "bool_prefix": _NAMED,
+    }
+    kind = chance.choice([*kinds, "best_fields", "cross_fields"])
+    return {"multi_match": _over(chance, kinds[kind], type=kind)}
+
+
+def _query_string(chance: Random) -> Json:
+    words = chance.choices(_STRING_WORDS, k=chance.randint(1, 4))
+    text = chance.choice([_text(chance).replace("-", ""), " ".join(words).removeprefix("AND ")])
+    options = _options(chance, {**_NAMED, "default_operator": ("AND", "or")})
+    return {"query_string": {"query": text, "fields": ["title^2", "text"], **options}}
+
+
+_LEAVES: tuple[Callable[[Random], Json], ...] = (
+    lambda chance: _under(chance, "match", _MATCHED),
+    lambda chance: _under(chance, "match", _WORDED),
+    _multi_match,
+    _multi_match,
+    lambda chance: _under(chance, "match_bool_prefix", {**_NAMED, "minimum_should_match": _COUNTS}),
+    lambda chance: _under(chance, "match_phrase", {**_NAMED, "slop": (2,)}),
+    lambda chance: _under(chance, "match_phrase_prefix", {"max_expansions": (5,)}),
+    _query_string,
+    lambda chance: {
+        "simple_query_string": _over(chance, {"default_operator": ("and",), "minimum_should_match": _COUNTS})
     },
+    lambda chance: {"nested": {"path": "passages", "query": {"match": {"passages.text": _text(chance)}}}},
+    lambda chance: {"has_child": {"type": "comment", "query": {"match": {"text": _text(chance)}}, "score_mode": "max"}},
+    lambda chance: {
+        "has_parent": {"parent_type": "recipe", "query": {"match": {"text": _text(chance)}}, "score": True}
+    },
+    lambda chance: {"constant_score": {"filter": make_filter(chance)}},
 )
-"""Bodies that a cluster takes."""
+_FILTERS: tuple[Callable[[Random], Json], ...] = (
+    lambda chance: {"term": {"lang": chance.choice(LANGS)}},
+    lambda chance: {"range": {"year": {"gte": chance.randint(1990, 2010)}}},
+    lambda _: {"exists": {"field": "summary"}},
+    lambda chance: _under(chance, "match", {}),
+)
+
+_Inner = Callable[[], Json]
+
+
+def _several(chance: Random, inner: _Inner, fewest: int = 1) -> list[Json]:
+    return [inner() for _ in range(chance.randint(fewest, 3))]
+
+
+def _bool(chance: Random, inner: _Inner) -> Json:
+    body: Json = {chance.choice(["must", "should"]): _several(chance, inner)}
+    if "should" not in body and chance.random() < 0.5:
+        body["should"] = _several(chance, inner)
+    elif "should" in body:
+        body |= _options(chance, {"minimum_should_match": (1, 2, "50%")})
+    if chance.random() < 0.5:
+        body["filter"] = [make_filter(chance)]
+    if chance.random() < 0.2:
+        body["must_not"] = [make_filter(chance)]
+    return {"bool": {**body, **_options(chance, _NAMED)}}
+
+
+def _function_score(chance: Random, inner: _Inner) -> Json:
+    year = {"field_value_factor": {"field": "year", "missing": 1}}
+    mode = chance.choice(["multiply", "sum", "avg", "max", "min", "replace"])
+    functions = [{"filter": make_filter(chance), "weight": 2}, year]
+    return {"function_score": {"query": inner(), "functions": functions, "boost_mode": mode}}
+
+
+_COMPOUNDS: tuple[Callable[[Random, _Inner], Json], ...] = (
+    _bool,
+    _bool,
+    _bool,
+    lambda chance, inner: {
+        "dis_max": {"queries": _several(chance, inner), **_options(chance, {"tie_breaker": (0.3,)})}
+    },
+    _function_score,
+    lambda chance, inner: {"boosting": {"positive": inner(), "negative": make_filter(chance), "negative_boost": 0.3}},
+)
+
+
+def _aggregations(chance: Random) -> Json:
+    every: Json = {
+        "langs": {"terms": {"field": "lang"}, "aggs": {"year": {"avg": {"field": "year"}}}},
+        "years": {"histogram": {"field": "year", "interval": 5}},
+        "some": {"filter": make_filter(chance), "aggs": {"s": {"stats": {"field": "year"}}}},
+        "everywhere": {"global": {}, "aggs": {"count": {"value_count": {"field": "lang"}}}},
+    }
+    return {name: every[name] for name in chance.sample(sorted(every), chance.randint(1, len(every)))}
+
+
+bodies: SearchStrategy[Json] = st.integers(0, 2**64).map(lambda seed: make_body(random.Random(seed)))
 
 _names = st.sampled_from(
-    "query bool must should filter must_not match multi_match match_phrase query_string simple_query_string dis_max "
-    "queries function_score functions script_score nested path has_child has_parent score_mode score term title "
-    "rescore rescore_query hybrid boosting positive negative constant_score text fields type operator fuzziness boost _name "
-    "sort min_score size aggs sampler highlight collapse inner_hits retriever minimum_should_match tie_breaker knn".split()
+    "query bool must should filter must_not match multi_match match_phrase query_string simple_query_string "
+    "dis_max queries function_score functions script_score nested path has_child has_parent score_mode score term "
+    "rescore rescore_query hybrid boosting positive negative constant_score text title fields type operator "
+    "fuzziness boost _name sort min_score size aggs sampler highlight collapse inner_hits retriever tie_breaker".split()
 )
 _scalars = st.one_of(
-    *(
-        st.none(),
-        st.booleans(),
-        st.integers(-(2**63), 2**63),
-        st.floats(allow_nan=False),
-        st.text(max_size=8),
-        _text,
-        _query_strings,
-    ),
-    st.sampled_from(
-        ["and", "all", "_score", "title^2", "title^x", "text", "best_fields", "cross_fields", "none", "{{q}}"]
-    ),
+    *(st.none(), st.booleans(), st.integers(-(2**63), 2**63), st.floats(allow_nan=False), st.text(max_size=8)),
+    st.sampled_from([*_STRING_WORDS, "and", "all", "_score", "title^2", "title^x", "text", "cross_fields", "{{q}}"]),
 )
 anything: SearchStrategy[Any] = st.recursive(  # Any: JSON values
     _scalars,
     lambda inner: st.one_of(
-        st.lists(inner, max_size=4), st.dictionaries(st.one_of(_names, st.text(max_size=3)), inner, max_size=4)
+        st.lists(inner, max_size=3), st.dictionaries(_names | st.text(max_size=3), inner, max_size=4)
     ),
-    max_leaves=25,
+    max_leaves=15,
 )
 """Any JSON value, with the names that a search body has."""
-disfigured: Strategy = (
-    st.builds(lambda body, name, value: {**body, name: value}, bodies, _names, anything)
-    | st.dictionaries(_names, anything, max_size=5)
-    | st.builds(lambda kind, body: {"query": {kind: body}}, _names, anything)
+disfigured: SearchStrategy[Json] = st.one_of(
+    st.builds(lambda body, name, value: {**body, name: value}, bodies, _names, anything),
+    st.dictionaries(_names, anything, max_size=4),
+    st.builds(lambda kind, body: {"query": {kind: body}}, _names, anything),
 )
 """Bodies that a cluster may refuse."""
