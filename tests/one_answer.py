@@ -25,9 +25,14 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(
-        self, status: int, body: bytes, kind: str = "application/json", context: ssl.SSLContext | None = None
+        self,
+        status: int,
+        body: bytes,
+        kind: str = "application/json",
+        context: ssl.SSLContext | None = None,
+        port: int = 0,
     ) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(("127.0.0.1", port), _Handler)
         self.status, self.body, self.kind = status, body, kind
         self.requests: list[Request] = []
         self.context = context
