@@ -23,6 +23,7 @@ from csplade.pipelines.adapt_options import AdaptOptions
 from csplade.pipelines.adapt_tuning import tune
 from csplade.pipelines.attention import check_attention, read
 from csplade.pipelines.attention_kinds import Attention
+from csplade.pipelines.chance import seed_of
 from csplade.pipelines.checkpoints import Checkpoints
 from csplade.pipelines.errors import TrainingError, UsageError
 from csplade.pipelines.packing import rows_of_step
@@ -173,7 +174,7 @@ class _Run:
     def _gradients(self, step: int) -> AdaptStep:
         """Set the gradients of one step's loss, in as many forward passes as asked for."""
         options = self.options
-        torch.manual_seed(int(np.random.SeedSequence((options.seed, step)).generate_state(1)[0]))
+        torch.manual_seed(seed_of(options.seed, step))
         rows = rows_of_step(len(self.sequences), options.batch, step, options.seed)
         device = next(iter(self.trained.values())).device
         ids = torch.from_numpy(self.sequences[rows]).long().to(device)  # (batch, length)
@@ -194,7 +195,7 @@ class _Run:
         """Return the tokens that are read, and which of them are to be predicted: both (batch, length)."""
         if self.options.attention is Attention.BIDIRECTIONAL:
             # Another stream than the one that `torch.manual_seed` starts.
-            generator = torch.Generator().manual_seed(self.options.seed * 1_000_003 + step)
+            generator = torch.Generator().manual_seed(seed_of(self.options.seed, step, stream=1))
             return hide(ids, self.options.mask_share, self.mask_id, generator)
         wanted = torch.ones_like(ids, dtype=torch.bool)
         wanted[:, 0] = False

@@ -4,7 +4,7 @@ Texts are encoded as the exported encoder would encode them, top-k and literal p
 is what will be served.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +13,13 @@ from csplade.pipelines.encode import Encoder
 from csplade.pipelines.errors import SourceError
 from csplade.pipelines.evaluate import ASKED_DEPTH, Collection, measure, order, read_collection, require_ir_measures
 from csplade.pipelines.folder import Tables
-from csplade.pipelines.jsonl import Unreadable
-from csplade.pipelines.sources import find_source
+from csplade.pipelines.identified import add_text, identified_text
+from csplade.pipelines.sources import Source, find_source
 from csplade.pipelines.sparse import SparseVector
 from csplade.pipelines.torch_graph import TorchGraph
 from csplade.pipelines.trained import Trained
 from csplade.pipelines.trained_contract import contract_of
+from csplade.pipelines.training_line import LineError
 from numpy.typing import NDArray
 
 BEST_MEASURE = "nDCG@10"
@@ -75,28 +76,34 @@ def read_development(folder: Path, most_documents: int) -> Development:
     """
     require_ir_measures()
     collection = read_collection(folder)
-    judged = collection.documents
     source = find_source(str(folder))
+    kept, others, left_out = _documents(source, collection.documents, most_documents)
+    if not kept:
+        raise SourceError(
+            f"{source.name} holds none of the {len(collection.documents)} judged documents: name a whole BEIR folder"
+        )
+    room = max(0, most_documents - len(kept))
+    first = dict(list(others.items())[:room])
+    return Development(collection, kept | first, left_out + len(others) - len(first))
+
+
+def _documents(source: Source, judged: Set[str], most_others: int) -> tuple[dict[str, str], dict[str, str], int]:
+    """Return the judged documents, the first others, and how many more of those there are."""
     kept: dict[str, str] = {}
     others: dict[str, str] = {}
     left_out = 0
     for record in source.records():
-        if isinstance(record, Unreadable):
-            raise SourceError(f"{source.name} line {record.line} {record.reason}: correct the line")
-        texts = (record.value.get(name) for name in ("title", "text"))
-        text = "\n".join(text for text in texts if isinstance(text, str) and text)
-        identity = str(record.value.get("_id"))
-        if identity in judged:
-            kept[identity] = text
-        elif len(others) < most_documents:
-            others[identity] = text
-        else:
-            left_out += 1
-    if not kept:
-        raise SourceError(f"{source.name} holds none of the {len(judged)} judged documents: name a whole BEIR folder")
-    room = max(0, most_documents - len(kept))
-    first = dict(list(others.items())[:room])
-    return Development(collection, kept | first, left_out + len(others) - len(first))
+        try:
+            identity, text = identified_text(record, ("title", "text"))
+            if identity in judged:
+                add_text(kept, identity, text)
+            elif identity in others or len(others) < most_others:
+                add_text(others, identity, text)
+            else:
+                left_out += 1
+        except LineError as error:
+            raise SourceError(f"line {record.line} of {source.name} {error}") from error
+    return kept, others, left_out
 
 
 def encoder_of(trained: Trained) -> Encoder:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from csplade.pipelines.errors import SourceError
 from csplade.pipelines.evaluate import Judgment, read_judgments
-from csplade.pipelines.jsonl import Record, Unreadable, kind
+from csplade.pipelines.identified import add_text, identified_text
+from csplade.pipelines.jsonl import Unreadable
 from csplade.pipelines.sources import Source, find_source
 from csplade.pipelines.training_line import FORM, LineError, parse_texts
 
@@ -211,26 +212,12 @@ def _texts(source: Source, wanted: Set[str], fields: Sequence[str]) -> tuple[dic
     flaws = []
     for found in source.records():
         try:
-            identity, text = _identified(found, fields)
-            if identity in wanted and texts.setdefault(identity, text) != text:
-                raise LineError(f"gives the id {identity!r} a second text: correct its id")
+            identity, text = identified_text(found, fields)
+            if identity in wanted:
+                add_text(texts, identity, text)
         except LineError as error:
             flaws.append(Flaw(source.name, found.line, str(error)))
     return texts, flaws
-
-
-def _identified(found: Record | Unreadable, fields: Sequence[str]) -> tuple[str, str]:
-    if isinstance(found, Unreadable):
-        raise LineError(f"{found.reason}: correct the line")
-    identity = found.value.get("_id")
-    if isinstance(identity, bool) or not isinstance(identity, str | int):
-        raise LineError('has no id: write it like {"_id": "7", "text": "fresh bread"}')
-    texts = [found.value.get(field) for field in fields]
-    for field, text in zip(fields, texts, strict=True):
-        if text is not None and not isinstance(text, str):
-            raise LineError(f"has {kind(text)} in the field {field!r} where text belongs: make it a string")
-    # Joined as documents are for an index, so that training sees what is encoded later.
-    return str(identity), "\n".join(text for text in texts if text)
 
 
 def _lack(texts: Mapping[str, str], identity: str, place: str) -> str | None:

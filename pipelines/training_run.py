@@ -5,7 +5,6 @@ ends with the weights of one that never was.
 """
 
 import dataclasses
-import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 import torch
 from csplade.pipelines.batch_order import Order, order
 from csplade.pipelines.batches import Batch, Collator, check_negatives
+from csplade.pipelines.chance import seed_of
 from csplade.pipelines.checkpoints import Best, Checkpoints
 from csplade.pipelines.collectives import average_gradients, gather_with_gradient
 from csplade.pipelines.development import Development, measured
@@ -97,7 +97,7 @@ class Run:
         """
         began = time.perf_counter()
         recipe, devices = self.recipe, self.devices
-        torch.manual_seed(seed_of(recipe.run.seed, step, devices.rank))
+        torch.manual_seed(seed_of(recipe.run.seed, step, stream=devices.rank))
         batch = self.batch(step)
         rate = set_rate(self.optimizer, rate_factor(step, recipe.run.steps, recipe.tune.warm_up))
         self.model.train()
@@ -116,7 +116,7 @@ class Run:
     def batch(self, step: int) -> Batch:
         """Return what a step sees, of all devices together."""
         examples = [self.material.examples[position] for position in self._order(step)]
-        return self._collate(examples, self.recipe.batch.negatives, seed_of(self.recipe.run.seed, step, 0))
+        return self._collate(examples, self.recipe.batch.negatives, seed_of(self.recipe.run.seed, step))
 
     def save(self, step: int) -> None:
         """Write a checkpoint of all processes' weights; one of them does it, every one has to call."""
@@ -189,11 +189,6 @@ def with_table(trained: Trained, model: TrainingModel) -> Trained:
         return trained
     weights = dict(zip(trained.terms, table.tolist(), strict=True))
     return dataclasses.replace(trained, idf=dict(trained.idf) | weights)
-
-
-def seed_of(seed: int, step: int, rank: int) -> int:
-    """Return the seed of what one device draws in one step."""
-    return random.Random(f"{seed} {step} {rank}").getrandbits(63)
 
 
 def _line(

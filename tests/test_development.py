@@ -52,6 +52,23 @@ def test_a_collection_without_its_documents_is_refused(tmp_path: Path) -> None:
         read_development(folder, 100)
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b'{"text": "bread"}', "has no id"),
+        (b'{"_id": "x", "text": ["bread"]}', "has a list in the field 'text' where text belongs"),
+        (b'{"_id": "d0", "text": "another"}', "gives the id 'd0' a second text"),
+        (b"bread", "is not JSON"),
+    ],
+)
+def test_a_document_that_cannot_be_read_is_told_by_its_line(tmp_path: Path, line: bytes, said: str) -> None:
+    folder = write_collection(tmp_path / "dev", documents=8, queries=8)
+    with (folder / "corpus.jsonl").open("ab") as corpus:
+        corpus.write(line + b"\n")
+    with pytest.raises(SourceError, match=rf"line 9 of .*corpus\.jsonl {said}"):
+        read_development(folder, 100)
+
+
 def test_the_measure_is_that_of_the_encoders_own_vectors(tmp_path: Path) -> None:
     development = read_development(write_collection(tmp_path / "dev"), 100)
     model = tiny_trained()
