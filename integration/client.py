@@ -30,6 +30,8 @@ _READ_SECONDS = 60.0
 # restarts is back soon, and one that is gone costs one refused connection, or 5 s, now and then.
 _LEFT_OUT_SECONDS = 10
 _DOUBLINGS = 3
+# Of requests at once to one address, so many keep their connection; more would make a new one each time.
+_KEPT_OPEN = 16
 
 # Requests that fail are told through our errors; without a handler Python would also print the lower layer's log line.
 logging.getLogger("opensearch").addHandler(logging.NullHandler())
@@ -69,6 +71,7 @@ def connect(url: str, access: Access = _NOBODY) -> OpenSearch:
         # has closed; waiting is the caller's decision.
         max_retries=len(addresses),
         retry_on_status=(),
+        pool_maxsize=_KEPT_OPEN,
         dead_timeout=_LEFT_OUT_SECONDS,
         timeout_cutoff=_DOUBLINGS,
     )

@@ -13,7 +13,9 @@ _UNKNOWN_ANALYZER = re.compile(r"analyzer \[[^]]*\] (has not been configured|not
 _NOT_PARSED = {"parsing_exception", "x_content_parse_exception"}
 _LATER = dict.fromkeys((429, 502, 503, 504), "the cluster is busy, try again later")
 _STEPS = _LATER | {413: "shorten what is sent, or let the cluster and the proxies before it take larger requests"}
-_UNAUTHORIZED = 401
+_FORBIDDEN = 403
+# Said with 403, and yet about the index and not about who asks.
+_BLOCKED = "cluster_block_exception"
 
 
 def translated(error: Exception, at: str) -> CspladeError:
@@ -34,13 +36,13 @@ def translated(error: Exception, at: str) -> CspladeError:
                 f"no cluster answers at {at} ({lowest_cause(error)}): start one with `csplade node start`, or give "
                 "--url"
             )
-        case lower.AuthenticationException() | lower.AuthorizationException():
-            return _refused(error, at)
+        case lower.AuthenticationException():
+            return CredentialsError(
+                f"the cluster at {at} does not accept these credentials: give user and password in CSPLADE_USER and "
+                "CSPLADE_PASSWORD, or other credentials as in docs/connecting.md"
+            )
         case lower.TransportError():
-            kind, reason = _server_reason(error)
-            status = int(error.status_code)
-            step = next_step(status, kind, reason)
-            return RequestError(f"the cluster at {at} answered {status} ({kind}): {reason}; {step}", status, kind)
+            return _answered(error, at)
         case _:
             return RequestError(f"what answers at {at} is not a search cluster ({error}): check --url")
 
@@ -68,17 +70,20 @@ def next_step(status: int, kind: str, reason: str) -> str:
         return "correct --index"
     if kind in _NOT_PARSED:
         return "correct --filter"
+    if kind == _BLOCKED:
+        return "look at the blocks in the index's settings, and at the disks of the cluster"
     return _STEPS.get(status, "look at the cluster's log")
 
 
-def _refused(error: lower.TransportError, at: str) -> ClusterError:
-    if error.status_code == _UNAUTHORIZED:
+def _answered(error: lower.TransportError, at: str) -> ClusterError:
+    kind, reason = _server_reason(error)
+    status = int(error.status_code)
+    if status == _FORBIDDEN and kind != _BLOCKED:
         return CredentialsError(
-            f"the cluster at {at} does not accept these credentials: give user and password in CSPLADE_USER and "
-            "CSPLADE_PASSWORD, or other credentials as in docs/connecting.md"
+            f"the cluster at {at} does not let this user do that ({reason}): ask for the permission"
         )
-    _, reason = _server_reason(error)
-    return CredentialsError(f"the cluster at {at} does not let this user do that ({reason}): ask for the permission")
+    step = next_step(status, kind, reason)
+    return RequestError(f"the cluster at {at} answered {status} ({kind}): {reason}; {step}", status, kind)
 
 
 def _server_reason(error: lower.TransportError) -> tuple[str, str]:

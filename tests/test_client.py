@@ -2,6 +2,7 @@
 
 import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from csplade.integration.client import Access, address, connect
@@ -158,6 +159,31 @@ def test_an_answer_that_is_an_error_comes_with_the_next_step(status: int, detail
         error = failure(f"http://{server.address_after_scheme}")
     assert isinstance(error, RequestError)
     assert str(error).endswith(f"; {step}")
+
+
+def test_a_block_of_an_index_is_not_told_as_a_lack_of_rights() -> None:
+    detail = {"type": "cluster_block_exception", "reason": "index [a] blocked by: [FORBIDDEN/8/index write (api)];"}
+    with running(Server(403, json.dumps({"error": detail}).encode())) as server:
+        error = failure(server.url)
+    assert isinstance(error, RequestError)
+    assert (error.status, error.kind) == (403, "cluster_block_exception")
+    assert "look at the blocks in the index's settings" in str(error)
+
+
+def test_what_stands_before_a_cluster_may_say_why_in_a_message() -> None:
+    for name in ("message", "Message"):
+        with running(Server(403, json.dumps({name: "User: anonymous is not authorized"}).encode())) as server:
+            error = failure(server.url)
+        assert isinstance(error, CredentialsError)
+        assert "(User: anonymous is not authorized)" in str(error)
+
+
+def test_requests_at_once_keep_their_connections(caplog: pytest.LogCaptureFixture) -> None:
+    with running(Server(200, b"{}")) as server, ThreadPoolExecutor(8) as pool:
+        client = connect(server.url)
+        for asked in [pool.submit(client.info) for _ in range(80)]:
+            asked.result()
+    assert [record for record in caplog.records if "pool is full" in record.getMessage()] == []
 
 
 @pytest.mark.parametrize(
