@@ -128,6 +128,7 @@ def _rows(contract: Contract) -> dict[str, str]:
             name: f"at most {side.max_tokens} tokens, {side.top_k} expansion terms, prefix {side.prefix!r}"
             for name, side in sides
         },
+        "last resort": contract.last_resort or "none",
         "vocabulary": str(contract.vocabulary_size),
         "quantization": contract.quantization,
         "opset": str(contract.opset),

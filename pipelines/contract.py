@@ -83,14 +83,18 @@ class Contract:
     scores: Mapping[str, float] = dataclasses.field(default_factory=dict)
     query_path: str = MODEL_QUERIES
     """`model`, or `table`: inference-free queries, whose terms are their own, weighted by `idf.json.gz`."""
+    last_resort: str = ""
+    """Term that a text gets, with weight 1, where the model gives it none; empty: such a text has no vector."""
 
     @property
     def fingerprint(self) -> str:
         """Return 16 hexadecimal digits that change with anything that decides a weight."""
         deciding = {key: value for key, value in self.to_json().items() if key not in _DESCRIPTIVE}
+        # Encoders were indexed with before there was a choice.
         if self.query_path == MODEL_QUERIES:
-            # Encoders were indexed with before there was a choice.
             del deciding["query_path"]
+        if not self.last_resort:
+            del deciding["last_resort"]
         return hashlib.sha256(orjson.dumps(deciding, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
 
     def to_json(self) -> dict[str, Any]:  # Any: a JSON object

@@ -104,8 +104,13 @@ class Encoder:
             found = self._from_graph(prefixed, words, filled, role)
         vectors = [SparseVector()] * len(texts)
         for place in filled:
-            vectors[place] = SparseVector.from_pairs(found[place].items())
+            vectors[place] = self._some(SparseVector.from_pairs(found[place].items()))
         return vectors
+
+    def _some(self, vector: SparseVector) -> SparseVector:
+        """Return the vector, or where it has no term the contract's last resort, if there is one."""
+        term = self.contract.last_resort
+        return vector if vector.weights or not term else SparseVector({term: 1.0})
 
     def _words(self, text: str) -> list[Word] | None:
         """Return the words of the literal path; None without one."""

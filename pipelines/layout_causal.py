@@ -3,8 +3,8 @@
 Both make Llama's attention bidirectional and pool log(1 + relu(.)) of the head's logits over all tokens.
 
 LACONIC (arXiv 2601.01684) reads `query: ` or `passage: ` before a text and no BOS: BOS draws attention, and its state
-would be the same heavy terms in every vector. Lion (arXiv 2502.15526) reads the tokenizer's BOS and multiplies logits
-by width^(-1/4).
+would be the same heavy terms in every vector. A text of which no term fires gets the piece that ends texts as its only
+term. Lion (arXiv 2502.15526) reads the tokenizer's BOS and multiplies logits by width^(-1/4).
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,8 @@ from csplade.pipelines.attention_kinds import Attention
 from csplade.pipelines.backbone import load_language_model, load_tokenizer
 from csplade.pipelines.errors import MissingExtraError, SourceError
 from csplade.pipelines.fold import every_piece
-from csplade.pipelines.layout_policy import LayoutPolicy, check_rows, plain, published_head, read_object
+from csplade.pipelines.json_object import read_object
+from csplade.pipelines.layout_policy import LayoutPolicy, check_rows, plain, published_head
 from csplade.pipelines.model import SparseEncoderModel
 from csplade.pipelines.trained import About, Trained
 from csplade.pipelines.training_options import ReadingOptions, TermSpace
@@ -48,6 +49,7 @@ LACONIC = Family(
         document_tokens=256,
         query_terms=512,
         document_terms=512,
+        last_resort=True,
     )
 )
 LION = Family(

@@ -15,7 +15,8 @@ from csplade.pipelines.attention_kinds import Attention
 from csplade.pipelines.backbone import load_tokenizer
 from csplade.pipelines.errors import SourceError
 from csplade.pipelines.fold import every_piece
-from csplade.pipelines.layout_policy import LayoutPolicy, check_rows, plain, published_head, read_object
+from csplade.pipelines.json_object import read_object
+from csplade.pipelines.layout_policy import LayoutPolicy, check_rows, plain, published_head
 from csplade.pipelines.model import SparseEncoderModel
 from csplade.pipelines.trained import About, Trained
 from csplade.pipelines.training_options import QueryPath, ReadingOptions, TermSpace

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
 from csplade.pipelines.attention_kinds import Attention
 from csplade.pipelines.errors import SourceError
 from csplade.pipelines.model import HeadOptions
@@ -54,21 +53,6 @@ def published_head(reading: ReadingOptions, log_twice: bool = False) -> HeadOpti
         centred=False,
         log_twice=log_twice,
     )
-
-
-def read_object(path: Path) -> dict[str, object]:
-    """Return the JSON object of a model's configuration file.
-
-    Raises:
-        SourceError: it is missing or no JSON object.
-    """
-    try:
-        found = orjson.loads(path.read_bytes())
-    except (OSError, orjson.JSONDecodeError) as error:
-        raise SourceError(f"{path} cannot be read ({error}): copy the model again") from error
-    if not isinstance(found, dict):
-        raise SourceError(f"{path} holds no JSON object: copy the model again")
-    return found
 
 
 def plain(tokenizer: Tokenizer) -> Tokenizer:

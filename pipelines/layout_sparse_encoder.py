@@ -10,8 +10,9 @@ from pathlib import Path
 
 from csplade.pipelines.backbone import load_tokenizer
 from csplade.pipelines.errors import SourceError
+from csplade.pipelines.json_object import read_object
 from csplade.pipelines.layout_masked import query_table, read_masked
-from csplade.pipelines.layout_policy import LayoutPolicy, read_object
+from csplade.pipelines.layout_policy import LayoutPolicy
 from csplade.pipelines.trained import Trained
 from safetensors.torch import load_file
 

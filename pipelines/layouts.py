@@ -8,10 +8,11 @@ import dataclasses
 from pathlib import Path
 
 from csplade.pipelines.errors import SourceError, UsageError
+from csplade.pipelines.json_object import read_object
 from csplade.pipelines.layout_causal import ADAPTER_FILE, LACONIC, LION, read_causal
 from csplade.pipelines.layout_kinds import Layout
 from csplade.pipelines.layout_masked import query_table, read_masked
-from csplade.pipelines.layout_policy import LayoutPolicy, read_object
+from csplade.pipelines.layout_policy import LayoutPolicy
 from csplade.pipelines.layout_sparse_encoder import MODULES_FILE, read_sparse_encoder
 from csplade.pipelines.trained import Trained
 from csplade.pipelines.trained_folder import TRAINING_FILE, is_trained, read_trained

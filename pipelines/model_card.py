@@ -27,6 +27,7 @@ def model_card(contract: Contract, reading: ReadingOptions, terms: int) -> str:
         else f"{literal.analysis} words, k1 {literal.k1}, b {literal.b}, average length {literal.average_words:g}",
         "documents": _side(contract.document),
         "queries": f"{_side(contract.query)}; {_QUERIES[reading.query_path]}",
+        "texts without a term": f"get `{contract.last_resort}`" if contract.last_resort else "have no vector",
         "weights": contract.quantization if contract.quantization != "none" else "float32",
         "fingerprint": contract.fingerprint,
     }

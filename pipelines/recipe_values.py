@@ -180,3 +180,8 @@ def _check_together(recipe: Recipe, place: str) -> None:
             f"{place}: reading.literal_residual is for terms that are pieces, words have their literal path: set "
             "reading.term_space to pieces, or leave the residual out"
         )
+    if reading.last_resort and reading.term_space.value == "words":
+        raise UsageError(
+            f"{place}: reading.last_resort is for terms that are pieces, a text without words has no vector: set "
+            "reading.term_space to pieces, or leave the last resort out"
+        )

@@ -16,6 +16,7 @@ from csplade.pipelines.fold import Fold, every_piece, fold_vocabulary
 from csplade.pipelines.model import HeadOptions, SparseEncoderModel
 from csplade.pipelines.pooling import max_pool
 from csplade.pipelines.trained import About, Trained
+from csplade.pipelines.trained_contract import check_last_resort
 from csplade.pipelines.training_options import ReadingOptions, Recipe, StartOptions, TermSpace
 from tokenizers import Tokenizer, normalizers, processors
 from torch import Tensor
@@ -61,7 +62,7 @@ def begin(
     `idf`, a table with the value of terms that are not in it, is taken instead if given.
 
     Raises:
-        UsageError: no piece of the vocabulary can be a term.
+        UsageError: no piece of the vocabulary can be a term, or none ends texts where one has to.
     """
     reading, texts = recipe.reading, distinct(documents)
     fold = _fold(opened, reading)
@@ -88,6 +89,7 @@ def begin(
         statistics.average_words,
         about,
     )
+    check_last_resort(started)
     _set_head(started, recipe.start, texts[:: 1 + (len(texts) - 1) // _CALIBRATION_TEXTS])
     return started
 
@@ -109,7 +111,9 @@ def continued(trained: Trained, reading: ReadingOptions) -> Trained:
     check_attention(model.config.model_type, reading.attention)
     model.keep(reading.document_terms, reading.query_terms)
     model.options = dataclasses.replace(model.options, attention=reading.attention)
-    return dataclasses.replace(trained, reading=reading)
+    read = dataclasses.replace(trained, reading=reading)
+    check_last_resort(read)
+    return read
 
 
 def bos_of(tokenizer: PreTrainedTokenizerFast, spec: str) -> tuple[str, int]:

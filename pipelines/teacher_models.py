@@ -7,11 +7,11 @@ what a folder holds is looked up before. Nothing is downloaded.
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-import orjson
 from csplade.pipelines.errors import MissingExtraError, SourceError
+from csplade.pipelines.json_object import read_object
 from csplade.pipelines.literal import Floats
 
 if TYPE_CHECKING:
@@ -188,17 +188,12 @@ def _kind(folder: Path) -> str:
     # Older versions wrote no class, and modules only for a SentenceTransformer.
     if (folder / "modules.json").is_file():
         return _DENSE
-    architectures = _read(folder / "config.json").get("architectures") or [""]
-    if architectures[0].endswith("ForSequenceClassification"):
+    named = _read(folder / "config.json").get("architectures")
+    architecture = str(named[0]) if isinstance(named, list) and named else ""
+    if architecture.endswith("ForSequenceClassification"):
         return _CROSS
-    return "" if architectures[0].endswith("ForCausalLM") else _DENSE
+    return "" if architecture.endswith("ForCausalLM") else _DENSE
 
 
-def _read(path: Path) -> dict[str, Any]:  # Any: a JSON object
-    if not path.is_file():
-        return {}
-    try:
-        found: dict[str, Any] = orjson.loads(path.read_bytes())  # Any: a JSON object
-    except (OSError, orjson.JSONDecodeError) as error:
-        raise SourceError(f"{path} cannot be read ({error}): save the teacher there again") from error
-    return found
+def _read(path: Path) -> dict[str, object]:
+    return read_object(path) if path.is_file() else {}

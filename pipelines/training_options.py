@@ -58,6 +58,8 @@ class ReadingOptions:
     """Word analysis of `words`."""
     literal_residual: bool = False
     """PROSPER's: each token's own term gets a learned weight on top; in `pieces` only, `words` has its literal path."""
+    last_resort: bool = False
+    """LACONIC's: a text of which no term fires gets the piece that ends texts, with weight 1; in `pieces` only."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from csplade.pipelines.development import encoder_of
 from csplade.pipelines.encode import Encoder
 from csplade.pipelines.errors import CspladeError, SourceError, UsageError
 from csplade.pipelines.export_folder import Exported, export_folder
@@ -16,6 +17,7 @@ from csplade.pipelines.layouts import detect, read_layout
 from csplade.pipelines.sparse import SparseVector
 from csplade.pipelines.vocab import decode_key
 from csplade.tests.published_models import (
+    EOS,
     bert,
     llama,
     llama_tokenizer,
@@ -177,6 +179,18 @@ def test_lion_reads_bos_and_scales_its_logits(tmp_path: Path) -> None:
     trained = read_layout(folder, None, PLAIN)
     encoder = exported(folder, tmp_path / "out")
     same(encoder.documents(TEXTS), formula(folder, base, TEXTS, bos=True, scale=32**-0.25), trained.terms)
+
+
+def test_a_text_of_which_no_term_fires_gets_its_end_with_laconic_and_nothing_with_lion(tmp_path: Path) -> None:
+    folder = tmp_path / "adapter"
+    write_adapter(folder, tmp_path / "llama")
+    for layout, wanted in ((Layout.LACONIC, {EOS.encode(): 1.0}), (Layout.LION, {})):
+        trained = read_layout(folder, layout, PLAIN)
+        with torch.no_grad():
+            trained.model.shift.fill_(-1e4)
+        encoder = encoder_of(trained)
+        found = [*encoder.documents(["bread", " "]), *encoder.queries(["bread"])]
+        assert [{decode_key(term): weight for term, weight in vector} for vector in found] == [wanted, {}, wanted]
 
 
 def test_a_merged_model_without_tokenizer_wants_one(tmp_path: Path) -> None:

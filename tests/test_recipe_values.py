@@ -41,6 +41,7 @@ _FILE = r"mine\.toml"
         ("[loss]\nfocus_start = 8", r"from loss\.focus_start = 8 to loss\.focus_end = 0: let it narrow or stay"),
         ("[loss]\nfocus_start = 8\nfocus_end = 9", r"let it narrow or stay, or set both to 0"),
         ("[reading]\nliteral_residual = true", r"set reading\.term_space to pieces, or leave the residual out"),
+        ("[reading]\nlast_resort = true", r"set reading\.term_space to pieces, or leave the last resort out"),
         ("kl = = 1", rf"{_FILE} is not TOML \(.*line 1.*\): mend it"),
         ("extends = 3", rf"{_FILE}: extends is 3, it must name another recipe or its file"),
         ("extends = 'nobody'", r"there is no recipe 'nobody'; take the path of a TOML file, or one of csplade-1b, "),

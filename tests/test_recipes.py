@@ -105,6 +105,7 @@ def test_laconic_has_two_phases_with_its_prefixes_and_without_bos() -> None:
         assert (stage.reading.query_prefix, stage.reading.document_prefix) == ("query: ", "passage: ")
         assert not stage.reading.bos
         assert (stage.reading.query_terms, stage.reading.document_terms) == (512, 512)
+        assert stage.reading.last_resort
         assert stage.loss.flops_warm_up > 0
 
 

@@ -158,6 +158,11 @@ def test_what_cannot_start_is_told_with_the_setting_to_change(tmp_path: Path) ->
     spec = str(write_backbone(tmp_path / "nameless", bos=None))
     with pytest.raises(UsageError, match=r"the tokenizer of .*nameless has no BOS: set reading.bos=false"):
         open_backbone(spec, WORDS)
+    reading = dataclasses.replace(PIECES, last_resort=True)
+    opened = open_backbone(str(write_backbone(tmp_path / "endless")), reading)
+    opened.model.config.eos_token_id = None
+    with pytest.raises(UsageError, match=r"endless names none: set reading.last_resort=false"):
+        begin(opened, recipe(reading), DOCUMENTS)
     letters = Tokenizer(models.BPE(vocab={BOS: 0, "a": 1, "b": 2}, merges=[]))
     spec = str(write_backbone(tmp_path / "letters", tokenizer=letters))
     with pytest.raises(UsageError, match=r"letters is a whole word: set reading.term_space=pieces"):
