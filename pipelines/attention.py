@@ -10,8 +10,8 @@ from csplade.pipelines.attention_kinds import Attention
 from csplade.pipelines.errors import UsageError
 from torch import Tensor, nn
 
-_TAKE_A_MASK = frozenset({"llama", "mistral", "qwen2", "qwen3", "gemma", "smollm3"})
-"""Architectures whose attention follows a four-dimensional mask to the letter."""
+_TAKE_A_MASK = frozenset({"llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "smollm3"})
+"""Architectures whose attention follows a four-dimensional mask to the letter; a test sees that each does."""
 _ENCODERS = frozenset({"bert", "distilbert", "roberta", "xlm-roberta", "modernbert"})
 """Architectures that read both ways by themselves."""
 
