@@ -5,6 +5,7 @@ error tree. So no error of a lower layer reaches a caller, and no credential is 
 """
 
 import logging
+import threading
 from collections.abc import Collection, Mapping
 from urllib.parse import quote, urlencode
 
@@ -43,7 +44,7 @@ def connect(url: str, access: Access = _NOBODY) -> OpenSearch:
     """Return a client for the cluster at `url`, without talking to it yet.
 
     Several addresses of one cluster stand with commas between them. They take turns; a request that meets no answer at
-    one goes to the next, and that one is left out for a while.
+    one goes to the next, and that one is left out for a while; so is one that does not answer in time.
 
     Credentials leave this machine in the clear only where the URL says http:// itself, and then with a warning in the
     log; a URL without a scheme means https where there are credentials.
@@ -85,6 +86,15 @@ def address(client: OpenSearch) -> str:
 class _Transport(opensearchpy.Transport):
     """opensearch-py's transport, with our errors instead of its own."""
 
+    # Of each thread: whom it asks.
+    _asked = threading.local()
+
+    def get_connection(self) -> opensearchpy.Connection:
+        """Return the connection whose turn it is."""
+        connection: opensearchpy.Connection = super().get_connection()
+        self._asked.connection = connection
+        return connection
+
     def perform_request(
         self,
         method: str,
@@ -97,6 +107,10 @@ class _Transport(opensearchpy.Transport):
     ) -> object:
         try:
             return super().perform_request(method, url, params, body, timeout, ignore, headers)
+        except lower.ConnectionTimeout as error:
+            # Not sent elsewhere, as it may be the request that takes so long; but the next goes to others first.
+            self.mark_dead(self._asked.connection)
+            raise translated(error, _addresses(self)) from error
         except (lower.OpenSearchException, lower.ImproperlyConfigured, urllib3.exceptions.HTTPError) as error:
             raise translated(error, _addresses(self)) from error
 

@@ -1,11 +1,12 @@
 """Credentials: each kind becomes its header, one kind at a time, and none of them is ever shown."""
 
 import logging
+import traceback
 
 import pytest
 from csplade.integration.access import Access, authorization
 from csplade.integration.client import connect
-from csplade.integration.errors import CredentialsError
+from csplade.integration.errors import CredentialsError, UnreachableError
 from csplade.pipelines.errors import UsageError
 from csplade.tests.one_answer import Server, running
 
@@ -69,7 +70,10 @@ def test_no_log_error_or_repr_shows_a_secret(access: Access, caplog: pytest.LogC
         client = connect(server.url, access)
         with pytest.raises(CredentialsError) as caught:
             client.search(index="a", body={"query": {}})
-    shown = f"{client!r} {client.transport.hosts} {access!r} {caught.value!r} {caplog.text}"
+    with pytest.raises(UnreachableError) as gone:
+        connect("http://127.0.0.1:9", access).info()
+    traces = "".join(line for error in (caught, gone) for line in traceback.format_exception(error.value))
+    shown = f"{client!r} {client.transport.hosts} {access!r} {traces} {caplog.text}"
     assert server.requests
     assert SECRET not in shown
     assert header not in shown

@@ -1,5 +1,6 @@
 """Several addresses of one cluster: they take turns, and a node that is gone is left out while it is."""
 
+import socket
 import time
 from collections.abc import Iterator
 
@@ -58,6 +59,19 @@ def test_a_node_that_is_gone_is_not_asked_again_and_again() -> None:
             client.info()
         assert len(living.requests) == 10
         assert len(client.transport.connection_pool.connections) == 1
+
+
+def test_a_node_that_does_not_answer_in_time_is_left_out_too() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, answering(Server(200, b"{}")) as living:
+        client = connect(f"http://127.0.0.1:{silent.getsockname()[1]},{living.url}")
+        late = 0
+        for _ in range(6):
+            try:
+                client.cluster.health(params={"request_timeout": 0.3})
+            except UnreachableError as error:
+                assert "did not answer in time" in str(error)
+                late += 1
+        assert (late, len(living.requests)) == (1, 5)
 
 
 def test_a_node_that_comes_back_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
