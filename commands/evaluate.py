@@ -14,9 +14,10 @@ import click
 from csplade.commands.connection import Connection, cluster_options, open_cluster
 from csplade.commands.options import encoder_option, index_option, json_option
 from csplade.commands.output import notice, print_json, print_table
-from csplade.commands.search_options import MODES, bm25_weight_option, max_clauses_option
+from csplade.commands.search_options import MODES, bm25_weight_option, for_index, plan_options
 from csplade.integration.planner import PlanOptions
 from csplade.integration.query import Mode, QueryOptions, Question, planned
+from csplade.pipelines.contract import read_contract
 from csplade.pipelines.errors import SourceError
 from csplade.pipelines.evaluate import (
     ASKED_DEPTH,
@@ -29,7 +30,6 @@ from csplade.pipelines.evaluate import (
 )
 
 if TYPE_CHECKING:
-    from csplade.integration.dialect import Dialect
     from opensearchpy import OpenSearch
 
 _Item = TypeVar("_Item")
@@ -55,7 +55,7 @@ _Item = TypeVar("_Item")
     help="What is measured; may be given several times.",
 )
 @bm25_weight_option
-@max_clauses_option
+@plan_options
 @cluster_options
 @encoder_option
 @json_option
@@ -64,7 +64,7 @@ def command(
     folder: Path,
     modes: tuple[str, ...],
     bm25_weight: float,
-    max_clauses: int,
+    plan: PlanOptions,
     connection: Connection,
     encoder_folder: Path,
     as_json: bool,
@@ -78,32 +78,27 @@ def command(
       csplade ingest scifact --index scifact
       csplade evaluate --index scifact --collection scifact
       csplade evaluate --index scifact --collection scifact --mode sparse --json
+      csplade evaluate --index scifact --collection scifact --mode hybrid --fusion rrf --phases two
     """
     require_ir_measures()
     collection = read_collection(folder)
     chosen = [Mode(mode) for mode in dict.fromkeys(modes)]
     encoder = encoder_folder if any(mode.needs_vector for mode in chosen) else None
     client = open_cluster(connection)
-    dialect = _check_index(client, index, encoder)
+    asked = [QueryOptions(mode, (), bm25_weight, plan) for mode in chosen]
+    contract = None if encoder is None else read_contract(encoder)
+    asked = for_index(client, index, asked, contract)
     _check_documents(client, index, collection)
     questions = _questions(collection, encoder)
     results: dict[str, dict[str, float]] = {}
-    for mode in chosen:
-        options = QueryOptions(mode, (), bm25_weight, PlanOptions(max_clauses), dialect)
-        results[mode.value] = _measure(client, index, collection, questions, options)
+    for options in asked:
+        results[options.mode.value] = _measure(client, index, collection, questions, options)
     if as_json:
         print_json(results)
     else:
         rows = [(mode, *(found[name] for name in MEASURES)) for mode, found in results.items()]
         print_table("", ("mode", *MEASURES), rows)
     _tell(collection)
-
-
-def _check_index(client: "OpenSearch", index: str, encoder_folder: Path | None) -> "Dialect":
-    from csplade.integration.index import require_index
-    from csplade.pipelines.contract import read_contract
-
-    return require_index(client, index, None if encoder_folder is None else read_contract(encoder_folder))
 
 
 def _check_documents(client: "OpenSearch", index: str, collection: Collection) -> None:

@@ -67,6 +67,11 @@ class _Plan:
 @click.option(
     "--batch", default=200, show_default=True, type=click.IntRange(1, 10_000), help="Documents per bulk request."
 )
+@click.option(
+    "--calibrate",
+    is_flag=True,
+    help="Afterwards, measure what good hits score in the index, for `csplade query --fusion normalized`.",
+)
 @cluster_options
 @encoder_option
 @json_option
@@ -81,6 +86,7 @@ def command(
     on_bad_record: str,
     dead_letters: Path | None,
     batch: int,
+    calibrate: bool,
     connection: Connection,
     encoder_folder: Path,
     as_json: bool,
@@ -112,6 +118,8 @@ def command(
     client = open_cluster(connection)
     _prepare(client, index, encoder, analyzer, shards, replicas)
     report = _stream(client, encoder, plan, options)
+    if calibrate:
+        _calibrate(client, index, encoder)
     _print(report, plan.seen.count, index, as_json)
     if report.failed:
         raise SourceError(
@@ -182,6 +190,14 @@ def _stream(client: "OpenSearch", encoder: "Encoder", plan: _Plan, options: "Ing
                 "that is safe, as each replaces itself."
             )
             raise
+
+
+def _calibrate(client: "OpenSearch", index: str, encoder: "Encoder") -> None:
+    from csplade.integration.calibrate import calibrate
+    from csplade.integration.index import require_index
+
+    scales = calibrate(client, index, encoder, require_index(client, index, encoder.contract))
+    notice(f"A good hit scores {scales.sparse:.4g} by terms and {scales.bm25:.4g} by BM25; the index keeps both.")
 
 
 def _print(report: "IngestReport", duplicates: int, index: str, as_json: bool) -> None:

@@ -4,6 +4,7 @@ With --json exactly one object, always with these names:
 
     {"query": text, "index": name, "mode": "sparse" | "bm25" | "hybrid",
      "terms": [{"term": text, "key": term key, "weight": number}, ...],   null without --show-terms
+     "total": {"value": number, "exact": true | false},                    null without --total
      "hits": [{"rank": 1, "id": text, "score": number, "title": text or null, "snippet": text,
                "contributions": [{"term": text, "origin": "sparse" | "bm25" | "other",
                                   "query_weight": number or null, "document_weight": number or null,
@@ -20,15 +21,22 @@ import click
 from csplade.commands.connection import Connection, cluster_options, open_cluster
 from csplade.commands.options import encoder_option, index_option, json_option
 from csplade.commands.output import notice, print_json, print_table
-from csplade.commands.search_options import MODES, bm25_weight_option, dropped_sentence, max_clauses_option
-from csplade.integration.planner import Plan, PlanOptions
+from csplade.commands.search_options import (
+    MODES,
+    bm25_weight_option,
+    dropped_sentence,
+    for_index,
+    plan_options,
+    total_option,
+)
+from csplade.integration.planner import Plan, PlanOptions, Total
 from csplade.integration.query import Mode, QueryOptions, Question, parse_filter, planned
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.vocab import readable
 
 if TYPE_CHECKING:
     from csplade.integration.explain import Contribution
-    from csplade.integration.search import Hit
+    from csplade.integration.search import Hit, Page
     from opensearchpy import OpenSearch
 
 _ROWS_EXPLAINED = 12
@@ -46,7 +54,8 @@ _TITLE_WIDTH = 60
 @click.option("--explain", is_flag=True, help="Show for each hit which terms met and what each adds to the score.")
 @click.option("--show-terms", is_flag=True, help="Show the terms of the query with their weights.")
 @bm25_weight_option
-@max_clauses_option
+@plan_options
+@total_option
 @cluster_options
 @encoder_option
 @json_option
@@ -59,7 +68,8 @@ def command(
     explain: bool,
     show_terms: bool,
     bm25_weight: float,
-    max_clauses: int,
+    plan: PlanOptions,
+    total: str,
     connection: Connection,
     encoder_folder: Path,
     as_json: bool,
@@ -71,22 +81,27 @@ def command(
       csplade query "how do I keep bread fresh" --index articles
       csplade query "stale loaf" --index articles --explain --size 3
       csplade query "bread" --index articles --mode hybrid --filter '{"term": {"lang": "en"}}' --json
+      csplade query "bread" --index articles --mode hybrid --fusion rrf --text-field title^2 --text-field text
+      csplade query "bread" --index articles --phases two --share 0.9 --anchor text --total exact
     """
-    from csplade.integration.search import search
+    from csplade.integration.search import search_page
 
     _check(text, mode, show_terms)
     filters = parse_filter(filter_text) if filter_text is not None else ()
-    asked = QueryOptions(Mode(mode), filters, bm25_weight, PlanOptions(max_clauses))
+    asked = QueryOptions(Mode(mode), filters, bm25_weight, replace(plan, total=Total(total)))
     client = open_cluster(connection)
     options, question = _prepare(client, text, index, asked, encoder_folder)
-    plan = planned(question, options)
-    hits = search(client, index, question, options, size, explain)
+    sent = planned(question, options)
+    page = search_page(client, index, question, options, size, explain)
     if as_json:
-        shown = _terms_json(plan) if show_terms else None
-        print_json({"query": text, "index": index, "mode": mode, "terms": shown, "hits": [*map(_hit_json, hits)]})
+        shown = _terms_json(sent) if show_terms else None
+        found = {"total": _total_json(page), "hits": [*map(_hit_json, page.hits)]}
+        print_json({"query": text, "index": index, "mode": mode, "terms": shown, **found})
     else:
-        _print(plan if show_terms else None, hits)
-    _tell(text, options.mode, plan, bool(hits))
+        _print(sent if show_terms else None, page.hits)
+        if page.total is not None:
+            notice(f"{page.total}{'' if page.exact else ' or more'} documents match.")
+    _tell(text, options.mode, sent, bool(page.hits))
 
 
 def _check(text: str, mode: str, show_terms: bool) -> None:
@@ -102,13 +117,12 @@ def _prepare(
     client: "OpenSearch", text: str, index: str, options: QueryOptions, folder: Path
 ) -> tuple[QueryOptions, Question]:
     """Check the index first, as loading an encoder takes longer; BM25 needs none."""
-    from csplade.integration.index import require_index
-
     if not options.mode.needs_vector:
-        return replace(options, dialect=require_index(client, index, None)), Question(text)
+        (options,) = for_index(client, index, [options], None)
+        return options, Question(text)
     from csplade.pipelines.contract import read_contract
 
-    options = replace(options, dialect=require_index(client, index, read_contract(folder)))
+    (options,) = for_index(client, index, [options], read_contract(folder))
     from csplade.pipelines.encode import Encoder
 
     (vector,) = Encoder.open(folder).queries([text])
@@ -158,6 +172,10 @@ def _number(value: float | None) -> str:
 
 def _terms_json(plan: Plan) -> list[dict[str, Any]]:  # Any: a JSON object
     return [{"term": readable(key), "key": key, "weight": weight} for key, weight in plan.vector]
+
+
+def _total_json(page: "Page") -> dict[str, Any] | None:  # Any: a JSON object
+    return None if page.total is None else {"value": page.total, "exact": page.exact}
 
 
 def _hit_json(hit: "Hit") -> dict[str, Any]:  # Any: a JSON object

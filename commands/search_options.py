@@ -1,8 +1,18 @@
 """Options of the commands that search, and what they say about a query that is not sent as it is."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import wraps
+from typing import TYPE_CHECKING
+
 import click
-from csplade.integration.planner import DEFAULT_MAX_CLAUSES, Plan
-from csplade.integration.query import DEFAULT_BM25_WEIGHT, Mode
+from csplade.integration.planner import Anchor, FieldWeight, Fusion, Phases, Plan, PlanOptions, Total
+from csplade.integration.query import DEFAULT_BM25_WEIGHT, Mode, QueryOptions
+from csplade.pipelines.errors import UsageError
+
+if TYPE_CHECKING:
+    from csplade.pipelines.contract import Contract
+    from opensearchpy import OpenSearch
 
 MODES = tuple(mode.value for mode in Mode)
 
@@ -13,14 +23,159 @@ bm25_weight_option = click.option(
     type=click.FloatRange(min=0),
     help="Factor of BM25's score in the mode hybrid.",
 )
-max_clauses_option = click.option(
-    "--max-clauses",
-    default=DEFAULT_MAX_CLAUSES,
+total_option = click.option(
+    "--total",
+    default=Total.NONE.value,
     show_default=True,
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Send the N heaviest terms of a query; clusters take 1024 clauses in all unless set up otherwise.",
+    type=click.Choice([each.value for each in Total]),
+    help="Count what matches: not at all, to 10,000, or exactly. Counting costs time.",
 )
+
+_USUAL = PlanOptions()
+_OPTIONS = (
+    click.option(
+        "--max-clauses",
+        default=_USUAL.max_clauses,
+        show_default=True,
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Send the N heaviest terms of a query, and never more than the cluster takes in all.",
+    ),
+    click.option(
+        "--share",
+        default=_USUAL.share,
+        show_default=True,
+        type=click.FloatRange(0, 1, min_open=True),
+        help="Send the heaviest terms that hold this share of the query's weight.",
+    ),
+    click.option(
+        "--ratio",
+        default=_USUAL.ratio,
+        show_default=True,
+        type=click.FloatRange(0, 1),
+        help="Send no term lighter than this part of the heaviest.",
+    ),
+    click.option(
+        "--phases",
+        default=_USUAL.phases.value,
+        show_default=True,
+        type=click.Choice([each.value for each in Phases]),
+        help="Let all terms find documents, or let the heavy ones do, and the light ones score only the best of them.",
+    ),
+    click.option(
+        "--heavy",
+        default=_USUAL.heavy,
+        show_default=True,
+        type=click.FloatRange(0, 1, min_open=True),
+        help="With two phases: a term is heavy from this part of the heaviest on.",
+    ),
+    click.option(
+        "--expansion",
+        default=_USUAL.expansion,
+        show_default=True,
+        type=click.FloatRange(min=1),
+        help="With two phases: how many times the hits asked for each shard scores again.",
+    ),
+    click.option(
+        "--anchor",
+        default=_USUAL.anchor.value,
+        show_default=True,
+        type=click.Choice([each.value for each in Anchor]),
+        help="What a document must match to be found, while terms only score: nothing, the words, or the filter.",
+    ),
+    click.option(
+        "--fusion",
+        default=_USUAL.fusion.value,
+        show_default=True,
+        type=click.Choice([each.value for each in Fusion]),
+        help="How the mode hybrid brings terms and BM25 together: their sum, their sum after `csplade ingest "
+        "--calibrate`, by ranks, or by the cluster (OpenSearch with neural-search).",
+    ),
+    click.option(
+        "--rank-constant",
+        default=_USUAL.rank_constant,
+        show_default=True,
+        type=click.IntRange(min=1),
+        help="With --fusion rrf: what is added to a rank; the larger, the less the first ranks count.",
+    ),
+    click.option(
+        "--field",
+        "fields",
+        multiple=True,
+        metavar="NAME^WEIGHT",
+        help=f"A field of term weights; may be given several times. Default: {_USUAL.fields[0].name}.",
+    ),
+    click.option(
+        "--text-field",
+        "text_fields",
+        multiple=True,
+        metavar="NAME^WEIGHT",
+        help=f"A field that BM25 compares; may be given several times. Default: {_USUAL.text_fields[0].name}.",
+    ),
+)
+
+
+def plan_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of a plan; the command gets all of them as one `plan`."""
+
+    @wraps(command)
+    def planned(
+        *,
+        max_clauses: int,
+        share: float,
+        ratio: float,
+        phases: str,
+        heavy: float,
+        expansion: float,
+        anchor: str,
+        fusion: str,
+        rank_constant: int,
+        fields: tuple[str, ...],
+        text_fields: tuple[str, ...],
+        **others: object,
+    ) -> None:
+        plan = PlanOptions(
+            *(max_clauses, share, ratio, Phases(phases), heavy, expansion, Anchor(anchor), Fusion(fusion)),
+            rank_constant=rank_constant,
+            fields=tuple(map(field_weight, fields)) or _USUAL.fields,
+            text_fields=tuple(map(field_weight, text_fields)) or _USUAL.text_fields,
+        )
+        command(plan=plan, **others)
+
+    for option in reversed(_OPTIONS):
+        planned = option(planned)
+    return planned
+
+
+def field_weight(text: str) -> FieldWeight:
+    """Read a field with its weight, written like title^2.
+
+    Raises:
+        UsageError: it is written otherwise.
+    """
+    name, hat, weight = text.partition("^")
+    try:
+        return FieldWeight(name, float(weight) if hat else 1.0)
+    except ValueError as error:
+        raise UsageError(f"{text!r} is no field with a weight: write it like title^2") from error
+
+
+def for_index(
+    client: "OpenSearch", index: str, asked: Sequence[QueryOptions], contract: "Contract | None"
+) -> list[QueryOptions]:
+    """Return the options with what the cluster and the index say of themselves.
+
+    Raises:
+        IndexConflictError: the index is missing, not ours, or made with another encoder.
+        ClusterError: the cluster does not answer, or is of a kind that csplade does not know.
+    """
+    from csplade.integration.calibrate import read_scales
+    from csplade.integration.index import require_index
+
+    dialect = require_index(client, index, contract)
+    normalized = any(options.fusion is Fusion.NORMALIZED for options in asked)
+    scales = read_scales(client, index) if normalized else None
+    return [replace(options, dialect=dialect, scales=scales) for options in asked]
 
 
 def dropped_sentence(plan: Plan) -> str:

@@ -15,9 +15,11 @@ from csplade.integration.templates import TEXT_FIELD, WEIGHTS_FIELD
 from csplade.pipelines.vocab import readable
 
 # Term keys hold no white space.
-_TERM = re.compile(rf"Linear function on the {WEIGHTS_FIELD} field for the (\S+) feature, ")
+_TERM = re.compile(r"Linear function on the (\S+) field for the (\S+) feature, ")
 _WORD = re.compile(r"weight\((.+) in \d+\) ")
 _SUM = "sum of:"
+# A score of two phases: each comes with its weight, which is always 1.
+_PHASE, _PHASES = "product of:", ("primaryWeight", "secondaryWeight")
 
 
 class Origin(enum.StrEnum):
@@ -56,6 +58,8 @@ def _parts(node: Mapping[str, Any]) -> Iterator[Contribution]:  # Any: a JSON ob
     if description == _SUM:
         for detail in node["details"]:
             yield from _parts(detail)
+    elif description == _PHASE and node["details"][-1]["description"] in _PHASES:
+        yield from _parts(node["details"][0])
     elif value != 0:  # Filters are explained too, with 0.
         yield _part(description, value, node["details"])
 
@@ -63,7 +67,8 @@ def _parts(node: Mapping[str, Any]) -> Iterator[Contribution]:  # Any: a JSON ob
 def _part(description: str, value: float, details: Sequence[Mapping[str, Any]]) -> Contribution:  # Any: JSON objects
     if found := _TERM.match(description):
         named = _named(details)
-        return Contribution(readable(found[1]), Origin.SPARSE, value, named.get("w"), named.get("S"))
+        term = readable(found[2]) if found[1] == WEIGHTS_FIELD else f"{found[1]}:{readable(found[2])}"
+        return Contribution(term, Origin.SPARSE, value, named.get("w"), named.get("S"))
     if found := _WORD.match(description):
         factors = _named(details[0]["details"]) if details else {}
         document = factors.pop("tf", None)

@@ -143,18 +143,28 @@ def _checked_mapping(
     return mapping
 
 
-def _mapping(client: OpenSearch, index: str) -> Mapping[str, Any] | None:  # Any: a JSON object
-    """Return the mapping of the one index of that name or alias, None if there is none."""
-    try:
-        found = client.indices.get_mapping(index=index)
-    except RequestError as error:
-        if error.status == 404:
-            return None
-        raise
+def mapping_of(client: OpenSearch, index: str) -> tuple[str, Mapping[str, Any]]:  # Any: a JSON object
+    """Return the name and the mapping of an index, or of the one behind an alias.
+
+    Raises:
+        IndexConflictError: an alias stands for several.
+        RequestError: there is none.
+    """
+    found = client.indices.get_mapping(index=index)
     if len(found) != 1:
         raise IndexConflictError(
             f"{index!r} is an alias of {len(found)} indexes ({', '.join(sorted(found))}): name one of them with --index"
         )
-    (only,) = found.values()
-    mappings: Mapping[str, Any] = only["mappings"]
-    return mappings
+    ((name, only),) = found.items()
+    return name, only["mappings"]
+
+
+def _mapping(client: OpenSearch, index: str) -> Mapping[str, Any] | None:  # Any: a JSON object
+    """Return the mapping of the one index of that name or alias, None if there is none."""
+    try:
+        _, mapping = mapping_of(client, index)
+    except RequestError as error:
+        if error.status == 404:
+            return None
+        raise
+    return mapping

@@ -1,4 +1,4 @@
-"""A question and a mode come in, the JSON of a search goes out; pure.
+"""A question and a mode come in, the JSON of a query goes out; pure. `searches` makes searches of queries.
 
 What a vector becomes depends on the cluster's dialect, see `clauses`. A user's filter stands beside clauses of which at
 least one must match, so it narrows hits and never adds any.
@@ -14,8 +14,8 @@ from typing import Any
 import orjson
 from csplade.integration.clauses import sparse_clause
 from csplade.integration.dialect import PLAIN, Dialect
-from csplade.integration.planner import Plan, PlanOptions, plan
-from csplade.integration.templates import TEXT_FIELD, TITLE_FIELD
+from csplade.integration.planner import Anchor, Fusion, Plan, PlanOptions, plan
+from csplade.integration.rewrite_budget import clauses_of
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.sparse import SparseVector
 
@@ -46,6 +46,14 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Scales:
+    """Scores of a good hit in one index, by which scores of terms and of BM25 become comparable."""
+
+    sparse: float
+    bm25: float
+
+
+@dataclass(frozen=True)
 class QueryOptions:
     """How questions become queries.
 
@@ -60,49 +68,75 @@ class QueryOptions:
     plan: PlanOptions = field(default_factory=PlanOptions)
     dialect: Dialect = PLAIN
     """That of the index, see `require_index`."""
+    scales: Scales | None = None
+    """What scores are divided by in a normalized sum, see `calibrate`."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.bm25_weight < math.inf:
             raise UsageError(f"BM25 cannot have the weight {self.bm25_weight}: give a number from 0 on")
+        if self.plan.anchor is Anchor.FILTER and not self.filters:
+            raise UsageError(
+                "a query that is anchored in its filter needs one: give --filter, or choose another anchor"
+            )
+
+    @property
+    def fusion(self) -> Fusion:
+        """Return how terms and BM25 come together; of one alone, there is nothing to choose."""
+        return self.plan.fusion if self.mode is Mode.HYBRID else Fusion.SUM
 
 
 def planned(question: Question, options: QueryOptions) -> Plan:
     """Return the part of the question's vector that this mode sends."""
     if not options.mode.needs_vector:
         return Plan(SparseVector(), 0, 1.0)
-    # Each word of a `match` is a clause as well.
-    words = len(_WORD.findall(question.text)) if _text_weight(options) else 0
-    return plan(question.vector, options.plan, words, options.dialect.max_clauses)
+    asked = options.plan
+    reserved = sum(clauses_of(clause, 1) for clause in options.filters)
+    # Each word of a `match` is a clause in each field.
+    matches = len(asked.text_fields) * (bool(_text_weight(options)) + (asked.anchor is Anchor.TEXT))
+    reserved += matches * len(_WORD.findall(question.text))
+    return plan(question.vector, asked, reserved, options.dialect.max_clauses)
 
 
 def build_query(question: Question, options: QueryOptions) -> dict[str, Any] | None:  # Any: a JSON object
-    """Return the query, None if nothing can match it."""
-    vector = planned(question, options).vector
-    clauses = [sparse_clause(vector, options.dialect)] if vector else []
-    if question.text.strip():
-        clauses += _text_clauses(question.text, options)
-    if not clauses:
+    """Return the query that all terms and words are in, None if nothing can match it."""
+    sparse, text = scored(question, planned(question, options).vector, options)
+    return combined([*sparse, *text], question, options)
+
+
+def scored(
+    question: Question, vector: SparseVector, options: QueryOptions
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:  # Any: JSON objects
+    """Return the clauses of terms and those of BM25."""
+    scales = _scales(options)
+    sparse = []
+    if vector:
+        sparse = [
+            sparse_clause(vector, options.dialect, field.name, field.weight / scales.sparse)
+            for field in options.plan.fields
+        ]
+    weight = _text_weight(options) / scales.bm25
+    return sparse, _text_clauses(question.text, weight, options.plan) if weight else []
+
+
+def combined(
+    clauses: list[dict[str, Any]], question: Question, options: QueryOptions
+) -> dict[str, Any] | None:  # Any: JSON objects
+    """Return a query that sums up the clauses for documents that pass the filters and match the anchor, or a clause."""
+    anchored = _anchored(question, options)
+    if not clauses or anchored == []:
         return None
-    query: dict[str, Any] = {"should": clauses, "minimum_should_match": 1}  # Any: a JSON object
-    if options.filters:
-        query["filter"] = list(options.filters)
+    filters: list[Mapping[str, Any]] = list(options.filters)  # Any: JSON objects
+    if anchored:
+        filters.append(any_of(anchored))
+    query: dict[str, Any] = {"should": clauses, "minimum_should_match": int(options.plan.anchor is Anchor.NONE)}
+    if filters:
+        query["filter"] = filters
     return {"bool": query}
 
 
-def hits_body(query: Mapping[str, Any], size: int, explain: bool = False) -> dict[str, Any]:  # Any: a JSON object
-    """Return the body of a search whose hits are shown; the weights, large, stay in the cluster."""
-    return {
-        "query": query,
-        "size": size,
-        "_source": [TITLE_FIELD, TEXT_FIELD],
-        "explain": explain,
-        "track_total_hits": False,
-    }
-
-
-def ids_body(query: Mapping[str, Any], size: int) -> dict[str, Any]:  # Any: a JSON object
-    """Return the body of a search of which only ids and scores are wanted."""
-    return {"query": query, "size": size, "_source": False, "track_total_hits": False}
+def any_of(clauses: list[dict[str, Any]]) -> dict[str, Any]:  # Any: JSON objects
+    """Return one clause that matches what any of these match, with the sum of their scores."""
+    return clauses[0] if len(clauses) == 1 else {"bool": {"should": clauses}}
 
 
 def parse_filter(text: str) -> tuple[Mapping[str, Any], ...]:  # Any: query clauses of the cluster's language
@@ -128,11 +162,30 @@ def parse_filter(text: str) -> tuple[Mapping[str, Any], ...]:  # Any: query clau
     return tuple(clauses)
 
 
+def _scales(options: QueryOptions) -> Scales:
+    if options.fusion is not Fusion.NORMALIZED:
+        return Scales(1.0, 1.0)
+    if options.scales is None:
+        raise UsageError(
+            "the index holds no scales of scores to normalize by: `csplade ingest --calibrate` into it, or choose "
+            "another fusion"
+        )
+    return options.scales
+
+
 def _text_weight(options: QueryOptions) -> float:
     """Return the factor of BM25's score; with 0 its clause is left out."""
     return {Mode.BM25: 1.0, Mode.SPARSE: 0.0, Mode.HYBRID: options.bm25_weight}[options.mode]
 
 
-def _text_clauses(text: str, options: QueryOptions) -> list[dict[str, Any]]:  # Any: a JSON object
-    weight = _text_weight(options)
-    return [{"match": {TEXT_FIELD: {"query": text, "boost": weight}}}] if weight else []
+def _text_clauses(text: str, weight: float, asked: PlanOptions) -> list[dict[str, Any]]:  # Any: JSON objects
+    if not text.strip():
+        return []
+    return [{"match": {field.name: {"query": text, "boost": weight * field.weight}}} for field in asked.text_fields]
+
+
+def _anchored(question: Question, options: QueryOptions) -> list[dict[str, Any]] | None:  # Any: JSON objects
+    """Return the clauses of which a document must match one, None if it need not."""
+    if options.plan.anchor is not Anchor.TEXT:
+        return None
+    return _text_clauses(question.text, 1.0, options.plan)

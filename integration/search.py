@@ -1,32 +1,29 @@
 """Questions to the cluster, hits back: one question with what a person wants to see, or many with ids and scores.
 
-An answer that lacks a shard or ran out of time is an error, never a shorter list of hits.
+What the cluster answers is whole, or an error, see `answers`.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, TypeVar
 
-from csplade.integration.errors import ClusterError, RequestError
-from csplade.integration.explain import Contribution, contributions
-from csplade.integration.query import Mode, QueryOptions, Question, build_query, hits_body, ids_body, planned
+from csplade.integration.answers import ask, ask_many, check_shards, hits_of
+from csplade.integration.explain import Contribution, Origin, contributions
+from csplade.integration.fusion import Fused, fuse
+from csplade.integration.planner import Fusion, Total
+from csplade.integration.query import Mode, QueryOptions, Question, planned
+from csplade.integration.searches import Search, build_searches, by_ids, ranked, shown
 from csplade.integration.snippet import best_snippet, one_line, words_of
 from csplade.integration.templates import TEXT_FIELD, TITLE_FIELD
-from csplade.integration.transport_errors import next_step, reason_of
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.vocab import readable
 from opensearchpy import OpenSearch
 
-_WHOLE = "allow_partial_search_results"
 _SEARCHES_PER_REQUEST = 50
-# More at once would fill the queue of a small cluster, which then refuses.
-_SEARCHES_AT_ONCE = 4
 _IDS_PER_REQUEST = 1000
 # Whole texts come back, which may be long.
 _TEXTS_PER_REQUEST = 200
-_REQUEST_SECONDS = 120
-_TOO_MANY = "maxClauseCount"
 
 _Item = TypeVar("_Item")
 
@@ -53,25 +50,55 @@ class Scored:
     score: float
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The best hits, and how many documents match."""
+
+    hits: tuple[Hit, ...] = ()
+    total: int | None = None
+    """None: it was not counted."""
+    exact: bool = True
+    """Whether no more than `total` match."""
+
+
 def search(
     client: OpenSearch, index: str, question: Question, options: QueryOptions, size: int = 10, explain: bool = False
 ) -> tuple[Hit, ...]:
     """Return the best `size` hits; none, without asking, for a question that holds nothing.
 
     Raises:
-        UsageError: the question has more clauses than the cluster takes.
+        UsageError: the question has more clauses than the cluster takes, or the cluster lacks what the options want.
         ClusterError: the cluster does not answer in full.
     """
-    query = build_query(question, options)
-    if query is None:
-        return ()
-    body = hits_body(query, size, explain)
-    try:
-        answer = client.search(index=index, body=body, params={_WHOLE: "false"})
-    except RequestError as error:
-        raise _clearer(error, options.mode) from error
+    return search_page(client, index, question, options, size, explain).hits
+
+
+def search_page(
+    client: OpenSearch, index: str, question: Question, options: QueryOptions, size: int = 10, explain: bool = False
+) -> Page:
+    """Return the same as `search`, with the total that the options ask for.
+
+    Raises:
+        UsageError, ClusterError: as `search`.
+    """
+    if explain and options.fusion is Fusion.SERVER:
+        raise UsageError(
+            "the cluster's hybrid query explains scores from before they were normalized: explain with another fusion"
+        )
+    searches = build_searches(question, options, size)
+    if not searches:
+        return Page(total=None if options.plan.total is Total.NONE else 0)
+    answers = [ask(client, index, shown(one.body, explain), options.mode) for one in searches]
     terms = _marks(question, options)
-    return tuple(_hit(rank, found, terms) for rank, found in enumerate(_found(answer, options.mode), 1))
+    if options.fusion is Fusion.RRF:
+        rankings = [found for found, _ in answers]
+        fused = _fuse([[one["_id"] for one in found] for found in rankings], searches, options)[:size]
+        documents = {one["_id"]: one for found in rankings for one in found}
+        modes = [one.mode for one in searches] if explain else None
+        return Page(tuple(_fused_hit(rank, one, documents, terms, modes) for rank, one in enumerate(fused, 1)))
+    ((found, total),) = answers
+    hits = tuple(_hit(rank, one, terms) for rank, one in enumerate(found[:size], 1))
+    return Page(hits, *((None,) if total is None else (total["value"], total["relation"] == "eq")))
 
 
 def search_many(
@@ -80,14 +107,19 @@ def search_many(
     """Return the best `size` ids of each question, lazily and in order.
 
     Raises:
-        UsageError: a question has more clauses than the cluster takes.
+        UsageError: a question has more clauses than the cluster takes, or the cluster lacks what the options want.
         ClusterError: the cluster does not answer one of them in full.
     """
     for group in groups(questions, _SEARCHES_PER_REQUEST):
-        queries = [build_query(question, options) for question in group]
-        answers = iter(_ask(client, index, [ids_body(query, size) for query in queries if query is not None]))
-        for query in queries:
-            yield () if query is None else tuple(map(_scored, _found(next(answers), options.mode)))
+        asked = [build_searches(question, options, size) for question in group]
+        answers = iter(ask_many(client, index, [ranked(one.body) for searches in asked for one in searches]))
+        for searches in asked:
+            rankings = [tuple(map(_scored, hits_of(next(answers), options.mode))) for _ in searches]
+            if options.fusion is Fusion.RRF:
+                fused = _fuse([[hit.id for hit in hits] for hits in rankings], searches, options)
+                yield tuple(Scored(one.id, one.score) for one in fused[:size])
+            else:
+                yield rankings[0][:size] if rankings else ()
 
 
 def count_known(client: OpenSearch, index: str, ids: Collection[str]) -> int:
@@ -99,7 +131,7 @@ def count_known(client: OpenSearch, index: str, ids: Collection[str]) -> int:
     known = 0
     for group in groups(sorted(ids), _IDS_PER_REQUEST):
         answer = client.count(index=index, body={"query": {"ids": {"values": group}}})
-        _check_shards(answer)
+        check_shards(answer)
         known += int(answer["count"])
     return known
 
@@ -112,9 +144,8 @@ def texts_of(client: OpenSearch, index: str, ids: Collection[str]) -> dict[str, 
     """
     texts: dict[str, tuple[str, str]] = {}
     for group in groups(sorted(ids), _TEXTS_PER_REQUEST):
-        body = {**hits_body({"ids": {"values": group}}, len(group)), "sort": ["_doc"]}
-        answer = client.search(index=index, body=body, params={_WHOLE: "false"})
-        for found in _found(answer, Mode.BM25):
+        found_all, _ = ask(client, index, shown(by_ids(group)), Mode.BM25)
+        for found in found_all:
             source = found.get("_source") or {}
             texts[found["_id"]] = (source.get(TITLE_FIELD) or "", source.get(TEXT_FIELD) or "")
     return texts
@@ -127,60 +158,25 @@ def groups(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
         yield group
 
 
-def _ask(client: OpenSearch, index: str, bodies: list[dict[str, Any]]) -> list[Mapping[str, Any]]:  # Any: JSON objects
-    if not bodies:
-        return []
-    lines: list[dict[str, Any]] = []  # Any: JSON objects
-    for body in bodies:
-        lines += [{"index": index, _WHOLE: False}, body]
-    params = {"max_concurrent_searches": _SEARCHES_AT_ONCE, "request_timeout": _REQUEST_SECONDS}
-    answers: list[Mapping[str, Any]] = client.msearch(body=lines, params=params)["responses"]  # Any: JSON objects
-    if len(answers) != len(bodies):
-        raise ClusterError(f"the cluster gave {len(answers)} answers to {len(bodies)} searches: try again")
-    return answers
+def _fuse(rankings: list[list[str]], searches: Sequence[Search], options: QueryOptions) -> list[Fused]:
+    return fuse(rankings, [search.weight for search in searches], options.plan.rank_constant)
 
 
-def _found(answer: Mapping[str, Any], mode: Mode) -> list[Mapping[str, Any]]:  # Any: JSON objects
-    """Return the hits of an answer that is whole."""
-    if "error" in answer:
-        raise _clearer(_refused(answer), mode)
-    if answer["timed_out"]:
-        raise ClusterError("the cluster ran out of time, its hits would not be the best ones: try again")
-    _check_shards(answer)
-    hits: list[Mapping[str, Any]] = answer["hits"]["hits"]  # Any: JSON objects
-    return hits
+def _fused_hit(
+    rank: int,
+    fused: Fused,
+    documents: Mapping[str, Mapping[str, Any]],  # Any: JSON objects
+    terms: Mapping[str, float],
+    modes: list[Mode] | None,
+) -> Hit:
+    """Return a document of merged rankings as a hit, explained by its ranks if the modes of the rankings are given."""
+    hit = _hit(rank, documents[fused.id], terms)
+    return replace(hit, score=fused.score, contributions=None if modes is None else _of_ranks(fused, modes))
 
 
-def _check_shards(answer: Mapping[str, Any]) -> None:  # Any: a JSON object
-    shards = answer["_shards"]
-    # Not `failed`: a shard that is on no node counts there as little as among the successful ones.
-    missing = shards["total"] - shards["successful"]
-    if missing:
-        reason = next((reason_of(failure["reason"]) for failure in shards.get("failures", ())), "on no node")
-        raise ClusterError(
-            f"{missing} of {shards['total']} shards did not answer ({reason}), so hits would be missing: "
-            "look at the cluster's health and try again"
-        )
-
-
-def _refused(answer: Mapping[str, Any]) -> RequestError:  # Any: a JSON object
-    error = answer["error"]
-    causes = error.get("root_cause") or [error]
-    reason = ": ".join(dict.fromkeys((reason_of(error), reason_of(causes[0]))))
-    status, kind = answer["status"], error["type"]
-    step = next_step(status, kind, reason)
-    return RequestError(f"the cluster refused a search ({kind}): {reason}; {step}", status, kind)
-
-
-def _clearer(error: RequestError, mode: Mode) -> UsageError | RequestError:
-    """Return what the user can do, where that is known."""
-    if _TOO_MANY not in str(error):
-        return error
-    # A vector is pruned to --max-clauses; words are all sent.
-    step = "lower --max-clauses, or shorten" if mode.needs_vector else "shorten"
-    return UsageError(
-        "the query has more clauses than the cluster takes (its setting indices.query.bool.max_clause_count; each "
-        f"term and each word is one): {step} the query or the filter"
+def _of_ranks(fused: Fused, modes: list[Mode]) -> tuple[Contribution, ...]:
+    return tuple(
+        Contribution(f"rank {rank}", Origin(modes[number].value), value) for number, rank, value in fused.parts
     )
 
 

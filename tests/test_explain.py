@@ -61,6 +61,23 @@ def test_what_is_not_known_is_shown_as_the_server_says_it() -> None:
     )
 
 
+def test_both_phases_of_a_score_are_taken_apart() -> None:
+    one = node(10.0, "product of:", term(10.0, "bread", 2.5, 4.0), node(1.0, "primaryWeight"))
+    two = node(3.0, "product of:", node(3.0, "sum of:", term(3.0, "loaf", 1.0, 3.0)), node(1.0, "secondaryWeight"))
+    assert contributions(node(13.0, "sum of:", one, two)) == (
+        Contribution("bread", Origin.SPARSE, 10.0, 2.5, 4.0),
+        Contribution("loaf", Origin.SPARSE, 3.0, 1.0, 3.0),
+    )
+    other = node(6.0, "product of:", node(2.0, "a"), node(3.0, "boost"))
+    assert contributions(other) == (Contribution("product of", Origin.OTHER, 6.0),)
+
+
+def test_a_term_of_another_field_is_told_with_the_field() -> None:
+    text = "Linear function on the title_terms field for the loaf feature, computed as w * S from:"
+    tree = node(6.0, text, node(2.0, "w, weight of this function"), node(3.0, "S, feature value"))
+    assert contributions(tree) == (Contribution("title_terms:loaf", Origin.SPARSE, 6.0, 2.0, 3.0),)
+
+
 def test_a_score_of_nothing_has_no_percentages() -> None:
     assert contributions(node(0.0, "no match")) == ()
     assert Contribution("a", Origin.OTHER, 0.0).percent(0.0) == pytest.approx(0.0)

@@ -1,7 +1,17 @@
 """What is sent of a query vector: the heaviest terms, within the budget."""
 
+import numpy as np
 import pytest
-from csplade.integration.planner import PlanOptions, plan
+from csplade.integration.planner import (
+    Anchor,
+    FieldWeight,
+    Fusion,
+    Phases,
+    PlanOptions,
+    Total,
+    plan,
+    two_phases,
+)
 from csplade.pipelines.errors import EncoderError, UsageError
 from csplade.pipelines.sparse import SparseVector
 
@@ -70,9 +80,70 @@ def test_a_key_with_a_dot_is_a_broken_encoder() -> None:
         plan(SparseVector({"a.b": 1.0}), PlanOptions())
 
 
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    ("count", "share", "ratio"), [(30, 1.0, 0.0), (200, 0.8, 0.0), (200, 1.0, 0.25), (15, 0.7, 0.1), (200, 0.99, 0.9)]
+)
+def test_what_is_kept_is_what_plain_formulas_keep(seed: int, count: int, share: float, ratio: float) -> None:
+    weights = np.sort(np.random.default_rng(seed).lognormal(0.0, 1.0, size=100))[::-1]
+    vector = SparseVector.from_pairs((f"t{number:03}", float(weight)) for number, weight in enumerate(weights))
+    by_mass = 100 if share == 1 else int(np.argmax(np.cumsum(weights) / weights.sum() >= share)) + 1
+    by_ratio = int((weights >= ratio * weights.max()).sum())
+    kept = min(count, by_mass, by_ratio)
+    found = plan(vector, PlanOptions(count, share, ratio))
+    assert list(found.vector.weights.values()) == weights[:kept].tolist()
+    assert (found.dropped, found.share) == (100 - kept, pytest.approx(weights[:kept].sum() / weights.sum()))
+
+
+def test_each_field_costs_a_clause_a_term() -> None:
+    many = SparseVector.from_pairs((f"t{number}", 1.0) for number in range(2000))
+    fields = (FieldWeight("a"), FieldWeight("b", 2.0), FieldWeight("c"))
+    assert len(plan(many, PlanOptions(max_clauses=512, fields=fields)).vector) == 512 // 3
+    assert len(plan(many, PlanOptions(max_clauses=512, fields=fields), reserved=1000).vector) == 24 // 3
+    assert len(plan(many, PlanOptions(max_clauses=1, fields=fields)).vector) == 1
+
+
+@pytest.mark.parametrize(("heavy", "kept"), [(1.0, "a"), (0.75, "ab"), (0.7, "ab"), (0.5, "abc"), (0.01, "abcd")])
+def test_two_phases_part_the_terms_by_the_heaviest(heavy: float, kept: str) -> None:
+    first, second = two_phases(FOUR, PlanOptions(phases=Phases.TWO, heavy=heavy))
+    assert list(first.weights) == list(kept)
+    assert list(second.weights) == [term for term in "abcd" if term not in kept]
+    assert first.weights | second.weights == FOUR.weights
+
+
+def test_one_phase_has_no_second() -> None:
+    assert two_phases(FOUR, PlanOptions()) == (FOUR, SparseVector())
+    assert two_phases(SparseVector(), PlanOptions(phases=Phases.TWO)) == (SparseVector(), SparseVector())
+
+
+def test_the_second_phase_looks_at_some_times_the_hits_and_no_more_than_a_cluster_allows() -> None:
+    options = PlanOptions(phases=Phases.TWO, expansion=2.5)
+    assert [options.window(size) for size in (0, 1, 10, 3999, 4001, 10_000)] == [1, 3, 25, 9998, 10_000, 10_000]
+
+
 @pytest.mark.parametrize(
     ("clauses", "share", "said"), [(0, 1.0, "0 clauses"), (1, 0.0, "0.0 is no share"), (1, 1.1, "1.1")]
 )
 def test_numbers_out_of_range_are_wrong_usage(clauses: int, share: float, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         PlanOptions(clauses, share)
+
+
+def test_choices_out_of_range_or_against_each_other_are_wrong_usage() -> None:
+    wrong = [
+        (lambda: PlanOptions(ratio=1.5), r"1\.5 is no part of the heaviest"),
+        (lambda: PlanOptions(ratio=-0.5), "no part of the heaviest"),
+        (lambda: PlanOptions(heavy=0.0), "more than 0, at most 1"),
+        (lambda: PlanOptions(expansion=0.5), r"0\.5 times the hits"),
+        (lambda: PlanOptions(expansion=float("nan")), "nan times the hits"),
+        (lambda: PlanOptions(rank_constant=0), "counted below 1"),
+        (lambda: PlanOptions(fields=()), "no field to ask"),
+        (lambda: PlanOptions(fusion=Fusion.SERVER, phases=Phases.TWO), "knows no second phase"),
+        (lambda: PlanOptions(fusion=Fusion.RRF, total=Total.EXACT), "have no common total"),
+        (lambda: FieldWeight("title", 0.0), "'title' with the weight 0.0 is no field"),
+        (lambda: FieldWeight(""), "is no field to score"),
+    ]
+    for make, said in wrong:
+        with pytest.raises(UsageError, match=said):
+            make()
+    PlanOptions(anchor=Anchor.TEXT, fusion=Fusion.RRF, phases=Phases.TWO)

@@ -6,14 +6,13 @@ from dataclasses import replace
 import pytest
 from csplade.integration.clauses import sparse_clause
 from csplade.integration.dialect import NEURAL_SEARCH, PLAIN, Dialect, dialect_for
-from csplade.integration.planner import PlanOptions
+from csplade.integration.planner import Anchor, FieldWeight, Fusion, PlanOptions
 from csplade.integration.query import (
     Mode,
     QueryOptions,
     Question,
+    Scales,
     build_query,
-    hits_body,
-    ids_body,
     parse_filter,
     planned,
 )
@@ -97,10 +96,55 @@ def test_words_take_no_room_where_they_are_not_asked_for() -> None:
     assert (len(bm25.vector), bm25.dropped, bm25.share) == (0, 0, 1.0)
 
 
-def test_bodies_never_ask_for_the_weights() -> None:
-    assert hits_body({}, 5)["_source"] == ["title", "text"]
-    assert hits_body({}, 5)["explain"] is False
-    assert ids_body({}, 5)["_source"] is False
+def test_clauses_of_a_filter_and_of_an_anchor_take_room_too() -> None:
+    vector = SparseVector.from_pairs((f"t{n}", n + 1.0) for n in range(2000))
+    clauses = ({"terms": {"lang": ["en", "de"]}}, {"bool": {"must_not": [{"term": {"a": 1}}, {"term": {"a": 2}}]}})
+    question, all_of_it = Question("fresh bread", vector), PlanOptions(max_clauses=1024)
+    filtered = planned(question, QueryOptions(filters=clauses, plan=all_of_it))
+    assert len(filtered.vector) == 1024 - 3
+    anchored = PlanOptions(
+        max_clauses=1024, anchor=Anchor.TEXT, text_fields=(FieldWeight("title"), FieldWeight("text"))
+    )
+    assert len(planned(question, QueryOptions(plan=anchored)).vector) == 1024 - 4
+    assert len(planned(question, QueryOptions(Mode.HYBRID, plan=anchored)).vector) == 1024 - 8
+
+
+def test_an_anchored_query_is_found_by_its_words_or_its_filter_and_scored_by_its_terms() -> None:
+    terms = sparse_clause(BREAD.vector, PLAIN)
+    by_text = build_query(BREAD, QueryOptions(plan=PlanOptions(anchor=Anchor.TEXT)))
+    assert by_text == {"bool": {"should": [terms], "minimum_should_match": 0, "filter": [text_clause(1.0)]}}
+    only_english = {"term": {"lang": "en"}}
+    by_filter = build_query(BREAD, QueryOptions(filters=(only_english,), plan=PlanOptions(anchor=Anchor.FILTER)))
+    assert by_filter == {"bool": {"should": [terms], "minimum_should_match": 0, "filter": [only_english]}}
+    with pytest.raises(UsageError, match="anchored in its filter needs one"):
+        QueryOptions(plan=PlanOptions(anchor=Anchor.FILTER))
+    # Terms of words that cannot be matched are no anchor.
+    assert build_query(Question(" ", BREAD.vector), QueryOptions(plan=PlanOptions(anchor=Anchor.TEXT))) is None
+
+
+def test_each_field_has_a_clause_with_its_weight() -> None:
+    fields = (FieldWeight("title_terms", 2.0), FieldWeight("csplade_terms"))
+    texts = (FieldWeight("title", 3.0), FieldWeight("text"))
+    options = QueryOptions(Mode.HYBRID, bm25_weight=0.5, plan=PlanOptions(fields=fields, text_fields=texts))
+    query = build_query(BREAD, options)
+    assert query is not None
+    assert query["bool"]["should"] == [
+        sparse_clause(BREAD.vector, PLAIN, "title_terms", 2.0),
+        sparse_clause(BREAD.vector, PLAIN),
+        {"match": {"title": {"query": "fresh bread", "boost": 1.5}}},
+        {"match": {"text": {"query": "fresh bread", "boost": 0.5}}},
+    ]
+
+
+def test_a_normalized_sum_divides_each_side_by_the_scale_of_the_index() -> None:
+    plan = PlanOptions(fusion=Fusion.NORMALIZED)
+    query = build_query(BREAD, QueryOptions(Mode.HYBRID, (), 3.0, plan, scales=Scales(8.0, 4.0)))
+    assert query is not None
+    assert query["bool"]["should"] == [sparse_clause(BREAD.vector, PLAIN, boost=0.125), text_clause(0.75)]
+    with pytest.raises(UsageError, match=r"no scales of scores .* `csplade ingest --calibrate`"):
+        build_query(BREAD, QueryOptions(Mode.HYBRID, plan=plan))
+    # One side alone needs none.
+    assert build_query(BREAD, QueryOptions(Mode.SPARSE, plan=plan)) == build_query(BREAD, QueryOptions(Mode.SPARSE))
 
 
 def test_a_filter_is_a_clause_or_a_list_of_clauses() -> None:

@@ -91,9 +91,9 @@ def test_a_table_shows_hits_in_order_with_text_as_it_is(ask: Run) -> None:
 def test_json_is_one_object_with_always_the_same_names(ask: Run, index: str) -> None:
     for mode in ("sparse", "bm25", "hybrid"):
         found = json_of(ask("fresh bread", "--mode", mode, "--json"))
-        assert list(found) == ["query", "index", "mode", "terms", "hits"]
+        assert list(found) == ["query", "index", "mode", "terms", "total", "hits"]
         assert (found["query"], found["index"], found["mode"]) == ("fresh bread", index, mode)
-        assert found["terms"] is None
+        assert (found["terms"], found["total"]) == (None, None)
         assert [hit["rank"] for hit in found["hits"]] == list(range(1, len(found["hits"]) + 1))
         for hit in found["hits"]:
             assert list(hit) == HIT_KEYS

@@ -1,0 +1,96 @@
+"""A question and options come in, bodies of searches go out: one, or two whose rankings are merged; pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from csplade.integration.dialect import Feature
+from csplade.integration.planner import Fusion, Total, two_phases
+from csplade.integration.query import Mode, QueryOptions, Question, any_of, combined, planned, scored
+from csplade.integration.templates import TEXT_FIELD, TITLE_FIELD
+
+_TOTALS: Mapping[Total, bool | int] = {Total.NONE: False, Total.USUAL: 10_000, Total.EXACT: True}
+
+
+@dataclass(frozen=True)
+class Search:
+    """One search of a question."""
+
+    body: Mapping[str, Any]  # Any: a JSON object
+    """All but what should come back of the hits, see `shown` and `ranked`."""
+    mode: Mode
+    """What it compares."""
+    weight: float = 1.0
+    """Its weight among rankings that are merged."""
+
+
+def build_searches(question: Question, options: QueryOptions, size: int) -> tuple[Search, ...]:
+    """Return the searches for the best `size` documents: one, none if nothing can match, or those that RRF merges.
+
+    With a fusion of rankings more hits come back, so that a document's score does not depend on `size`.
+
+    Raises:
+        UsageError: the cluster or the index lacks what the options want.
+    """
+    # The cluster's own fusion too depends on how many hits of each side it looks at.
+    depth = max(size, options.plan.rank_depth)
+    if options.fusion is Fusion.RRF:
+        weights = {Mode.SPARSE: 1.0, Mode.BM25: options.bm25_weight}
+        parts = [(replace(options, mode=mode), weight) for mode, weight in weights.items() if weight]
+        found = [(build_searches(question, part, depth), weight) for part, weight in parts]
+        return tuple(replace(search, weight=weight) for searches, weight in found for search in searches)
+    by_server = options.fusion is Fusion.SERVER
+    asked = _hybrid(question, options) if by_server else _summed(question, options, size)
+    if asked is None:
+        return ()
+    body = {**asked, "size": depth if by_server else size, "track_total_hits": _TOTALS[options.plan.total]}
+    return (Search(body, options.mode),)
+
+
+def shown(body: Mapping[str, Any], explain: bool = False) -> dict[str, Any]:  # Any: JSON objects
+    """Return the body of a search whose hits are shown; the weights, large, stay in the cluster."""
+    return {**body, "_source": [TITLE_FIELD, TEXT_FIELD], "explain": explain}
+
+
+def ranked(body: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON objects
+    """Return the body of a search of which only ids and scores are wanted."""
+    return {**body, "_source": False}
+
+
+def by_ids(ids: list[str]) -> dict[str, Any]:  # Any: a JSON object
+    """Return what the body of a search for documents by their ids holds."""
+    return {"query": {"ids": {"values": ids}}, "size": len(ids), "sort": ["_doc"], "track_total_hits": False}
+
+
+def _summed(question: Question, options: QueryOptions, size: int) -> dict[str, Any] | None:  # Any: a JSON object
+    """Return a search whose scores are sums, with a second phase if there are terms for it."""
+    heavy, light = two_phases(planned(question, options).vector, options.plan)
+    sparse, text = scored(question, heavy, options)
+    query = combined([*sparse, *text], question, options)
+    if query is None or not light:
+        return None if query is None else {"query": query}
+    again, _ = scored(question, light, options)
+    rescore = {"window_size": options.plan.window(size), "query": {"rescore_query": any_of(again)}}
+    return {"query": query, "rescore": rescore}
+
+
+def _hybrid(question: Question, options: QueryOptions) -> dict[str, Any] | None:  # Any: a JSON object
+    """Return a search by the cluster's own hybrid query, which normalizes by the scores of each answer."""
+    options.dialect.require(Feature.HYBRID_QUERY)
+    # Weights are given to the processor, and must not count twice.
+    plain = replace(options, bm25_weight=1.0)
+    sparse, text = scored(question, planned(question, options).vector, plain)
+    asked = [(sparse, 1.0), (text, options.bm25_weight)]
+    parts = [(combined(clauses, question, options), weight) for clauses, weight in asked if clauses and weight]
+    if not parts:
+        return None
+    whole = sum(weight for _, weight in parts)
+    combination = {
+        "technique": "arithmetic_mean",
+        "parameters": {"weights": [weight / whole for _, weight in parts]},
+    }
+    processor = {"normalization": {"technique": "min_max"}, "combination": combination}
+    return {
+        "query": {"hybrid": {"queries": [query for query, _ in parts]}},
+        "search_pipeline": {"phase_results_processors": [{"normalization-processor": processor}]},
+    }
