@@ -21,6 +21,7 @@ COMMANDS = {
     "data": "Check and describe training data.",
     "ingest": "Encode documents and index them.",
     "query": "Search an index.",
+    "rewrite": "Rewrite an ordinary search body for term weights.",
     "evaluate": "Measure nDCG@10, MRR@10 and recall@100 on a judged collection.",
     "mine": "Mine hard negatives for training from a live index.",
 }

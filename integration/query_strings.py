@@ -82,7 +82,8 @@ def _tokens(language: str, text: str) -> Iterator[tuple[str, str]]:
             yield operators.get(parts["word"], "word"), parts["word"]
         else:
             # A question ends with a question mark, which is a wildcard to the server and none to a person.
-            yield "asked" if not parts["mark"].strip("?") else "wild", parts["word"]
+            harmless = parts["mark"].startswith("^") or not parts["mark"].strip("?")
+            yield "marked" if harmless else "wild", parts["word"]
 
 
 class _Reader:

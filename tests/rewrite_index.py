@@ -84,7 +84,7 @@ def fill_index(url: str, index: str, count: int) -> None:
         lines += [{"index": {"_id": name}}, source]
         if number % 3 == 0:
             text = f"{source['author']} bread"
-            comment = {"text": text, "csplade_terms": word_vector(text).weights}
+            comment = {"text": text, "csplade_terms": word_vector(text).weights, "year": source["year"]}
             lines += [{"index": {"_id": f"{name}c", "routing": name}}]
             lines += [{**comment, "relation": {"name": "comment", "parent": name}}]
     answer = client.bulk(index=index, body=lines, params={"refresh": "true"})

@@ -15,7 +15,8 @@ from csplade.integration.rewrite_policy import Option, Policies, RewriteMode, Re
 from csplade.integration.rewrite_report import Outcome, Rewritten
 from csplade.pipelines.errors import EncoderError
 from csplade.pipelines.sparse import SparseVector
-from csplade.tests.rewrite_cases import CASES, EN, Case, Json, Q, anchored, beside, filled, match, multi, weights
+from csplade.tests.rewrite_case import EN, Case, Json, Q, anchored, beside, filled, match, multi, weights
+from csplade.tests.rewrite_cases import CASES
 from csplade.tests.rewrite_index import FIELD_MAP, terms
 from csplade.tests.word_encoder import word_vector
 
@@ -95,7 +96,7 @@ def test_the_clause_is_that_of_the_cluster(server: tuple[Any, ...], clause: Json
 
 
 def test_where_each_clause_stands_is_told() -> None:
-    query = {"bool": {"must": [match(), match(on="author")], "filter": [match()], "should": {"odd": {}}}}
+    query = {"bool": {"must": [match(), match(Q, "author")], "filter": [match()], "should": {"odd": {}}}}
     body = {"query": query, "post_filter": match(), "rescore": {"query": {"rescore_query": match()}}}
     found = rewrite(body, FIELD_MAP, word_vector, RewriteOptions()).decisions
     assert [(each.path, each.clause, each.outcome.value) for each in found] == [
@@ -141,7 +142,7 @@ def test_one_text_is_encoded_once() -> None:
         return word_vector(text)
 
     rewrite(
-        {"query": {"bool": {"should": [match(), match(on="summary"), match("rye")]}}},
+        {"query": {"bool": {"should": [match(), match(Q, "summary"), match("rye")]}}},
         FIELD_MAP,
         encode,
         RewriteOptions(),

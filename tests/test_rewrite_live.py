@@ -7,12 +7,14 @@ from uuid import uuid4
 
 import pytest
 from csplade.integration.client import connect
+from csplade.integration.errors import RequestError
 from csplade.integration.query import QueryOptions, Question, build_query
 from csplade.integration.rewrite import rewrite
 from csplade.integration.rewrite_policy import RewriteMode, RewriteOptions
 from csplade.integration.rewrite_template import rewrite_template
 from csplade.tests.rewrite_bodies import Json, make_body
-from csplade.tests.rewrite_cases import CASES, Case, match
+from csplade.tests.rewrite_case import match
+from csplade.tests.rewrite_cases import CASES
 from csplade.tests.rewrite_index import FIELD_MAP, fill_index
 from csplade.tests.test_rewrite import options_of
 from csplade.tests.word_encoder import word_vector
@@ -20,10 +22,9 @@ from opensearchpy import OpenSearch
 
 _DOCUMENTS = 250
 _EVERYTHING = 1000
-_COMPARED = 400
+_COMPARED = 450
+_WANTED = 300
 _AT_ONCE = 40
-# Only with the plugin neural-search, or in Elasticsearch.
-_ELSEWHERE = ("hybrid", "knn", "retriever")
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,14 @@ class Filled:
     def search(self, body: object) -> Json:
         answer: Json = self.client.search(index=self.index, body=body)
         return answer
+
+    def takes(self, body: Json) -> bool:
+        try:
+            self.search(body)
+        except RequestError as error:
+            assert error.status == 400
+            return False
+        return True
 
     def search_many(self, bodies: Sequence[Json]) -> Iterator[Json]:
         for start in range(0, len(bodies), _AT_ONCE):
@@ -78,7 +87,7 @@ def test_anchored_searches_find_and_count_what_bm25_does(filled_index: Filled) -
         assert after.get("aggregations") == before.get("aggregations"), body
         assert len(after["hits"]["hits"]) == len(before["hits"]["hits"]), body
         found += before["hits"]["total"]["value"] > 0
-    assert found > 0.8 * _COMPARED
+    assert found >= _WANTED
     everything = (
         [{"query": body["query"], "size": _EVERYTHING, "_source": False} for body in each] for each in (originals, sent)
     )
@@ -87,17 +96,14 @@ def test_anchored_searches_find_and_count_what_bm25_does(filled_index: Filled) -
     assert len({str(body["query"]) for body in originals}) > 0.95 * _COMPARED
 
 
-def is_here(case: Case) -> bool:
-    return not any(f"'{name}'" in str(case.body) for name in _ELSEWHERE)
-
-
 @pytest.mark.cluster
-@pytest.mark.parametrize("mode", list(RewriteMode))
-def test_every_row_of_the_table_is_accepted_in_every_mode(filled_index: Filled, mode: RewriteMode) -> None:
-    tried = [case for case in CASES if is_here(case)]
-    assert len(tried) >= len(CASES) - 5
-    for case in tried:
-        filled_index.search(rewrite(case.body, FIELD_MAP, word_vector, replace(options_of(case), mode=mode)).body)
+def test_every_row_of_the_table_that_is_taken_before_is_taken_after_in_every_mode(filled_index: Filled) -> None:
+    taken = [case for case in CASES if filled_index.takes(case.body)]
+    # The rest is for a plugin, for Elasticsearch, or wrong on purpose.
+    assert len(taken) > 0.9 * len(CASES)
+    for mode in RewriteMode:
+        for case in taken:
+            filled_index.search(rewrite(case.body, FIELD_MAP, word_vector, replace(options_of(case), mode=mode)).body)
 
 
 @pytest.mark.cluster
