@@ -61,7 +61,7 @@ def _loop(run: Run, begin: int, write: Write, stop: StopSignal) -> int:
         for step in range(begin, steps):
             line = run.step(step)
             write(line)
-            _show(bar, line)
+            show(bar, line)
             stopped = run.devices.any(stop.asked)
             _keep(run, step + 1, write, stopped)
             if stopped:
@@ -69,7 +69,8 @@ def _loop(run: Run, begin: int, write: Write, stop: StopSignal) -> int:
     return steps
 
 
-def _show(bar: "tqdm[NoReturn]", line: Mapping[str, Any]) -> None:  # Any: JSON values
+def show(bar: "tqdm[NoReturn]", line: Mapping[str, Any]) -> None:  # Any: JSON values
+    """Move the bar by one step, and tell the loss and the active terms of a text."""
     bar.set_postfix(
         loss=line["losses"]["total"], document=line["document_terms"], query=line["query_terms"], refresh=False
     )

@@ -1,17 +1,20 @@
-"""`csplade train` on a tiny Llama: it learns, it can be killed and resumed, and it says what it cannot do."""
+"""`csplade train` on a tiny Llama: it learns, from teachers too, and it can be killed and resumed."""
 
-import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 import torch
+from csplade.pipelines.jsonl import write_line
 from csplade.pipelines.trained_folder import read_trained
+from csplade.pipelines.training_log import read_log
 from csplade.pipelines.training_options import QueryPath
 from csplade.tests.command_run import Run, runner
-from csplade.tests.tiny_backbone import write_backbone, write_collection, write_pairs
+from csplade.tests.tiny_backbone import pairs, write_backbone, write_collection, write_pairs
+from csplade.tests.tiny_teachers import write_cross_encoder, write_dense
 from csplade.tests.training_process import WAIT_SECONDS, same_weights, settings, start, wait_for_step
 
 
@@ -34,9 +37,21 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_pairs(tmp_path_factory.mktemp("data") / "pairs.jsonl", 128)
 
 
+@pytest.fixture(scope="module")
+def teachers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("teachers")
+    write_dense(folder / "dense")
+    write_cross_encoder(folder / "cross")
+    return folder
+
+
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     return runner(monkeypatch, capsys)
+
+
+def _lines(output: Path) -> list[dict[str, Any]]:  # Any: JSON values
+    return read_log(output / "log.jsonl")
 
 
 def test_a_small_training_beats_its_own_untrained_start_on_held_out_queries(
@@ -50,8 +65,7 @@ def test_a_small_training_beats_its_own_untrained_start_on_held_out_queries(
     stage = orjson.loads(done.out)["stages"][0]
     assert stage["nDCG@10"] > stage["untrained"] + 0.15
     assert stage["document_terms"] > 0
-    log = [orjson.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_bytes().splitlines()]
-    losses = [line["losses"]["total"] for line in log if "losses" in line]
+    losses = [line["losses"]["total"] for line in _lines(tmp_path / "run") if "losses" in line]
     assert len(losses) == 60
     assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
     assert {path.name for path in (tmp_path / "run" / "plots").iterdir()} >= {"loss.png", "development.png"}
@@ -73,8 +87,7 @@ def test_killed_and_resumed_gives_the_weights_of_never_killed(
     resumed = run("train", *arguments, "--output", tmp_path / "killed", "--resume")
     assert resumed.code == 0, resumed.err
     assert same_weights(tmp_path / "whole" / "model", tmp_path / "killed" / "model")
-    log = [orjson.loads(line)["step"] for line in (tmp_path / "killed" / "log.jsonl").read_bytes().splitlines()]
-    assert log == list(range(1, 17))
+    assert [line["step"] for line in _lines(tmp_path / "killed")] == list(range(1, 17))
 
 
 def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(tmp_path: Path, backbone: Path, data: Path) -> None:
@@ -147,85 +160,52 @@ def test_learned_weights_of_queries_become_the_table(run: Run, tmp_path: Path, b
     assert found.idf.keys() == set(found.terms)
 
 
-def test_a_checkpoint_of_another_recipe_is_refused_with_the_difference(
-    run: Run, tmp_path: Path, backbone: Path, data: Path
-) -> None:
-    arguments = (data, "--backbone", backbone, "--output", tmp_path / "run", "--steps", 2)
-    assert run("train", *arguments, *settings()).code == 0
-    refused = run("train", *arguments, *settings(loss__flops_query=0.5), "--resume")
-    assert refused.code == 1
-    assert "is of another training: recipe.loss.flops_query is 0.003 there and 0.5 here" in refused.err
-    more = write_pairs(tmp_path / "more.jsonl", 70, seed=9)
-    refused = run("train", more, *arguments[1:], *settings(), "--resume")
-    assert (refused.code, "data.digest is" in refused.err) == (1, True)
-    other = write_backbone(tmp_path / "other", seed=5)
-    refused = run("train", data, "--backbone", other, *arguments[3:], *settings(), "--resume")
-    assert (refused.code, "backbone.name is" in refused.err) == (1, True)
-
-
-def test_an_output_folder_with_something_in_it_is_refused(run: Run, tmp_path: Path, backbone: Path, data: Path) -> None:
-    (tmp_path / "notes.txt").write_text("mine")
-    refused = run("train", data, "--backbone", backbone, "--output", tmp_path, *settings())
-    assert (refused.code, "is not empty and holds no training" in refused.err) == (1, True)
-    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
-    output = tmp_path / "run"
-    assert run("train", data, "--backbone", backbone, "--output", output, "--steps", 1, *settings()).code == 0
-    refused = run("train", data, "--backbone", backbone, "--output", output, "--steps", 1, *settings())
-    assert (refused.code, "go on with --resume" in refused.err) == (1, True)
-
-
-def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(
-    run: Run, tmp_path: Path, backbone: Path, data: Path
-) -> None:
-    output = tmp_path / "run"
-    changed = settings(tune__learning_rate=1e30, tune__tuned="full", run__save_every=1)
-    failed = run("train", data, "--backbone", backbone, "--output", output, "--steps", 30, *changed)
-    assert failed.code == 1
-    newest = sorted((output / "checkpoints").iterdir())[-1]
-    step = int(newest.stem.removeprefix("step-")) + 1
-    assert f"at step {step}; the last good checkpoint is {newest}: train anew with a lower tune.learning" in failed.err
-
-
 @pytest.mark.parametrize(
-    ("lines", "said"),
-    [
-        (b'{"query": "bread"}\n', "line 1 of"),
-        (b'{"query": "bread", "positive": "loaf"}\n', "there are 1 examples and batch.queries asks for 8"),
-    ],
+    "specs",
+    [("bm25",), ("dense:{}/dense",), ("cross-encoder:{}/cross",), ("cross-encoder:{}/cross@0.7", "bm25@0.3")],
 )
-def test_data_that_cannot_be_used_is_refused(run: Run, tmp_path: Path, backbone: Path, lines: bytes, said: str) -> None:
-    path = tmp_path / "pairs.jsonl"
-    path.write_bytes(lines)
-    refused = run("train", path, "--backbone", backbone, "--output", tmp_path / "run", *settings())
-    assert refused.code in (1, 2)
-    assert said in refused.err
-
-
-def test_distillation_without_scores_or_teacher_is_refused(
-    run: Run, tmp_path: Path, backbone: Path, data: Path
+def test_every_teacher_can_teach_alone(
+    run: Run, tmp_path: Path, backbone: Path, data: Path, teachers: Path, specs: tuple[str, ...]
 ) -> None:
-    refused = run("train", data, "--backbone", backbone, "--output", tmp_path / "run", *settings(loss__kl=1))
-    assert refused.code == 2
-    assert "line 1 of pairs has none: name a --teacher, or set loss.kl=0" in refused.err
-    assert not (tmp_path / "run").exists()
-
-
-def test_bm25_can_teach(run: Run, tmp_path: Path, backbone: Path, data: Path) -> None:
-    arguments = ("--output", tmp_path / "run", "--steps", 2, "--teacher", "bm25", *settings(loss__kl=1))
-    done = run("train", data, "--backbone", backbone, *arguments)
+    named = [part for spec in specs for part in ("--teacher", spec.format(teachers))]
+    changed = settings(loss__contrastive=0, loss__kl=1, loss__margin_mse=0.1, loss__teacher_temperature=1)
+    done = run("train", data, "--backbone", backbone, "--output", tmp_path / "run", "--steps", 2, *named, *changed)
     assert done.code == 0, done.err
-    first = orjson.loads((tmp_path / "run" / "log.jsonl").read_bytes().splitlines()[0])
-    assert first["losses"]["kl"] > 0
+    losses = _lines(tmp_path / "run")[0]["losses"]
+    assert losses["kl"] > 0 and losses["margin_mse"] > 0
+    assert "contrastive" not in losses
 
 
-def test_a_tokenizer_that_does_not_match_is_refused(run: Run, tmp_path: Path, backbone: Path, data: Path) -> None:
-    wrong = shutil.copytree(backbone, tmp_path / "wrong")
-    path = wrong / "tokenizer.json"
-    described = orjson.loads(path.read_bytes())
-    described["model"]["vocab"] |= {f"more{number}": 800 + number for number in range(600)}
-    path.write_bytes(orjson.dumps(described))
-    refused = run("train", data, "--backbone", wrong, "--output", tmp_path / "run", *settings())
-    assert (refused.code, "do not belong together" in refused.err) == (1, True)
+def test_scores_of_a_file_teach_beside_the_contrastive_loss(run: Run, tmp_path: Path, backbone: Path) -> None:
+    found = pairs(24)
+    lines = [
+        {**pair, "negatives": [found[number - 1]["positive"]], "scores": [4.0, 1.0]}
+        for number, pair in enumerate(found)
+    ]
+    scored = tmp_path / "scored.jsonl"
+    scored.write_bytes(b"".join(map(write_line, lines)))
+    changed = settings(loss__kl=1, loss__margin_mse=0.1, batch__negatives=1)
+    done = run("train", scored, "--backbone", backbone, "--output", tmp_path / "run", "--steps", 2, *changed)
+    assert done.code == 0, done.err
+    losses = _lines(tmp_path / "run")[0]["losses"]
+    assert losses["kl"] > 0 and losses["margin_mse"] > 0 and losses["contrastive"] > 0
+
+
+def test_the_seed_decides_the_weights(run: Run, tmp_path: Path, backbone: Path, data: Path) -> None:
+    for name, seed in (("one", 3), ("again", 3), ("other", 4)):
+        changed = settings(run__seed=seed)
+        assert run("train", data, "--backbone", backbone, "--output", tmp_path / name, "--steps", 2, *changed).code == 0
+    assert same_weights(tmp_path / "one" / "model", tmp_path / "again" / "model")
+    assert not same_weights(tmp_path / "one" / "model", tmp_path / "other" / "model")
+
+
+def test_bfloat16_gives_nearly_the_loss_of_float32(run: Run, tmp_path: Path, backbone: Path, data: Path) -> None:
+    for bf16 in ("true", "false"):
+        arguments = ("--output", tmp_path / bf16, "--steps", 2, *settings(batch__bf16=bf16))
+        assert run("train", data, "--backbone", backbone, *arguments).code == 0
+    half, whole = ([line["losses"]["total"] for line in _lines(tmp_path / bf16)] for bf16 in ("true", "false"))
+    assert half == pytest.approx(whole, rel=0.03)
+    assert half != whole
 
 
 def test_help_shows_examples_and_an_unknown_stage_is_wrong_usage(

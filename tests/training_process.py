@@ -4,7 +4,9 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from safetensors.torch import load_file
@@ -30,11 +32,13 @@ def settings(**changed: object) -> list[str]:
     return [part for name, value in chosen.items() for part in ("--set", f"{name}={value}")]
 
 
-def start(*arguments: object, launcher: tuple[str, ...] = ()) -> "subprocess.Popen[str]":
+def start(
+    *arguments: object, launcher: tuple[str, ...] = (), environment: Mapping[str, str] = MappingProxyType({})
+) -> "subprocess.Popen[str]":
     """Start `csplade train ARGUMENTS`; a launcher such as torchrun starts it several times."""
     command = [sys.executable, *launcher, "-m", "csplade.cli", "train", *map(str, arguments)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    chosen = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=chosen)
 
 
 def wait_for_step(process: "subprocess.Popen[str]", log: Path, step: int) -> None:

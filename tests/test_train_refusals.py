@@ -1,0 +1,133 @@
+"""`csplade train` on a tiny Llama: what it refuses, and what ends it, in sentences that name the next step."""
+
+import shutil
+from pathlib import Path
+
+import orjson
+import pytest
+import torch
+from csplade.pipelines import training_run
+from csplade.pipelines.batches import Batch
+from csplade.pipelines.training_model import TrainingModel
+from csplade.pipelines.training_step import StepOptions, StepReport
+from csplade.tests.command_run import Run, runner
+from csplade.tests.published_models import write_splade
+from csplade.tests.tiny_backbone import write_backbone, write_pairs
+from csplade.tests.training_process import settings
+from torch import Tensor
+
+
+@pytest.fixture(scope="module")
+def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_backbone(tmp_path_factory.mktemp("model") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_pairs(tmp_path_factory.mktemp("data") / "pairs.jsonl", 128)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    return runner(monkeypatch, capsys)
+
+
+def test_a_checkpoint_of_another_recipe_is_refused_with_the_difference(
+    run: Run, tmp_path: Path, backbone: Path, data: Path
+) -> None:
+    arguments = (data, "--backbone", backbone, "--output", tmp_path / "run", "--steps", 2)
+    assert run("train", *arguments, *settings()).code == 0
+    refused = run("train", *arguments, *settings(loss__flops_query=0.5), "--resume")
+    assert refused.code == 1
+    assert "is of another training: recipe.loss.flops_query is 0.003 there and 0.5 here" in refused.err
+    more = write_pairs(tmp_path / "more.jsonl", 70, seed=9)
+    refused = run("train", more, *arguments[1:], *settings(), "--resume")
+    assert (refused.code, "data.digest is" in refused.err) == (1, True)
+    other = write_backbone(tmp_path / "other", seed=5)
+    refused = run("train", data, "--backbone", other, *arguments[3:], *settings(), "--resume")
+    assert (refused.code, "backbone.name is" in refused.err) == (1, True)
+
+
+def test_an_output_folder_with_something_in_it_is_refused(run: Run, tmp_path: Path, backbone: Path, data: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    refused = run("train", data, "--backbone", backbone, "--output", tmp_path, *settings())
+    assert (refused.code, "is not empty and holds no training" in refused.err) == (1, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    output = tmp_path / "run"
+    assert run("train", data, "--backbone", backbone, "--output", output, "--steps", 1, *settings()).code == 0
+    refused = run("train", data, "--backbone", backbone, "--output", output, "--steps", 1, *settings())
+    assert (refused.code, "go on with --resume" in refused.err) == (1, True)
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(
+    run: Run, tmp_path: Path, backbone: Path, data: Path
+) -> None:
+    output = tmp_path / "run"
+    changed = settings(tune__learning_rate=1e30, tune__tuned="full", run__save_every=1)
+    failed = run("train", data, "--backbone", backbone, "--output", output, "--steps", 30, *changed)
+    assert failed.code == 1
+    newest = sorted((output / "checkpoints").iterdir())[-1]
+    step = int(newest.stem.removeprefix("step-")) + 1
+    assert f"at step {step}; the last good checkpoint is {newest}: train anew with a lower tune.learning" in failed.err
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (b'{"query": "bread"}\n', "line 1 of"),
+        (b'{"query": "bread", "positive": "loaf"}\n', "there are 1 examples and batch.queries asks for 8"),
+    ],
+)
+def test_data_that_cannot_be_used_is_refused(run: Run, tmp_path: Path, backbone: Path, lines: bytes, said: str) -> None:
+    path = tmp_path / "pairs.jsonl"
+    path.write_bytes(lines)
+    refused = run("train", path, "--backbone", backbone, "--output", tmp_path / "run", *settings())
+    assert refused.code in (1, 2)
+    assert said in refused.err
+
+
+def test_distillation_without_scores_or_teacher_is_refused(
+    run: Run, tmp_path: Path, backbone: Path, data: Path
+) -> None:
+    refused = run("train", data, "--backbone", backbone, "--output", tmp_path / "run", *settings(loss__kl=1))
+    assert refused.code == 2
+    assert "line 1 of pairs has none: name a --teacher, or set loss.kl=0" in refused.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_tokenizer_that_does_not_match_is_refused(run: Run, tmp_path: Path, backbone: Path, data: Path) -> None:
+    wrong = shutil.copytree(backbone, tmp_path / "wrong")
+    path = wrong / "tokenizer.json"
+    described = orjson.loads(path.read_bytes())
+    described["model"]["vocab"] |= {f"more{number}": 800 + number for number in range(600)}
+    path.write_bytes(orjson.dumps(described))
+    refused = run("train", data, "--backbone", wrong, "--output", tmp_path / "run", *settings())
+    assert (refused.code, "do not belong together" in refused.err) == (1, True)
+
+
+def test_a_backbone_that_is_not_causal_is_refused(run: Run, tmp_path: Path, data: Path) -> None:
+    write_splade(tmp_path / "bert")
+    refused = run("train", data, "--backbone", tmp_path / "bert", "--output", tmp_path / "run", *settings())
+    assert refused.code == 1
+    assert "is no causal language model but BertForMaskedLM: choose a decoder such as Llama" in refused.err
+
+
+def test_too_little_memory_names_the_settings_and_keeps_the_last_checkpoint(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, backbone: Path, data: Path
+) -> None:
+    enough = training_run.backward
+
+    def hungry(
+        model: TrainingModel, batch: Batch, teacher: Tensor | None, options: StepOptions, step: int
+    ) -> StepReport:
+        if step == 1:
+            torch.zeros(1 << 50)
+        return enough(model, batch, teacher, options, step)
+
+    monkeypatch.setattr(training_run, "backward", hungry)
+    arguments = ("--output", tmp_path / "run", "--steps", 2, *settings(run__save_every=1))
+    failed = run("train", data, "--backbone", backbone, *arguments)
+    assert failed.code == 1
+    assert "too little memory for the batch at step 2: set batch.micro_queries (now off) to 1" in failed.err
+    assert "lower batch.queries (now 8)" in failed.err
+    assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()] == ["step-000001.pt"]
