@@ -119,6 +119,7 @@ def command(
     from csplade.pipelines.adapt_folder import check_free, claim, write_model
     from csplade.pipelines.adapt_texts import read_texts
     from csplade.pipelines.backbone import open_language_model
+    from csplade.pipelines.devices import check_alone
     from csplade.pipelines.packing import pack
 
     options = AdaptOptions(
@@ -139,6 +140,7 @@ def command(
         bf16=bf16,
     )
     fields = _fields(text_fields)
+    check_alone()
     check_free(output, resume)
     model, tokenizer = open_language_model(backbone)
     check_options(options, model.config.model_type)

@@ -2,7 +2,7 @@
 
 import torch
 from accelerate import PartialState
-from accelerate.utils import disable_fsdp_ram_efficient_loading, parse_flag_from_env
+from accelerate.utils import disable_fsdp_ram_efficient_loading, get_int_from_env, parse_flag_from_env
 from csplade.pipelines.collectives import device_count, device_rank
 from csplade.pipelines.errors import UsageError
 from torch import distributed
@@ -70,6 +70,17 @@ class Devices:
         said = torch.tensor(int(flag), device=self.device)
         distributed.all_reduce(said, distributed.ReduceOp.MAX)
         return bool(said.item())
+
+
+def check_alone() -> None:
+    """Refuse to be one of several processes, which would all do the same and write into each other's files.
+
+    Raises:
+        UsageError: a launcher has started several.
+    """
+    count = get_int_from_env(("WORLD_SIZE",), 1)
+    if count > 1:
+        raise UsageError(f"{count} processes were started for what one does: start it without accelerate or torchrun")
 
 
 def _check_launch() -> None:

@@ -1,7 +1,7 @@
 """What a launcher asks of a process through its environment, followed or refused."""
 
 import pytest
-from csplade.pipelines.devices import Devices
+from csplade.pipelines.devices import Devices, check_alone
 from csplade.pipelines.errors import UsageError
 
 
@@ -26,3 +26,10 @@ def test_one_process_has_nothing_to_share(monkeypatch: pytest.MonkeyPatch) -> No
     devices = Devices()
     assert (devices.count, devices.is_main, devices.shards) == (1, True, False)
     assert devices.any(True) and not devices.any(False)
+
+
+def test_what_one_process_does_is_not_done_by_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_alone()
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UsageError, match="2 processes were started for what one does: start it without accelerate"):
+        check_alone()
