@@ -12,7 +12,7 @@ from csplade.pipelines.errors import EncoderError, UsageError
 from csplade.pipelines.export import export_graph
 from csplade.pipelines.export_folder import export_folder
 from csplade.pipelines.folder import DECIDING_FILES, MODEL_FILE
-from csplade.pipelines.golden import GOLDEN_FILE, drifts, read_golden
+from csplade.pipelines.golden import GOLDEN_FILE, allowed, drifts, read_golden
 from csplade.pipelines.trained import Trained
 from csplade.pipelines.trained_contract import added_around
 from csplade.pipelines.training_options import QueryPath, TermSpace
@@ -57,13 +57,18 @@ def test_more_terms_than_there_are_become_all_of_them(tmp_path: Path) -> None:
     assert DOCUMENT_TERMS < contract.document.top_k == len(trained.terms)
 
 
-def test_int8_weights_make_it_smaller_within_its_tolerance(tmp_path: Path) -> None:
-    exact = export_folder(tiny_trained(), tmp_path / "exact", quantize=False)
-    rounded = export_folder(tiny_trained(), tmp_path / "int8", quantize=True)
+@pytest.mark.parametrize("space", list(TermSpace))
+def test_int8_weights_make_it_smaller_and_the_contract_allows_what_they_cost(space: TermSpace, tmp_path: Path) -> None:
+    exact = export_folder(tiny_trained(space), tmp_path / "exact", quantize=False)
+    rounded = export_folder(tiny_trained(space), tmp_path / "int8", quantize=True)
     sizes = [(tmp_path / name / MODEL_FILE).stat().st_size for name in ("int8", "exact")]
     assert sizes[0] < sizes[1]
     assert rounded.contract.quantization.startswith("int8") and exact.contract.quantization == "none"
-    assert 1e-4 < max(drift.distance for drift in rounded.drifts) <= rounded.contract.tolerance
+    whole, expansion = (max(getattr(drift, name) for drift in rounded.drifts) for name in ("distance", "expansion"))
+    assert 1e-4 < whole <= rounded.contract.tolerance < whole + 0.02
+    assert 1e-4 < expansion <= rounded.contract.expansion_tolerance < expansion + 0.06
+    assert read_contract(tmp_path / "int8") == rounded.contract
+    assert all(allowed(drift, rounded.contract) for drift in rounded.drifts)
 
 
 def test_inference_free_queries_reach_the_contract(tmp_path: Path) -> None:
