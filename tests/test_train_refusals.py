@@ -9,7 +9,7 @@ import torch
 from csplade.pipelines import training_run
 from csplade.pipelines.batches import Batch
 from csplade.pipelines.training_model import TrainingModel
-from csplade.pipelines.training_step import StepOptions, StepReport
+from csplade.pipelines.training_step import StepOptions, StepReport, backward
 from csplade.tests.command_run import Run, runner
 from csplade.tests.published_models import write_splade
 from csplade.tests.tiny_backbone import write_backbone, write_pairs
@@ -115,14 +115,12 @@ def test_a_backbone_that_is_not_causal_is_refused(run: Run, tmp_path: Path, data
 def test_too_little_memory_names_the_settings_and_keeps_the_last_checkpoint(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, backbone: Path, data: Path
 ) -> None:
-    enough = training_run.backward
-
     def hungry(
         model: TrainingModel, batch: Batch, teacher: Tensor | None, options: StepOptions, step: int
     ) -> StepReport:
         if step == 1:
             torch.zeros(1 << 50)
-        return enough(model, batch, teacher, options, step)
+        return backward(model, batch, teacher, options, step)
 
     monkeypatch.setattr(training_run, "backward", hungry)
     arguments = ("--output", tmp_path / "run", "--steps", 2, *settings(run__save_every=1))
