@@ -41,9 +41,9 @@ _EXACT = Tolerance(0.01, 0.05)
 """Float arithmetic in another order; where top-k cuts between equal weights, either may be kept."""
 _MOST_ROUNDED = Tolerance(0.75, 0.95)
 """What int8 weights may cost at the most. Measured, as the largest of the golden texts, whole and expansion alone:
-csplade-mini (12 layers, words) 0.08 and 0.83; SmolLM2-135M (30 layers, words, 100 steps) 0.17 and 0.49; random models of
-two layers, 32 wide, 0.28 and 0.47 in words, 0.67 in pieces, where all is expansion. An empty vector would be 1 away, a
-graph that says something else more."""
+csplade-mini (12 layers, words) 0.08 and 0.83; SmolLM2-135M (30 layers, words, 100 steps) 0.17 and 0.49; random models
+of two layers, 32 wide, 0.28 and 0.47 in words, 0.67 in pieces, where all is expansion. An empty vector would be 1 away,
+a graph that says something else more."""
 
 
 @dataclass(frozen=True)
