@@ -92,7 +92,7 @@ def search_page(
     terms = _marks(question, options)
     if options.fusion is Fusion.RRF:
         rankings = [found for found, _ in answers]
-        fused = _fuse([[one["_id"] for one in found] for found in rankings], searches, options)[:size]
+        fused = _fuse([list(map(_scored, found)) for found in rankings], searches, options)[:size]
         documents = {one["_id"]: one for found in rankings for one in found}
         modes = [one.mode for one in searches] if explain else None
         return Page(tuple(_fused_hit(rank, one, documents, terms, modes) for rank, one in enumerate(fused, 1)))
@@ -116,7 +116,7 @@ def search_many(
         for searches in asked:
             rankings = [tuple(map(_scored, hits_of(next(answers), options.mode))) for _ in searches]
             if options.fusion is Fusion.RRF:
-                fused = _fuse([[hit.id for hit in hits] for hits in rankings], searches, options)
+                fused = _fuse(rankings, searches, options)
                 yield tuple(Scored(one.id, one.score) for one in fused[:size])
             else:
                 yield rankings[0][:size] if rankings else ()
@@ -158,8 +158,10 @@ def groups(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
         yield group
 
 
-def _fuse(rankings: list[list[str]], searches: Sequence[Search], options: QueryOptions) -> list[Fused]:
-    return fuse(rankings, [search.weight for search in searches], options.plan.rank_constant)
+def _fuse(rankings: Sequence[Sequence[Scored]], searches: Sequence[Search], options: QueryOptions) -> list[Fused]:
+    # Of equal scores, the cluster's order differs from copy to copy of a shard.
+    ordered = [[hit.id for hit in sorted(hits, key=lambda hit: (-hit.score, hit.id))] for hits in rankings]
+    return fuse(ordered, [search.weight for search in searches], options.plan.rank_constant)
 
 
 def _fused_hit(

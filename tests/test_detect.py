@@ -13,6 +13,7 @@ from csplade.integration.dialect import NEURAL_SEARCH, Clause
 from csplade.integration.errors import ClusterError, IndexConflictError, RequestError
 from csplade.integration.index import require_index
 from csplade.tests.cluster_lines import SERVERS, ClusterLine
+from csplade.tests.word_encoder import word_contract
 
 NEURAL = {"plugins": [{"name": NEURAL_SEARCH}, {"name": "opensearch-knn"}], "roles": ["data", "ingest"]}
 KNN = {"plugins": [{"name": "opensearch-knn"}], "roles": ["data_hot"]}
@@ -41,10 +42,10 @@ class _Described(HTTPServer):
 
 
 @contextmanager
-def cluster(root: object, nodes: object = None, settings: object = None) -> Iterator[str]:
-    """Give the URL of something that describes itself like that."""
+def cluster(root: object, nodes: object = None, settings: object = None, **indexes: object) -> Iterator[str]:
+    """Give the URL of something that describes itself, and mappings of indexes, like that."""
     with _Described(("127.0.0.1", 0), _Handler) as server:
-        found = {"": root, "_nodes": nodes, "_cluster": settings}
+        found = {"": root, "_nodes": nodes, "_cluster": settings, **indexes}
         server.answers = {name: (200, answer) for name, answer in found.items() if answer is not None}
         if root == 405:
             # As Elasticsearch 9.2 does when it was built without the module of its root.
@@ -103,6 +104,16 @@ def test_who_may_not_ask_for_plugins_and_limits_gets_what_every_cluster_has() ->
     assert (found.version, found.clause, found.max_clauses) == ("3.6.0", Clause.RANK_FEATURE, 1024)
     with cluster({"version": {"number": "9.2.0"}}) as url:
         assert read_dialect(connect(url)).max_clauses == 1024
+
+
+@pytest.mark.parametrize("field_type", ["rank_features", "sparse_vector"])
+def test_who_may_search_but_not_ask_what_the_cluster_is_asks_as_the_field_wants(field_type: str) -> None:
+    meta = {"csplade": {"fingerprint": word_contract().fingerprint, "format": 1}}
+    mappings = {"_meta": meta, "properties": {"csplade_terms": {"type": field_type}}}
+    with cluster(None, articles={"articles": {"mappings": mappings}}) as url:
+        found = require_index(connect(url), "articles", word_contract())
+    assert (found.version, found.field_type) == ("", field_type)
+    assert found.clause == {"rank_features": "rank_feature"}.get(field_type, field_type)
 
 
 def test_a_limit_that_is_set_for_now_is_stronger_than_one_that_is_set_and_that_than_the_default() -> None:

@@ -13,6 +13,7 @@ import pytest
 from csplade.integration.client import connect
 from csplade.integration.index import create_index
 from csplade.integration.templates import IndexOptions
+from csplade.pipelines.evaluate import ASKED_DEPTH
 from csplade.tests.command_run import Result, Run, runner, use_word_encoder
 from csplade.tests.faulty_proxy import FaultyProxy, running
 from csplade.tests.plain_measures import plain_measures
@@ -172,6 +173,24 @@ def test_pruned_queries_are_counted(evaluate: Run) -> None:
     result = evaluate("--mode", "sparse", "--max-clauses", 1, "--json")
     assert json_of(result)["sparse"]["nDCG@10"] > 0
     assert "queries have more terms than are sent; see --max-clauses" in result.err
+
+
+@pytest.mark.cluster
+def test_rankings_that_are_merged_are_measured_as_their_formula_gives_them(
+    evaluate: Run, opensearch: str, index_name: str, judged: Judged
+) -> None:
+    expected = {}
+    for query in judged.judgments:
+        sides = [
+            ranked(sparse_scores(judged, query))[:ASKED_DEPTH],
+            ranked(bm25_scores(opensearch, index_name, judged, query))[:ASKED_DEPTH],
+        ]
+        names = {name for side in sides for name in side}
+        expected[query] = ranked(
+            {name: sum(1 / (61 + side.index(name)) for side in sides if name in side) for name in names}
+        )
+    measured = json_of(evaluate("--mode", "hybrid", "--fusion", "rrf", "--json"))["hybrid"]
+    assert measured == pytest.approx(plain_measures(judged.judgments, expected), abs=1e-9)
 
 
 @pytest.mark.cluster

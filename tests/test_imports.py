@@ -72,7 +72,7 @@ def names(path: Path) -> Iterator[str]:
 def test_the_rules_are_about_real_files() -> None:
     for name in ("cli.py", "commands/query.py", "integration/search.py", "pipelines/vocab.py"):
         assert ROOT / name in SOURCES
-    assert "csplade.integration.search.search" in imports(ROOT / "commands" / "query.py")
+    assert "csplade.integration.search.search_page" in imports(ROOT / "commands" / "query.py")
 
 
 def test_the_cluster_side_is_handed_an_encoder_and_imports_no_model() -> None:

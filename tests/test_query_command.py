@@ -33,6 +33,7 @@ PART_KEYS = ["term", "origin", "query_weight", "document_weight", "contribution"
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
     """Run `csplade query` with the encoder of the tests."""
     use_word_encoder(monkeypatch, tmp_path / "encoder")
+    monkeypatch.chdir(tmp_path)
     return functools.partial(runner(monkeypatch, capsys), "query")
 
 
@@ -344,9 +345,72 @@ def test_more_clauses_than_the_cluster_takes_are_wrong_usage(ask: Run) -> None:
     assert "shorten the query or the filter" in one_sentence(result)
 
 
+@pytest.mark.cluster
+def test_two_phases_and_pruning_by_option(ask: Run) -> None:
+    everything = json_of(ask("fresh bread butter butter", "--json"))["hits"]
+    assert [hit["score"] for hit in everything] == [122.0, 50.0, 25.0]
+    heavy = json_of(ask("fresh bread butter butter", "--phases", "two", "--heavy", 0.9, "--explain", "--json"))["hits"]
+    # Only butter finds, and all terms score.
+    assert [(hit["id"], hit["score"]) for hit in heavy] == [("1", 122.0)]
+    assert sum(part["contribution"] for part in heavy[0]["contributions"]) == pytest.approx(122.0)
+    for option in (("--ratio", 0.9), ("--share", 0.5), ("--max-clauses", 1)):
+        result = ask("fresh bread butter butter", *option, "--json")
+        assert [(hit["id"], hit["score"]) for hit in json_of(result)["hits"]] == [("1", 72.0)]
+        assert "the 1 heaviest are sent" in result.err
+
+
+@pytest.mark.cluster
+def test_an_anchor_decides_what_is_found(ask: Run) -> None:
+    english = ("--filter", '{"term": {"lang": "en"}}')
+    assert ids(ask("breads", "--anchor", "text", "--json")) == ["5", "1", "2", "3"]
+    assert {*ids(ask("breads", "--anchor", "filter", *english, "--json"))} == {"1", "2", "4", "5", "[/b]6"}
+    result = ask("breads", "--anchor", "filter")
+    assert result.code == 2
+    assert "anchored in its filter needs one: give --filter" in one_sentence(result)
+
+
+@pytest.mark.cluster
+def test_rankings_are_merged_by_option(ask: Run) -> None:
+    found = json_of(ask("stale breads", "--mode", "hybrid", "--fusion", "rrf", "--explain", "--json"))["hits"]
+    assert {hit["id"] for hit in found} == {"1", "2", "3", "5"}
+    assert found[0]["score"] == pytest.approx(1 / 61 + 1 / 62)
+    parts = {part["origin"]: part["term"] for part in found[0]["contributions"]}
+    assert parts.keys() == {"sparse", "bm25"}
+    result = ask("bread", "--mode", "hybrid", "--fusion", "server")
+    assert result.code == 2
+    assert "has no hybrid queries" in one_sentence(result)
+
+
+@pytest.mark.cluster
+def test_a_normalized_sum_needs_an_index_that_was_calibrated(
+    ask: Run, run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], opensearch: str, index: str
+) -> None:
+    normalized = ("bread", "--mode", "hybrid", "--fusion", "normalized", "--json")
+    result = ask(*normalized)
+    assert result.code == 2
+    assert "`csplade ingest --calibrate` into it" in one_sentence(result)
+    Path("more.jsonl").write_bytes(b'{"id": "7", "text": "rye and rye"}\n')
+    ingest_run = runner(monkeypatch, capsys)
+    done = ingest_run("ingest", "more.jsonl", "--index", index, "--url", opensearch, "--calibrate")
+    assert (done.code, "A good hit scores" in done.err) == (0, True), done
+    assert {hit["id"] for hit in json_of(ask(*normalized))["hits"]} == {"1", "2", "3", "5"}
+
+
+@pytest.mark.cluster
+def test_fields_and_totals_by_option(ask: Run) -> None:
+    title = json_of(ask("salt", "--mode", "bm25", "--text-field", "title^3", "--total", "exact", "--json"))
+    assert ([hit["id"] for hit in title["hits"]], title["total"]) == (["4"], {"value": 1, "exact": True})
+    assert json_of(ask("salt", "--field", "other_terms", "--total", "usual", "--json"))["total"]["value"] == 0
+    assert "3 documents match.\n" in ask("bread", "--size", 1, "--total", "exact").err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (("--field", "title^heavy"), "'title^heavy' is no field with a weight: write it like title^2"),
+        (("--field", "^2"), "'' with the weight 2.0 is no field to score"),
+        (("--mode", "hybrid", "--fusion", "rrf", "--total", "exact"), "have no common total"),
+        (("--phases", "two", "--fusion", "server"), "knows no second phase"),
         (("--filter", "{"), "--filter is not JSON (unexpected end of data at line 1 column 2)"),
         (("--filter", ""), "--filter is not JSON"),
         (("--filter", "[1]"), "clause 1 of --filter is 1: write an object"),
