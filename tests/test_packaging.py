@@ -13,7 +13,7 @@ _PACKAGES = {"commands", "integration", "mappings", "models", "pipelines"}
 _DATA = {
     "csplade/py.typed",
     "csplade/commands/demo_questions.json",
-    "csplade/mappings/opensearch.json",
+    "csplade/mappings/rank_features.json",
     *(
         f"csplade/models/csplade-mini/{name}"
         for name in ("encoder.json", "golden.jsonl", "idf.json.gz", "model.onnx", "README.md")

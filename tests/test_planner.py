@@ -1,5 +1,7 @@
 """What is sent of a query vector: the heaviest terms, within the budget."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from csplade.integration.planner import (
@@ -92,7 +94,8 @@ def test_what_is_kept_is_what_plain_formulas_keep(seed: int, count: int, share: 
     kept = min(count, by_mass, by_ratio)
     found = plan(vector, PlanOptions(count, share, ratio))
     assert list(found.vector.weights.values()) == weights[:kept].tolist()
-    assert (found.dropped, found.share) == (100 - kept, pytest.approx(weights[:kept].sum() / weights.sum()))
+    assert found.dropped == 100 - kept
+    assert found.share == pytest.approx(weights[:kept].sum() / weights.sum())
 
 
 def test_each_field_costs_a_clause_a_term() -> None:
@@ -108,7 +111,7 @@ def test_two_phases_part_the_terms_by_the_heaviest(heavy: float, kept: str) -> N
     first, second = two_phases(FOUR, PlanOptions(phases=Phases.TWO, heavy=heavy))
     assert list(first.weights) == list(kept)
     assert list(second.weights) == [term for term in "abcd" if term not in kept]
-    assert first.weights | second.weights == FOUR.weights
+    assert {**first.weights, **second.weights} == FOUR.weights
 
 
 def test_one_phase_has_no_second() -> None:
@@ -129,21 +132,26 @@ def test_numbers_out_of_range_are_wrong_usage(clauses: int, share: float, said: 
         PlanOptions(clauses, share)
 
 
-def test_choices_out_of_range_or_against_each_other_are_wrong_usage() -> None:
-    wrong = [
-        (lambda: PlanOptions(ratio=1.5), r"1\.5 is no part of the heaviest"),
-        (lambda: PlanOptions(ratio=-0.5), "no part of the heaviest"),
-        (lambda: PlanOptions(heavy=0.0), "more than 0, at most 1"),
-        (lambda: PlanOptions(expansion=0.5), r"0\.5 times the hits"),
-        (lambda: PlanOptions(expansion=float("nan")), "nan times the hits"),
-        (lambda: PlanOptions(rank_constant=0), "counted below 1"),
-        (lambda: PlanOptions(fields=()), "no field to ask"),
-        (lambda: PlanOptions(fusion=Fusion.SERVER, phases=Phases.TWO), "knows no second phase"),
-        (lambda: PlanOptions(fusion=Fusion.RRF, total=Total.EXACT), "have no common total"),
-        (lambda: FieldWeight("title", 0.0), "'title' with the weight 0.0 is no field"),
-        (lambda: FieldWeight(""), "is no field to score"),
-    ]
-    for make, said in wrong:
-        with pytest.raises(UsageError, match=said):
-            make()
+WRONG: list[tuple[Callable[[], object], str]] = [
+    (lambda: PlanOptions(ratio=1.5), r"1\.5 is no part of the heaviest"),
+    (lambda: PlanOptions(ratio=-0.5), "no part of the heaviest"),
+    (lambda: PlanOptions(heavy=0.0), "more than 0, at most 1"),
+    (lambda: PlanOptions(expansion=0.5), r"0\.5 times the hits"),
+    (lambda: PlanOptions(expansion=float("nan")), "nan times the hits"),
+    (lambda: PlanOptions(rank_constant=0), "counted below 1"),
+    (lambda: PlanOptions(fields=()), "no field to ask"),
+    (lambda: PlanOptions(fusion=Fusion.SERVER, phases=Phases.TWO), "knows no second phase"),
+    (lambda: PlanOptions(fusion=Fusion.RRF, total=Total.EXACT), "have no common total"),
+    (lambda: FieldWeight("title", 0.0), "'title' with the weight 0.0 is no field"),
+    (lambda: FieldWeight(""), "is no field to score"),
+]
+
+
+@pytest.mark.parametrize(("make", "said"), WRONG)
+def test_choices_out_of_range_or_against_each_other_are_wrong_usage(make: Callable[[], object], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        make()
+
+
+def test_choices_that_go_together_are_taken() -> None:
     PlanOptions(anchor=Anchor.TEXT, fusion=Fusion.RRF, phases=Phases.TWO)
