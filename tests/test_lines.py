@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 import pytest
+from csplade.commands.demo_index import INDEX as DEMO
 from csplade.integration.dialect import SPARSE_VECTOR
 from csplade.integration.documents import Document, bulk_lines
 from csplade.integration.errors import IndexConflictError
@@ -21,8 +22,11 @@ from csplade.integration.planner import PlanOptions
 from csplade.integration.query import Mode, QueryOptions, Question
 from csplade.integration.search import Hit, count_known, search, search_many, texts_of
 from csplade.integration.templates import WEIGHTS_FIELD, IndexOptions
+from csplade.pipelines import standard_library
+from csplade.pipelines.docstrings import Entry
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.sparse import SparseVector
+from csplade.pipelines.standard_library import read_standard_library
 from csplade.pipelines.training_data import Example
 from csplade.tests.cluster_lines import ClusterLine
 from csplade.tests.command_run import Run, runner, use_word_encoder
@@ -247,3 +251,30 @@ def test_the_commands_ingest_query_and_evaluate(run: Run, line: ClusterLine) -> 
     assert measured.code == 0, measured
     rankings = {"q1": ["loaf", "bread", "brot"], "q2": ["salt"]}
     assert orjson.loads(measured.out)["sparse"] == pytest.approx(plain_measures(judgments, rankings), abs=1e-9)
+
+
+@pytest.fixture(scope="module")
+def some_entries() -> tuple[Entry, ...]:
+    return read_standard_library()[::20]
+
+
+def test_the_demo_compares_on_the_cluster(
+    run: Run, line: ClusterLine, some_entries: tuple[Entry, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(standard_library, "read_standard_library", lambda: some_entries)
+    options = ("--url", line.url, "--analyzer", line.analyzer, "--examples", "0", "--json")
+    try:
+        first = run("demo", *options)
+        assert first.code == 0, first
+        shown = orjson.loads(first.out)
+        assert shown["url"] == line.url
+        again = orjson.loads(run("demo", *options).out)
+        assert again["measures"] == shown["measures"]
+        if line.stems:
+            return
+        refused = run("demo", "--url", line.url, "--json")
+        assert refused.code == 1
+        assert "choose one of the cluster's analyzers with --analyzer" in refused.err
+    finally:
+        line.client.indices.delete(index=DEMO, params={"ignore_unavailable": "true"})
