@@ -4,9 +4,9 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from csplade.integration.client import connect
 from csplade.integration.field_map import Coverage, FieldMap
 from csplade.tests.word_encoder import word_vector
+from opensearchpy import OpenSearch
 
 FIELD_MAP = FieldMap(
     (
@@ -17,30 +17,31 @@ FIELD_MAP = FieldMap(
     ),
     default_fields=("title", "text"),
 )
-_TEXT = {"type": "text", "analyzer": "english"}
-_WEIGHTS = {"type": "rank_features"}
-MAPPING: dict[str, Any] = {  # Any: a JSON object
-    "properties": {
-        "title": _TEXT,
-        "text": {**_TEXT, "fields": {"plain": {"type": "text"}}},
-        "summary": _TEXT,
-        "note": _TEXT,
-        "author": {"type": "text"},
-        "lang": {"type": "keyword"},
-        "year": {"type": "integer"},
-        "csplade_terms": _WEIGHTS,
-        "summary_terms": _WEIGHTS,
-        "note_terms": _WEIGHTS,
-        "passages": {"type": "nested", "properties": {"text": _TEXT, "terms": _WEIGHTS}},
-        "relation": {"type": "join", "relations": {"recipe": "comment"}},
-    }
-}
+_UNREAD = {"type": "object", "enabled": False}
 WORDS = (
     "fresh bread butter oven salt rye loaf stale crust dough yeast flour water bake knife board cloth shop market "
     "price running foxes breads baking salted ovens".split()
 )
 AUTHORS = ("ada", "ben", "cleo lane")
 LANGS = ("en", "de", "fr")
+
+
+def mapping(
+    weights: str = "rank_features", analyzer: str = "english", joins: bool = True
+) -> dict[str, Any]:  # Any: a JSON object
+    """Return the mapping of the index; not every server has joins and every analyzer."""
+    text, terms_field = {"type": "text", "analyzer": analyzer}, {"type": weights}
+    properties = {
+        **dict.fromkeys(("title", "summary", "note"), text),
+        **dict.fromkeys(("csplade_terms", "summary_terms", "note_terms"), terms_field),
+        "text": {**text, "fields": {"plain": {"type": "text"}}},
+        "author": {"type": "text"},
+        "lang": {"type": "keyword"},
+        "year": {"type": "integer"},
+        "passages": {"type": "nested", "properties": {"text": text, "terms": terms_field}},
+        "relation": {"type": "join", "relations": {"recipe": "comment"}} if joins else _UNREAD,
+    }
+    return {"properties": properties}
 
 
 def terms(text: str, field: str = "csplade_terms", boost: float = 1.0) -> dict[str, Any]:  # Any: a JSON object
@@ -74,11 +75,10 @@ def documents(count: int, seed: int = 8) -> Iterator[tuple[str, dict[str, Any]]]
         yield f"d{number}", source
 
 
-def fill_index(url: str, index: str, count: int) -> None:
+def fill_index(client: OpenSearch, index: str, count: int, mappings: dict[str, Any] | None = None) -> None:
     """Create the index with its documents, and a comment on every third."""
-    client = connect(url)
     settings = {"number_of_shards": 2, "number_of_replicas": 0}
-    client.indices.create(index=index, body={"settings": settings, "mappings": MAPPING})
+    client.indices.create(index=index, body={"settings": settings, "mappings": mappings or mapping()})
     lines: list[dict[str, Any]] = []  # Any: JSON objects
     for number, (name, source) in enumerate(documents(count)):
         lines += [{"index": {"_id": name}}, source]
