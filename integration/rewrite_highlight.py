@@ -14,7 +14,7 @@ def highlight_original(holder: JsonObject, query: JsonObject) -> JsonObject:
     highlight = holder.get("highlight")
     if not isinstance(highlight, Mapping) or "highlight_query" in highlight:
         return holder
-    return {**holder, "highlight": {**highlight, "highlight_query": query}}
+    return {**holder, "highlight": {**highlight, "highlight_query": _plain(query)}}
 
 
 def highlight_everywhere(body: JsonObject, query: JsonObject) -> JsonObject:
@@ -56,6 +56,14 @@ def _each_top_hits(aggregations: JsonObject, query: JsonObject, depth: int = 0) 
                 new = _replaced(new, below, _each_top_hits(new[below], query, depth + 1))
         aggregations = _replaced(aggregations, name, new)
     return aggregations
+
+
+def _plain(query: JsonObject) -> JsonObject:
+    """Return a query that may stand below another name; `hybrid` may only be the query of a whole search."""
+    hybrid = query.get("hybrid")
+    if not isinstance(hybrid, Mapping) or not isinstance(hybrid.get("queries"), list):
+        return query
+    return {"bool": {"should": hybrid["queries"]}}
 
 
 def _replaced(holder: JsonObject, name: str, value: JsonObject) -> JsonObject:

@@ -244,6 +244,7 @@ class TreeRewriter:
             self._journal.passed(place.path, clause.kind, "the encoder finds no term in its text")
             return None
         shape = options.shape(policy)
-        reason = f"{len(vector)} terms in {' and '.join(target.weights)}; the original: {shape}"
+        count = "1 term" if len(vector) == 1 else f"{len(vector)} terms"
+        reason = f"{count} in {' and '.join(target.weights)}; the original: {shape}"
         self._journal.rewritten(place.path, clause.kind, named, reason)
         return self._composer.compose(clause, body, target, vector, shape)

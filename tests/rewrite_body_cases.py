@@ -1,4 +1,4 @@
-"""Rows of the conformance table about clauses that hold clauses, and about whole bodies."""
+"""Rows of the conformance table about whole bodies."""
 
 from csplade.tests.rewrite_case import (
     ANCHORED,
@@ -15,220 +15,6 @@ from csplade.tests.rewrite_case import (
     weights,
 )
 
-_COMPOUND = (
-    Case(
-        "bool",
-        "must and should are scored, filter and must_not are not",
-        {
-            "bool": {
-                "must": [match()],
-                "should": match("oven", "title"),
-                "filter": [match("bread")],
-                "must_not": match("stale"),
-                "minimum_should_match": 1,
-            }
-        },
-        {
-            "bool": {
-                "must": [weights()],
-                "should": weights("oven"),
-                "filter": [match("bread")],
-                "must_not": match("stale"),
-                "minimum_should_match": 1,
-            }
-        },
-        REWRITTEN,
-        "replace",
-    ),
-    Case("bool", "only filters", {"bool": {"filter": [match(), EN]}}, None, KEPT, ""),
-    Case(
-        "bool",
-        "clauses without text",
-        {"bool": {"must": [EN, {"range": {"year": {"gte": 2000}}}, match()]}},
-        {"bool": {"must": [EN, {"range": {"year": {"gte": 2000}}}, weights()]}},
-        REWRITTEN,
-        "replace",
-    ),
-    Case(
-        "dis_max",
-        "each of its queries",
-        {"dis_max": {"queries": [match(), match(Q, "summary")], "tie_breaker": 0.3}},
-        {"dis_max": {"queries": [weights(), weights(field="summary_terms")], "tie_breaker": 0.3}},
-        REWRITTEN,
-        "replace",
-    ),
-    Case(
-        "boosting",
-        "positive is scored, negative is not",
-        {"boosting": {"positive": match(), "negative": match("stale"), "negative_boost": 0.5}},
-        {"boosting": {"positive": weights(), "negative": match("stale"), "negative_boost": 0.5}},
-        REWRITTEN,
-        "replace",
-    ),
-    Case(
-        "constant_score",
-        "it has no score of its own",
-        {"constant_score": {"filter": match(), "boost": 2}},
-        None,
-        KEPT,
-        "",
-    ),
-    Case(
-        "function_score",
-        "functions meet the new score",
-        {
-            "function_score": {
-                "query": match(),
-                "functions": [{"filter": match("rye"), "weight": 2}],
-                "boost_mode": "sum",
-            }
-        },
-        {
-            "function_score": {
-                "query": weights(),
-                "functions": [{"filter": match("rye"), "weight": 2}],
-                "boost_mode": "sum",
-            }
-        },
-        REWRITTEN,
-        "replace",
-    ),
-    Case(
-        "function_score",
-        "boost_mode replace: the score is thrown away",
-        {"function_score": {"query": match(), "field_value_factor": {"field": "year"}, "boost_mode": "replace"}},
-        None,
-        KEPT,
-        "",
-    ),
-    Case(
-        "function_score",
-        "min_score",
-        {"function_score": {"query": match(), "weight": 2, "min_score": 1}},
-        None,
-        PASSED,
-        "min_score: pass",
-    ),
-    Case(
-        "function_score",
-        "min_score",
-        {"function_score": {"query": match(), "weight": 2, "min_score": 1}},
-        {"function_score": {"query": weights(), "weight": 2}},
-        REWRITTEN,
-        "replace",
-        REPLACE,
-        {"min_score": "drop"},
-    ),
-    Case(
-        "function_score",
-        "a script that reads the score",
-        {"function_score": {"query": match(), "script_score": {"script": "_score * 2"}}},
-        None,
-        PASSED,
-        "score_script: pass",
-    ),
-    Case(
-        "script_score",
-        "a script that reads the score",
-        {"script_score": {"query": match(), "script": {"source": "_score + 1"}}},
-        {"script_score": {"query": weights(), "script": {"source": "_score + 1"}}},
-        REWRITTEN,
-        "replace",
-        REPLACE,
-        {"score_script": "keep"},
-    ),
-    Case(
-        "script_score",
-        "a script that does not",
-        {"script_score": {"query": match(), "script": {"source": "doc['year'].value"}}},
-        None,
-        KEPT,
-        "",
-    ),
-    Case(
-        "nested",
-        "weights inside the nested objects",
-        {"nested": {"path": "passages", "query": match(Q, "passages.text"), "score_mode": "max"}},
-        {"nested": {"path": "passages", "query": weights(field="passages.terms"), "score_mode": "max"}},
-        REWRITTEN,
-        "replace",
-    ),
-    Case(
-        "nested",
-        "highlighted inner hits",
-        {
-            "nested": {
-                "path": "passages",
-                "query": match(Q, "passages.text"),
-                "inner_hits": {"highlight": {"fields": {"passages.text": {}}}},
-            }
-        },
-        {
-            "nested": {
-                "path": "passages",
-                "query": weights(field="passages.terms"),
-                "inner_hits": {
-                    "highlight": {"fields": {"passages.text": {}}, "highlight_query": match(Q, "passages.text")}
-                },
-            }
-        },
-        REWRITTEN,
-        "replace",
-    ),
-    Case("nested", "weights outside", {"nested": {"path": "passages", "query": match()}}, None, KEPT, ""),
-    Case(
-        "nested",
-        "score_mode none",
-        {"nested": {"path": "passages", "query": match(Q, "passages.text"), "score_mode": "none"}},
-        None,
-        KEPT,
-        "",
-    ),
-    Case(
-        "has_child",
-        "score_mode max",
-        {"has_child": {"type": "comment", "query": match(), "score_mode": "max"}},
-        {"has_child": {"type": "comment", "query": weights(), "score_mode": "max"}},
-        REWRITTEN,
-        "replace",
-    ),
-    Case("has_child", "no score_mode", {"has_child": {"type": "comment", "query": match()}}, None, KEPT, ""),
-    Case(
-        "has_parent",
-        "with score",
-        {"has_parent": {"parent_type": "recipe", "query": match(), "score": True}},
-        {"has_parent": {"parent_type": "recipe", "query": weights(), "score": True}},
-        REWRITTEN,
-        "replace",
-    ),
-    Case("has_parent", "without", {"has_parent": {"parent_type": "recipe", "query": match()}}, None, KEPT, ""),
-    Case(
-        "hybrid",
-        "each of its queries",
-        {"hybrid": {"queries": [match(), EN]}},
-        {"hybrid": {"queries": [weights(), EN]}},
-        REWRITTEN,
-        "replace",
-    ),
-    Case(
-        "other",
-        "knn beside a match",
-        {"bool": {"should": [{"knn": {"v": {"vector": [1.0], "k": 3}}}, match()]}},
-        {"bool": {"should": [{"knn": {"v": {"vector": [1.0], "k": 3}}}, weights()]}},
-        REWRITTEN,
-        "replace",
-    ),
-    Case("other", "intervals", {"intervals": {"text": {"match": {"query": Q}}}}, None, PASSED, ""),
-    Case(
-        "other",
-        "more_like_this",
-        {"more_like_this": {"fields": ["text"], "like": Q, "min_term_freq": 1}},
-        None,
-        PASSED,
-        "",
-    ),
-    Case("other", "a clause that nobody knows", {"wrapper": {"query": "eyJtYXRjaF9hbGwiOiB7fX0="}}, None, PASSED, ""),
-)
 _RESCORE: Json = {"window_size": 20, "query": {"rescore_query": match(Q, "summary"), "query_weight": 0.5}}
 _RESCORED: Json = {"window_size": 20, "query": {"rescore_query": weights(field="summary_terms"), "query_weight": 0.5}}
 _KEPT_KEYS: Json = {
@@ -253,7 +39,7 @@ _TOP_SENT: Json = {
     }
 }
 _SAMPLED: Json = {"best": {"sampler": {"shard_size": 3}, "aggs": {"langs": {"terms": {"field": "lang"}}}}}
-_BODY = (
+BODY_CASES = (
     Case("body", "everything beside the query", match(), weights(), REWRITTEN, "replace", more=_KEPT_KEYS),
     Case(
         "body",
@@ -304,6 +90,16 @@ _BODY = (
         "replace",
         more={"highlight": _FRAGMENTS},
         more_sent={"highlight": {**_FRAGMENTS, "highlight_query": match()}},
+    ),
+    Case(
+        "body",
+        "highlight of a hybrid query",
+        {"hybrid": {"queries": [match(), EN]}},
+        {"hybrid": {"queries": [weights(), EN]}},
+        REWRITTEN,
+        "replace",
+        more={"highlight": _FRAGMENTS},
+        more_sent={"highlight": {**_FRAGMENTS, "highlight_query": {"bool": {"should": [match(), EN]}}}},
     ),
     Case(
         "body",
@@ -391,5 +187,3 @@ _BODY = (
     Case("body", "retriever", None, None, PASSED, "", more={"retriever": {"standard": {"query": match()}}}),
     Case("body", "no query", None, None, KEPT, "", more={"size": 5}),
 )
-
-BODY_CASES = (*_COMPOUND, *_BODY)

@@ -1,7 +1,7 @@
 """The conformance table of the rewriter, row by row: what comes in, what is sent, and what decided.
 
 A row says what is sent in a short form: `weights(...)` stands for the clause of a text's term weights. `filled` writes
-it out. docs/rewriting.md shows the same rows, which are in `rewrite_text_cases` and `rewrite_body_cases`.
+it out. docs/rewriting.md shows the same rows, which are in `rewrite_cases`.
 """
 
 from collections.abc import Mapping

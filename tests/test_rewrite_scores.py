@@ -1,0 +1,66 @@
+"""What reads scores in a search body, and what makes do without."""
+
+import pytest
+from csplade.integration.rewrite_scores import aggregates_by_score, mentions_score, ranks_without_score
+
+LANGS = {"terms": {"field": "lang"}}
+
+
+@pytest.mark.parametrize(
+    ("value", "reads"),
+    [
+        ("_score", True),
+        ({"script": {"source": "Math.log(2 + _score)"}}, True),
+        ({"script": {"id": "stored"}}, True),
+        ([{"_score": {"order": "desc"}}], True),
+        ({"script": {"source": "doc['year'].value"}}, False),
+        ({"random_score": {}, "script_score": {"script": "params.max_score"}}, False),
+        (None, False),
+    ],
+)
+def test_what_mentions_scores(value: object, reads: bool) -> None:
+    assert mentions_score(value) == reads
+
+
+@pytest.mark.parametrize(
+    ("body", "without"),
+    [
+        ({}, False),
+        ({"sort": []}, False),
+        ({"sort": "year"}, True),
+        ({"sort": ["year", {"lang": "asc"}]}, True),
+        ({"sort": ["year", "_score"]}, False),
+        ({"sort": {"_score": "asc"}}, False),
+        ({"sort": "year", "track_scores": True}, False),
+        ({"sort": "year", "track_scores": False}, True),
+        ({"sort": {"_script": {"type": "number", "script": {"source": "_score * 2"}}}}, False),
+    ],
+)
+def test_hits_that_are_ranked_without_their_score(body: dict[str, object], without: bool) -> None:
+    assert ranks_without_score(body) == without
+
+
+@pytest.mark.parametrize(
+    ("aggregations", "by_score"),
+    [
+        (None, False),
+        ({"langs": LANGS}, False),
+        ({"best": {"sampler": {"shard_size": 2}}}, True),
+        ({"langs": {**LANGS, "aggs": {"best": {"diversified_sampler": {"field": "lang"}}}}}, True),
+        (
+            {
+                "langs": {
+                    "terms": {"field": "lang", "order": {"best": "desc"}},
+                    "aggs": {"best": {"max": {"script": "_score"}}},
+                }
+            },
+            True,
+        ),
+        ({"hits": {"top_hits": {"size": 1}}}, False),
+        ({"hits": {"top_hits": {"size": 1, "sort": [{"_score": "desc"}]}}}, False),
+        ({"hits": {"top_hits": {"script_fields": {"s": {"script": "_score"}}}}}, True),
+        ({"best": {"max": {"script": {"id": "stored"}}}}, True),
+    ],
+)
+def test_aggregations_whose_counts_depend_on_scores(aggregations: object, by_score: bool) -> None:
+    assert aggregates_by_score(aggregations) == by_score
