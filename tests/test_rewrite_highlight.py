@@ -48,7 +48,7 @@ def test_aggregations_deeper_than_any_cluster_takes_stay() -> None:
 
 def test_inner_hits_of_a_query() -> None:
     assert highlight_inner_hits({"inner_hits": {"highlight": FIELDS}}, QUERY) == {"inner_hits": {"highlight": MARKED}}
-    plain = {"inner_hits": {}}
+    plain: dict[str, Any] = {"inner_hits": {}}  # Any: a JSON object
     assert highlight_inner_hits(plain, QUERY) is plain
 
 
