@@ -61,7 +61,11 @@ class Total(enum.StrEnum):
 
 @dataclass(frozen=True)
 class FieldWeight:
-    """A field and the factor of its score."""
+    """A field and the factor of its score.
+
+    Raises:
+        UsageError: it has no name, or no weight above 0.
+    """
 
     name: str
     weight: float = 1.0

@@ -58,7 +58,7 @@ class QueryOptions:
     """How questions become queries.
 
     Raises:
-        UsageError: BM25's weight is negative or no number.
+        UsageError: BM25's weight is negative or no number, or the query is anchored in a filter that is not there.
     """
 
     mode: Mode = Mode.SPARSE

@@ -1,8 +1,8 @@
 """Terms as numbers for the SEISMIC fields of OpenSearch, one to one; and what is lost by it; pure.
 
-Such a field keeps term numbers in 15 bits: below 3.7 a larger number makes every search of the index fail, later it is
-folded onto another. It keeps weights in 8 bits below a ceiling. So the heaviest terms of a collection get the numbers,
-the rest is left out, and whoever uses it is told how much of the scores that costs, or refused.
+Such a field keeps term numbers in 15 bits: in OpenSearch 3.6 one larger number makes searches of the whole index fail,
+newer code folds it onto another. It keeps weights in 8 bits below a ceiling. So the heaviest terms of a collection get
+the numbers, the rest is left out, and whoever uses it is told how much of the scores that costs, or refused.
 """
 
 from collections import Counter
