@@ -9,7 +9,7 @@ from typing import Any
 
 from csplade.integration.dialect import Dialect
 from csplade.integration.encoder import Encoder
-from csplade.integration.index import mapping_of
+from csplade.integration.index import keep_in_meta, mapping_of
 from csplade.integration.query import Mode, QueryOptions, Question, Scales
 from csplade.integration.search import search_many
 from csplade.integration.templates import META_KEY, TEXT_FIELD, TITLE_FIELD
@@ -29,7 +29,7 @@ def calibrate(client: OpenSearch, index: str, encoder: Encoder, dialect: Dialect
         UsageError: no document of the sample finds anything.
         ClusterError: the cluster does not answer in full, or does not let this user change the mapping.
     """
-    texts = _sample(client, index)
+    texts = sample_texts(client, index)
     questions = [Question(text, vector) for text, vector in zip(texts, encoder.queries(texts), strict=True)]
     best = {
         mode: _best(client, index, questions, QueryOptions(mode, dialect=dialect)) for mode in (Mode.SPARSE, Mode.BM25)
@@ -40,7 +40,7 @@ def calibrate(client: OpenSearch, index: str, encoder: Encoder, dialect: Dialect
             "there is no scale: ingest documents with text first"
         )
     scales = Scales(*(sum(scores) / len(scores) for scores in best.values()))
-    _keep(client, index, scales)
+    keep_in_meta(client, index, {"scales": {"sparse": scales.sparse, "bm25": scales.bm25}})
     return scales
 
 
@@ -51,8 +51,12 @@ def read_scales(client: OpenSearch, index: str) -> Scales | None:
     return None if kept is None else Scales(float(kept["sparse"]), float(kept["bm25"]))
 
 
-def _sample(client: OpenSearch, index: str) -> list[str]:
-    """Return titles, or beginnings of texts, of documents by a chance that is the same each time."""
+def sample_texts(client: OpenSearch, index: str) -> list[str]:
+    """Return titles, or beginnings of texts, of documents by a chance that is the same each time.
+
+    Raises:
+        ClusterError: the cluster does not answer.
+    """
     chance = {"random_score": {"seed": _SEED, "field": "_seq_no"}, "query": {"exists": {"field": TEXT_FIELD}}}
     body = {"query": {"function_score": chance}, "size": SAMPLE, "_source": [TITLE_FIELD, TEXT_FIELD]}
     found = client.search(index=index, body=body)["hits"]["hits"]
@@ -66,11 +70,3 @@ def _beginning(source: dict[str, Any]) -> str:  # Any: a JSON object
 
 def _best(client: OpenSearch, index: str, questions: Iterable[Question], options: QueryOptions) -> list[float]:
     return [hits[0].score for hits in search_many(client, index, questions, options, 1) if hits]
-
-
-def _keep(client: OpenSearch, index: str, scales: Scales) -> None:
-    name, mapping = mapping_of(client, index)
-    meta = mapping.get("_meta", {})
-    ours = {**meta.get(META_KEY, {}), "scales": {"sparse": scales.sparse, "bm25": scales.bm25}}
-    # Written as a whole: the cluster does not merge it.
-    client.indices.put_mapping(index=name, body={"_meta": {**meta, META_KEY: ours}})

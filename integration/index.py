@@ -2,7 +2,7 @@
 
 import enum
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -91,8 +91,10 @@ def check_analyzer(client: OpenSearch, index: str, analyzer: str) -> None:
         )
 
 
-def create_index(client: OpenSearch, index: str, contract: Contract, options: IndexOptions) -> None:
-    """Create the index for this encoder.
+def create_index(
+    client: OpenSearch, index: str, contract: Contract, options: IndexOptions, aliases: Sequence[str] = ()
+) -> None:
+    """Create the index for this encoder, with aliases that stand for it from its first moment on.
 
     Raises:
         UsageError: the name cannot be used.
@@ -100,8 +102,11 @@ def create_index(client: OpenSearch, index: str, contract: Contract, options: In
     """
     check_name(index)
     dialect = read_dialect(client)
+    body = index_body(contract, options, dialect)
+    if aliases:
+        body["aliases"] = {alias: {} for alias in aliases}
     try:
-        client.indices.create(index=index, body=index_body(contract, options, dialect))
+        client.indices.create(index=index, body=body)
     except RequestError as error:
         if error.kind != _ALREADY_EXISTS:
             raise
@@ -157,6 +162,37 @@ def mapping_of(client: OpenSearch, index: str) -> tuple[str, Mapping[str, Any]]:
         )
     ((name, only),) = found.items()
     return name, only["mappings"]
+
+
+def index_uuid(client: OpenSearch, index: str) -> str | None:
+    """Return what tells this index (or the one behind an alias) from an earlier one of its name.
+
+    None where this user may not know.
+    """
+    try:
+        (found,) = client.indices.get_settings(index=index, name="index.uuid").values()
+    except CredentialsError:
+        return None
+    return str(found["settings"]["index"]["uuid"])
+
+
+def our_meta(mapping: Mapping[str, Any]) -> Mapping[str, Any]:  # Any: JSON objects
+    """Return what csplade keeps in the mapping of an index; nothing for one that it did not make."""
+    ours = mapping.get("_meta", {}).get(META_KEY)
+    return ours if isinstance(ours, dict) and "fingerprint" in ours else {}
+
+
+def keep_in_meta(client: OpenSearch, index: str, values: Mapping[str, object]) -> None:
+    """Keep values in our part of the mapping's `_meta` of an index (or the one behind an alias), beside what is there.
+
+    Raises:
+        ClusterError: this user may not change the mapping.
+    """
+    name, mapping = mapping_of(client, index)
+    meta = mapping.get("_meta", {})
+    # Written as a whole: the cluster does not merge it.
+    body = {"_meta": {**meta, META_KEY: {**meta.get(META_KEY, {}), **values}}}
+    client.indices.put_mapping(index=name, body=body)
 
 
 def _mapping(client: OpenSearch, index: str) -> Mapping[str, Any] | None:  # Any: a JSON object

@@ -1,0 +1,151 @@
+"""What an index is: its encoder, its documents, how many of them have weights, and what it takes on the disk."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from csplade.integration.alias import read_live, versions
+from csplade.integration.answers import ask, check_shards
+from csplade.integration.dialect import Dialect
+from csplade.integration.errors import CredentialsError, IndexConflictError, RequestError
+from csplade.integration.index import check_name, our_meta
+from csplade.integration.lifecycle import REPLACED_KEY
+from csplade.integration.query import Mode
+from csplade.integration.stored_weights import keeps_weights, source_with, weights_of
+from csplade.integration.templates import META_KEY, TEXT_FIELD, WEIGHTS_FIELD
+from opensearchpy import OpenSearch
+
+SAMPLE = 1000
+"""Documents that are looked at for their weights: no query can count a field of weights on every line."""
+_SEED = 20260101
+
+
+@dataclass(frozen=True)
+class FieldSizes:
+    """Bytes of postings, primaries only."""
+
+    weights: int
+    text: int
+
+
+@dataclass(frozen=True)
+class IndexStatus:
+    """What is known of one index; None where the cluster does not tell, or not this user."""
+
+    index: str
+    aliases: tuple[str, ...]
+    replaced: str | None
+    """What was live before it; the way back."""
+    encoder: str | None
+    fingerprint: str | None
+    """Both None: it was not made by csplade."""
+    documents: int
+    sampled: int | None
+    """Documents that were looked at for weights: all of them, or `SAMPLE`; None if `_source` does not hold weights."""
+    weighted: int | None
+    """How many of these have weights."""
+    bytes: int | None
+    """All of it on the disk, primaries only."""
+    sizes: FieldSizes | None
+    """None as well if it was not asked for."""
+
+    @property
+    def share(self) -> float | None:
+        """Return which share of the sample has weights."""
+        return self.weighted / self.sampled if self.sampled and self.weighted is not None else None
+
+
+def find_indexes(client: OpenSearch, name: str | None) -> tuple[str, ...]:
+    """Return the indexes that a name stands for: itself, an alias's versions and what it stands for, or all of ours.
+
+    Raises:
+        UsageError: it cannot be a name.
+        IndexConflictError: nothing has that name.
+    """
+    if name is None:
+        found = client.indices.get_mapping(index="*", params={"filter_path": f"*.mappings._meta.{META_KEY}"})
+        return tuple(sorted(found))
+    check_name(name)
+    if client.indices.exists(index=name) and not client.indices.exists_alias(name=name):
+        return (name,)
+    live = read_live(client, name)
+    names = versions(client, name)
+    if live is None and not names:
+        raise IndexConflictError(
+            f"there is neither an alias nor an index {name!r}: make it with `csplade index create {name}`"
+        )
+    return names if live is None or live.index in names else (live.index, *names)
+
+
+def read_status(client: OpenSearch, index: str, dialect: Dialect, sizes: bool = False) -> IndexStatus:
+    """Return what is known of an index; with `sizes` the cluster reads all of it, which takes a while.
+
+    Raises:
+        ClusterError: the cluster does not answer in full, or the index is closed.
+    """
+    described = client.indices.get(index=index)[index]
+    mapping = described["mappings"]
+    ours = our_meta(mapping)
+    sampled, weighted = _weighted(client, index, mapping, dialect)
+    return IndexStatus(
+        index=index,
+        aliases=tuple(sorted(described["aliases"])),
+        replaced=ours.get(REPLACED_KEY),
+        encoder=ours.get("encoder"),
+        fingerprint=ours.get("fingerprint"),
+        documents=count_documents(client, index),
+        sampled=sampled,
+        weighted=weighted,
+        bytes=_bytes(client, index),
+        sizes=_field_sizes(client, index) if sizes else None,
+    )
+
+
+def count_documents(client: OpenSearch, index: str) -> int:
+    """Count what an index holds and a search would find.
+
+    Raises:
+        ClusterError: the cluster does not answer in full.
+    """
+    answer = client.count(index=index)
+    check_shards(answer)
+    return int(answer["count"])
+
+
+def _weighted(
+    client: OpenSearch,
+    index: str,
+    mapping: Mapping[str, Any],
+    dialect: Dialect,  # Any: a JSON object
+) -> tuple[int | None, int | None]:
+    """Return how many documents were looked at, and how many of these have weights."""
+    if WEIGHTS_FIELD not in mapping.get("properties", {}) or not keeps_weights(mapping, WEIGHTS_FIELD):
+        return None, None
+    chance = {"random_score": {"seed": _SEED, "field": "_seq_no"}, "query": {"match_all": {}}}
+    body = {"query": {"function_score": chance}, "size": SAMPLE, "_source": source_with([WEIGHTS_FIELD], dialect)}
+    hits, _ = ask(client, index, body, Mode.SPARSE)
+    return len(hits), sum(bool(weights_of(hit.get("_source") or {}, WEIGHTS_FIELD)) for hit in hits)
+
+
+def _bytes(client: OpenSearch, index: str) -> int | None:
+    try:
+        found = client.indices.stats(index=index, metric="store")
+    except CredentialsError:
+        return None
+    return int(found["_all"]["primaries"]["store"]["size_in_bytes"])
+
+
+def _field_sizes(client: OpenSearch, index: str) -> FieldSizes | None:
+    """Ask how large the fields are, which Elasticsearch tells from 7.15 on, and OpenSearch does not."""
+    path, params = f"/{index}/_disk_usage", {"run_expensive_tasks": "true", "request_timeout": 600}
+    try:
+        found: Mapping[str, Any] = client.transport.perform_request("POST", path, params=params)  # Any: a JSON object
+    except (CredentialsError, RequestError):
+        return None
+    fields = found.get(index, {}).get("fields", {})
+    sizes = [_postings(fields.get(name, {})) for name in (WEIGHTS_FIELD, TEXT_FIELD)]
+    return FieldSizes(*sizes)
+
+
+def _postings(field: Mapping[str, Any]) -> int:  # Any: a JSON object
+    return int(field.get("inverted_index", {}).get("total_in_bytes", 0))

@@ -1,0 +1,166 @@
+"""The life of an index: a new version beside the live one, the swap of the alias, the way back, the end.
+
+Nothing is deleted on the way: a version that is not live any more stays until it is dropped.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from csplade.integration.alias import Live, aliases_of, next_version, point, read_live, require_live, versions
+from csplade.integration.errors import IndexConflictError
+from csplade.integration.index import check_name, create_index, keep_in_meta, mapping_of, our_meta
+from csplade.integration.templates import TEXT_FIELD, IndexOptions
+from csplade.pipelines.contract import Contract
+from opensearchpy import OpenSearch
+
+REPLACED_KEY = "replaced"
+"""Where the mapping's `_meta` of a live index keeps which one was live before it."""
+
+
+@dataclass(frozen=True)
+class Switch:
+    """What a swap or a rollback does: the alias stands for `new` instead of `old`."""
+
+    alias: str
+    old: Live | None
+    """None: there was no such alias."""
+    new: str
+
+
+def live_analyzer(client: OpenSearch, alias: str) -> str | None:
+    """Return the analyzer of the live index's text, None if there is no live index or it has no text.
+
+    Raises:
+        UsageError, IndexConflictError: as `read_live`.
+    """
+    live = read_live(client, alias)
+    if live is None:
+        return None
+    _, mapping = mapping_of(client, live.index)
+    field = mapping.get("properties", {}).get(TEXT_FIELD, {})
+    return str(field.get("analyzer", "standard")) if field.get("type") == "text" else None
+
+
+def create_version(client: OpenSearch, alias: str, contract: Contract, options: IndexOptions) -> Switch:
+    """Create the alias's next version, empty; the first one is live at once, and later ones only after a swap.
+
+    Returns:
+        the new version, and what is live.
+
+    Raises:
+        UsageError: the name cannot be used.
+        IndexConflictError: it is that of an index.
+        ClusterError: the cluster refuses.
+    """
+    live = read_live(client, alias)
+    index = next_version(alias, versions(client, alias))
+    # In the same request, so that there is no moment in which an ingest would make an index of the alias's name.
+    create_index(client, index, contract, options, aliases=() if live else (alias,))
+    return Switch(alias, live, index)
+
+
+def plan_swap(client: OpenSearch, alias: str, index: str | None) -> Switch:
+    """Return the swap of the alias to `index`, or to its newest version.
+
+    Raises:
+        UsageError: a name cannot be used.
+        IndexConflictError: there is no such index, it is live already, or nothing tells which is meant.
+    """
+    live = read_live(client, alias)
+    new = index or _newest(client, alias)
+    check_name(new)
+    if live is not None and new == live.index:
+        raise IndexConflictError(
+            f"{alias!r} stands for {new!r} already, and there is no newer version: make one with `csplade index create "
+            f"{alias}`, or name another index with --to"
+        )
+    _require_index(client, new)
+    return Switch(alias, live, new)
+
+
+def swap(client: OpenSearch, switch: Switch) -> None:
+    """Carry out a swap; first the new index, if it is ours, is told which one it replaces, for the way back.
+
+    Raises:
+        ClusterError: somebody else was faster, or this user may not do that; the alias stands as it stood.
+    """
+    if switch.old is not None and _ours(client, switch.new):
+        keep_in_meta(client, switch.new, {REPLACED_KEY: switch.old.index})
+    point(client, switch.alias, switch.old, switch.new)
+
+
+def rollback(client: OpenSearch, alias: str) -> Switch:
+    """Let the alias stand for what it stood for before the last swap.
+
+    Raises:
+        UsageError: the name cannot be used.
+        IndexConflictError: there is no alias, it was never swapped, or what it stood for is not there any more.
+    """
+    live = require_live(client, alias)
+    before = replaced_of(client, live.index)
+    if before is None:
+        raise IndexConflictError(
+            f"{live.index!r} has replaced nothing, so there is no way back: name an index with `csplade index swap "
+            f"{alias} --to INDEX`"
+        )
+    _require_index(client, before)
+    point(client, alias, live, before)
+    return Switch(alias, live, before)
+
+
+def check_drop(client: OpenSearch, index: str) -> None:
+    """Check that an index may be dropped.
+
+    Raises:
+        UsageError: the name cannot be used.
+        IndexConflictError: there is no such index, it is not ours, or an alias stands for it.
+    """
+    check_name(index)
+    _require_index(client, index)
+    if not _ours(client, index):
+        raise IndexConflictError(
+            f"the index {index!r} was not made by csplade, which drops only its own: delete it with the cluster's tools"
+        )
+    if aliases := sorted(aliases_of(client, index)):
+        raise IndexConflictError(
+            f"{index!r} is what {', '.join(map(repr, aliases))} stands for: swap the alias to another index first"
+        )
+
+
+def drop(client: OpenSearch, index: str) -> None:
+    """Delete an index for good.
+
+    Raises:
+        UsageError, IndexConflictError: as `check_drop`.
+    """
+    check_drop(client, index)
+    client.indices.delete(index=index)
+
+
+def replaced_of(client: OpenSearch, index: str) -> str | None:
+    """Return which index was live before this one, None if nothing tells."""
+    kept = _ours(client, index).get(REPLACED_KEY)
+    return None if kept is None else str(kept)
+
+
+def _newest(client: OpenSearch, alias: str) -> str:
+    found = versions(client, alias)
+    if not found:
+        raise IndexConflictError(
+            f"{alias!r} has no versions: make one with `csplade index create {alias}`, or name an index with --to"
+        )
+    return found[-1]
+
+
+def _require_index(client: OpenSearch, index: str) -> None:
+    if not client.indices.exists(index=index):
+        raise IndexConflictError(f"there is no index {index!r}: see `csplade index status`")
+    name, _ = mapping_of(client, index)
+    if name != index:
+        raise IndexConflictError(f"{index!r} is an alias of {name!r}: name the index itself")
+
+
+def _ours(client: OpenSearch, index: str) -> Mapping[str, Any]:  # Any: a JSON object
+    _, mapping = mapping_of(client, index)
+    return our_meta(mapping)
