@@ -19,6 +19,7 @@ COMMANDS = {
     "export": "Export a trained model to an encoder folder.",
     "inspect": "Show an encoder folder; --check recomputes its golden vectors.",
     "data": "Check and describe training data.",
+    "index": "Versions of an index behind an alias: create, status, swap, rollback, drop.",
     "ingest": "Encode documents and index them.",
     "query": "Search an index.",
     "rewrite": "Rewrite an ordinary search body for term weights.",

@@ -4,6 +4,7 @@ ClusterError
   UnreachableError    nothing answers at the address
   CredentialsError    the cluster refused the user or what the user wanted to do
   IndexConflictError  the index is missing, is not ours, or was made with another encoder
+  GateError           a new index is not good enough to take the place of the live one
   RequestError        the cluster answered with an error that none of the above explains
   NodeError           a local server could not be fetched, started or stopped
 """
@@ -28,6 +29,10 @@ class CredentialsError(ClusterError):
 
 class IndexConflictError(ClusterError):
     """The index is missing, is not ours, or was made with another encoder."""
+
+
+class GateError(ClusterError):
+    """A new index is not good enough to take the place of the live one."""
 
 
 class RequestError(ClusterError):

@@ -1,0 +1,195 @@
+"""`csplade index`: versions of an index behind an alias, from their creation to their end.
+
+With --json exactly one value. `create` prints {"index": name, "alias": name, "live": true | false}, `drop` prints
+{"dropped": name}; `swap` and `rollback` are described in `index_swap`. `status` prints a list, an object an index:
+
+    [{"index": name, "aliases": [name, ...], "replaced": name or null, "encoder": name or null,
+      "fingerprint": text or null, "documents": number, "with_weights": share or null, "sampled": number or null,
+      "bytes": number or null, "weights_bytes": number or null, "text_bytes": number or null}, ...]
+"""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from csplade.commands.connection import Connection, cluster_options, open_cluster
+from csplade.commands.index_swap import rollback_command, swap_command
+from csplade.commands.options import encoder_option, json_option
+from csplade.commands.output import notice, print_json, print_table
+from csplade.pipelines.errors import UsageError
+
+if TYPE_CHECKING:
+    from csplade.integration.index_status import IndexStatus
+
+_MEGABYTE = 2**20
+
+
+@click.group("index")
+def command() -> None:
+    """Create, compare, swap and drop versions of an index behind an alias.
+
+    \b
+    Example:
+      csplade index create articles
+      csplade index status articles
+      csplade index swap articles
+    """
+
+
+command.add_command(swap_command)
+command.add_command(rollback_command)
+
+
+@command.command("create")
+@click.argument("alias")
+@click.option(
+    "--analyzer", default=None, help="The cluster's analyzer for BM25. Default: the live index's, or english."
+)
+@click.option("--shards", default=1, show_default=True, type=click.IntRange(1, 1024), help="Shards.")
+@click.option(
+    "--replicas",
+    default=None,
+    type=click.IntRange(0, 10),
+    help="Replicas. Default: 1 as soon as a second node can hold it, on a single node none.",
+)
+@cluster_options
+@encoder_option
+@json_option
+def create_command(
+    alias: str,
+    analyzer: str | None,
+    shards: int,
+    replicas: int | None,
+    connection: Connection,
+    encoder_folder: Path,
+    as_json: bool,
+) -> None:
+    """Create the next version of ALIAS, empty: ALIAS-v1, ALIAS-v2, and so on.
+
+    The alias stands for the first version at once, and for a later one only after `csplade index swap`.
+
+    \b
+    Example:
+      csplade index create articles
+      csplade index create articles --encoder new-model --analyzer german
+    """
+    from csplade.integration.lifecycle import create_version, live_analyzer
+    from csplade.integration.templates import DEFAULT_ANALYZER, IndexOptions
+    from csplade.pipelines.contract import read_contract
+
+    contract = read_contract(encoder_folder)
+    client = open_cluster(connection)
+    chosen = analyzer or live_analyzer(client, alias) or DEFAULT_ANALYZER
+    made = create_version(client, alias, contract, IndexOptions(chosen, shards, replicas))
+    if as_json:
+        print_json({"index": made.new, "alias": alias, "live": made.old is None})
+    else:
+        click.echo(made.new)
+    if made.old is None:
+        notice(f"{alias} stands for it: fill it with `csplade ingest SOURCE --index {alias}`.")
+    else:
+        notice(
+            f"{alias} still stands for {made.old.index}: fill the new one with `csplade ingest SOURCE --index "
+            f"{made.new}`, then `csplade index swap {alias}`."
+        )
+
+
+@command.command("status")
+@click.argument("name", required=False)
+@click.option(
+    "--sizes",
+    is_flag=True,
+    help="Let the cluster tell how large the postings of weights and text are, which only Elasticsearch does.",
+)
+@cluster_options
+@json_option
+def status_command(name: str | None, sizes: bool, connection: Connection, as_json: bool) -> None:
+    """Show an index, the versions of an alias, or everything that csplade has made.
+
+    \b
+    Example:
+      csplade index status
+      csplade index status articles --json
+      csplade index status articles-v2 --sizes
+    """
+    from csplade.integration.detect import read_dialect
+    from csplade.integration.index_status import find_indexes, read_status
+
+    client = open_cluster(connection)
+    dialect = read_dialect(client)
+    found = [read_status(client, index, dialect, sizes) for index in find_indexes(client, name)]
+    if as_json:
+        print_json([_status_json(one) for one in found])
+    elif found:
+        _print_status(found, sizes)
+    else:
+        notice("There is no index of csplade: make one with `csplade index create NAME`.")
+    if found and sizes and all(one.sizes is None for one in found):
+        notice("This cluster does not tell how large a field is.")
+
+
+@command.command("drop")
+@click.argument("index")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@cluster_options
+@json_option
+def drop_command(index: str, yes: bool, connection: Connection, as_json: bool) -> None:
+    """Delete INDEX for good; one that an alias stands for is refused.
+
+    \b
+    Example:
+      csplade index drop articles-v1
+      csplade index drop articles-v1 --yes
+    """
+    from csplade.integration.index_status import count_documents
+    from csplade.integration.lifecycle import check_drop, drop
+
+    client = open_cluster(connection)
+    check_drop(client, index)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UsageError(f"{index!r} would be deleted for good, and there is nobody to ask: add --yes")
+        click.confirm(f"Delete {index} with {count_documents(client, index)} documents?", abort=True, err=True)
+    drop(client, index)
+    if as_json:
+        print_json({"dropped": index})
+    else:
+        notice(f"{index} is deleted.")
+
+
+def _print_status(found: "list[IndexStatus]", sizes: bool) -> None:
+    columns = ["index", "stands behind", "replaced", "encoder", "fingerprint", "documents", "with weights", "MB"]
+    columns += ["weights MB", "text MB"] if sizes else []
+    print_table("", columns, [_status_row(one)[: len(columns)] for one in found])
+
+
+def _status_row(one: "IndexStatus") -> tuple[object, ...]:
+    share = "?" if one.share is None else f"{one.share:.1%}"
+    if one.sampled is not None and one.sampled < one.documents:
+        share = f"{share} of {one.sampled}"
+    fields = ("?", "?") if one.sizes is None else (_megabytes(one.sizes.weights), _megabytes(one.sizes.text))
+    return (
+        *(one.index, ", ".join(one.aliases), one.replaced or "", one.encoder or "(not of csplade)"),
+        *(one.fingerprint or "", one.documents, share, _megabytes(one.bytes), *fields),
+    )
+
+
+def _megabytes(size: int | None) -> str:
+    return "?" if size is None else f"{size / _MEGABYTE:.1f}"
+
+
+def _status_json(one: "IndexStatus") -> dict[str, object]:
+    return {
+        "index": one.index,
+        "aliases": one.aliases,
+        "replaced": one.replaced,
+        "encoder": one.encoder,
+        "fingerprint": one.fingerprint,
+        "documents": one.documents,
+        "with_weights": one.share,
+        "sampled": one.sampled,
+        "bytes": one.bytes,
+        "weights_bytes": None if one.sizes is None else one.sizes.weights,
+        "text_bytes": None if one.sizes is None else one.sizes.text,
+    }

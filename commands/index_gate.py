@@ -1,0 +1,186 @@
+"""The comparison before a swap: its options, the queries, and each side's encoder."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from csplade.commands.search_options import MODES, for_index
+from csplade.integration.query import Mode, QueryOptions, Question
+from csplade.pipelines.errors import UsageError
+
+if TYPE_CHECKING:
+    from csplade.integration.lifecycle import Switch
+    from csplade.integration.lifecycle_gate import Comparison, Side
+    from opensearchpy import OpenSearch
+
+_PATH = click.Path(path_type=Path)
+_OPTIONS = (
+    click.option("--counts-only", is_flag=True, help="Compare the numbers of documents, and ask no query."),
+    click.option(
+        "--count-difference",
+        default=0,
+        show_default=True,
+        type=click.IntRange(min=0),
+        metavar="N",
+        help="Documents that the new index may have more or fewer.",
+    ),
+    click.option(
+        "--least-overlap",
+        default=0.5,
+        show_default=True,
+        type=click.FloatRange(0, 1),
+        help="Share of a query's 10 best hits that both indexes must find, on average.",
+    ),
+    click.option(
+        "--margin",
+        default=0.01,
+        show_default=True,
+        type=click.FloatRange(0, 1),
+        help="By how much nDCG@10 of the new index may be lower.",
+    ),
+    click.option(
+        "--collection",
+        default=None,
+        type=_PATH,
+        metavar="BEIR_FOLDER",
+        help="Judged queries: queries.jsonl and qrels/test.tsv. Default: titles of documents, without judgments.",
+    ),
+    click.option(
+        "--live-encoder",
+        default=None,
+        type=_PATH,
+        metavar="FOLDER",
+        help="The encoder folder of the live index. Default: the same as --encoder.",
+    ),
+    click.option(
+        "--mode", default="sparse", show_default=True, type=click.Choice(MODES), help="How the new index is asked."
+    ),
+    click.option(
+        "--live-mode",
+        default=None,
+        type=click.Choice(MODES),
+        help="How the live index is asked. Default: the same; bm25 for an index that csplade did not make.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class GateChoices:
+    """What a user chose."""
+
+    counts_only: bool
+    count_difference: int
+    least_overlap: float
+    margin: float
+    collection: Path | None
+    live_encoder: Path | None
+    mode: str
+    live_mode: str | None
+
+
+def gate_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options; the command gets all of them as one `gate`."""
+    names = GateChoices.__dataclass_fields__
+
+    @wraps(command)
+    def chosen(**options: object) -> None:
+        given: dict[str, Any] = {name: options.pop(name) for name in names}  # Any: click checks their types
+        command(gate=GateChoices(**given), **options)
+
+    for option in reversed(_OPTIONS):
+        chosen = option(chosen)
+    return chosen
+
+
+def pass_gate(
+    client: "OpenSearch", switch: "Switch", choices: GateChoices, encoder_folder: Path
+) -> "tuple[Comparison | None, tuple[str, ...]]":
+    """Compare the two sides of a swap; return what was found, None without a live side, and why it must not be.
+
+    Raises:
+        UsageError: the live index needs an encoder of its own, or there are no queries.
+        IndexConflictError: the new index was made with another encoder.
+        ClusterError: the cluster does not answer in full.
+    """
+    from csplade.integration.lifecycle_gate import GateOptions, compare, count_both, faults
+
+    if switch.old is None:
+        return None, ()
+    options = GateOptions(choices.count_difference, choices.least_overlap, choices.margin)
+    live, new = switch.old.index, switch.new
+    if choices.counts_only:
+        found = count_both(client, live, new)
+        return found, faults(found, options)
+    live_mode, live_folder = _live_way(client, live, choices, encoder_folder)
+    asked = [(new, Mode(choices.mode), encoder_folder), (live, live_mode, live_folder)]
+    ready = [_options(client, *one) for one in asked]
+    queries, judgments = _queries(client, live, choices.collection)
+    theirs, ours = (
+        _side(index, options, folder, queries) for (index, _, folder), options in zip(asked, ready, strict=True)
+    )
+    found = compare(client, ours, theirs, judgments)
+    return found, faults(found, options)
+
+
+def _live_way(client: "OpenSearch", live: str, choices: GateChoices, folder: Path) -> tuple[Mode, Path]:
+    """Return how the live index is asked, and with which encoder."""
+    from csplade.integration.index import mapping_of, our_meta
+    from csplade.pipelines.contract import read_contract
+
+    ours = our_meta(mapping_of(client, live)[1])
+    mode = Mode(choices.live_mode or (choices.mode if ours else Mode.BM25))
+    if not mode.needs_vector or choices.live_encoder is not None:
+        return mode, choices.live_encoder or folder
+    if ours.get("fingerprint") != read_contract(folder).fingerprint:
+        raise UsageError(
+            f"the live index {live!r} was made with the encoder {ours.get('encoder')!r} (fingerprint "
+            f"{ours.get('fingerprint')}): name that encoder's folder with --live-encoder, ask it with --live-mode "
+            "bm25, or compare with --counts-only"
+        )
+    return mode, folder
+
+
+def _options(client: "OpenSearch", index: str, mode: Mode, folder: Path) -> QueryOptions:
+    """Check the index and return how it is asked."""
+    from csplade.integration.index import mapping_of, our_meta
+    from csplade.pipelines.contract import read_contract
+
+    asked = QueryOptions(mode)
+    if not mode.needs_vector and not our_meta(mapping_of(client, index)[1]):
+        return asked
+    contract = read_contract(folder) if mode.needs_vector else None
+    return for_index(client, index, [asked], contract)[0]
+
+
+def _queries(
+    client: "OpenSearch", live: str, collection: Path | None
+) -> tuple[list[str], Mapping[str, Mapping[str, int]] | None]:
+    """Return the queries' texts, and their judgments in the same order if there are any."""
+    from csplade.integration.calibrate import sample_texts
+    from csplade.pipelines.evaluate import read_collection, require_ir_measures
+
+    if collection is not None:
+        require_ir_measures()
+        judged = read_collection(collection)
+        return list(judged.queries.values()), {query: judged.judgments[query] for query in judged.queries}
+    texts = sample_texts(client, live)
+    if not texts:
+        raise UsageError(
+            f"the live index {live!r} has no titles or texts to ask for: name queries with --collection, or compare "
+            "with --counts-only"
+        )
+    return texts, None
+
+
+def _side(index: str, options: QueryOptions, folder: Path, texts: list[str]) -> "Side":
+    from csplade.integration.lifecycle_gate import Side
+
+    if not options.mode.needs_vector:
+        return Side(index, options, [Question(text) for text in texts])
+    from csplade.pipelines.encode import Encoder
+
+    vectors = Encoder.open(folder).queries(texts)
+    return Side(index, options, [Question(text, vector) for text, vector in zip(texts, vectors, strict=True)])
