@@ -1,22 +1,25 @@
 """`csplade ingest`: documents from a file into an index, encoded on the way."""
 
+import signal
 import sys
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from csplade.commands.connection import Connection, cluster_options, open_cluster
-from csplade.commands.options import encoder_option, index_option, json_option
+from csplade.commands.ingest_options import IngestChoices, ingest_options
+from csplade.commands.options import encoder_option, json_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.pipelines.errors import CspladeError, SourceError, UsageError
 
 if TYPE_CHECKING:
+    from csplade.integration.checkpoint import Checkpoint
     from csplade.integration.documents import Document, RecordOptions, Rejected
     from csplade.integration.encoder import Encoder
     from csplade.integration.ingest import IngestOptions, IngestReport
-    from csplade.integration.survey import DuplicateCounter
     from csplade.pipelines.sources import Source
     from opensearchpy import OpenSearch
 
@@ -28,99 +31,77 @@ class _Plan:
     documents: "Iterable[Document | Rejected]"
     total: int | None
     """None: standard input or a pipe, which cannot be counted beforehand."""
-    seen: "DuplicateCounter"
 
 
 @click.command("ingest")
-@click.argument("source")
-@index_option
-@click.option("--id-field", default=None, metavar="NAME", help="The field that holds the id. Default: _id, else id.")
-@click.option(
-    "--text-fields",
-    default="title,text",
-    show_default=True,
-    metavar="NAMES",
-    help="The fields that are searched, joined in this order; a title may be missing.",
-)
-@click.option("--analyzer", default=None, help="The cluster's analyzer for BM25, of a new index. Default: english.")
-@click.option("--shards", default=1, show_default=True, type=click.IntRange(1, 1024), help="Shards of a new index.")
-@click.option(
-    "--replicas",
-    default=None,
-    type=click.IntRange(0, 10),
-    help="Replicas of a new index. Default: 1 as soon as a second node can hold it, on a single node none.",
-)
-@click.option(
-    "--on-bad-record",
-    default="stop",
-    show_default=True,
-    type=click.Choice(["stop", "skip"]),
-    help="Refuse the whole source for a record that cannot be used, or write it to the dead letters and go on.",
-)
-@click.option(
-    "--dead-letters",
-    default=None,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Where documents that failed are written. Default: INDEX.failed.jsonl, with a number if that is taken.",
-)
-@click.option(
-    "--batch", default=200, show_default=True, type=click.IntRange(1, 10_000), help="Documents per bulk request."
-)
-@click.option(
-    "--calibrate",
-    is_flag=True,
-    help="Afterwards, measure what good hits score in the index, for `csplade query --fusion normalized`.",
-)
+@click.argument("source", required=False)
+@ingest_options
 @cluster_options
 @encoder_option
 @json_option
 def command(
-    source: str,
-    index: str,
-    id_field: str | None,
-    text_fields: str,
-    analyzer: str | None,
-    shards: int,
-    replicas: int | None,
-    on_bad_record: str,
-    dead_letters: Path | None,
-    batch: int,
-    calibrate: bool,
+    source: str | None,
+    choices: IngestChoices,
     connection: Connection,
     encoder_folder: Path,
     as_json: bool,
 ) -> None:
     """Encode the documents of SOURCE and index them.
 
-    SOURCE is a file of JSON lines or a CSV file (.gz as well), a BEIR folder, or - for JSON lines on standard input.
-    A source with a bad record is refused before anything is created. Ids are stable: the same command, run again
-    after a stop, gives the same index.
+    SOURCE is a file of JSON lines, CSV or TSV (.gz as well), a Parquet file, a BEIR folder, or - for standard input.
+    A source with a bad record is refused before anything is created. A run that was stopped or killed goes on where it
+    was when the same command is run again: what is settled stands in a checkpoint beside the dead letters.
 
     \b
     Example:
       csplade ingest articles.jsonl --index articles
       csplade ingest articles.csv --index articles --id-field number --text-fields title,body
-      zcat articles.jsonl.gz | csplade ingest - --index articles
+      zcat articles.tsv.gz | csplade ingest - --format tsv --index articles
+      csplade ingest articles.jsonl --index articles --dry-run
+      csplade ingest articles.parquet --index articles --load-settings fast
+      csplade ingest --restore --index articles
     """
     from csplade.integration.dead_letters import choose_path
     from csplade.integration.index import check_name
     from csplade.integration.ingest import IngestOptions
     from csplade.pipelines.encode import Encoder
-    from csplade.pipelines.sources import find_source
+    from csplade.pipelines.sources import Format, find_source
 
-    check_name(index)
-    records = _record_options(id_field, text_fields)
-    options = IngestOptions(index, choose_path(dead_letters, index), dead_letters is None, batch)
-    origin = find_source(source)
+    check_name(choices.index)
+    if choices.restore:
+        _restore(connection, choices.index, source, as_json)
+        return
+    if source is None:
+        raise UsageError("there is no SOURCE: name a file, a BEIR folder, or - for standard input")
+    # A service manager's way to stop a program: let it end as by Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    records = _record_options(choices.id_field, choices.text_fields)
+    resuming = choices.checkpoint is not None and choices.checkpoint.exists()
+    options = IngestOptions(
+        choices.index,
+        choose_path(choices.dead_letters, choices.index, resuming),
+        choices.dead_letters is None,
+        choices.batch,
+        requests=choices.requests,
+        least_weight=choices.min_weight,
+        patience=choices.patience,
+    )
+    origin = find_source(source, None if choices.format is None else Format(choices.format))
+    if choices.checkpoint is not None and not origin.rereadable:
+        raise UsageError(
+            f"--checkpoint {choices.checkpoint} needs a SOURCE that can be read again: leave it out, or name a file"
+        )
     encoder = Encoder.open(encoder_folder)
-    plan = _plan(origin, records, skip=on_bad_record == "skip")
+    plan = _plan(origin, records, skip=choices.on_bad_record == "skip")
     client = open_cluster(connection)
-    _prepare(client, index, encoder, analyzer, shards, replicas)
-    report = _stream(client, encoder, plan, options)
-    if calibrate:
-        _calibrate(client, index, encoder)
-    _print(report, plan.seen.count, index, as_json)
+    if choices.dry_run:
+        _dry_run(client, encoder, plan, choices, as_json)
+        return
+    _prepare(client, encoder, choices)
+    report, counted = _run(client, encoder, plan, options, origin, choices)
+    if choices.calibrate:
+        _calibrate(client, choices.index, encoder)
+    _print(report, counted, choices.index, as_json)
     if report.failed:
         raise SourceError(
             f"{report.failed} of {report.read} documents failed (the first: {report.first_reason}): mend them in "
@@ -140,34 +121,111 @@ def _record_options(id_field: str | None, text_fields: str) -> "RecordOptions":
 def _plan(origin: "Source", options: "RecordOptions", skip: bool) -> _Plan:
     """Look over the source, as far as it can be read twice."""
     from csplade.integration.documents import read_documents
-    from csplade.integration.survey import DuplicateCounter, all_usable, begun, survey
+    from csplade.integration.survey import all_usable, begun, survey
 
     def read() -> "Iterable[Document | Rejected]":
         documents = read_documents(origin.records(), options)
         return documents if skip else all_usable(documents, origin.name)
 
-    seen = DuplicateCounter()
     if not origin.rereadable:
-        return _Plan(seen.watch(begun(read(), origin.name)), None, seen)
+        return _Plan(begun(read(), origin.name), None)
     found = survey(read(), origin.name)
-    return _Plan(seen.watch(read()), found.documents + found.rejected, seen)
+    return _Plan(read(), found.documents + found.rejected)
 
 
-def _prepare(
-    client: "OpenSearch", index: str, encoder: "Encoder", analyzer: str | None, shards: int, replicas: int | None
-) -> None:
-    """Create the index, or check that the one there fits."""
+def _restore(connection: Connection, index: str, source: str | None, as_json: bool) -> None:
+    """Put settings back that a killed run has left."""
+    from csplade.integration.load_settings import restore
+
+    if source is not None:
+        raise UsageError("--restore ingests nothing: leave SOURCE out, or --restore")
+    found = restore(open_cluster(connection), index)
+    if as_json:
+        print_json({"index": index, "restored": found})
+    else:
+        notice(f"The settings of {index} are restored." if found else f"No run has left settings in {index}.")
+
+
+def _dry_run(client: "OpenSearch", encoder: "Encoder", plan: _Plan, choices: IngestChoices, as_json: bool) -> None:
+    from csplade.integration.dry_run import try_out
+    from csplade.integration.index import check_index
+
+    state = check_index(client, choices.index, encoder.contract)
+    trial = try_out(encoder, plan.documents, choices.min_weight)
+    if as_json:
+        print_json({"index": choices.index, "index_is": state.value, **trial.numbers})
+    else:
+        print_table("", ("index", "it is", *trial.numbers), [(choices.index, state.value, *trial.numbers.values())])
+    notice("Nothing was created or indexed.")
+
+
+def _prepare(client: "OpenSearch", encoder: "Encoder", choices: IngestChoices) -> None:
+    """Create the index, or check that the one there fits and heal what a killed run has left."""
     from csplade.integration.index import IndexState, check_analyzer, check_index, create_index
+    from csplade.integration.load_settings import restore
     from csplade.integration.templates import DEFAULT_ANALYZER, IndexOptions
 
+    index, analyzer = choices.index, choices.analyzer
     if check_index(client, index, encoder.contract) is IndexState.MISSING:
-        settings = IndexOptions(analyzer or DEFAULT_ANALYZER, shards, replicas)
+        settings = IndexOptions(analyzer or DEFAULT_ANALYZER, choices.shards, choices.replicas)
         create_index(client, index, encoder.contract, settings)
-    elif analyzer is not None:
+        return
+    if analyzer is not None:
         check_analyzer(client, index, analyzer)
+    if restore(client, index):
+        notice(f"An earlier run left the settings of {index} as they were while it loaded; they are restored.")
 
 
-def _stream(client: "OpenSearch", encoder: "Encoder", plan: _Plan, options: "IngestOptions") -> "IngestReport":
+def _run(
+    client: "OpenSearch",
+    encoder: "Encoder",
+    plan: _Plan,
+    options: "IngestOptions",
+    origin: "Source",
+    choices: IngestChoices,
+) -> "tuple[IngestReport, int | None]":
+    """Ingest with a checkpoint and the settings that are asked for; return the report and the cluster's count."""
+    from csplade.integration.ingest_report import check_count, count_documents
+    from csplade.integration.load_settings import LoadSettings, loading
+
+    checkpoint = _checkpoint(client, encoder, origin, choices)
+    with checkpoint or nullcontext(), loading(client, choices.index, LoadSettings(choices.load_settings)):
+        report = _stream(client, encoder, plan, options, checkpoint)
+    counted = count_documents(client, choices.index)
+    check_count(report, counted, choices.index)
+    if checkpoint is not None:
+        checkpoint.remove()
+    return report, counted
+
+
+def _checkpoint(
+    client: "OpenSearch", encoder: "Encoder", origin: "Source", choices: IngestChoices
+) -> "Checkpoint | None":
+    """Open the checkpoint of this job; None for what is read only once, or where the index cannot be told apart."""
+    from csplade.integration.checkpoint import Checkpoint, Job
+    from csplade.integration.index import index_uuid
+
+    digest = origin.digest()
+    uuid = index_uuid(client, choices.index)
+    if digest is None or uuid is None:
+        if uuid is None:
+            notice("This user may not read the index's settings, so that there is no checkpoint.")
+        return None
+    job = Job(digest, choices.index, uuid, encoder.contract.fingerprint, choices.deciding)
+    path = choices.checkpoint or Path(f"{choices.index}.{digest[:8]}.checkpoint")
+    checkpoint = Checkpoint.open(path, job)
+    if checkpoint.resumed:
+        notice(f"Going on where an earlier run was, which {path} tells; delete that file to begin anew.")
+    return checkpoint
+
+
+def _stream(
+    client: "OpenSearch",
+    encoder: "Encoder",
+    plan: _Plan,
+    options: "IngestOptions",
+    checkpoint: "Checkpoint | None",
+) -> "IngestReport":
     """Ingest behind a progress bar; whatever stops it, say how far it came."""
     from csplade.integration.ingest import IngestReport, ingest
     from tqdm import tqdm
@@ -182,13 +240,15 @@ def _stream(client: "OpenSearch", encoder: "Encoder", plan: _Plan, options: "Ing
             bar.update(report.read - bar.n)
 
         try:
-            return ingest(client, encoder, plan.documents, options, show)
+            return ingest(client, encoder, plan.documents, options, show, checkpoint)
         except (CspladeError, KeyboardInterrupt):
             bar.close()
-            notice(
-                f"{latest.indexed} documents are indexed. Run again, the same command begins with the first document; "
-                "that is safe, as each replaces itself."
+            again = (
+                "begins with the first document; that is safe, as each replaces itself."
+                if checkpoint is None
+                else "goes on from there."
             )
+            notice(f"{latest.indexed} documents are indexed. Run again, the same command {again}")
             raise
 
 
@@ -200,20 +260,23 @@ def _calibrate(client: "OpenSearch", index: str, encoder: "Encoder") -> None:
     notice(f"A good hit scores {scales.sparse:.4g} by terms and {scales.bm25:.4g} by BM25; the index keeps both.")
 
 
-def _print(report: "IngestReport", duplicates: int, index: str, as_json: bool) -> None:
-    speed = report.read / report.seconds if report.seconds else 0.0
+def _print(report: "IngestReport", counted: int | None, index: str, as_json: bool) -> None:
+    speed = (report.indexed + report.failed) / report.seconds if report.seconds else 0.0
     if as_json:
         print_json(
             {
                 "index": index,
-                **{name: getattr(report, name) for name in ("read", "indexed", "failed", "seconds")},
+                **{name: getattr(report, name) for name in ("read", "indexed", "skipped", "failed", "seconds")},
                 "documents_per_second": speed,
-                "duplicates": duplicates,
+                "duplicates": report.repeated,
+                "in_index": counted,
                 "dead_letters": None if report.dead_letters is None else str(report.dead_letters),
             }
         )
     else:
-        row = (index, report.indexed, report.failed, f"{report.seconds:.1f}", f"{speed:.1f}")
-        print_table("", ("index", "indexed", "failed", "seconds", "documents/s"), [row])
-    if duplicates:
-        notice(f"{duplicates} documents had an id that came before: the index keeps the later one.")
+        counts = (report.read, report.indexed, report.skipped, report.failed)
+        row = (index, *counts, "?" if counted is None else counted, f"{report.seconds:.1f}", f"{speed:.1f}")
+        columns = ("index", "read", "indexed", "skipped", "failed", "in index", "seconds", "documents/s")
+        print_table("", columns, [row])
+    if report.repeated:
+        notice(f"{report.repeated} documents had an id that came before: the index keeps the later one.")

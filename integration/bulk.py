@@ -1,15 +1,18 @@
 """One batch of documents to the cluster, with patience: what the cluster has no room for now is sent again.
 
-Sent again are single documents answered with 429 or 503, and the whole request when it meets 429, 502, 503, 504 or
-no answer. Documents have stable ids, so that sending one twice changes nothing.
+Sent again are single documents answered with 429 or 503, and the whole request when it meets 429, 502, 503, 504, no
+answer or half of one. Documents have stable ids, so that sending one twice changes nothing.
 """
 
 import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
+from csplade.integration.bulk_pace import Pace, PaceOptions
+from csplade.integration.circuit import Circuit
 from csplade.integration.client import address
 from csplade.integration.documents import Document
 from csplade.integration.errors import ClusterError, CredentialsError, RequestError, UnreachableError
@@ -17,8 +20,12 @@ from csplade.integration.transport_errors import reason_of
 from opensearchpy import OpenSearch
 
 _BUSY_DOCUMENT = frozenset({429, 503})
-_BUSY_CLUSTER = frozenset({429, 502, 503, 504})
+_CUT_OFF = 0
+"""The status of an answer that cannot be read."""
+_BUSY_CLUSTER = frozenset({429, 502, 503, 504, _CUT_OFF})
 _TOO_LARGE = 413
+# Said of single documents, and yet about the index.
+_INDEX_UNUSABLE = frozenset({"cluster_block_exception", "index_closed_exception", "index_not_found_exception"})
 _REQUEST_SECONDS = 120
 
 
@@ -29,6 +36,8 @@ class Patience:
     attempts: int = 8
     first_wait: float = 0.5
     longest_wait: float = 30.0
+    outage: float = 600.0
+    """Seconds in which a cluster that takes nothing at all is waited for, beyond the attempts."""
 
     def wait(self, attempt: int) -> float:
         """Return the seconds before attempt number `attempt`; half of them by chance, so that clients spread out."""
@@ -66,27 +75,54 @@ class _Answer:
         return _Answer(failed, again, self.busy or other.busy, self.whole or other.whole)
 
 
-def send(client: OpenSearch, index: str, actions: Sequence[Action], patience: Patience) -> list[Failure]:
+def send(
+    client: OpenSearch,
+    index: str,
+    actions: Sequence[Action],
+    patience: Patience,
+    circuit: Circuit | None = None,
+    pace: Pace | None = None,
+) -> list[Failure]:
     """Index the documents and return those that the cluster refuses; no id may be in `actions` twice.
 
+    Those who send at the same time share a circuit and a pace.
+
     Raises:
-        ClusterError: the request itself is refused, or nothing of the batch was taken in all attempts.
+        ClusterError: the request itself is refused, or the cluster takes nothing for longer than the patience lasts.
+        CancelledError: the circuit was stopped.
     """
+    circuit, pace = circuit or Circuit(patience.outage), pace or Pace(PaceOptions())
     failed: list[Failure] = []
     waiting = tuple(actions)
-    answer = _Answer()
-    for attempt in range(patience.attempts):
-        if attempt:
-            time.sleep(patience.wait(attempt))
-        answer = _request(client, index, waiting)
-        failed += answer.failed
+    partly = 0
+    for attempt in count():
+        with circuit.turn(patience.wait(attempt) if attempt else 0.0):
+            began = time.monotonic()
+            answer = _request(client, index, waiting)
+            failed += answer.failed
+            nothing = answer.whole or len(answer.again) == len(actions)
+            waited_for = _tell(circuit, pace, began, answer, nothing)
         waiting = answer.again
         if not waiting:
             return failed
-    # A cluster that takes nothing at all is not a fault of these documents: stop instead of failing all that follow.
-    if answer.busy is not None and (answer.whole or len(waiting) == len(actions)):
-        raise answer.busy
-    return failed + [Failure(action.document, f"{answer.busy} ({patience.attempts} attempts)") for action in waiting]
+        # A cluster that takes nothing at all is not a fault of these documents: wait, or stop, but fail none of them.
+        if nothing:
+            if answer.busy is not None and attempt + 1 >= patience.attempts and not waited_for:
+                raise answer.busy
+            continue
+        partly += 1
+        if partly >= patience.attempts:
+            break
+    return failed + [Failure(action.document, f"{answer.busy} ({partly} attempts)") for action in waiting]
+
+
+def _tell(circuit: Circuit, pace: Pace, began: float, answer: "_Answer", nothing: bool) -> bool:
+    """Let the others know how it went; return whether a cluster that took nothing may be waited for."""
+    pace.answered(began, whole=not answer.again)
+    if nothing and answer.busy is not None:
+        return circuit.refused(answer.busy)
+    circuit.taken()
+    return True
 
 
 def _request(client: OpenSearch, index: str, actions: tuple[Action, ...]) -> _Answer:
@@ -132,6 +168,8 @@ def _sorted(actions: Sequence[Action], items: Sequence[Mapping[str, Any]]) -> _A
         reason = f"{error.get('type')}: {reason_of(error)}"
         if error.get("type") == "security_exception":
             raise CredentialsError(f"the cluster does not let this user index ({reason}): ask for the permission")
+        if error.get("type") in _INDEX_UNUSABLE and result["status"] not in _BUSY_DOCUMENT:
+            raise RequestError(f"the index takes no documents ({reason}): look at its blocks and settings")
         if result["status"] in _BUSY_DOCUMENT:
             again.append(action)
             busy = RequestError(

@@ -1,11 +1,24 @@
 """The file of documents that could not be indexed, as JSON lines; it appears with its first line."""
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Self
 
 from csplade.integration.documents import Document, Rejected, dead_letter
 from csplade.pipelines.errors import SourceError, UsageError
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How far a file of dead letters had come."""
+
+    path: str
+    size: int
+    """In bytes."""
+    count: int
+    first: str
+    """The reason of the first."""
 
 
 class DeadLetters:
@@ -21,6 +34,33 @@ class DeadLetters:
         self.count = 0
         self.first_reason = ""
         self._file: BinaryIO | None = None
+        self._resumed: Mark | None = None
+
+    def resume(self, mark: Mark) -> None:
+        """Go on in the file of a run that was killed, behind what that run had settled.
+
+        A file that is gone or shorter was taken away to be mended: then only the count goes on.
+
+        Raises:
+            SourceError: the file cannot be written.
+        """
+        self.count, self.first_reason, self._resumed = mark.count, mark.first, mark
+        found = Path(mark.path)
+        try:
+            if found.is_file() and found.stat().st_size >= mark.size:
+                self._file = found.open("r+b")
+                self._file.truncate(mark.size)
+                self._file.seek(mark.size)
+                self.path = found
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    @property
+    def mark(self) -> Mark | None:
+        """Return how far the file has come, None if there was never one."""
+        if self._file is None:
+            return self._resumed
+        return Mark(str(self.path.resolve()), self._file.tell(), self.count, self.first_reason)
 
     def add(self, failed: Document | Rejected, reason: str) -> None:
         """Write one line at once, so that a killed run has lost none.
@@ -34,9 +74,7 @@ class DeadLetters:
             self._file.write(dead_letter(failed, reason))
             self._file.flush()
         except OSError as error:
-            raise SourceError(
-                f"the dead letters cannot be written to {self.path} ({error.strerror}): name another --dead-letters"
-            ) from error
+            raise self._unwritable(error) from error
         self.first_reason = self.first_reason or reason
         self.count += 1
 
@@ -46,6 +84,11 @@ class DeadLetters:
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
             self._file.close()
+
+    def _unwritable(self, error: OSError) -> SourceError:
+        return SourceError(
+            f"the dead letters cannot be written to {self.path} ({error.strerror}): name another --dead-letters"
+        )
 
     def _open(self) -> BinaryIO:
         first, number = self.path, 1
@@ -60,14 +103,16 @@ class DeadLetters:
                 self.path = first.with_suffix(f".{number}{first.suffix}")
 
 
-def choose_path(asked: Path | None, index: str) -> Path:
+def choose_path(asked: Path | None, index: str, resuming: bool = False) -> Path:
     """Return where the dead letters of a run go, as asked or `INDEX.failed.jsonl`, once it is known to be possible.
+
+    `resuming`: the file asked for may be that of the run that goes on.
 
     Raises:
         UsageError: the file asked for exists, its folder does not, or nothing can be written there.
     """
     path = asked or Path(f"{index}.failed.jsonl")
-    if asked is not None and asked.exists():
+    if asked is not None and asked.exists() and not resuming:
         raise UsageError(f"the file {asked} exists, and dead letters overwrite nothing: name another --dead-letters")
     if not path.parent.is_dir():
         raise UsageError(f"there is no folder {path.parent} for the dead letters: create it, or name another")

@@ -103,8 +103,8 @@ def to_document(record: Mapping[str, Any], options: RecordOptions) -> Document: 
     )
 
 
-def bulk_lines(document: Document, vector: SparseVector) -> bytes:
-    """Return the two lines of a bulk request that index the document under its id.
+def bulk_lines(document: Document, vector: SparseVector, least: float = 0.0) -> bytes:
+    """Return the two lines of a bulk request that index the document under its id; without weights below `least`.
 
     Raises:
         RecordError: the document holds something that JSON cannot express.
@@ -113,7 +113,7 @@ def bulk_lines(document: Document, vector: SparseVector) -> bytes:
     source: dict[str, object] = {**(document.fields or {}), TEXT_FIELD: document.text}
     if document.title is not None:
         source[TITLE_FIELD] = document.title
-    weights = acceptable_weights(vector)
+    weights = acceptable_weights(vector, least)
     if weights:
         source[WEIGHTS_FIELD] = weights
     try:
@@ -122,8 +122,8 @@ def bulk_lines(document: Document, vector: SparseVector) -> bytes:
         raise RecordError(f"cannot be written as JSON ({error}): correct its fields") from error
 
 
-def acceptable_weights(vector: SparseVector) -> dict[str, float]:
-    """Return the weights that a cluster can store: finite, positive, within the normal 32-bit floats.
+def acceptable_weights(vector: SparseVector, least: float = 0.0) -> dict[str, float]:
+    """Return the weights from `least` on that a cluster can store: finite, positive, normal 32-bit floats.
 
     Raises:
         EncoderError: a term key has a dot.
@@ -131,7 +131,8 @@ def acceptable_weights(vector: SparseVector) -> dict[str, float]:
     dotted = next((term for term, _ in vector if "." in term), None)
     if dotted is not None:
         raise EncoderError(f"the term key {dotted!r} has a dot, no query would find it: export the encoder again")
-    return {term: weight for term, weight in vector if SMALLEST_WEIGHT <= weight <= _LARGEST_WEIGHT}
+    smallest = max(least, SMALLEST_WEIGHT)
+    return {term: weight for term, weight in vector if smallest <= weight <= _LARGEST_WEIGHT}
 
 
 def dead_letter(failed: Document | Rejected, reason: str) -> bytes:

@@ -1,18 +1,30 @@
-"""Documents into an index: encode, send in batches, write down what fails; in constant memory, safe to run again."""
+"""Documents into an index: encoded while earlier ones are sent, what fails written down, what is settled kept.
+
+In constant memory, but for 8 bytes per id. A run that was killed goes on where it was if there is a checkpoint, and
+without one it is safe to run again.
+"""
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-from csplade.integration.bulk import Action, Patience, send
+from csplade.integration.bulk import Action, Failure, Patience
+from csplade.integration.bulk_pace import Pace, PaceOptions
+from csplade.integration.bulk_senders import Batch, Senders
+from csplade.integration.checkpoint import Checkpoint
 from csplade.integration.dead_letters import DeadLetters
 from csplade.integration.documents import Document, RecordError, Rejected, bulk_lines
 from csplade.integration.encoder import Encoder
+from csplade.integration.ingest_report import IngestReport, Progress
+from csplade.integration.survey import DuplicateCounter
 from csplade.pipelines.errors import EncoderError
 from csplade.pipelines.sparse import SparseVector
 from opensearchpy import OpenSearch
+
+__all__ = ["IngestOptions", "IngestReport", "Progress", "ingest"]
 
 _REFRESH_SECONDS = 600
 
@@ -28,25 +40,14 @@ class IngestOptions:
     """Whether a number is added to the name of that file if it is taken."""
     batch_documents: int = 200
     batch_bytes: int = 5_000_000
+    """The most of one request; a cluster that is slow or refuses gets less."""
+    batch_seconds: float = 5.0
+    """After so long a request goes as it is: a slow encoder should not have much to lose."""
+    requests: int = 4
+    """The most at the same time."""
+    least_weight: float = 0.0
+    """Smaller weights are left out."""
     patience: Patience = field(default_factory=Patience)
-
-
-@dataclass(frozen=True)
-class IngestReport:
-    """What has become of the documents; at the end `read == indexed + failed`."""
-
-    read: int
-    """Encoded, or rejected."""
-    indexed: int
-    failed: int
-    seconds: float
-    first_reason: str = ""
-    """Why the first document failed."""
-    dead_letters: Path | None = None
-    """The file that was created for what failed, if anything did."""
-
-
-Progress = Callable[[IngestReport], None]
 
 
 def ingest(
@@ -55,91 +56,189 @@ def ingest(
     documents: Iterable[Document | Rejected],
     options: IngestOptions,
     progress: Progress | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> IngestReport:
     """Encode and index the documents under their ids; an id that comes again replaces the earlier document.
 
+    Records that the checkpoint holds are passed over; those that become settled are added to it.
+
     Raises:
         ClusterError: the cluster is gone, or takes nothing any more; what was indexed stays.
-        SourceError: the dead letters cannot be written.
+        SourceError: the dead letters or the checkpoint cannot be written.
     """
-    with DeadLetters(options.dead_letters, options.number_dead_letters) as dead:
-        run = _Run(client, options, dead, progress)
-        for document, vector in _encoded(encoder, run.usable(documents)):
-            run.add(document, vector)
-        run.send()
+    pace = Pace(PaceOptions(options.batch_documents, options.batch_bytes, options.requests))
+    with (
+        DeadLetters(options.dead_letters, options.number_dead_letters) as dead,
+        Senders(client, options.index, options.patience, pace) as senders,
+    ):
+        if checkpoint is not None and checkpoint.mark is not None:
+            dead.resume(checkpoint.mark)
+        run = _Run(options, senders, pace, dead, checkpoint, progress)
+        try:
+            for item in _encoded(encoder, run.fresh(documents)):
+                run.add(item)
+            run.finish()
+        except BaseException:
+            run.rescue()
+            raise
     client.indices.refresh(index=options.index, params={"request_timeout": _REFRESH_SECONDS})
-    return run.report()
+    return run.report(final=True)
 
 
-def _encoded(encoder: Encoder, documents: Iterable[Document]) -> Iterator[tuple[Document, SparseVector]]:
-    """Pair documents with their vectors; as many documents wait as the encoder reads ahead."""
-    waiting: deque[Document] = deque()
+class _Item(NamedTuple):
+    """A record by its number in the source; the vector is None for what cannot be encoded."""
+
+    number: int
+    record: Document | Rejected
+    vector: SparseVector | None
+
+
+def _encoded(encoder: Encoder, records: Iterable[tuple[int, Document | Rejected]]) -> Iterator[_Item]:
+    """Pair documents with their vectors, in order; as many records wait as the encoder reads ahead."""
+    waiting: deque[tuple[int, Document | Rejected]] = deque()
 
     def texts() -> Iterator[str]:
-        for document in documents:
-            waiting.append(document)
-            yield document.text
+        for number, record in records:
+            waiting.append((number, record))
+            if isinstance(record, Document):
+                yield record.text
+
+    def rejected() -> Iterator[_Item]:
+        while waiting and isinstance(waiting[0][1], Rejected):
+            yield _Item(*waiting.popleft(), None)
 
     for vector in encoder.documents(texts()):
-        yield waiting.popleft(), vector
+        yield from rejected()
+        yield _Item(*waiting.popleft(), vector)
+    yield from rejected()
     if waiting:
-        raise EncoderError(f"the encoder gave no vector for {len(waiting)} texts: check the encoder folder")
+        missing = sum(isinstance(record, Document) for _, record in waiting)
+        raise EncoderError(f"the encoder gave no vector for {missing} texts: check the encoder folder")
 
 
 class _Run:
     """The counts and the open batch of one ingest."""
 
     def __init__(
-        self, client: OpenSearch, options: IngestOptions, dead: DeadLetters, progress: Progress | None
+        self,
+        options: IngestOptions,
+        senders: Senders,
+        pace: Pace,
+        dead: DeadLetters,
+        checkpoint: Checkpoint | None,
+        progress: Progress | None,
     ) -> None:
-        self._client, self._options, self._dead, self._progress = client, options, dead, progress
+        self._options, self._senders, self._pace, self._dead = options, senders, pace, dead
+        self._checkpoint, self._progress = checkpoint, progress
         self._started = time.monotonic()
-        self._read = self._indexed = 0
-        self._batch: dict[str, Action] = {}
-        self._bytes = 0
+        self._read = self._indexed = self._skipped = 0
+        self._ids = DuplicateCounter()
+        self._batch: Batch | None = None
 
-    def usable(self, documents: Iterable[Document | Rejected]) -> Iterator[Document]:
-        """Pass documents through, bury what is none."""
-        for document in documents:
-            if isinstance(document, Document):
-                yield document
-            else:
-                self._read += 1
-                self._dead.add(document, f"line {document.line} {document.reason}")
+    def fresh(self, records: Iterable[Document | Rejected]) -> Iterator[tuple[int, Document | Rejected]]:
+        """Number the records, and pass over those that an earlier run has settled."""
+        for number, record in enumerate(records):
+            if self._checkpoint is None or not self._checkpoint.holds(number):
+                yield number, record
+                continue
+            self._read += 1
+            if not self._checkpoint.failed(number) and isinstance(record, Document):
+                self._skipped += 1
+                self._ids.add(record.id)
 
-    def add(self, document: Document, vector: SparseVector) -> None:
-        """Put a document into the batch; send the batch first if it is full."""
+    def add(self, item: _Item) -> None:
+        """Put a record into the open batch; send that first if it is full."""
         self._read += 1
+        number, record, vector = item
+        if isinstance(record, Rejected) or vector is None:
+            reason = f"line {record.line} {record.reason}" if isinstance(record, Rejected) else "has no vector"
+            self._bury(number, record, reason)
+            return
         try:
-            lines = bulk_lines(document, vector)
+            lines = bulk_lines(record, vector, self._options.least_weight)
         except RecordError as error:
-            self._dead.add(document, str(error))
+            self._bury(number, record, str(error))
             return
-        full = len(self._batch) >= self._options.batch_documents or self._bytes + len(lines) > self._options.batch_bytes
-        # An id twice in one batch could end with the earlier document, if only that one has to be sent again.
-        if full or document.id in self._batch:
-            self.send()
-        self._batch[document.id] = Action(document, lines)
-        self._bytes += len(lines)
+        batch = self._room(number, record.id, len(lines))
+        batch.actions[record.id] = Action(record, lines)
+        batch.positions[record.id] = number
+        batch.bytes += len(lines)
+        self._settle(self._senders.settled())
         self._tell()
 
-    def send(self) -> None:
-        """Send the batch."""
-        if not self._batch:
-            return
-        failures = send(self._client, self._options.index, list(self._batch.values()), self._options.patience)
-        for failure in failures:
-            self._dead.add(failure.document, failure.reason)
-        self._indexed += len(self._batch) - len(failures)
-        self._batch, self._bytes = {}, 0
+    def finish(self) -> None:
+        """Send the open batch and wait for all."""
+        self._send()
+        self._settle(self._senders.settled(0))
         self._tell()
 
-    def report(self) -> IngestReport:
-        """Return the counts so far."""
-        seconds = time.monotonic() - self._started
+    def rescue(self) -> None:
+        """Take note of what arrived although the run ends early."""
+        self._settle(self._senders.rescued())
+        self._tell()
+
+    def report(self, final: bool = False) -> IngestReport:
+        """Return the counts so far; those of repeated ids, which take time, only at the end."""
         dead = self._dead
-        path = dead.path if dead.count else None
-        return IngestReport(self._read, self._indexed, dead.count, seconds, dead.first_reason, path)
+        return IngestReport(
+            *(self._read, self._indexed, dead.count, time.monotonic() - self._started),
+            skipped=self._skipped,
+            repeated=self._ids.count if final else 0,
+            first_reason=dead.first_reason,
+            dead_letters=dead.path if dead.count else None,
+        )
+
+    def _bury(self, number: int, record: Document | Rejected, reason: str) -> None:
+        """Put into the open batch what cannot be sent; it is written down with the batch."""
+        batch = self._open(number)
+        batch.unusable.append((number, record, reason))
+        if len(batch.unusable) >= self._options.batch_documents:
+            self._send()
+
+    def _open(self, number: int) -> Batch:
+        """Return the open batch, now with the record of that number."""
+        if self._batch is None:
+            self._batch = Batch(number, number)
+        self._batch.end = number + 1
+        return self._batch
+
+    def _room(self, number: int, identity: str, size: int) -> Batch:
+        """Return the open batch with room for a document of that id."""
+        batch = self._batch
+        if batch is not None and batch.actions:
+            full = len(batch.actions) >= self._pace.documents or batch.bytes + size > self._pace.bytes
+            late = time.monotonic() - batch.began > self._options.batch_seconds
+            if full or late or identity in batch.actions:
+                self._send()
+        # Two of one id on their way could end with the earlier document.
+        if self._senders.flies(identity):
+            self._settle(self._senders.settled(0))
+        return self._open(number)
+
+    def _send(self) -> None:
+        batch, self._batch = self._batch, None
+        if batch is None:
+            return
+        self._settle(self._senders.settled())
+        if batch.actions:
+            self._senders.submit(batch)
+        else:
+            self._settle([(batch, [])])
+
+    def _settle(self, results: Iterable[tuple[Batch, list[Failure]]]) -> None:
+        """Write down what became of batches: first what failed, then that they are settled."""
+        for batch, failures in results:
+            refused = [(batch.positions[one.document.id], one.document, one.reason) for one in failures]
+            failed = sorted([*batch.unusable, *refused], key=lambda one: one[0])
+            for _, record, reason in failed:
+                self._dead.add(record, reason)
+            lost = {one.document.id for one in failures}
+            for identity in batch.actions:
+                if identity not in lost:
+                    self._ids.add(identity)
+            self._indexed += len(batch.actions) - len(lost)
+            if self._checkpoint is not None:
+                self._checkpoint.settle(batch.begin, batch.end, [number for number, *_ in failed], self._dead.mark)
 
     def _tell(self) -> None:
         if self._progress is not None:

@@ -1,10 +1,12 @@
-"""Where records come from: a JSON lines or CSV file (either may be gzipped), a BEIR folder, or standard input.
+"""Where records come from: JSON lines, CSV or TSV (each may be gzipped), Parquet, a BEIR folder, or standard input.
 
 A source is read lazily and, unless it is standard input, as often as one likes.
 """
 
 import csv
+import enum
 import gzip
+import hashlib
 import io
 import sys
 import zlib
@@ -13,8 +15,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from csplade.pipelines.errors import SourceError
+from csplade.pipelines.errors import SourceError, UsageError
 from csplade.pipelines.jsonl import Record, Unreadable, read_jsonl, without_mark
+from csplade.pipelines.parquet import read_parquet
 
 STDIN = "-"
 
@@ -24,6 +27,18 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _LONGEST_CELL = 2**31 - 1
 
 
+class Format(enum.StrEnum):
+    """How records are written down."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+    TSV = "tsv"
+    PARQUET = "parquet"
+
+
+_DELIMITERS = {Format.CSV: ",", Format.TSV: "\t"}
+
+
 @dataclass(frozen=True)
 class Source:
     """A place that holds records; `name` is how messages call it."""
@@ -31,6 +46,7 @@ class Source:
     name: str
     path: Path | None
     """None: standard input."""
+    format: Format = Format.JSONL
 
     @property
     def rereadable(self) -> bool:
@@ -43,8 +59,28 @@ class Source:
 
         Raises:
             SourceError: the file cannot be read to its end, or a table has no usable header.
+            MissingExtraError: it is Parquet, and pyarrow is not installed.
         """
-        yield from _read_csv(self.lines(), self.name) if self._is_table() else read_jsonl(self.lines())
+        if self.format is Format.PARQUET and self.path is not None:
+            yield from read_parquet(self.path, self.name)
+        elif self.format is Format.JSONL:
+            yield from read_jsonl(self.lines())
+        else:
+            yield from _read_table(self.lines(), self.name, _DELIMITERS[self.format])
+
+    def digest(self) -> str | None:
+        """Return what tells this content from any other, None for what can be read only once.
+
+        Raises:
+            SourceError: the file cannot be read.
+        """
+        if self.path is None or not self.rereadable:
+            return None
+        try:
+            with self.path.open("rb") as file:
+                return hashlib.file_digest(file, hashlib.blake2b).hexdigest()[:32]
+        except OSError as error:
+            raise SourceError(f"{self.name} cannot be read ({error.strerror}): check the file") from error
 
     def lines(self) -> Iterator[bytes]:
         """Read the lines in order, unpacked.
@@ -59,9 +95,6 @@ class Source:
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
             raise SourceError(f"{self.name} cannot be read ({reason}): check the file") from error
 
-    def _is_table(self) -> bool:
-        return self.path is not None and self.path.name.lower().removesuffix(".gz").endswith(".csv")
-
     @contextmanager
     def _open(self) -> Iterator[Iterable[bytes]]:
         if self.path is None:
@@ -72,14 +105,17 @@ class Source:
                 yield stream
 
 
-def find_source(argument: str) -> Source:
-    """Return the source a user named: a file, a BEIR folder, or `-`.
+def find_source(argument: str, format: Format | None = None) -> Source:
+    """Return the source a user named: a file, a BEIR folder, or `-`; without a format its name tells.
 
     Raises:
         SourceError: there is no such file, or the folder holds no corpus.
+        UsageError: Parquet is to come on standard input, where it cannot be read.
     """
     if argument == STDIN:
-        return Source("standard input", None)
+        if format is Format.PARQUET:
+            raise UsageError("Parquet cannot be read from standard input: name the file")
+        return Source("standard input", None, format or Format.JSONL)
     path = Path(argument)
     if path.is_dir():
         corpus = next((path / name for name in _BEIR_CORPUS if (path / name).is_file()), None)
@@ -88,7 +124,13 @@ def find_source(argument: str) -> Source:
         return Source(str(corpus), corpus)
     if not path.exists():
         raise SourceError(f"there is no file {path}: correct the path, or use - for standard input")
-    return Source(str(path), path)
+    return Source(str(path), path, format or _format_of(path))
+
+
+def _format_of(path: Path) -> Format:
+    """Return the format that the name says; JSON lines if it says none."""
+    ending = path.name.lower().removesuffix(".gz").rpartition(".")[2]
+    return Format(ending) if ending in set(Format) else Format.JSONL
 
 
 @contextmanager
@@ -107,11 +149,12 @@ def _standard_input() -> io.BufferedReader:
     return stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(io.BytesIO(stream.read()))
 
 
-def _read_csv(lines: Iterable[bytes], name: str) -> Iterator[Record | Unreadable]:
+def _read_table(lines: Iterable[bytes], name: str, delimiter: str) -> Iterator[Record | Unreadable]:
     """Read a table with a header; a record's line is the one it begins on."""
     csv.field_size_limit(_LONGEST_CELL)
     # Bytes that are not UTF-8 become surrogates, so that one bad row can be told from its good neighbours.
-    reader = csv.reader((line.decode(errors="surrogateescape") for line in without_mark(lines)), strict=True)
+    decoded = (line.decode(errors="surrogateescape") for line in without_mark(lines))
+    reader = csv.reader(decoded, strict=True, delimiter=delimiter)
     header = _header(reader, name)
     while True:
         line = reader.line_num + 1

@@ -3,6 +3,7 @@
 import http.client
 import json
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +12,10 @@ from urllib.parse import urlsplit
 
 DROP = 0
 """Instead of a status: close the connection without an answer."""
+HALF = -1
+"""Instead of a status: let the cluster do it, and cut the connection in the middle of its answer."""
+SLOW = -2
+"""Instead of a status: let the cluster do it, and take a second for the answer."""
 
 
 class FaultyProxy(ThreadingHTTPServer):
@@ -69,6 +74,12 @@ class _Handler(BaseHTTPRequestHandler):
             fault = 413
         if fault == DROP:
             self.close_connection = True
+        elif fault == HALF:
+            self.close_connection = True
+            self._half(*self._forward(body))
+        elif fault == SLOW:
+            time.sleep(1.0)
+            self._bulk(body)
         elif fault is not None:
             self._answer(fault, b'{"error": {"type": "injected", "reason": "by the proxy"}}')
         else:
@@ -97,6 +108,13 @@ class _Handler(BaseHTTPRequestHandler):
             return response.status, response.read()
         finally:
             connection.close()
+
+    def _half(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[: len(body) // 2])
 
     def _answer(self, status: int, body: bytes) -> None:
         self.send_response(status)

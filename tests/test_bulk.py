@@ -11,7 +11,7 @@ from csplade.tests.faulty_proxy import DROP, FaultyProxy, running
 from csplade.tests.word_encoder import word_contract, word_vector
 from opensearchpy import OpenSearch
 
-QUICK = Patience(attempts=3, first_wait=0.01, longest_wait=0.02)
+QUICK = Patience(attempts=3, first_wait=0.01, longest_wait=0.02, outage=0.0)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from opensearchpy import OpenSearch
 
 pytestmark = pytest.mark.cluster
 
-QUICK = Patience(attempts=3, first_wait=0.01, longest_wait=0.02)
+QUICK = Patience(attempts=3, first_wait=0.01, longest_wait=0.02, outage=0.0)
 WORDS = ["bread", "salt", "butter", "knife", "oven"]
 
 
@@ -187,15 +188,8 @@ def test_a_cluster_that_stops_taking_documents_stops_the_run_and_the_same_run_me
     opensearch: str, client: OpenSearch, options: IngestOptions, index_name: str
 ) -> None:
     seen: list[IngestReport] = []
-    with running(FaultyProxy(opensearch)) as proxy:
-
-        def break_after_twenty(report: IngestReport) -> None:
-            seen.append(report)
-            if report.indexed == 20:
-                proxy.faults = [503] * 9
-
-        with pytest.raises(RequestError, match="503"):
-            ingest(connect(proxy.url), WordEncoder(), some_documents(50), options, break_after_twenty)
+    with running(FaultyProxy(opensearch, [None, None] + [503] * 9)) as proxy, pytest.raises(RequestError, match="503"):
+        ingest(connect(proxy.url), WordEncoder(), some_documents(50), replace(options, requests=1), seen.append)
     assert seen[-1].indexed == 20
     assert not options.dead_letters.exists()
     assert len(content(client, index_name)) == 20
@@ -203,7 +197,7 @@ def test_a_cluster_that_stops_taking_documents_stops_the_run_and_the_same_run_me
     assert len(content(client, index_name)) == 50
 
 
-def test_only_a_batch_and_what_the_encoder_reads_ahead_is_held(
+def test_only_the_batches_on_their_way_and_what_the_encoder_reads_ahead_are_held(
     client: OpenSearch, options: IngestOptions, index_name: str
 ) -> None:
     taken = done = most = 0
@@ -222,7 +216,7 @@ def test_only_a_batch_and_what_the_encoder_reads_ahead_is_held(
 
     ingest(client, WordEncoder(), counted(), options, progress)
     assert done == 100
-    assert most <= options.batch_documents + 2 * READ_AHEAD
+    assert most <= (options.requests + 1) * options.batch_documents + 2 * READ_AHEAD
 
 
 def test_a_batch_is_bounded_in_bytes(opensearch: str, client: OpenSearch, index_name: str, tmp_path: Path) -> None:

@@ -7,18 +7,21 @@ import functools
 import gzip
 import io
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import orjson
 import pytest
+from csplade.integration.checkpoint import Checkpoint, Job
 from csplade.integration.client import connect
-from csplade.integration.index import create_index
+from csplade.integration.index import create_index, index_uuid
+from csplade.integration.load_settings import LoadSettings, loading
 from csplade.integration.templates import IndexOptions
+from csplade.pipelines.sources import find_source
 from csplade.tests.command_run import Result, Run, runner, use_word_encoder
 from csplade.tests.faulty_proxy import FaultyProxy, running
+from csplade.tests.ingest_process import start
 from csplade.tests.word_encoder import word_contract
 
 NOWHERE = "http://127.0.0.1:9"
@@ -175,6 +178,10 @@ def test_an_index_of_another_encoder_is_refused_with_both_fingerprints(
         ("a.jsonl", "--index", "articles", "--text-fields", "title,,body"),
         ("a.jsonl", "--index", "articles", "--on-bad-record", "shrug"),
         ("a.jsonl", "--index", "articles", "--batch", "0"),
+        ("a.jsonl", "--index", "articles", "--min-weight", "-1"),
+        ("a.jsonl", "--index", "articles", "--restore"),
+        ("--index", "articles"),
+        ("-", "--index", "articles", "--format", "parquet"),
         ("a.jsonl", "--index", "articles", "--dead-letters", "a.jsonl"),
         ("a.jsonl", "--index", "articles", "--url", "ftp://somewhere"),
         ("a.jsonl", "--index", "articles", "--url", "https://h", "--ca-certs", "nothing.pem"),
@@ -189,10 +196,12 @@ def test_wrong_usage_has_exit_code_2(run: Run, arguments: tuple[str, ...]) -> No
 
 
 @pytest.mark.cluster
-@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.csv", "folder"])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.csv", "a.tsv", "folder"])
 def test_each_kind_of_source_is_indexed(run: Run, opensearch: str, index_name: str, name: str) -> None:
     if name.endswith(".csv"):
         write(name, [b"_id,title,text,kind", *(f'{n},T{n},"bread, {n}",a'.encode() for n in range(30))])
+    elif name.endswith(".tsv"):
+        write(name, [b"_id\ttitle\ttext\tkind", *(f"{n}\tT{n}\tbread, {n}\ta".encode() for n in range(30))])
     elif name == "folder":
         Path(name).mkdir()
         write("folder/corpus.jsonl", lines(30, metadata={}))
@@ -223,7 +232,7 @@ def test_standard_input_is_indexed_as_it_comes(
     standard_input([*lines(30), b"{"])
     result = run("-", "--index", index_name, "--url", opensearch, "--batch", 10)
     assert result.code == 1
-    assert "20 documents are indexed. Run again, the same command begins with the first document" in result.err
+    assert "documents are indexed. Run again, the same command begins with the first document" in result.err
     assert "Error: standard input line 31 is not JSON" in result.err
 
     standard_input(lines(30))
@@ -298,25 +307,84 @@ def test_an_unknown_analyzer_creates_nothing(run: Run, opensearch: str, index_na
     assert not exists(opensearch, index_name)
 
 
-SLOW_PROGRAM = """
-import sys, time
-from types import ModuleType
-from csplade.cli import main
-from csplade.tests.word_encoder import WordEncoder
+@pytest.mark.cluster
+def test_a_dry_run_tells_what_would_be_done_and_does_nothing(run: Run, opensearch: str, index_name: str) -> None:
+    source = write("a.jsonl", [*lines(5), *lines(2), b"{"])
+    refused = run(source, "--index", index_name, "--url", opensearch, "--dry-run")
+    assert "a.jsonl line 8 is not JSON" in one_sentence(refused)
+    arguments = (source, "--index", index_name, "--url", opensearch, "--dry-run", "--on-bad-record", "skip")
+    told = orjson.loads(run(*arguments, "--json").out)
+    assert (told["index_is"], told["documents"], told["rejected"], told["duplicates"]) == ("missing", 7, 1, 2)
+    shown = run(*arguments)
+    assert (shown.code, shown.err) == (0, "Nothing was created or indexed.\n")
+    assert index_name in shown.out
+    assert not exists(opensearch, index_name)
+    assert [path.name for path in Path().iterdir()] == ["a.jsonl"]
+    create_index(connect(opensearch), index_name, word_contract(), IndexOptions())
+    assert orjson.loads(run(*arguments, "--json").out)["index_is"] == "ready"
+    assert count(opensearch, index_name) == 0
 
-class Slow(WordEncoder):
-    @classmethod
-    def open(cls, folder):
-        return cls()
-    def documents(self, texts):
-        for vector in super().documents(texts):
-            time.sleep(0.005)
-            yield vector
 
-module = sys.modules["csplade.pipelines.encode"] = ModuleType("csplade.pipelines.encode")
-module.Encoder = Slow
-main()
-"""
+@pytest.mark.cluster
+def test_small_weights_are_left_out_and_settings_of_a_load_are_put_back(
+    run: Run, opensearch: str, index_name: str
+) -> None:
+    where = ("--index", index_name, "--url", opensearch)
+    source = write("a.jsonl", [b'{"_id": "1", "text": "rye bread of 1 day"}'])
+    done = run(source, *where, "--min-weight", 3, "--load-settings", "fast", "--json")
+    assert (done.code, orjson.loads(done.out)["in_index"]) == (0, 1)
+    client = connect(opensearch)
+    assert client.get(index=index_name, id="1")["_source"]["csplade_terms"] == {"rye": 3.0, "bread": 5.0, "day": 3.0}
+    killed = loading(client, index_name, LoadSettings.SAFE)
+    killed.__enter__()
+    assert orjson.loads(run("--restore", *where, "--json").out) == {"index": index_name, "restored": True}
+    settings = client.indices.get_settings(index=index_name)[index_name]["settings"]["index"]
+    assert settings["refresh_interval"] == "5s"
+    assert "No run has left settings" in run("--restore", *where).err
+
+
+@pytest.mark.cluster
+def test_a_checkpoint_counts_for_its_own_source_and_its_own_index_only(
+    run: Run, opensearch: str, index_name: str
+) -> None:
+    client = connect(opensearch)
+    where = ("--index", index_name, "--url", opensearch, "--checkpoint", "c", "--json")
+
+    def make() -> None:
+        create_index(client, index_name, word_contract(), IndexOptions())
+
+    def settled() -> Job:
+        uuid, digest = index_uuid(client, index_name), find_source("a.jsonl").digest()
+        assert uuid
+        assert digest
+        return Job(digest, index_name, uuid, word_contract().fingerprint, "None None title,text stop 0.0")
+
+    def skipped(job: Job) -> int:
+        with Checkpoint.open(Path("c"), job) as kept:
+            kept.settle(0, 2, [], None)
+        told = orjson.loads(run(source, *where).out)
+        assert told["indexed"] + told["skipped"] == told["in_index"] == 3
+        assert not Path("c").exists()
+        return int(told["skipped"])
+
+    make()
+    source = write("a.jsonl", lines(3))
+    assert orjson.loads(run(source, *where).out)["skipped"] == 0
+    job = settled()
+    assert skipped(job) == 2
+    write("a.jsonl", lines(3, text="other"))
+    assert skipped(job) == 0
+    write("a.jsonl", lines(3))
+    client.indices.delete(index=index_name)
+    make()
+    assert skipped(job) == 0
+    assert count(opensearch, index_name) == 3
+
+
+def test_a_checkpoint_of_standard_input_is_wrong_usage(run: Run) -> None:
+    result = run("-", "--index", "articles", "--url", NOWHERE, "--checkpoint", "c")
+    assert result.code == 2
+    assert "--checkpoint c needs a SOURCE that can be read again" in one_sentence(result)
 
 
 @pytest.mark.cluster
@@ -324,8 +392,7 @@ def test_stopped_by_hand_it_says_how_far_it_came_and_goes_on_when_run_again(
     run: Run, opensearch: str, index_name: str
 ) -> None:
     arguments = [str(write("a.jsonl", lines(800))), "--index", index_name, "--url", opensearch, "--batch", "10"]
-    program = [sys.executable, "-c", SLOW_PROGRAM, "ingest", *arguments]
-    process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = start(Path(), arguments)
     client = connect(opensearch)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
@@ -338,9 +405,15 @@ def test_stopped_by_hand_it_says_how_far_it_came_and_goes_on_when_run_again(
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (1, "")
-    assert "documents are indexed. Run again, the same command begins with the first document; that is safe" in err
+    assert "documents are indexed. Run again, the same command goes on from there." in err
     assert err.endswith("\nStopped.\n")
     assert "Traceback" not in err
 
-    assert run(*arguments).code == 0
+    again = run(*arguments, "--json")
+    assert again.code == 0
+    assert "Going on where an earlier run was" in again.err
+    told = orjson.loads(again.out)
+    assert (told["read"], told["failed"], told["in_index"]) == (800, 0, 800)
+    assert 0 < told["skipped"] == 800 - told["indexed"]
     assert count(opensearch, index_name) == 800
+    assert not list(Path().glob("*.checkpoint"))

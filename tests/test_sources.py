@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from csplade.pipelines.errors import SourceError
 from csplade.pipelines.jsonl import Record, Unreadable
-from csplade.pipelines.sources import STDIN, find_source
+from csplade.pipelines.sources import STDIN, Format, find_source
 
 LINES = b'{"id": "1", "text": "bread"}\n{"id": "2", "text": "salt"}\n'
 RECORDS = [Record(1, {"id": "1", "text": "bread"}), Record(2, {"id": "2", "text": "salt"})]
@@ -119,3 +119,25 @@ def test_a_gzip_file_that_was_cut_off_is_told(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(LINES * 1000)[:-20])
     with pytest.raises(SourceError, match=r"a\.jsonl\.gz cannot be read \("):
         list(find_source(str(path)).records())
+
+
+def test_a_table_may_have_tabs_and_a_format_is_stronger_than_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = b'id\ttext\n1\t"bread, salt"\n'
+    row = Record(2, {"id": "1", "text": "bread, salt"})
+    for name, packed in [("a.tsv", content), ("a.TSV.gz", gzip.compress(content))]:
+        (tmp_path / name).write_bytes(packed)
+        assert list(find_source(str(tmp_path / name)).records()) == [row]
+    (tmp_path / "a.txt").write_bytes(content)
+    assert list(find_source(str(tmp_path / "a.txt"), Format.TSV).records()) == [row]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    assert list(find_source(STDIN, Format.TSV).records()) == [row]
+
+
+def test_a_digest_tells_contents_apart_whatever_their_names(tmp_path: Path) -> None:
+    for name, content in [("a", LINES), ("b", LINES), ("c", LINES + b"\n")]:
+        (tmp_path / name).write_bytes(content)
+    first, same, other = (find_source(str(tmp_path / name)).digest() for name in "abc")
+    assert first == same != other
+    assert find_source(STDIN).digest() is None

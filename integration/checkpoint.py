@@ -1,0 +1,143 @@
+"""Which records of a source are settled, in a file that grows with each batch: a killed run goes on where it was.
+
+The file is JSON lines: the job (source, index, encoder, options), then for each batch the numbers of its records,
+those of them that failed, and how far the dead letters had come. A line that was cut off is as if it was never written.
+"""
+
+import os
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+import orjson
+from csplade.integration.dead_letters import Mark
+from csplade.pipelines.errors import SourceError, UsageError
+from csplade.pipelines.jsonl import write_line
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Job:
+    """What must be the same for a run to go on: everything that decides which documents are in the index."""
+
+    source: str
+    """Digest of its content."""
+    index: str
+    uuid: str
+    """Of the index: one that was deleted and made again holds nothing of an earlier run."""
+    fingerprint: str
+    options: str
+
+    @property
+    def line(self) -> dict[str, object]:
+        """Return the first line of the file."""
+        names = ("source", "index", "uuid", "fingerprint", "options")
+        return {"format": _FORMAT, **{name: getattr(self, name) for name in names}}
+
+
+class Checkpoint:
+    """The settled records of one job; a context manager that closes the file and keeps it, see `remove`."""
+
+    def __init__(self, path: Path, file: BinaryIO, settled: list[Mapping[str, Any]]) -> None:  # Any: JSON objects
+        self.path = path
+        self._file = file
+        ranges = sorted((line["from"], line["to"]) for line in settled)
+        self._begins, self._ends = [begin for begin, _ in ranges], [end for _, end in ranges]
+        self._failed = {number for line in settled for number in line["failed"]}
+        self.mark = Mark(**settled[-1]["dead"]) if settled and settled[-1]["dead"] else None
+        """How far the dead letters had come."""
+        self.resumed = bool(settled)
+
+    @classmethod
+    def open(cls, path: Path, job: Job) -> "Checkpoint":
+        """Read what is settled; a file of another job, or none, counts as nothing settled and is begun anew.
+
+        Raises:
+            UsageError: another run has it open.
+            SourceError: it cannot be written.
+        """
+        try:
+            file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
+        except OSError as error:
+            raise SourceError(
+                f"the checkpoint {path} cannot be written ({error.strerror}): name another file with --checkpoint"
+            ) from error
+        _lock(file, path)
+        first, *settled = [*_whole_lines(file)] or [{}]
+        if first != job.line:
+            settled = []
+            file.seek(0)
+            file.truncate()
+            file.write(write_line(job.line))
+            file.flush()
+        return cls(path, file, settled)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def holds(self, number: int) -> bool:
+        """Return whether the record of that number, counted from 0, is settled."""
+        place = bisect_right(self._begins, number) - 1
+        return place >= 0 and number < self._ends[place]
+
+    def failed(self, number: int) -> bool:
+        """Return whether a settled record is among the dead letters."""
+        return number in self._failed
+
+    def settle(self, begin: int, end: int, failed: list[int], mark: Mark | None) -> None:
+        """Write down that the records from `begin` to before `end` are settled.
+
+        Raises:
+            SourceError: the file cannot be written.
+        """
+        dead = (
+            None if mark is None else {"path": mark.path, "size": mark.size, "count": mark.count, "first": mark.first}
+        )
+        try:
+            self._file.write(write_line({"from": begin, "to": end, "failed": failed, "dead": dead}))
+            self._file.flush()
+        except OSError as error:
+            raise SourceError(
+                f"the checkpoint {self.path} cannot be written ({error.strerror}): make room, and run again"
+            ) from error
+
+    def remove(self) -> None:
+        """Delete the file: the job is done."""
+        self.path.unlink(missing_ok=True)
+
+
+def _whole_lines(file: BinaryIO) -> Iterator[Mapping[str, Any]]:  # Any: JSON objects
+    """Give the lines up to the first that is not whole, and cut the file there."""
+    whole = 0
+    for raw in file:
+        try:
+            line = orjson.loads(raw) if raw.endswith(b"\n") else None
+        except orjson.JSONDecodeError:
+            line = None
+        if not isinstance(line, dict):
+            break
+        whole += len(raw)
+        yield line
+    file.seek(whole)
+    file.truncate()
+
+
+def _lock(file: BinaryIO, path: Path) -> None:
+    """Keep other runs from the file for as long as it is open."""
+    if os.name == "nt":
+        return
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise UsageError(
+            f"another run writes to the checkpoint {path}: wait for it, or name another file with --checkpoint"
+        ) from error

@@ -1,0 +1,94 @@
+"""Settings of an index while much is loaded into it, and the way back: what they were is recorded first, in the index.
+
+The record stands in the mapping's `_meta`, where every run finds it, whoever was killed and on whichever machine.
+"""
+
+import enum
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from csplade.integration.index import mapping_of
+from csplade.integration.templates import META_KEY
+from opensearchpy import OpenSearch
+
+RECORD_KEY = "load_settings"
+
+_FLUSH_SECONDS = 600
+
+
+class LoadSettings(enum.StrEnum):
+    """What an index may give up while documents are loaded."""
+
+    KEEP = "keep"
+    SAFE = "safe"
+    """No refresh: new documents are found at the end only."""
+    FAST = "fast"
+    """Besides, no replicas and a translog that is written every 5 s: a node that dies takes documents with it."""
+
+
+_CHANGES: Mapping[LoadSettings, Mapping[str, str]] = {
+    LoadSettings.KEEP: {},
+    LoadSettings.SAFE: {"refresh_interval": "-1"},
+    LoadSettings.FAST: {
+        "refresh_interval": "-1",
+        "auto_expand_replicas": "false",
+        "number_of_replicas": "0",
+        "translog.durability": "async",
+    },
+}
+
+
+@contextmanager
+def loading(client: OpenSearch, index: str, kind: LoadSettings) -> Iterator[None]:
+    """Change the settings of the index (or of the one behind an alias), and put them back whatever happens.
+
+    Raises:
+        ClusterError: this user may not change settings, or they cannot be put back, which `restore` can do later.
+    """
+    if kind is LoadSettings.KEEP:
+        yield
+        return
+    restore(client, index)
+    name, _ = mapping_of(client, index)
+    changes = _CHANGES[kind]
+    flat = client.indices.get_settings(index=name, params={"flat_settings": "true"})[name]["settings"]
+    # None takes a setting back to its default.
+    _record(client, index, {key: flat.get(f"index.{key}") for key in changes})
+    try:
+        client.indices.put_settings(index=name, body={"index": changes})
+        yield
+    finally:
+        restore(client, index)
+
+
+def restore(client: OpenSearch, index: str) -> bool:
+    """Put the settings back that a load has recorded; return whether there was a record.
+
+    Raises:
+        ClusterError: the cluster refuses, or the index is not there.
+    """
+    name, mapping = mapping_of(client, index)
+    before = _ours(mapping).get(RECORD_KEY)
+    if before is None:
+        return False
+    client.indices.put_settings(index=name, body={"index": before})
+    # What was only in memory while the translog waited.
+    client.indices.flush(index=name, params={"request_timeout": _FLUSH_SECONDS})
+    _record(client, index, None)
+    return True
+
+
+def _ours(mapping: Mapping[str, Any]) -> Mapping[str, Any]:  # Any: JSON objects
+    ours: Mapping[str, Any] = mapping.get("_meta", {}).get(META_KEY, {})
+    return ours
+
+
+def _record(client: OpenSearch, index: str, before: Mapping[str, str | None] | None) -> None:
+    """Write the record, None takes it away."""
+    name, mapping = mapping_of(client, index)
+    ours = {key: value for key, value in _ours(mapping).items() if key != RECORD_KEY}
+    if before is not None:
+        ours[RECORD_KEY] = before
+    # Written as a whole: the cluster does not merge it.
+    client.indices.put_mapping(index=name, body={"_meta": {**mapping.get("_meta", {}), META_KEY: ours}})

@@ -1,0 +1,32 @@
+"""`csplade ingest` as a process of its own, with the encoder of the tests, made slow enough to be killed on the way."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+_PROGRAM = """
+import sys, time
+from types import ModuleType
+from csplade.cli import main
+from csplade.tests.word_encoder import WordEncoder
+
+class Slow(WordEncoder):
+    @classmethod
+    def open(cls, folder):
+        return cls()
+    def documents(self, texts):
+        for vector in super().documents(texts):
+            time.sleep(0.003)
+            yield vector
+
+module = sys.modules["csplade.pipelines.encode"] = ModuleType("csplade.pipelines.encode")
+module.Encoder = Slow
+main()
+"""
+
+
+def start(folder: Path, arguments: Sequence[object]) -> subprocess.Popen[str]:
+    """Start `csplade ingest ARGUMENTS` in a folder."""
+    program = [sys.executable, "-c", _PROGRAM, "ingest", *map(str, arguments)]
+    return subprocess.Popen(program, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -1,0 +1,183 @@
+"""Faults while documents go in: broken answers, a cluster that is away, kill -9; afterwards each is there once.
+
+What must hold after each: every acknowledged document is there once, the account adds up, settings are as before.
+"""
+
+import random
+import signal
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from csplade.integration.bulk import Patience
+from csplade.integration.checkpoint import Checkpoint, Job
+from csplade.integration.client import connect
+from csplade.integration.errors import RequestError, UnreachableError
+from csplade.integration.index import create_index, mapping_of
+from csplade.integration.ingest import IngestOptions, ingest
+from csplade.integration.ingest_report import check_count, count_documents
+from csplade.integration.load_settings import RECORD_KEY
+from csplade.integration.templates import META_KEY, IndexOptions
+from csplade.tests.cluster_lines import ClusterLine
+from csplade.tests.faulty_proxy import DROP, HALF, SLOW, FaultyProxy, running
+from csplade.tests.ingest_process import start
+from csplade.tests.test_ingest import content, some_documents
+from csplade.tests.word_encoder import WordEncoder, word_contract
+from opensearchpy import OpenSearch
+
+pytestmark = pytest.mark.cluster
+
+PATIENT = Patience(attempts=2, first_wait=0.01, longest_wait=0.05, outage=60.0)
+JOB = Job("digest", "articles", "uuid", "fingerprint", "options")
+KILLS = 2
+"""Of each line; the moments are drawn anew each time."""
+
+
+@pytest.fixture
+def client(opensearch: str, index_name: str) -> OpenSearch:
+    client = connect(opensearch)
+    create_index(client, index_name, word_contract(), IndexOptions())
+    return client
+
+
+@pytest.fixture
+def options(index_name: str, tmp_path: Path) -> IngestOptions:
+    return IngestOptions(index_name, tmp_path / "dead.jsonl", batch_documents=10, patience=PATIENT)
+
+
+@pytest.mark.parametrize("fault", [429, 503, DROP, HALF, SLOW])
+def test_an_answer_that_is_broken_now_and_then_loses_nothing(
+    opensearch: str, client: OpenSearch, options: IngestOptions, index_name: str, fault: int
+) -> None:
+    with running(FaultyProxy(opensearch, [None, fault, fault, fault, None, fault])) as proxy:
+        report = ingest(connect(proxy.url), WordEncoder(), some_documents(100), options)
+        assert proxy.faults == []
+    check_count(report, count_documents(client, index_name), index_name)
+    assert (report.read, report.indexed, report.failed) == (100, 100, 0)
+    assert content(client, index_name).keys() == {f"d{number}" for number in range(100)}
+
+
+def test_a_cluster_that_is_away_is_waited_for_and_the_run_goes_on(
+    opensearch: str, client: OpenSearch, options: IngestOptions, index_name: str
+) -> None:
+    with running(FaultyProxy(opensearch)) as proxy:
+        there = connect(proxy.url)
+        proxy.locked = 503
+
+        def comes_back() -> None:
+            proxy.locked = None
+
+        timer = threading.Timer(1.5, comes_back)
+        timer.start()
+        report = ingest(there, WordEncoder(), some_documents(100), options)
+        timer.join()
+    assert (report.read, report.indexed, report.failed) == (100, 100, 0)
+    assert len(content(client, index_name)) == 100
+
+
+def test_a_full_disk_is_waited_for_and_a_block_by_hand_stops_the_run(
+    client: OpenSearch, options: IngestOptions, index_name: str
+) -> None:
+    def block(name: str, value: bool | None) -> None:
+        client.indices.put_settings(index=index_name, body={f"index.blocks.{name}": value})
+
+    block("read_only_allow_delete", True)
+    timer = threading.Timer(1.0, block, ("read_only_allow_delete", None))
+    timer.start()
+    assert ingest(client, WordEncoder(), some_documents(30), options).indexed == 30
+    timer.join()
+    block("write", True)
+    with pytest.raises(RequestError, match=r"the index takes no documents .*look at its blocks"):
+        ingest(client, WordEncoder(), some_documents(30), options)
+    assert not options.dead_letters.exists()
+    block("write", None)
+
+
+def test_a_run_that_lost_its_cluster_goes_on_from_its_checkpoint_with_its_dead_letters(
+    opensearch: str, client: OpenSearch, options: IngestOptions, index_name: str, tmp_path: Path
+) -> None:
+    short = replace(options, requests=1, patience=replace(PATIENT, outage=0.0))
+    documents = list(some_documents(60))
+    documents[3] = replace(documents[3], fields={"year": "soon"})
+    documents[44] = replace(documents[44], fields={"year": "late"})
+    path = tmp_path / "a.checkpoint"
+    with (
+        running(FaultyProxy(opensearch, [None, None] + [DROP] * 20)) as proxy,
+        Checkpoint.open(path, JOB) as first,
+        pytest.raises(UnreachableError),
+    ):
+        ingest(connect(proxy.url), WordEncoder(), documents, short, checkpoint=first)
+    assert len(content(client, index_name)) == 19
+    with Checkpoint.open(path, JOB) as second:
+        report = ingest(client, WordEncoder(), documents, short, checkpoint=second)
+    assert (report.read, report.indexed, report.skipped, report.failed) == (60, 39, 19, 2)
+    check_count(report, count_documents(client, index_name), index_name)
+    assert [orjson.loads(line)["_id"] for line in options.dead_letters.read_bytes().splitlines()] == ["d3", "d44"]
+
+
+def test_several_requests_go_at_once_while_documents_are_encoded(
+    opensearch: str, client: OpenSearch, options: IngestOptions, index_name: str
+) -> None:
+    # One after the other, eight slow answers would take eight seconds.
+    with running(FaultyProxy(opensearch, [SLOW] * 8)) as proxy:
+        began = time.monotonic()
+        ingest(connect(proxy.url), WordEncoder(), some_documents(80), options)
+        assert time.monotonic() - began < 7.5
+    assert len(content(client, index_name)) == 80
+
+
+def settings(client: OpenSearch, index: str) -> dict[str, Any]:  # Any: a JSON object
+    flat = client.indices.get_settings(index=index, params={"flat_settings": "true"})[index]["settings"]
+    return {name: value for name, value in flat.items() if name != "index.version.created"}
+
+
+def test_killed_at_random_moments_it_goes_on_and_accounts_for_each_document(line: ClusterLine, tmp_path: Path) -> None:
+    """Also the dead letters are as if nothing had happened, and the settings of the load are taken back."""
+    create_index(line.client, line.index, word_contract(), IndexOptions(analyzer=line.analyzer))
+    before = settings(line.client, line.index)
+    records: list[dict[str, Any]] = [
+        {"_id": str(number), "text": f"bread {number}", "year": number} for number in range(700)
+    ]
+    for number in (5, 333, 699):
+        records[number]["year"] = "soon"
+    # The later of two documents stays.
+    records[650]["_id"] = "20"
+    (tmp_path / "a.jsonl").write_bytes(b"".join(orjson.dumps(one) + b"\n" for one in records))
+    arguments = ["a.jsonl", "--index", line.index, "--url", line.url, "--batch", 20, "--json"]
+    chance = random.Random()
+    for _ in range(KILLS):
+        process = start(tmp_path, [*arguments, "--load-settings", "fast"])
+        if wait_for_growth(tmp_path):
+            time.sleep(chance.uniform(0.0, 0.8))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    out, err = start(tmp_path, arguments).communicate(timeout=300)
+    told = orjson.loads(out)
+    assert told["read"] == 700 == told["indexed"] + told["skipped"] + told["failed"], err
+    assert (told["failed"], told["duplicates"], told["in_index"]) == (3, 1, 696)
+    found = line.client.search(index=line.index, body={"size": 1000, "_source": ["text"]})["hits"]["hits"]
+    expected = {one["_id"]: one["text"] for one in records if one["year"] != "soon"}
+    assert {hit["_id"]: hit["_source"]["text"] for hit in found} == expected
+    (letters,) = tmp_path.glob("*.failed*.jsonl")
+    assert [orjson.loads(letter)["_id"] for letter in letters.read_bytes().splitlines()] == ["5", "333", "699"]
+    assert settings(line.client, line.index) == before
+    assert RECORD_KEY not in mapping_of(line.client, line.index)[1]["_meta"][META_KEY]
+    assert not list(tmp_path.glob("*.checkpoint"))
+
+
+def wait_for_growth(folder: Path) -> bool:
+    """Wait until a run has settled something more than the one before; say whether it did before it ended."""
+
+    def size() -> int:
+        return sum(path.stat().st_size for path in folder.glob("*.checkpoint"))
+
+    first, deadline = size(), time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if size() > first:
+            return True
+        time.sleep(0.02)
+    return False
