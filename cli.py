@@ -22,6 +22,7 @@ COMMANDS = {
     "index": "Versions of an index behind an alias: create, status, swap, rollback, drop.",
     "ingest": "Encode documents and index them.",
     "query": "Search an index.",
+    "explain": "Show which terms met in each hit, or why a document is not found.",
     "rewrite": "Rewrite an ordinary search body for term weights.",
     "evaluate": "Measure nDCG@10, MRR@10 and recall@100 on a judged collection.",
     "mine": "Mine hard negatives for training from a live index.",
