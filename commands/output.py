@@ -20,7 +20,7 @@ def print_json(value: object) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table; columns whose cells are all numbers are aligned to the right."""
+    """Print a table; columns whose cells are all numbers are aligned to the right, a rich `Text` keeps its style."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -32,7 +32,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         # Text, because in a plain string rich would take "[b]" for a style.
-        table.add_row(*(Text(_cell(value)) for value in row))
+        table.add_row(*(value if isinstance(value, Text) else Text(_cell(value)) for value in row))
     known = sys.stdout.isatty() or "COLUMNS" in os.environ
     console = Console(highlight=False, width=None if known else _WIDTH_ELSEWHERE)
     if title:

@@ -19,25 +19,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from csplade.commands.connection import Connection, cluster_options, open_cluster
+from csplade.commands.explanations import contribution_row, hit_json, terms_json
 from csplade.commands.options import encoder_option, index_option, json_option
 from csplade.commands.output import notice, print_json, print_table
+from csplade.commands.question import check_text, prepare
 from csplade.commands.search_options import (
     MODES,
     bm25_weight_option,
     dropped_sentence,
-    for_index,
     plan_options,
     total_option,
 )
 from csplade.integration.planner import Plan, PlanOptions, Total
-from csplade.integration.query import Mode, QueryOptions, Question, parse_filter, planned
+from csplade.integration.query import Mode, QueryOptions, parse_filter, planned
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.vocab import readable
 
 if TYPE_CHECKING:
-    from csplade.integration.explain import Contribution
     from csplade.integration.search import Hit, Page
-    from opensearchpy import OpenSearch
 
 _ROWS_EXPLAINED = 12
 _TITLE_WIDTH = 60
@@ -86,47 +85,24 @@ def command(
     """
     from csplade.integration.search import search_page
 
-    _check(text, mode, show_terms)
+    if show_terms and mode == "bm25":
+        raise UsageError("--show-terms has nothing to show in the mode bm25: use it with --mode sparse or hybrid")
+    check_text(text)
     filters = parse_filter(filter_text) if filter_text is not None else ()
     asked = QueryOptions(Mode(mode), filters, bm25_weight, replace(plan, total=Total(total)))
     client = open_cluster(connection)
-    options, question = _prepare(client, text, index, asked, encoder_folder)
+    options, question = prepare(client, text, index, asked, encoder_folder)
     sent = planned(question, options)
     page = search_page(client, index, question, options, size, explain)
     if as_json:
-        shown = _terms_json(sent) if show_terms else None
-        found = {"total": _total_json(page), "hits": [*map(_hit_json, page.hits)]}
+        shown = terms_json(sent.vector) if show_terms else None
+        found = {"total": _total_json(page), "hits": [*map(hit_json, page.hits)]}
         print_json({"query": text, "index": index, "mode": mode, "terms": shown, **found})
     else:
         _print(sent if show_terms else None, page.hits)
         if page.total is not None:
             notice(f"{page.total}{'' if page.exact else ' or more'} documents match.")
     _tell(text, options.mode, sent, bool(page.hits))
-
-
-def _check(text: str, mode: str, show_terms: bool) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise UsageError(f"the query {text!a} is not UTF-8: check the terminal's encoding") from error
-    if show_terms and mode == "bm25":
-        raise UsageError("--show-terms has nothing to show in the mode bm25: use it with --mode sparse or hybrid")
-
-
-def _prepare(
-    client: "OpenSearch", text: str, index: str, options: QueryOptions, folder: Path
-) -> tuple[QueryOptions, Question]:
-    """Check the index first, as loading an encoder takes longer; BM25 needs none."""
-    if not options.mode.needs_vector:
-        (options,) = for_index(client, index, [options], None)
-        return options, Question(text)
-    from csplade.pipelines.contract import read_contract
-
-    (options,) = for_index(client, index, [options], read_contract(folder))
-    from csplade.pipelines.encode import Encoder
-
-    (vector,) = Encoder.open(folder).queries([text])
-    return options, Question(text, vector)
 
 
 def _tell(text: str, mode: Mode, plan: Plan, found: bool) -> None:
@@ -153,7 +129,7 @@ def _print(plan: Plan | None, hits: "tuple[Hit, ...]") -> None:
 
 def _print_contributions(hit: "Hit") -> None:
     parts = hit.contributions or ()
-    rows = [_contribution_row(part, hit.score) for part in parts[:_ROWS_EXPLAINED]]
+    rows = [contribution_row(part, hit.score) for part in parts[:_ROWS_EXPLAINED]]
     if rest := parts[_ROWS_EXPLAINED:]:
         percent = sum(part.percent(hit.score) for part in rest)
         rows.append((f"({len(rest)} more)", "", "", "", sum(part.value for part in rest), f"{percent:.1f}%"))
@@ -161,43 +137,5 @@ def _print_contributions(hit: "Hit") -> None:
     print_table(title, ("term", "from", "query", "document", "adds", "share"), rows)
 
 
-def _contribution_row(part: "Contribution", score: float) -> tuple[object, ...]:
-    weights = (_number(part.query_weight), _number(part.document_weight))
-    return (part.term, part.origin.value, *weights, part.value, f"{part.percent(score):.1f}%")
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
-
-
-def _terms_json(plan: Plan) -> list[dict[str, Any]]:  # Any: a JSON object
-    return [{"term": readable(key), "key": key, "weight": weight} for key, weight in plan.vector]
-
-
 def _total_json(page: "Page") -> dict[str, Any] | None:  # Any: a JSON object
     return None if page.total is None else {"value": page.total, "exact": page.exact}
-
-
-def _hit_json(hit: "Hit") -> dict[str, Any]:  # Any: a JSON object
-    parts = None
-    if hit.contributions is not None:
-        parts = [_contribution_json(part, hit.score) for part in hit.contributions]
-    return {
-        "rank": hit.rank,
-        "id": hit.id,
-        "score": hit.score,
-        "title": hit.title,
-        "snippet": hit.snippet,
-        "contributions": parts,
-    }
-
-
-def _contribution_json(part: "Contribution", score: float) -> dict[str, Any]:  # Any: a JSON object
-    return {
-        "term": part.term,
-        "origin": part.origin.value,
-        "query_weight": part.query_weight,
-        "document_weight": part.document_weight,
-        "contribution": part.value,
-        "percent": part.percent(score),
-    }

@@ -7,11 +7,12 @@ from it sum up to the score, those computed from the document's `_source` only n
 import enum
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from csplade.integration.templates import TEXT_FIELD, WEIGHTS_FIELD
+from csplade.pipelines.sparse import SparseVector
 from csplade.pipelines.vocab import readable
 
 # Term keys hold no white space.
@@ -53,6 +54,15 @@ def contributions(explanation: Mapping[str, Any]) -> tuple[Contribution, ...]:  
     return tuple(sorted(_parts(explanation), key=lambda part: (-part.value, part.origin, part.term)))
 
 
+def unmet(
+    vector: SparseVector, parts: Iterable[Contribution], fields: Sequence[str] = (WEIGHTS_FIELD,)
+) -> SparseVector:
+    """Return the terms of a query that are in none of the fields of a document whose score has these parts."""
+    met = {part.term for part in parts if part.origin is Origin.SPARSE}
+    names = {key: {_shown(field, key) for field in fields} for key, _ in vector}
+    return SparseVector({key: weight for key, weight in vector if not names[key] & met})
+
+
 def _parts(node: Mapping[str, Any]) -> Iterator[Contribution]:  # Any: a JSON object
     description, value = str(node["description"]), float(node["value"])
     if description == _SUM:
@@ -67,8 +77,7 @@ def _parts(node: Mapping[str, Any]) -> Iterator[Contribution]:  # Any: a JSON ob
 def _part(description: str, value: float, details: Sequence[Mapping[str, Any]]) -> Contribution:  # Any: JSON objects
     if found := _TERM.match(description):
         named = _named(details)
-        term = readable(found[2]) if found[1] == WEIGHTS_FIELD else f"{found[1]}:{readable(found[2])}"
-        return Contribution(term, Origin.SPARSE, value, named.get("w"), named.get("S"))
+        return Contribution(_shown(found[1], found[2]), Origin.SPARSE, value, named.get("w"), named.get("S"))
     if found := _WORD.match(description):
         factors = _named(details[0]["details"]) if details else {}
         document = factors.pop("tf", None)
@@ -76,6 +85,10 @@ def _part(description: str, value: float, details: Sequence[Mapping[str, Any]]) 
         query = math.prod(factors.values()) if "idf" in factors else None
         return Contribution(found[1].replace(f"{TEXT_FIELD}:", ""), Origin.BM25, value, query, document)
     return Contribution(description.rstrip(":"), Origin.OTHER, value)
+
+
+def _shown(field: str, key: str) -> str:
+    return readable(key) if field == WEIGHTS_FIELD else f"{field}:{readable(key)}"
 
 
 def _named(details: Sequence[Mapping[str, Any]]) -> dict[str, float]:  # Any: JSON objects

@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from csplade.integration.explain import Contribution, Origin, contributions
+from csplade.integration.explain import Contribution, Origin, contributions, unmet
+from csplade.pipelines.sparse import SparseVector
 
 
 def node(value: float, description: str, *details: dict[str, Any]) -> dict[str, Any]:
@@ -81,3 +82,13 @@ def test_a_term_of_another_field_is_told_with_the_field() -> None:
 def test_a_score_of_nothing_has_no_percentages() -> None:
     assert contributions(node(0.0, "no match")) == ()
     assert Contribution("a", Origin.OTHER, 0.0).percent(0.0) == pytest.approx(0.0)
+
+
+def test_the_terms_that_no_field_of_a_document_has() -> None:
+    vector = SparseVector({"▁fresh": 3.0, "loaf": 2.0, "a%2Eb": 1.0})
+    parts = [Contribution("fresh", Origin.SPARSE, 1.0), Contribution("loaf", Origin.BM25, 1.0)]
+    # That BM25 finds the word says nothing about the term.
+    assert list(unmet(vector, parts)) == [("loaf", 2.0), ("a%2Eb", 1.0)]
+    titles = [Contribution("title_terms:loaf", Origin.SPARSE, 1.0)]
+    assert "loaf" in unmet(vector, titles).weights
+    assert "loaf" not in unmet(vector, titles, ["csplade_terms", "title_terms"]).weights

@@ -1,0 +1,114 @@
+"""`csplade explain`: what the hits of a query are made of, or why one document is no hit.
+
+With --json exactly one object, always with these names; `hits` is null with --document, `document` without:
+
+    {"query": text, "index": name, "mode": "sparse" | "bm25" | "hybrid",
+     "terms": [{"term": text, "key": term key, "weight": number}, ...],    those that are sent
+     "hits": [as of `csplade query --explain`, each with "unmet": [as in terms, ...]],
+     "document": {"id": text, "reasons": [see `Reason`, ...], "rank": number or null, "score": number or null,
+                  "contributions": [as of a hit, ...], "filters": [{"clause": JSON, "passes": true | false}, ...],
+                  "shared": [{"term": text, "key": term key, "field": name, "query_weight": number,
+                              "document_weight": number, "sent": true | false}, ...],
+                  "query_only": [as in terms, ...], "document_terms": {field: [as in terms, ...]} or null}}
+
+The contributions of a hit sum up to its score.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from csplade.commands.connection import Connection, cluster_options, open_cluster
+from csplade.commands.explained_document import document_json, print_document
+from csplade.commands.explained_hit import print_hit
+from csplade.commands.explanations import hit_json, terms_json
+from csplade.commands.options import encoder_option, index_option, json_option
+from csplade.commands.output import notice, print_json
+from csplade.commands.question import check_text, prepare
+from csplade.commands.search_options import MODES, bm25_weight_option, dropped_sentence, plan_options
+from csplade.integration.planner import PlanOptions
+from csplade.integration.query import Mode, QueryOptions, parse_filter, planned
+from csplade.pipelines.errors import UsageError
+
+if TYPE_CHECKING:
+    from csplade.integration.search import Hit
+    from csplade.pipelines.sparse import SparseVector
+
+
+@click.command("explain")
+@click.argument("text")
+@index_option
+@click.option("--document", "identity", default=None, metavar="ID", help="Why this document is a hit, or none.")
+@click.option("--mode", default="sparse", show_default=True, type=click.Choice(MODES), help="What is compared.")
+@click.option("--size", default=3, show_default=True, type=click.IntRange(1, 10_000), help="Hits at most.")
+@click.option(
+    "--filter", "filter_text", default=None, metavar="JSON", help="A query clause, or a list, that must hold."
+)
+@click.option("--all-terms", is_flag=True, help="Show all terms; usually the 12 that matter most of each kind.")
+@bm25_weight_option
+@plan_options
+@cluster_options
+@encoder_option
+@json_option
+def command(
+    text: str,
+    index: str,
+    identity: str | None,
+    mode: str,
+    size: int,
+    filter_text: str | None,
+    all_terms: bool,
+    bm25_weight: float,
+    plan: PlanOptions,
+    connection: Connection,
+    encoder_folder: Path,
+    as_json: bool,
+) -> None:
+    """Show which terms met in each hit for TEXT, and what each adds to the score.
+
+    With --document: the document's terms, those of the query, what they share, its rank, and what keeps it from being
+    found: a filter, an anchor, a query that was cut, or nothing in common.
+
+    \b
+    Example:
+      csplade explain "how do I keep bread fresh" --index articles
+      csplade explain "stale loaf" --index articles --document rye-7
+      csplade explain "stale loaf" --index articles --document rye-7 --filter '{"term": {"lang": "en"}}' --json
+    """
+    check_text(text)
+    if identity is not None and not identity:
+        raise UsageError("--document needs the id of a document")
+    filters = parse_filter(filter_text) if filter_text is not None else ()
+    asked = QueryOptions(Mode(mode), filters, bm25_weight, plan)
+    client = open_cluster(connection)
+    options, question = prepare(client, text, index, asked, encoder_folder)
+    sent = planned(question, options)
+    shown = {"query": text, "index": index, "mode": mode, "terms": terms_json(sent.vector)}
+    limit = None if all_terms else 12
+    if identity is None:
+        from csplade.integration.search import search
+
+        hits = search(client, index, question, options, size, explain=True)
+        fields = [field.name for field in options.plan.fields]
+        if as_json:
+            print_json({**shown, "hits": [_hit_json(hit, sent.vector, fields) for hit in hits], "document": None})
+        for hit in hits if not as_json else ():
+            print_hit(hit, sent.vector, fields, limit)
+        if not hits:
+            notice("No document matches.")
+    else:
+        from csplade.integration.missing import look_for
+
+        found = look_for(client, index, question, options, identity, size)
+        if as_json:
+            print_json({**shown, "hits": None, "document": document_json(found)})
+        else:
+            print_document(found, options, size, limit)
+    if sent.dropped:
+        notice(dropped_sentence(sent))
+
+
+def _hit_json(hit: "Hit", sent: "SparseVector", fields: list[str]) -> dict[str, Any]:  # Any: a JSON object
+    from csplade.integration.explain import unmet
+
+    return {**hit_json(hit), "unmet": terms_json(unmet(sent, hit.contributions or (), fields))}

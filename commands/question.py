@@ -1,0 +1,48 @@
+"""A query's text becomes a question that an index can be asked: checked, and encoded where the mode needs it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from csplade.commands.search_options import for_index
+from csplade.integration.query import QueryOptions, Question
+from csplade.pipelines.errors import UsageError
+
+if TYPE_CHECKING:
+    from opensearchpy import OpenSearch
+
+
+def check_text(text: str) -> None:
+    """Check that a text from the command line can be sent.
+
+    Raises:
+        UsageError: it is not UTF-8.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"the query {text!a} is not UTF-8: check the terminal's encoding") from error
+
+
+def prepare(
+    client: "OpenSearch", text: str, index: str, options: QueryOptions, folder: Path
+) -> tuple[QueryOptions, Question]:
+    """Check the index first, as loading an encoder takes longer; BM25 needs none.
+
+    Returns:
+        the options with what cluster and index say of themselves, and the question.
+
+    Raises:
+        IndexConflictError: the index is missing, not ours, or made with another encoder.
+        EncoderError: the folder is no encoder.
+        ClusterError: the cluster does not answer.
+    """
+    if not options.mode.needs_vector:
+        (options,) = for_index(client, index, [options], None)
+        return options, Question(text)
+    from csplade.pipelines.contract import read_contract
+
+    (options,) = for_index(client, index, [options], read_contract(folder))
+    from csplade.pipelines.encode import Encoder
+
+    (vector,) = Encoder.open(folder).queries([text])
+    return options, Question(text, vector)

@@ -1,0 +1,121 @@
+"""Why a document is a hit or none, on every line of servers; the reasons on one."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from csplade.integration.dialect import dialect_for
+from csplade.integration.documents import Document
+from csplade.integration.missing import Placement, Reason, SharedTerm, look_for
+from csplade.integration.planner import Anchor, Fusion, Phases, PlanOptions
+from csplade.integration.query import Mode, QueryOptions, Question
+from csplade.integration.search import search
+from csplade.tests.cluster_lines import ClusterLine
+from csplade.tests.versioned_index import DOCUMENTS, add_version, fill, versioned, versioned_once
+from csplade.tests.word_encoder import word_vector
+
+__all__ = ["versioned", "versioned_once"]
+
+pytestmark = pytest.mark.cluster
+
+ENGLISH = {"term": {"lang": "en"}}
+GERMAN = {"term": {"lang": "de"}}
+MORE = [Document(f"more-{number}", "bread " * number, None, {"lang": "en"}) for number in range(3, 20)]
+
+
+def place(line: ClusterLine, text: str, identity: str, options: QueryOptions, size: int = 10) -> Placement:
+    ready = dataclasses.replace(options, dialect=line.dialect)
+    return look_for(line.client, line.index, Question(text, word_vector(text)), ready, identity, size)
+
+
+def test_a_document_has_its_rank_score_parts_terms_and_filters(versioned: ClusterLine, tmp_path: Path) -> None:
+    add_version(versioned)
+    fill(versioned, versioned.index, tmp_path, [*DOCUMENTS, *MORE])
+    options = QueryOptions(filters=(ENGLISH, GERMAN))
+    found = place(versioned, "bread cloth butter", "loaf", QueryOptions(filters=(ENGLISH,)))
+    question = Question("bread cloth butter", word_vector("bread cloth butter"))
+    asked = QueryOptions(filters=(ENGLISH,), dialect=versioned.dialect)
+    hits = search(versioned.client, versioned.index, question, asked, 100, explain=True)
+    (same,) = [hit for hit in hits if hit.id == "loaf"]
+    assert (found.rank, found.score, found.reasons) == (same.rank, same.score, ())
+    assert found.rank == 18
+    assert (found.contributions, found.filters) == (same.contributions, ((ENGLISH, True),))
+    assert sum(part.value for part in found.contributions) == pytest.approx(50.0)
+    # Letters times count, on both sides.
+    assert [(term.key, term.query_weight, term.document_weight, term.sent) for term in found.terms.shared] == [
+        ("bread", 5.0, 5.0, True),
+        ("cloth", 5.0, 5.0, True),
+    ]
+    assert list(found.terms.query_only) == [("butter", 6.0)]
+    assert found.terms.document is not None
+    assert found.terms.document["csplade_terms"].weights["loaf"] == 4.0
+    none = place(versioned, "bread cloth butter", "brot", options)
+    assert (none.rank, none.score, none.reasons) == (None, None, (Reason.FILTER,))
+    assert none.filters == ((ENGLISH, False), (GERMAN, True))
+    empty = place(versioned, "bread", "empty", QueryOptions())
+    assert empty.reasons == (Reason.NO_WEIGHTS,)
+
+
+@pytest.fixture
+def filled(versioned_once: ClusterLine, tmp_path: Path) -> Iterator[ClusterLine]:
+    """Give a line whose index holds a few documents."""
+    add_version(versioned_once)
+    fill(versioned_once, versioned_once.index, tmp_path)
+    yield versioned_once
+
+
+def test_each_reason_is_found(filled: ClusterLine) -> None:
+    bm25, hybrid = QueryOptions(Mode.BM25), QueryOptions(Mode.HYBRID)
+    cut = QueryOptions(plan=PlanOptions(max_clauses=1))
+    two = QueryOptions(plan=PlanOptions(phases=Phases.TWO, heavy=0.9))
+    anchored = QueryOptions(plan=PlanOptions(anchor=Anchor.TEXT))
+    cases = [
+        ("bread", "nobody", QueryOptions(), [Reason.NOT_INDEXED]),
+        ("bread", "salt", QueryOptions(), [Reason.NO_COMMON_TERM]),
+        ("bread", "salt", bm25, [Reason.NO_COMMON_WORD]),
+        ("bread", "salt", hybrid, [Reason.NO_COMMON_TERM, Reason.NO_COMMON_WORD]),
+        ("bread", "salt", anchored, [Reason.ANCHOR]),
+        ("bread", "salt", QueryOptions(filters=(GERMAN,)), [Reason.FILTER, Reason.NO_COMMON_TERM]),
+        ("?!", "salt", QueryOptions(), [Reason.EMPTY_QUERY]),
+        ("", "salt", bm25, [Reason.EMPTY_QUERY]),
+        ("nothingness salt", "salt", cut, [Reason.ONLY_DROPPED_TERMS]),
+        ("nothingness salt", "salt", two, [Reason.ONLY_LIGHT_TERMS]),
+    ]
+    for text, identity, options, reasons in cases:
+        found = place(filled, text, identity, options)
+        assert (list(found.reasons), found.rank) == (reasons, None), (text, identity, options)
+    shared = place(filled, "nothingness salt", "salt", cut).terms.shared
+    assert shared == (SharedTerm("salt", "csplade_terms", 4.0, 4.0, sent=False),)
+
+
+def test_what_is_only_better_known_by_others_is_said(filled: ClusterLine) -> None:
+    merged = QueryOptions(Mode.HYBRID, plan=PlanOptions(fusion=Fusion.RRF))
+    two = QueryOptions(plan=PlanOptions(phases=Phases.TWO))
+    for options in (merged, two):
+        assert place(filled, "bread", "bread", options).rank == 1
+        low = place(filled, "bread", "brot", options, size=1)
+        assert (low.rank, low.reasons) == (None, (Reason.RANKED_LOWER,))
+    # Found by words only.
+    assert place(filled, "breads", "bread", QueryOptions(Mode.HYBRID)).rank is not None
+    assert place(filled, "breads", "bread", QueryOptions()).reasons == (Reason.NO_COMMON_TERM,)
+    anchored = QueryOptions(plan=PlanOptions(anchor=Anchor.TEXT))
+    assert place(filled, "breads", "bread", anchored).rank is not None
+
+
+def test_equal_scores_share_a_rank(filled: ClusterLine) -> None:
+    assert [place(filled, "bread", name, QueryOptions()).rank for name in ("bread", "loaf", "brot")] == [1, 2, 2]
+
+
+def test_weights_that_an_index_keeps_to_itself_are_not_guessed(versioned_once: ClusterLine) -> None:
+    client, index = versioned_once.client, f"{versioned_once.index}-v1"
+    fields = {"csplade_terms": {"type": "rank_features"}, "text": {"type": "text"}}
+    hidden = {"_source": {"excludes": ["csplade_terms"]}, "properties": fields}
+    client.indices.create(index=index, body={"mappings": hidden})
+    body = {"text": "bread", "csplade_terms": {"bread": 5.0}}
+    client.index(index=index, id="a", body=body, params={"refresh": "true"})
+    line = dataclasses.replace(versioned_once, index=index)
+    found = place(line, "bread", "a", QueryOptions())
+    assert (found.rank, found.score, found.terms.document) == (1, 25.0, None)
+    assert place(line, "salt", "a", QueryOptions()).reasons == (Reason.WEIGHTS_NOT_KEPT,)
+    assert dialect_for("opensearch", "3.8.0").hides_weights is False
