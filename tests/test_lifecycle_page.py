@@ -1,0 +1,98 @@
+"""docs/lifecycle.md: its curl commands run as they stand there, on every line, and what they send is up to date."""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from csplade.integration.dialect import PLAIN, Clause, Dialect, dialect_for
+from csplade.integration.index import require_index
+from csplade.integration.query import QueryOptions, Question
+from csplade.integration.search import search
+from csplade.integration.templates import IndexOptions, index_body
+from csplade.pipelines.sparse import SparseVector
+from csplade.tests.cluster_lines import ClusterLine
+from csplade.tests.word_encoder import word_contract
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = (ROOT / "docs" / "lifecycle.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```bash *(\w*)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+ALIAS = "csplade-articles"
+_SETTING = re.compile(r"^(URL|FIELD|ANALYZER|FINGERPRINT)=.*$", re.MULTILINE)
+
+
+@pytest.mark.parametrize("dialect", [PLAIN, dialect_for("elasticsearch", "9.2.0")])
+def test_an_index_template_gives_what_csplade_would_send(dialect: Dialect) -> None:
+    template = orjson.loads((ROOT / "mappings" / f"template_{dialect.field_type}.json").read_bytes())["template"]
+    body = index_body(word_contract(), IndexOptions(), dialect)
+    # An index names its encoder itself.
+    del body["mappings"]["_meta"]
+    assert template == body
+
+
+@pytest.fixture
+def tidy(line: ClusterLine) -> Iterator[ClusterLine]:
+    """Give a line, and take away what the page's commands leave there."""
+    yield line
+    line.client.indices.delete(index=f"{ALIAS}-v1,{ALIAS}-v2", params={"ignore_unavailable": "true"})
+    line.client.indices.delete_index_template(name="csplade", ignore=404)
+    if line.dialect.clause is Clause.NEURAL_SPARSE:
+        for name in ("hybrid", "two-phase"):
+            line.client.transport.perform_request("DELETE", f"/_search/pipeline/csplade-{name}")
+
+
+def answers(line: ClusterLine, block: str, settings: str) -> list[Any]:  # Any: JSON values
+    """Run a block after the first one's settings; return what the cluster answered to each command."""
+    script = f"{settings}\n{block}".replace("curl -fsS", "curl -fsS -w '\\n'")
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=ROOT, env=os.environ, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return [orjson.loads(answer) for answer in done.stdout.splitlines()]
+
+
+def settings_for(line: ClusterLine) -> str:
+    values = {
+        "URL": line.url,
+        "FIELD": line.dialect.field_type,
+        "ANALYZER": line.analyzer,
+        "FINGERPRINT": word_contract().fingerprint,
+    }
+    return "\n".join([*(f"{name}={value}" for name, value in values.items()), "JSON='content-type: application/json'"])
+
+
+@pytest.mark.cluster
+def test_the_commands_do_what_the_page_says(tidy: ClusterLine) -> None:
+    settings = settings_for(tidy)
+    usual = [_SETTING.sub("", text) for kind, text in BLOCKS if not kind]
+    own = {kind: text for kind, text in BLOCKS if kind}
+    assert (len(usual), set(own)) == (3, {"rank_features", "sparse_vector", "neural_sparse"})
+    template, first, swaps = usual
+    assert answers(tidy, template, settings) == [{"acknowledged": True}]
+    created, indexed = answers(tidy, first, settings)
+    assert (created["acknowledged"], indexed["errors"]) == (True, False)
+    (found,) = answers(tidy, own[tidy.dialect.field_type], settings)
+    assert [(hit["_id"], hit["_score"]) for hit in found["hits"]["hits"]] == [("loaf", 5.0)]
+    # The index is one of ours, for this encoder, and so are its hits.
+    options = QueryOptions(dialect=require_index(tidy.client, ALIAS, word_contract()))
+    question = Question("a loaf in a cloth", SparseVector({"loaf": 2.0, "cloth": 1.0}))
+    assert [hit.score for hit in search(tidy.client, ALIAS, question, options)] == [6.25]
+    (words,) = tidy.client.search(index=ALIAS, body={"query": {"match": {"title": "loaf"}}})["hits"]["hits"]
+    assert words["_id"] == "loaf"
+    if tidy.dialect.clause is Clause.NEURAL_SPARSE:
+        check_pipelines(answers(tidy, own["neural_sparse"], settings))
+    _, live, new, forward, back, dropped = answers(tidy, swaps, settings)
+    assert (live["count"], new["count"]) == (1, 0)
+    assert all(answer["acknowledged"] for answer in (forward, back, dropped))
+    assert list(tidy.client.indices.get_alias(name=ALIAS)) == [f"{ALIAS}-v1"]
+
+
+def check_pipelines(found: list[Any]) -> None:  # Any: JSON values
+    hybrid, normalized, two_phase, scored = found
+    assert hybrid == two_phase == {"acknowledged": True}
+    assert [hit["_score"] for hit in normalized["hits"]["hits"]] == [1.0]
+    assert [hit["_score"] for hit in scored["hits"]["hits"]] == [5.0]
