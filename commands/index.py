@@ -4,8 +4,9 @@ With --json exactly one value. `create` prints {"index": name, "alias": name, "l
 {"dropped": name}; `swap` and `rollback` are described in `index_swap`. `status` prints a list, an object an index:
 
     [{"index": name, "aliases": [name, ...], "replaced": name or null, "encoder": name or null,
-      "fingerprint": text or null, "documents": number, "with_weights": share or null, "sampled": number or null,
-      "bytes": number or null, "weights_bytes": number or null, "text_bytes": number or null}, ...]
+      "fingerprint": text or null, "documents": number or null, "with_weights": share or null,
+      "sampled": number or null, "bytes": number or null, "weights_bytes": number or null,
+      "text_bytes": number or null}, ...]
 """
 
 import sys
@@ -166,12 +167,13 @@ def _print_status(found: "list[IndexStatus]", sizes: bool) -> None:
 
 def _status_row(one: "IndexStatus") -> tuple[object, ...]:
     share = "?" if one.share is None else f"{one.share:.1%}"
-    if one.sampled is not None and one.sampled < one.documents:
+    if one.sampled is not None and one.documents is not None and one.sampled < one.documents:
         share = f"{share} of {one.sampled}"
     fields = ("?", "?") if one.sizes is None else (_megabytes(one.sizes.weights), _megabytes(one.sizes.text))
     return (
         *(one.index, ", ".join(one.aliases), one.replaced or "", one.encoder or "(not of csplade)"),
-        *(one.fingerprint or "", one.documents, share, _megabytes(one.bytes), *fields),
+        *(one.fingerprint or "", "closed" if one.documents is None else one.documents, share),
+        *(_megabytes(one.bytes), *fields),
     )
 
 

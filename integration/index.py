@@ -22,6 +22,7 @@ from csplade.pipelines.errors import UsageError
 from opensearchpy import OpenSearch
 
 _ALREADY_EXISTS = "resource_already_exists_exception"
+_CLOSED = "index_closed_exception"
 # The server's own rules; among them no wildcards and no commas, which would name several indexes at once;
 # nor surrogates, which is how bytes that are not UTF-8 arrive from a terminal.
 _NAME = re.compile(r'(?![-_+.])[^A-Z\\/*?"<>|\s,#:\ud800-\udfff]{1,255}')
@@ -174,6 +175,21 @@ def index_uuid(client: OpenSearch, index: str) -> str | None:
     except CredentialsError:
         return None
     return str(found["settings"]["index"]["uuid"])
+
+
+def is_closed(client: OpenSearch, index: str) -> bool:
+    """Say whether an index is closed, so that it can be neither searched nor written.
+
+    Raises:
+        RequestError: there is no such index.
+    """
+    try:
+        client.count(index=index)
+    except RequestError as error:
+        if error.kind != _CLOSED:
+            raise
+        return True
+    return False
 
 
 def our_meta(mapping: Mapping[str, Any]) -> Mapping[str, Any]:  # Any: JSON objects

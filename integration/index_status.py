@@ -8,7 +8,7 @@ from csplade.integration.alias import read_live, versions
 from csplade.integration.answers import ask, check_shards
 from csplade.integration.dialect import Dialect
 from csplade.integration.errors import CredentialsError, IndexConflictError, RequestError
-from csplade.integration.index import check_name, our_meta
+from csplade.integration.index import check_name, is_closed, our_meta
 from csplade.integration.lifecycle import REPLACED_KEY
 from csplade.integration.query import Mode
 from csplade.integration.stored_weights import keeps_weights, source_with, weights_of
@@ -39,7 +39,8 @@ class IndexStatus:
     encoder: str | None
     fingerprint: str | None
     """Both None: it was not made by csplade."""
-    documents: int
+    documents: int | None
+    """None: the index is closed."""
     sampled: int | None
     """Documents that were looked at for weights: all of them, or `SAMPLE`; None if `_source` does not hold weights."""
     weighted: int | None
@@ -81,23 +82,24 @@ def read_status(client: OpenSearch, index: str, dialect: Dialect, sizes: bool = 
     """Return what is known of an index; with `sizes` the cluster reads all of it, which takes a while.
 
     Raises:
-        ClusterError: the cluster does not answer in full, or the index is closed.
+        ClusterError: the cluster does not answer in full.
     """
     described = client.indices.get(index=index)[index]
     mapping = described["mappings"]
     ours = our_meta(mapping)
-    sampled, weighted = _weighted(client, index, mapping, dialect)
+    closed = is_closed(client, index)
+    sampled, weighted = (None, None) if closed else _weighted(client, index, mapping, dialect)
     return IndexStatus(
         index=index,
         aliases=tuple(sorted(described["aliases"])),
         replaced=ours.get(REPLACED_KEY),
         encoder=ours.get("encoder"),
         fingerprint=ours.get("fingerprint"),
-        documents=count_documents(client, index),
+        documents=None if closed else count_documents(client, index),
         sampled=sampled,
         weighted=weighted,
-        bytes=_bytes(client, index),
-        sizes=_field_sizes(client, index) if sizes else None,
+        bytes=None if closed else _bytes(client, index),
+        sizes=_field_sizes(client, index) if sizes and not closed else None,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from csplade.integration.alias import Live, aliases_of, next_version, point, read_live, require_live, versions
 from csplade.integration.errors import IndexConflictError
-from csplade.integration.index import check_name, create_index, keep_in_meta, mapping_of, our_meta
+from csplade.integration.index import check_name, create_index, is_closed, keep_in_meta, mapping_of, our_meta
 from csplade.integration.templates import TEXT_FIELD, IndexOptions
 from csplade.pipelines.contract import Contract
 from opensearchpy import OpenSearch
@@ -65,7 +65,7 @@ def plan_swap(client: OpenSearch, alias: str, index: str | None) -> Switch:
 
     Raises:
         UsageError: a name cannot be used.
-        IndexConflictError: there is no such index, it is live already, or nothing tells which is meant.
+        IndexConflictError: there is no such index, it is closed or live already, or nothing tells which is meant.
     """
     live = read_live(client, alias)
     new = index or _newest(client, alias)
@@ -75,7 +75,7 @@ def plan_swap(client: OpenSearch, alias: str, index: str | None) -> Switch:
             f"{alias!r} stands for {new!r} already, and there is no newer version: make one with `csplade index create "
             f"{alias}`, or name another index with --to"
         )
-    _require_index(client, new)
+    _require_open(client, new)
     return Switch(alias, live, new)
 
 
@@ -95,7 +95,7 @@ def rollback(client: OpenSearch, alias: str) -> Switch:
 
     Raises:
         UsageError: the name cannot be used.
-        IndexConflictError: there is no alias, it was never swapped, or what it stood for is not there any more.
+        IndexConflictError: there is no alias, it was never swapped, or what it stood for is closed or gone.
     """
     live = require_live(client, alias)
     before = replaced_of(client, live.index)
@@ -104,7 +104,7 @@ def rollback(client: OpenSearch, alias: str) -> Switch:
             f"{live.index!r} has replaced nothing, so there is no way back: name an index with `csplade index swap "
             f"{alias} --to INDEX`"
         )
-    _require_index(client, before)
+    _require_open(client, before)
     point(client, alias, live, before)
     return Switch(alias, live, before)
 
@@ -159,6 +159,12 @@ def _require_index(client: OpenSearch, index: str) -> None:
     name, _ = mapping_of(client, index)
     if name != index:
         raise IndexConflictError(f"{index!r} is an alias of {name!r}: name the index itself")
+
+
+def _require_open(client: OpenSearch, index: str) -> None:
+    _require_index(client, index)
+    if is_closed(client, index):
+        raise IndexConflictError(f"the index {index!r} is closed, and searches of it would fail: open it first")
 
 
 def _ours(client: OpenSearch, index: str) -> Mapping[str, Any]:  # Any: a JSON object

@@ -6,6 +6,7 @@ import pytest
 from csplade.integration.alias import require_live, versions
 from csplade.integration.errors import IndexConflictError
 from csplade.integration.index import check_index, keep_in_meta, mapping_of
+from csplade.integration.index_status import read_status
 from csplade.integration.lifecycle import (
     check_drop,
     create_version,
@@ -111,6 +112,22 @@ def test_swaps_that_make_no_sense_are_refused_and_change_nothing(versioned_once:
     with pytest.raises(IndexConflictError, match=f"there is no index '{first}'"):
         rollback(client, alias)
     assert require_live(client, alias).index == second
+
+
+def test_a_closed_index_does_not_become_live(versioned: ClusterLine) -> None:
+    client, alias = versioned.client, versioned.index
+    first, second = add_version(versioned), add_version(versioned)
+    client.indices.close(index=second)
+    with pytest.raises(IndexConflictError, match=f"the index '{second}' is closed"):
+        plan_swap(client, alias, None)
+    open_one, closed = (read_status(client, index, versioned.dialect, sizes=True) for index in (first, second))
+    assert (open_one.documents, open_one.aliases) == (0, (alias,))
+    assert (closed.documents, closed.sampled, closed.bytes, closed.encoder) == (None, None, None, "words")
+    client.indices.open(index=second)
+    swap(client, plan_swap(client, alias, None))
+    client.indices.close(index=first)
+    with pytest.raises(IndexConflictError, match=f"the index '{first}' is closed"):
+        rollback(client, alias)
 
 
 def test_only_what_nobody_uses_and_csplade_made_is_dropped(versioned_once: ClusterLine) -> None:
