@@ -8,9 +8,9 @@ import orjson
 import pytest
 from csplade.tests.cluster_lines import ClusterLine
 from csplade.tests.command_run import Result, Run, runner, use_word_encoder
-from csplade.tests.versioned_index import add_version, fill, versioned, versioned_once
+from csplade.tests.versioned_index import add_version, fill, filled_once, versioned
 
-__all__ = ["versioned", "versioned_once"]
+__all__ = ["filled_once", "versioned"]
 
 NAMES = ["query", "index", "mode", "terms", "hits", "document"]
 
@@ -24,13 +24,11 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 
 
 @pytest.fixture
-def explain(run: Run, versioned_once: ClusterLine, tmp_path: Path) -> Run:
+def explain(run: Run, filled_once: ClusterLine) -> Run:
     """Run `csplade explain TEXT ...` on an index with a few documents."""
-    add_version(versioned_once)
-    fill(versioned_once, versioned_once.index, tmp_path)
 
     def explain(text: str, *arguments: object) -> Result:
-        return run(text, "--index", versioned_once.index, "--url", versioned_once.url, *arguments)
+        return run(text, "--index", filled_once.index, "--url", filled_once.url, *arguments)
 
     return explain
 

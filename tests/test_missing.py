@@ -1,21 +1,19 @@
 """Why a document is a hit or none, on every line of servers; the reasons on one."""
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from csplade.integration.dialect import dialect_for
 from csplade.integration.documents import Document
 from csplade.integration.missing import Placement, Reason, SharedTerm, look_for
 from csplade.integration.planner import Anchor, Fusion, Phases, PlanOptions
 from csplade.integration.query import Mode, QueryOptions, Question
 from csplade.integration.search import search
 from csplade.tests.cluster_lines import ClusterLine
-from csplade.tests.versioned_index import DOCUMENTS, add_version, fill, versioned, versioned_once
+from csplade.tests.versioned_index import DOCUMENTS, add_version, fill, filled_once, versioned, versioned_once
 from csplade.tests.word_encoder import word_vector
 
-__all__ = ["versioned", "versioned_once"]
+__all__ = ["filled_once", "versioned", "versioned_once"]
 
 pytestmark = pytest.mark.cluster
 
@@ -57,15 +55,7 @@ def test_a_document_has_its_rank_score_parts_terms_and_filters(versioned: Cluste
     assert empty.reasons == (Reason.NO_WEIGHTS,)
 
 
-@pytest.fixture
-def filled(versioned_once: ClusterLine, tmp_path: Path) -> Iterator[ClusterLine]:
-    """Give a line whose index holds a few documents."""
-    add_version(versioned_once)
-    fill(versioned_once, versioned_once.index, tmp_path)
-    yield versioned_once
-
-
-def test_each_reason_is_found(filled: ClusterLine) -> None:
+def test_each_reason_is_found(filled_once: ClusterLine) -> None:
     bm25, hybrid = QueryOptions(Mode.BM25), QueryOptions(Mode.HYBRID)
     cut = QueryOptions(plan=PlanOptions(max_clauses=1))
     two = QueryOptions(plan=PlanOptions(phases=Phases.TWO, heavy=0.9))
@@ -83,28 +73,28 @@ def test_each_reason_is_found(filled: ClusterLine) -> None:
         ("nothingness salt", "salt", two, [Reason.ONLY_LIGHT_TERMS]),
     ]
     for text, identity, options, reasons in cases:
-        found = place(filled, text, identity, options)
+        found = place(filled_once, text, identity, options)
         assert (list(found.reasons), found.rank) == (reasons, None), (text, identity, options)
-    shared = place(filled, "nothingness salt", "salt", cut).terms.shared
+    shared = place(filled_once, "nothingness salt", "salt", cut).terms.shared
     assert shared == (SharedTerm("salt", "csplade_terms", 4.0, 4.0, sent=False),)
 
 
-def test_what_is_only_better_known_by_others_is_said(filled: ClusterLine) -> None:
+def test_what_is_only_better_known_by_others_is_said(filled_once: ClusterLine) -> None:
     merged = QueryOptions(Mode.HYBRID, plan=PlanOptions(fusion=Fusion.RRF))
     two = QueryOptions(plan=PlanOptions(phases=Phases.TWO))
     for options in (merged, two):
-        assert place(filled, "bread", "bread", options).rank == 1
-        low = place(filled, "bread", "brot", options, size=1)
+        assert place(filled_once, "bread", "bread", options).rank == 1
+        low = place(filled_once, "bread", "brot", options, size=1)
         assert (low.rank, low.reasons) == (None, (Reason.RANKED_LOWER,))
     # Found by words only.
-    assert place(filled, "breads", "bread", QueryOptions(Mode.HYBRID)).rank is not None
-    assert place(filled, "breads", "bread", QueryOptions()).reasons == (Reason.NO_COMMON_TERM,)
+    assert place(filled_once, "breads", "bread", QueryOptions(Mode.HYBRID)).rank is not None
+    assert place(filled_once, "breads", "bread", QueryOptions()).reasons == (Reason.NO_COMMON_TERM,)
     anchored = QueryOptions(plan=PlanOptions(anchor=Anchor.TEXT))
-    assert place(filled, "breads", "bread", anchored).rank is not None
+    assert place(filled_once, "breads", "bread", anchored).rank is not None
 
 
-def test_equal_scores_share_a_rank(filled: ClusterLine) -> None:
-    assert [place(filled, "bread", name, QueryOptions()).rank for name in ("bread", "loaf", "brot")] == [1, 2, 2]
+def test_equal_scores_share_a_rank(filled_once: ClusterLine) -> None:
+    assert [place(filled_once, "bread", name, QueryOptions()).rank for name in ("bread", "loaf", "brot")] == [1, 2, 2]
 
 
 def test_weights_that_an_index_keeps_to_itself_are_not_guessed(versioned_once: ClusterLine) -> None:
@@ -118,4 +108,3 @@ def test_weights_that_an_index_keeps_to_itself_are_not_guessed(versioned_once: C
     found = place(line, "bread", "a", QueryOptions())
     assert (found.rank, found.score, found.terms.document) == (1, 25.0, None)
     assert place(line, "salt", "a", QueryOptions()).reasons == (Reason.WEIGHTS_NOT_KEPT,)
-    assert dialect_for("opensearch", "3.8.0").hides_weights is False

@@ -39,8 +39,21 @@ def versioned(line: ClusterLine) -> Iterator[ClusterLine]:
 @pytest.fixture
 def versioned_once(opensearch: str) -> Iterator[ClusterLine]:
     """Give the same on the OpenSearch of the whole run only, for what no line does in its own way."""
-    client = connect(opensearch)
-    line = ClusterLine("opensearch-3.8", opensearch, client, f"test-{uuid4().hex}", read_dialect(client))
+    yield from _on(opensearch)
+
+
+@pytest.fixture(scope="module")
+def filled_once(opensearch: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterLine]:
+    """Give an alias of an index that holds `DOCUMENTS`, for all tests of a module, which leave it as it is."""
+    for line in _on(opensearch):
+        add_version(line)
+        fill(line, line.index, tmp_path_factory.mktemp("filled"))
+        yield line
+
+
+def _on(url: str) -> Iterator[ClusterLine]:
+    client = connect(url)
+    line = ClusterLine("opensearch-3.8", url, client, f"test-{uuid4().hex}", read_dialect(client))
     yield line
     for name in versions(client, line.index):
         client.indices.delete(index=name)
