@@ -72,7 +72,7 @@ def command(
         _restore(connection, choices.index, source, as_json)
         return
     if source is None:
-        raise UsageError("there is no SOURCE: name a file, a BEIR folder, or - for standard input")
+        raise click.MissingParameter(param_type="argument", param_hint="'SOURCE'")
     # A service manager's way to stop a program: let it end as by Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     records = _record_options(choices.id_field, choices.text_fields)

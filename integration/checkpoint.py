@@ -6,7 +6,7 @@ those of them that failed, and how far the dead letters had come. A line that wa
 
 import os
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -44,7 +44,7 @@ class Checkpoint:
     def __init__(self, path: Path, file: BinaryIO, settled: list[Mapping[str, Any]]) -> None:  # Any: JSON objects
         self.path = path
         self._file = file
-        ranges = sorted((line["from"], line["to"]) for line in settled)
+        ranges = _merged(sorted((line["from"], line["to"]) for line in settled))
         self._begins, self._ends = [begin for begin, _ in ranges], [end for _, end in ranges]
         self._failed = {number for line in settled for number in line["failed"]}
         self.mark = Mark(**settled[-1]["dead"]) if settled and settled[-1]["dead"] else None
@@ -110,6 +110,17 @@ class Checkpoint:
     def remove(self) -> None:
         """Delete the file: the job is done."""
         self.path.unlink(missing_ok=True)
+
+
+def _merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Join ranges that touch: a batch may reach over what an earlier run had settled."""
+    merged: list[tuple[int, int]] = []
+    for begin, end in ranges:
+        if merged and begin <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((begin, end))
+    return merged
 
 
 def _whole_lines(file: BinaryIO) -> Iterator[Mapping[str, Any]]:  # Any: JSON objects

@@ -62,6 +62,22 @@ class DeadLetters:
             return self._resumed
         return Mark(str(self.path.resolve()), self._file.tell(), self.count, self.first_reason)
 
+    @property
+    def begun(self) -> bool:
+        """Return whether there is a file by now."""
+        return self._file is not None
+
+    def begin(self) -> None:
+        """Create the file, still empty.
+
+        Raises:
+            SourceError: it cannot be written.
+        """
+        try:
+            self._file = self._file or self._open()
+        except OSError as error:
+            raise self._unwritable(error) from error
+
     def add(self, failed: Document | Rejected, reason: str) -> None:
         """Write one line at once, so that a killed run has lost none.
 
@@ -69,8 +85,7 @@ class DeadLetters:
             SourceError: the file cannot be written.
         """
         try:
-            if self._file is None:
-                self._file = self._open()
+            self._file = self._file or self._open()
             self._file.write(dead_letter(failed, reason))
             self._file.flush()
         except OSError as error:

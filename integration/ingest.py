@@ -230,6 +230,10 @@ class _Run:
         for batch, failures in results:
             refused = [(batch.positions[one.document.id], one.document, one.reason) for one in failures]
             failed = sorted([*batch.unusable, *refused], key=lambda one: one[0])
+            if failed and self._checkpoint is not None and not self._dead.begun:
+                # Before anything is in the file: a run that is killed now must find it as its own.
+                self._dead.begin()
+                self._checkpoint.settle(batch.begin, batch.begin, [], self._dead.mark)
             for _, record, reason in failed:
                 self._dead.add(record, reason)
             lost = {one.document.id for one in failures}

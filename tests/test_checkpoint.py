@@ -95,3 +95,12 @@ def test_dead_letters_that_were_taken_away_only_count_on(tmp_path: Path) -> None
         assert dead.mark == gone
         dead.add(Document("2", "x"), "second")
         assert (dead.count, dead.first_reason, dead.path.name) == (4, "first", "dead.jsonl")
+
+
+def test_a_batch_that_reaches_over_an_earlier_one_hides_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.checkpoint"
+    with Checkpoint.open(path, JOB) as checkpoint:
+        checkpoint.settle(4, 6, [], None)
+        checkpoint.settle(1, 9, [8], None)
+        checkpoint.settle(1, 1, [], None)
+    assert held(path) == list(range(1, 9))

@@ -50,6 +50,18 @@ def test_runs_at_the_same_time_number_their_default_files(tmp_path: Path, monkey
         assert [orjson.loads(line)["_id"] for line in file.read_bytes().splitlines()] == [str(number), "again"]
 
 
+def test_a_file_can_be_begun_before_anything_is_in_it(tmp_path: Path) -> None:
+    with DeadLetters(tmp_path / "dead.jsonl") as dead:
+        assert (dead.begun, dead.mark) == (False, None)
+        dead.begin()
+        dead.begin()
+        assert dead.begun
+        assert dead.mark is not None
+        assert (dead.mark.size, dead.mark.count) == (0, 0)
+        dead.add(Document("1", "x"), "reason")
+    assert [path.name for path in tmp_path.iterdir()] == ["dead.jsonl"]
+
+
 def test_a_folder_that_is_not_there_is_wrong_usage(tmp_path: Path) -> None:
     assert choose_path(tmp_path / "x.jsonl", "articles") == tmp_path / "x.jsonl"
     with pytest.raises(UsageError, match="there is no folder"):
