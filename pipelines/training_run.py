@@ -104,7 +104,7 @@ class Run:
         self.optimizer.zero_grad()
         with naming_memory_knobs(recipe.batch, step + 1):
             teacher = self._taught(batch)
-            with torch.autocast(devices.device.type, torch.bfloat16, enabled=recipe.batch.bf16):
+            with precision(devices.device, recipe.batch.bf16):
                 report = backward(self.model, batch, teacher, self._options, step)
             average_gradients(self.weights.replicated)
             self.weights.take_gradients()
@@ -141,7 +141,7 @@ class Run:
 
     def measure(self, development: Development) -> dict[str, float]:
         """Return how well the model ranks the development collection now; with shards every process has to call."""
-        with torch.autocast(self.devices.device.type, torch.bfloat16, enabled=self.recipe.batch.bf16):
+        with precision(self.devices.device, self.recipe.batch.bf16):
             return measured(self.snapshot(), development)
 
     def snapshot(self) -> Trained:
@@ -173,6 +173,13 @@ class Run:
         part = batch.part(self.devices.rank, self.devices.count)
         scores = torch.from_numpy(teacher.matrix(part.query_texts, batch.document_texts))
         return gather_with_gradient(scores.to(self.devices.device))
+
+
+def precision(device: torch.device, bf16: bool) -> torch.autocast:
+    """Return the context in which a model computes, in bfloat16 or as its weights are."""
+    # Without the cache of casts: it goes by a weight's place in memory, and FSDP puts other weights there whenever a
+    # layer is whole again, so that a later pass of gradient caching would take what an earlier one has left.
+    return torch.autocast(device.type, torch.bfloat16, enabled=bf16, cache_enabled=False)
 
 
 def idf_of_terms(trained: Trained) -> Tensor | None:

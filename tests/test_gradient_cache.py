@@ -1,6 +1,7 @@
 """Gradient caching against the whole batch at once; chance; several devices."""
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from csplade.pipelines.training_model import Encoded, Encodings
 from csplade.pipelines.training_options import QueryPath, ReadingOptions
 from csplade.tests.training_devices import Found, step_on_device, step_on_second_device, stepped
 from csplade.tests.training_parts import PIECES, WORDS
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.multiprocessing.spawn import spawn
 
 _LEARNED = dataclasses.replace(PIECES, query_path=QueryPath.LEARNED)
@@ -34,6 +35,37 @@ def test_gradients_are_those_of_the_whole_batch(reading: ReadingOptions, residua
     wanted = stepped(reading, residual, 0)
     assert wanted[0] and all(gradient.any() for gradient in wanted[0].values())
     _assert_same(stepped(reading, residual, micro_queries), wanted)
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[None]:
+    """Be the only process of a group, as FSDP needs one."""
+    distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/meet", rank=0, world_size=1)
+    yield
+    distributed.destroy_process_group()
+
+
+def _assert_near(found: Found, wanted: Found) -> None:
+    """Compare the gradients of two trainings that round to bfloat16, each at other places."""
+    assert found[0].keys() == wanted[0].keys()
+    for name, gradient in wanted[0].items():
+        assert (found[0][name] - gradient).norm() < 0.05 * gradient.norm(), name
+    assert found[1].total == pytest.approx(wanted[1].total, rel=0.01)
+
+
+@pytest.mark.parametrize(("reading", "residual"), _SETTINGS)
+@pytest.mark.parametrize("micro_queries", [1, 3])
+def test_gradients_in_bfloat16_are_those_of_the_whole_batch(
+    reading: ReadingOptions, residual: bool, micro_queries: int
+) -> None:
+    _assert_near(stepped(reading, residual, micro_queries, bf16=True), stepped(reading, residual, 0, bf16=True))
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize("bf16", [False, True])
+@pytest.mark.parametrize("micro_queries", [0, 1, 3])
+def test_gradients_of_shards_are_those_of_the_whole_batch(micro_queries: int, bf16: bool) -> None:
+    _assert_near(stepped(PIECES, False, micro_queries, bf16, sharded=True), stepped(PIECES, False, 0, bf16))
 
 
 class _Dropping(nn.Module):

@@ -5,10 +5,13 @@ from pathlib import Path
 
 import torch
 from csplade.pipelines.collectives import average_gradients
+from csplade.pipelines.shards import shard
 from csplade.pipelines.training_options import LossOptions, ReadingOptions
+from csplade.pipelines.training_run import precision
 from csplade.pipelines.training_step import StepOptions, StepReport, backward
 from csplade.tests.training_parts import EXAMPLES, collator, training_model
 from torch import Tensor, distributed
+from torch.distributed.tensor import DTensor
 
 _LOSS = LossOptions(bag_of_words=0.3, kl=0.5, margin_mse=0.1, flops_warm_up=0.0, focus_start=40, focus_end=10)
 _WAIT = timedelta(minutes=5)
@@ -17,14 +20,24 @@ Found = tuple[dict[str, Tensor], StepReport]
 """Gradients by name, and the report."""
 
 
-def stepped(reading: ReadingOptions, residual: bool, micro_queries: int) -> Found:
+def stepped(
+    reading: ReadingOptions, residual: bool, micro_queries: int, bf16: bool = False, sharded: bool = False
+) -> Found:
     """Take the first step of a new model, together with the other device if there is one."""
     model = training_model(reading, residual)
+    if sharded:
+        shard(model.model.backbone, torch.device("cpu"))
     torch.manual_seed(0)
     batch, options = collator(reading)(EXAMPLES, 1, seed=0), StepOptions(_LOSS, 10, micro_queries)
-    report = backward(model, batch, torch.rand(4, 8), options, step=1)
-    average_gradients(weight for weight in model.parameters() if weight.requires_grad)
-    return {name: weight.grad for name, weight in model.named_parameters() if weight.grad is not None}, report
+    with precision(torch.device("cpu"), bf16):
+        report = backward(model, batch, torch.rand(4, 8), options, step=1)
+    weights = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+    average_gradients(weight for weight in weights.values() if not isinstance(weight, DTensor))
+    return {name: _whole(weight.grad) for name, weight in weights.items() if weight.grad is not None}, report
+
+
+def _whole(gradient: Tensor) -> Tensor:
+    return gradient.full_tensor() if isinstance(gradient, DTensor) else gradient
 
 
 def step_on_device(rank: int, folder: Path, settings: list[tuple[ReadingOptions, bool]]) -> None:
