@@ -39,7 +39,7 @@ class Job:
 
 
 class Checkpoint:
-    """The settled records of one job; a context manager that closes the file and keeps it, see `remove`."""
+    """The settled records of one job; a context manager that closes the file, and keeps it if it holds any."""
 
     def __init__(self, path: Path, file: BinaryIO, settled: list[Mapping[str, Any]]) -> None:  # Any: JSON objects
         self.path = path
@@ -50,6 +50,7 @@ class Checkpoint:
         self.mark = Mark(**settled[-1]["dead"]) if settled and settled[-1]["dead"] else None
         """How far the dead letters had come."""
         self.resumed = bool(settled)
+        self._empty = not settled
 
     @classmethod
     def open(cls, path: Path, job: Job) -> "Checkpoint":
@@ -79,6 +80,8 @@ class Checkpoint:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._empty:
+            self.remove()
         self._file.close()
 
     def holds(self, number: int) -> bool:
@@ -102,6 +105,7 @@ class Checkpoint:
         try:
             self._file.write(write_line({"from": begin, "to": end, "failed": failed, "dead": dead}))
             self._file.flush()
+            self._empty = False
         except OSError as error:
             raise SourceError(
                 f"the checkpoint {self.path} cannot be written ({error.strerror}): make room, and run again"

@@ -104,3 +104,11 @@ def test_a_batch_that_reaches_over_an_earlier_one_hides_nothing(tmp_path: Path) 
         checkpoint.settle(1, 9, [8], None)
         checkpoint.settle(1, 1, [], None)
     assert held(path) == list(range(1, 9))
+
+
+def test_a_run_that_settled_nothing_leaves_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.checkpoint"
+    with pytest.raises(KeyboardInterrupt), Checkpoint.open(path, JOB):
+        assert path.exists()
+        raise KeyboardInterrupt
+    assert not path.exists()
