@@ -46,6 +46,8 @@ def is_trained(folder: Path) -> bool:
 def write_trained(folder: Path, trained: Trained, recipe: Mapping[str, Any] | None = None) -> None:
     """Write the folder, or replace one that was written before; a stop leaves the old one or the new one.
 
+    Killed between two renames, the old one has `.before` behind its name.
+
     `recipe` is a JSON object for readers, nothing depends on it.
 
     Raises:
@@ -59,11 +61,29 @@ def write_trained(folder: Path, trained: Trained, recipe: Mapping[str, Any] | No
             fresh = Path(work) / "new"
             fresh.mkdir()
             _write(fresh, trained, recipe)
-            if folder.exists():
-                folder.rename(Path(work) / "old")
-            fresh.rename(folder)
+            _exchange(folder, fresh, Path(work))
     except (OSError, SafetensorError) as error:
         raise SourceError(f"the trained model cannot be written to {folder} ({error}): make room there") from error
+
+
+def _exchange(folder: Path, fresh: Path, work: Path) -> None:
+    """Put the fresh folder in the place of the other, which ends in `work`; at any moment one of both is whole."""
+    # Not `work`, which is removed if something fails.
+    before = folder.with_name(f"{folder.name}.before")
+    if folder.exists():
+        _away(before, work / "older")
+        folder.rename(before)
+    try:
+        fresh.rename(folder)
+    except BaseException:
+        _away(before, folder)
+        raise
+    _away(before, work / "old")
+
+
+def _away(before: Path, target: Path) -> None:
+    if is_trained(before):
+        before.rename(target)
 
 
 def read_trained(folder: Path) -> Trained:

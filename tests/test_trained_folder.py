@@ -41,6 +41,39 @@ def test_a_second_model_takes_the_place_of_the_first_and_nothing_is_left_beside_
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
+class _Killed(BaseException):
+    """What no handler may turn into anything else."""
+
+
+def test_stopped_between_two_renames_the_first_model_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_trained(tmp_path / "model", tiny_trained())
+    rename, names = Path.rename, list[str]()
+
+    def stopping(path: Path, target: Path) -> Path:
+        names.append(path.name)
+        if path.name == "new":
+            raise _Killed
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", stopping)
+    with pytest.raises(_Killed):
+        write_trained(tmp_path / "model", dataclasses.replace(tiny_trained(), default_idf=7.5))
+    assert names == ["model", "new", "model.before"]
+    assert read_trained(tmp_path / "model").default_idf == 6.0
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_what_a_kill_between_two_renames_has_left_is_whole_until_it_is_replaced(tmp_path: Path, replaced: bool) -> None:
+    write_trained(tmp_path / "model.before", tiny_trained())
+    assert read_trained(tmp_path / "model.before").default_idf == 6.0
+    if replaced:
+        write_trained(tmp_path / "model", tiny_trained())
+    write_trained(tmp_path / "model", dataclasses.replace(tiny_trained(), default_idf=7.5))
+    assert read_trained(tmp_path / "model").default_idf == 7.5
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
 def test_a_foreign_folder_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "letters.txt").write_text("dear")
     with pytest.raises(SourceError, match="holds no trained model: name a new folder"):
