@@ -9,38 +9,33 @@ With several stages each has such a folder of its own, stage-1/ and so on, and m
 """
 
 import dataclasses
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import orjson
-import torch
 from csplade.pipelines.broad_text import read_idf
 from csplade.pipelines.development import Development, read_development
 from csplade.pipelines.devices import Devices
 from csplade.pipelines.errors import SourceError, UsageError
+from csplade.pipelines.fingerprint import fingerprint_of
 from csplade.pipelines.recipe_values import to_json
 from csplade.pipelines.start import begin, continued, open_backbone
-from csplade.pipelines.teacher import Teacher, open_teacher, parse_specs
+from csplade.pipelines.teacher import BM25, Teacher, open_teacher, parse_specs
+from csplade.pipelines.teacher_bm25 import has_word_idf, word_idf
 from csplade.pipelines.train import Outcome, train
 from csplade.pipelines.trained import Trained
 from csplade.pipelines.trained_folder import is_trained, read_trained, write_trained
+from csplade.pipelines.training_checks import RUN_FILE, check_output, check_stages
 from csplade.pipelines.training_data import Example, read_examples
 from csplade.pipelines.training_log import LOG_FILE, read_log
 from csplade.pipelines.training_options import Recipe
 from csplade.pipelines.training_plots import require_matplotlib, write_plots
 from csplade.pipelines.training_run import Material, Run
+from csplade.pipelines.whole_file import replace_bytes
 
-RUN_FILE = "run.json"
 MODEL = "model"
 PLOTS = "plots"
-
-_SAMPLED = 256
-"""Numbers of each weight that tell one backbone from another."""
-_NOT_COMPARED = ("keep", "save_every", "evaluate_every")
-"""Settings of `run` that change no weight."""
 
 Tell = Callable[[str], None]
 """Tells the user something that is not the result."""
@@ -88,11 +83,12 @@ def run_stages(request: TrainRequest, tell: Tell) -> list[Stage]:
     examples = list(read_examples(request.paths, request.split))
     if request.teachers:
         parse_specs(request.teachers)
-    else:
-        check_teacher(request.stages, examples)
+    _check_idf(request)
+    check_stages(request.stages, examples, bool(request.teachers), devices.count)
     development = _development(request, tell if devices.is_main else _silent)
     devices.wait()
-    if devices.is_main:
+    # A resumed one is noted when its checkpoints are known to be its own.
+    if devices.is_main and not (request.output / RUN_FILE).exists():
         _note_request(request)
     done: list[Stage] = []
     for number, recipe in enumerate(request.stages, start=1):
@@ -107,70 +103,6 @@ def run_stages(request: TrainRequest, tell: Tell) -> list[Stage]:
     return done
 
 
-def check_output(folder: Path, resume: bool) -> None:
-    """Refuse a folder that holds something else, or a training that nobody asked to resume.
-
-    Raises:
-        SourceError: it does, or is a file.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise SourceError(f"{folder} is a file: name a new folder with --output")
-    if (folder / RUN_FILE).is_file():
-        if not resume:
-            raise SourceError(f"{folder} holds a training already: go on with --resume, or name a new folder")
-    elif folder.exists() and any(folder.iterdir()):
-        raise SourceError(f"{folder} is not empty and holds no training: name a new folder with --output")
-
-
-def check_teacher(stages: Sequence[Recipe], examples: Sequence[Example]) -> None:
-    """Look whether the data has the scores that distillation without a teacher needs.
-
-    Raises:
-        UsageError: an example has none.
-    """
-    if not any(recipe.loss.kl or recipe.loss.margin_mse for recipe in stages):
-        return
-    for example in examples:
-        if example.scores is None:
-            raise UsageError(
-                f"the recipe distils a teacher's scores and line {example.line} of {example.source} has none: name a "
-                "--teacher, or set loss.kl=0 and loss.margin_mse=0"
-            )
-
-
-def backbone_digest(trained: Trained) -> str:
-    """Return a digest of the shapes and of a sample of the language model's weights."""
-    digest = hashlib.sha256()
-    for name, weight in sorted(trained.model.backbone.state_dict().items()):
-        flat = weight.detach().cpu().reshape(-1)
-        sample = flat[:: max(1, flat.numel() // _SAMPLED)].to(torch.float64).numpy()
-        digest.update(f"{name} {tuple(weight.shape)}".encode() + sample.tobytes())
-    return digest.hexdigest()[:16]
-
-
-def examples_digest(examples: Sequence[Example]) -> str:
-    """Return a digest of all that training sees of the examples."""
-    digest = hashlib.sha256()
-    for example in examples:
-        digest.update(orjson.dumps([example.query, example.documents, example.scores, example.source]))
-    return digest.hexdigest()[:16]
-
-
-def fingerprint_of(
-    trained: Trained, recipe: Recipe, examples: Sequence[Example], teachers: Sequence[str]
-) -> dict[str, Any]:  # Any: JSON values
-    """Return what decides a training's weights, so that no checkpoint of another one is taken for its own."""
-    settings = to_json(recipe)
-    settings["run"] = {name: value for name, value in settings["run"].items() if name not in _NOT_COMPARED}
-    return {
-        "recipe": settings,
-        "backbone": {"name": trained.about.base_model, "weights": backbone_digest(trained)},
-        "data": {"examples": len(examples), "digest": examples_digest(examples)},
-        "idf": {"terms": len(trained.idf), "default": trained.default_idf},
-        "teachers": list(teachers),
-    }
-
-
 def _run_stage(
     request: TrainRequest,
     recipe: Recipe,
@@ -181,10 +113,13 @@ def _run_stage(
     devices: Devices,
 ) -> Stage:
     started = _named(_start(request, recipe, source, examples), recipe, examples)
-    fingerprint = fingerprint_of(started, recipe, examples, request.teachers)
-    material = Material(examples, _teacher(request, started), development)
+    fingerprint = fingerprint_of(started, recipe, examples, request.teachers, development)
+    material = Material(examples, _teacher(request, started, examples), development)
     run = Run(started, recipe, material, folder, fingerprint, devices)
-    outcome = train(run, request.resume)
+    begin = run.resume() if request.resume else 0
+    if devices.is_main and recipe is request.stages[-1]:
+        _note_request(request)
+    outcome = train(run, begin)
     finished = None if outcome.stopped else run.finish(outcome.best)
     if finished is not None:
         write_trained(folder / MODEL, finished, to_json(recipe))
@@ -209,8 +144,23 @@ def _named(trained: Trained, recipe: Recipe, examples: Sequence[Example]) -> Tra
     )
 
 
-def _teacher(request: TrainRequest, trained: Trained) -> Teacher | None:
-    return open_teacher(request.teachers, trained.idf, trained.default_idf) if request.teachers else None
+def _teacher(request: TrainRequest, trained: Trained, examples: Sequence[Example]) -> Teacher | None:
+    if not request.teachers:
+        return None
+    if all(spec.kind != BM25 for spec in parse_specs(request.teachers)):
+        return open_teacher(request.teachers)
+    idf = trained.idf, trained.default_idf
+    if not has_word_idf(trained.reading):
+        idf = word_idf([text for example in examples for text in example.documents], trained.tokenizer)
+    return open_teacher(request.teachers, *idf)
+
+
+def _check_idf(request: TrainRequest) -> None:
+    if request.idf is not None and is_trained(Path(request.backbone)):
+        raise UsageError(
+            f"{request.backbone} is a trained encoder with a table of idf, and would not take {request.idf}: leave "
+            "--idf out, or begin with a language model"
+        )
 
 
 def _development(request: TrainRequest, tell: Tell) -> Development | None:
@@ -234,7 +184,7 @@ def _note_request(request: TrainRequest) -> None:
             "stages": [to_json(recipe) for recipe in request.stages],
             "teachers": list(request.teachers),
         }
-        (request.output / RUN_FILE).write_bytes(orjson.dumps(noted, option=orjson.OPT_INDENT_2) + b"\n")
+        replace_bytes(request.output / RUN_FILE, orjson.dumps(noted, option=orjson.OPT_INDENT_2) + b"\n")
     except OSError as error:
         raise SourceError(f"{request.output} cannot be written ({error.strerror}): name another --output") from error
 

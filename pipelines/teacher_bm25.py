@@ -1,13 +1,28 @@
 """BM25 as a teacher: the literal path (`literal.py`) with every gate at 1, idf over broad text, no index needed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
+from csplade.pipelines.broad_text import count_terms, distinct
 from csplade.pipelines.contract import Literal
 from csplade.pipelines.literal import K1, B, Floats, document_weights, frequencies, query_weights
+from csplade.pipelines.training_options import QueryPath, ReadingOptions, TermSpace
 from csplade.pipelines.words import Word, split_words
+from tokenizers import Tokenizer
 
 _AVERAGE_WORDS, _ANALYSIS = 90.0, "english"
+
+
+def has_word_idf(reading: ReadingOptions) -> bool:
+    """Say whether the table of an encoder that reads so is idf of this teacher's words."""
+    counted = reading.term_space is TermSpace.WORDS and reading.query_path is not QueryPath.LEARNED
+    return counted and reading.analysis == _ANALYSIS
+
+
+def word_idf(documents: Iterable[str], tokenizer: Tokenizer) -> tuple[Mapping[str, float], float]:
+    """Count the idf of words over documents, and return that of words that are not there as well."""
+    counted = count_terms(distinct(documents), ReadingOptions(analysis=_ANALYSIS), tokenizer, ())
+    return counted.idf, counted.default_idf
 
 
 class Bm25Teacher:

@@ -31,14 +31,13 @@ class Outcome:
     """nDCG@10 before the first step."""
 
 
-def train(run: Run, resume: bool = False) -> Outcome:
-    """Run to the last step, or until Ctrl-C; the state is in a checkpoint then.
+def train(run: Run, begin: int = 0) -> Outcome:
+    """Run from a step, the one that `Run.resume` told, to the last, or until Ctrl-C; a checkpoint has the state then.
 
     Raises:
-        SourceError: a checkpoint cannot be written, or cannot be resumed from.
+        SourceError: a checkpoint cannot be written.
         TrainingError: the loss is not finite, or memory does not suffice.
     """
-    begin = run.resume() if resume else 0
     run.folder.mkdir(parents=True, exist_ok=True)
     path = run.folder / LOG_FILE
     if run.devices.is_main:
@@ -101,7 +100,7 @@ def _keep(run: Run, done: int, write: Write, stopped: bool) -> None:
 
 
 def _is_measured(options: RunOptions, done: int) -> bool:
-    return done in (0, options.steps) or bool(options.evaluate_every and done % options.evaluate_every == 0)
+    return done in (0, options.steps) or done % (options.evaluate_every or options.save_every) == 0
 
 
 def _measure(run: Run, done: int, development: Development, write: Write) -> None:

@@ -157,7 +157,7 @@ class RunOptions:
     keep: int = 2
     """Newest checkpoints kept, besides the best one."""
     evaluate_every: int = 0
-    """Steps between measurements on the development collection; 0 measures at the end only."""
+    """Steps between measurements on the development collection; 0 measures whenever a checkpoint is due."""
 
 
 @dataclass(frozen=True)
