@@ -185,6 +185,9 @@ class _Run:
         size = options.micro_batch or options.batch
         for begin in range(0, options.batch, size):
             part = slice(begin, begin + size)
+            if not wanted[part].any():
+                # Nothing is hidden in these sequences, so that they have no loss.
+                continue
             found = self._predictions(read_ids[part], ids[part], wanted[part])
             torch.autograd.backward((found.clm + options.lambda_relu * found.relu) / count)
             sums = [sum_ + float(value.detach()) / count for sum_, value in zip(sums, found, strict=True)]

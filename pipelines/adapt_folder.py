@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from csplade.pipelines.errors import UsageError
+from csplade.pipelines.checkpoints import differences
+from csplade.pipelines.errors import SourceError, UsageError
+from csplade.pipelines.json_object import read_object
+from csplade.pipelines.whole_file import replace_bytes
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 _OURS = "adaptation.json"
@@ -22,12 +25,15 @@ def claim(folder: Path, resume: bool, fingerprint: Mapping[str, Any]) -> None:  
     """Make the folder ours.
 
     Raises:
+        SourceError: it holds an adaptation that was begun with something else; the message names what differs.
         UsageError: it holds something else, an adaptation that is not to be resumed, or nothing to resume.
     """
     check_free(folder, resume)
     folder.mkdir(parents=True, exist_ok=True)
-    if not resume:
-        (folder / _OURS).write_bytes(orjson.dumps(fingerprint, option=orjson.OPT_INDENT_2))
+    if resume:
+        _check_same(folder, fingerprint)
+    else:
+        replace_bytes(folder / _OURS, orjson.dumps(fingerprint, option=orjson.OPT_INDENT_2))
 
 
 def check_free(folder: Path, resume: bool) -> None:
@@ -43,6 +49,15 @@ def check_free(folder: Path, resume: bool) -> None:
         raise UsageError(f"{folder} holds an adaptation: go on with --resume, or name another --output")
     if folder.exists() and not ours and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is not an empty folder: name another --output")
+
+
+def _check_same(folder: Path, fingerprint: Mapping[str, Any]) -> None:
+    ours: dict[str, Any] = orjson.loads(orjson.dumps(fingerprint))  # Any: JSON values
+    if differing := differences(read_object(folder / _OURS), ours):
+        raise SourceError(
+            f"{folder} is of another adaptation: {'; '.join(differing)}: name what it was begun with, or another "
+            "--output"
+        )
 
 
 def write_model(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:

@@ -1,7 +1,7 @@
 """Plain texts for the adaptation phase: text files, JSON lines and BEIR folders in, one text after another out.
 
 A text file (.txt, .txt.gz) holds texts with a blank line between them. A record gives its title and text, or where it
-has no text, as in training pairs, its positive.
+has no text, as in training pairs, its positive, or its title alone.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -65,13 +65,13 @@ def _records(source: Source, fields: Sequence[str]) -> Iterator[str]:
             raise SourceError(f"{place} {found.reason}: correct the line")
         text = "\n".join(_values(found.value, fields or _own_fields(found.value), place))
         if not text:
-            named = ", ".join(map(repr, fields or (_TEXT, _POSITIVE)))
+            named = ", ".join(map(repr, fields or (_TITLE, _TEXT, _POSITIVE)))
             raise SourceError(f"{place} has no text in {named}: name its fields with --text-fields")
         yield text
 
 
 def _own_fields(value: Mapping[str, Any]) -> Sequence[str]:  # Any: a JSON value
-    return (_TITLE, _TEXT) if value.get(_TEXT) else (_POSITIVE,)
+    return (_POSITIVE,) if value.get(_POSITIVE) and not value.get(_TEXT) else (_TITLE, _TEXT)
 
 
 def _values(value: Mapping[str, Any], fields: Sequence[str], place: str) -> Iterator[str]:  # Any: a JSON value

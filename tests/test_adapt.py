@@ -188,6 +188,12 @@ def test_a_stopped_run_that_goes_on_ends_with_the_very_same_weights(
     assert [line["step"] for line in read_log(tmp_path / "parts" / "log.jsonl")] == [1, 2, 3, 4]
 
 
+def test_a_forward_pass_in_which_nothing_is_hidden_is_left_out(tmp_path: Path) -> None:
+    options = dataclasses.replace(OPTIONS, attention=Attention.BIDIRECTIONAL, mask_share=0.05, micro_batch=1)
+    _, report, seen = run(tmp_path, options)
+    assert report.finished and all(step.loss > 0 for step in seen)
+
+
 def test_low_rank_additions_are_merged_into_a_plain_model(tmp_path: Path) -> None:
     model, _, _ = run(tmp_path, dataclasses.replace(OPTIONS, tuned=Tuned.LORA))
     before = tiny_language_model().state_dict()
@@ -261,12 +267,18 @@ def test_texts_come_from_every_kind_of_file_in_order(tmp_path: Path) -> None:
     assert list(read_texts([tmp_path / "c.jsonl"], ("text", "query"))) == ["four", "q"]
 
 
+def test_a_record_without_a_text_gives_its_title(tmp_path: Path) -> None:
+    lines = (b'{"title": "T", "text": ""}', b'{"title": "U"}', b'{"title": "V", "positive": "five"}')
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join(lines))
+    assert list(read_texts([tmp_path / "a.jsonl"])) == ["T", "U", "five"]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("a.txt", b"\n\n", "holds no text"),
         ("a.txt", b"good\n\xff\n", "line 2 of .* is not UTF-8"),
-        ("a.jsonl", b'{"text": "good"}\n{"query": "q"}\n', "line 2 of .* has no text in 'text', 'positive'"),
+        ("a.jsonl", b'{"text": "good"}\n{"query": "q"}\n', "line 2 of .* has no text in 'title', 'text', 'positive'"),
         ("a.jsonl", b'{"text": "good"}\n{"text": 3}\n', "line 2 of .* has a number in the field 'text'"),
         ("a.jsonl", b'{"text": "good"}\n{"text"\n', "line 2 of .* is not JSON"),
         ("a.txt.gz", gzip.compress(b"a text that is cut off")[:-9], "cannot be read"),

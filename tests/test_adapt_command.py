@@ -126,6 +126,16 @@ def test_going_on_with_other_options_is_refused(run: Run, changed: tuple[str, ..
     assert result.code == 1 and told in result.err
 
 
+def test_going_on_with_other_options_is_refused_before_the_first_checkpoint_too(run: Run) -> None:
+    arguments = ("adapt", "texts.txt", *SMALL, "--output", "out", "--steps", "2")
+    assert run(*arguments).code == 0
+    for checkpoint in Path("out/checkpoints").iterdir():
+        checkpoint.unlink()
+    result = run(*arguments, "--lambda-relu", "0.5", "--resume")
+    assert result.code == 1 and "options.lambda_relu is 1.0 there and 0.5 here" in result.err
+    assert run(*arguments, "--resume").code == 0
+
+
 def test_going_on_with_other_texts_is_refused(run: Run) -> None:
     arguments = (*SMALL, "--output", "out", "--steps", "2")
     assert run("adapt", "texts.txt", *arguments).code == 0
