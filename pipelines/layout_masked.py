@@ -56,6 +56,7 @@ def read_masked(
     table: Mapping[str, float] | None = None,
     log_twice: bool = False,
     prefixes: tuple[str, str] = ("", ""),
+    limit: int | None = None,
 ) -> Trained:
     """Open a masked language model.
 
@@ -65,6 +66,7 @@ def read_masked(
         table: weights of inference-free queries by vocabulary piece; None lets the model read queries.
         log_twice: take the logarithm twice.
         prefixes: of queries and of documents.
+        limit: tokens of a text at most, if the folder says so beside its tokenizer.
 
     Raises:
         SourceError: it is none, incomplete, or its tokenizer does not match.
@@ -74,7 +76,8 @@ def read_masked(
     check_attention(model.config.model_type, Attention.BIDIRECTIONAL)
     source = policy.tokenizer or folder
     tokenizer = plain(load_tokenizer(str(source)))
-    longest = min(_TOKENS, _positions(model.config), AutoTokenizer.from_pretrained(str(source)).model_max_length)
+    own = AutoTokenizer.from_pretrained(str(source)).model_max_length
+    longest = min(_TOKENS, _positions(model.config), own, limit or own)
     reading = policy.over(
         ReadingOptions(
             attention=Attention.BIDIRECTIONAL,

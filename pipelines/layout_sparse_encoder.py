@@ -40,7 +40,7 @@ def read_sparse_encoder(folder: Path, policy: LayoutPolicy) -> Trained:
         )
     table = None if queries == documents else _table(folder, queries)
     twice = settings.get("activation_function", "relu") == "log1p_relu"
-    return read_masked(model, _named(policy, folder), table, twice, _prompts(folder))
+    return read_masked(model, _named(policy, folder), table, twice, _prompts(folder), _limit(model))
 
 
 def _routes(folder: Path) -> tuple[_Modules, _Modules]:
@@ -90,6 +90,15 @@ def _prompts(folder: Path) -> tuple[str, str]:
     prompts = read_object(path).get("prompts") if path.is_file() else None
     found = prompts if isinstance(prompts, dict) else {}
     return str(found.get("query") or ""), str(found.get("document") or "")
+
+
+def _limit(model: Path) -> int | None:
+    """Return how many tokens the library reads of a text, None where only the tokenizer says so."""
+    path = model / "sentence_bert_config.json"
+    found = read_object(path).get("max_seq_length") if path.is_file() else None
+    if found is not None and (not isinstance(found, int) or found < 1):
+        raise SourceError(f"max_seq_length is {found!r} in {path}, no number of tokens: copy the model again")
+    return found
 
 
 def _named(policy: LayoutPolicy, folder: Path) -> LayoutPolicy:

@@ -55,8 +55,7 @@ def read_layout(folder: Path, layout: Layout | None, policy: LayoutPolicy) -> Tr
         UsageError: a wish that the layout cannot fulfil.
     """
     found = layout or detect(folder)
-    if policy.bos is not None and found not in (Layout.LACONIC, Layout.LION):
-        raise UsageError(f"the BOS of {found.value} models is part of their tokenizer: leave out --bos and --no-bos")
+    _check_wishes(found, policy)
     match found:
         case Layout.TRAINED:
             return _with_policy(read_trained(folder if is_trained(folder) else folder / _TRAINED_INSIDE), policy)
@@ -68,6 +67,16 @@ def read_layout(folder: Path, layout: Layout | None, policy: LayoutPolicy) -> Tr
             return read_masked(folder, policy)
         case Layout.DOC_ONLY:
             return read_masked(folder, policy, _query_weights(folder))
+
+
+def _check_wishes(layout: Layout, policy: LayoutPolicy) -> None:
+    causal = layout in (Layout.LACONIC, Layout.LION)
+    if policy.bos is not None and not causal:
+        raise UsageError(f"the BOS of {layout.value} models is part of their tokenizer: leave out --bos and --no-bos")
+    if policy.base is not None and not causal:
+        raise UsageError(f"{layout.value} models are no adapters on a base model: leave out --base {policy.base}")
+    if policy.tokenizer is not None and layout is Layout.TRAINED:
+        raise UsageError(f"models of csplade train bring their tokenizer: leave out --tokenizer {policy.tokenizer}")
 
 
 def _query_weights(folder: Path) -> dict[str, float]:

@@ -111,6 +111,21 @@ def test_a_sparse_encoder_folder_keeps_its_prompts(tmp_path: Path) -> None:
     same(encoder.documents(TEXTS), library.encode_document(TEXTS, convert_to_sparse_tensor=False), trained.terms)
 
 
+def test_a_sparse_encoder_folder_cuts_texts_where_its_library_does(tmp_path: Path) -> None:
+    write_splade(tmp_path / "model")
+    splade(tmp_path / "model").save(str(tmp_path / "saved"))
+    config = tmp_path / "saved" / "sentence_bert_config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "max_seq_length": 9}))
+    long = [" ".join(TEXTS), *TEXTS]
+    wanted = SparseEncoder(str(tmp_path / "saved"), device="cpu").encode(long, convert_to_sparse_tensor=False)
+    uncut = splade(tmp_path / "model").encode(long, convert_to_sparse_tensor=False)
+    assert (wanted[0] - uncut[0]).abs().max() > 0.01
+    trained = read_layout(tmp_path / "saved", None, PLAIN)
+    same(exported(tmp_path / "saved", tmp_path / "out").documents(long), wanted, trained.terms)
+    config.write_text('{"max_seq_length": "long"}')
+    refused(tmp_path / "saved", "max_seq_length is 'long'")
+
+
 def test_an_inference_free_sparse_encoder_folder_has_both_its_routes(tmp_path: Path) -> None:
     tokenizer = write_splade(tmp_path / "model")
     torch.manual_seed(1)
@@ -257,6 +272,16 @@ def test_damaged_query_weights_are_told(content: str, tmp_path: Path) -> None:
 def test_bos_is_no_wish_for_a_masked_language_model(tmp_path: Path) -> None:
     write_splade(tmp_path)
     refused(tmp_path, "leave out --bos", LayoutPolicy(bos=False), UsageError)
+
+
+def test_a_base_model_and_a_tokenizer_are_no_wishes_where_they_are_not_read(tmp_path: Path) -> None:
+    from csplade.pipelines.trained_folder import write_trained
+
+    write_trained(tmp_path / "ours", tiny_trained())
+    refused(tmp_path / "ours", "leave out --tokenizer other", LayoutPolicy(tokenizer=Path("other")), UsageError)
+    write_splade(tmp_path / "model")
+    for name in ("ours", "model"):
+        refused(tmp_path / name, "leave out --base other", LayoutPolicy(base="other"), UsageError)
 
 
 def test_our_own_folder_is_read_and_its_terms_may_be_cut(tmp_path: Path) -> None:
