@@ -1,8 +1,8 @@
 """Which vocabulary pieces can be expansion terms, and which term key each stands for; pure.
 
 In the term space `pieces` each piece is a term of its own. In `words`, pieces that are whole words, a leading space and
-letters only, fold into the key of their stem, so that expansion and literal path share one key space. Fragments and
-function words are left out: they carry no topic.
+three lower-case letters a-z or more, fold into the key of their stem, so that expansion and literal path share one key
+space. Fragments and function words are left out: they carry no topic. So are words with other letters.
 """
 
 import math
