@@ -5,7 +5,7 @@ alike.
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -66,6 +66,8 @@ class Batch:
     """(queries, 1 + negatives): the scores of each query's own documents, if the data has them for all."""
     extra: int
     """Words of the batch beyond the model's terms."""
+    positives: tuple[Set[str], ...]
+    """Of each query: all positives that the training data has for it, whether they stand in the batch or not."""
 
     @property
     def group(self) -> int:
@@ -82,6 +84,7 @@ class Batch:
             self.document_texts,
             scores,
             self.extra,
+            self.positives,
         )
 
     def part(self, rank: int, world: int) -> "Batch":
@@ -111,14 +114,13 @@ class Batch:
     def false_negatives(self) -> Tensor:
         """Return which documents are no negatives of a query though they are not its own positive.
 
-        These are the positives of an equal query, wherever their text stands in the batch: (queries, documents) bool.
+        These are the positives that the data has for an equal query, wherever their text stands in the batch:
+        (queries, documents) bool.
         """
         numbers = {text: number for number, text in enumerate(dict.fromkeys(self.document_texts))}
         numbered = np.array([numbers[text] for text in self.document_texts])  # (documents,)
-        positives: dict[str, set[int]] = {}
-        for query, document in zip(self.query_texts, numbered[:: self.group].tolist(), strict=True):
-            positives.setdefault(query, set()).add(document)
-        found = torch.from_numpy(np.stack([np.isin(numbered, list(positives[query])) for query in self.query_texts]))
+        rows = [[numbers[text] for text in known if text in numbers] for known in self.positives]
+        found = torch.from_numpy(np.stack([np.isin(numbered, row) for row in rows]))
         found[torch.arange(len(found)), torch.arange(len(found)) * self.group] = False
         return found.to(self.queries.ids.device)
 
@@ -131,6 +133,7 @@ class Batch:
             self.document_texts[first:last],
             None if self.scores is None else self.scores[begin:end],
             self.extra,
+            self.positives[begin:end],
         )
 
 
@@ -144,8 +147,13 @@ class Collator:
         terms: Sequence[str],
         idf: Mapping[str, float],
         default_idf: float,
+        positives: Mapping[str, Set[str]] | None = None,
     ) -> None:
-        """Take the model's terms in their order; idf, by term key, matters in the term space `words` only."""
+        """Take the model's terms in their order; idf, by term key, matters in the term space `words` only.
+
+        `positives` are `positives_of` all examples; without them only those of a batch are known to it.
+        """
+        self._positives = positives or {}
         self._reading = reading
         self._terms = {term: number for number, term in enumerate(terms)}
         self._idf, self._default_idf = idf, default_idf
@@ -159,6 +167,7 @@ class Collator:
         document_texts = [
             example.documents[place] for example, row in zip(examples, chosen, strict=True) for place in row
         ]
+        here = positives_of(examples)
         extra: dict[str, int] = {}
         return Batch(
             self.queries(query_texts, extra),
@@ -167,6 +176,7 @@ class Collator:
             tuple(document_texts),
             _scores(examples, chosen),
             len(extra),
+            tuple(here[query] | self._positives.get(query, frozenset()) for query in query_texts),
         )
 
     def queries(self, texts: Sequence[str], extra: dict[str, int]) -> TextBatch:
@@ -195,6 +205,14 @@ class Collator:
     def _term(self, key: str, extra: dict[str, int]) -> int:
         known = self._terms.get(key)
         return len(self._terms) + extra.setdefault(key, len(extra)) if known is None else known
+
+
+def positives_of(examples: Sequence[Example]) -> dict[str, set[str]]:
+    """Return the positives of each query, by its text."""
+    found: dict[str, set[str]] = {}
+    for example in examples:
+        found.setdefault(example.query, set()).add(example.documents[0])
+    return found
 
 
 def check_negatives(examples: Sequence[Example], negatives: int) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from csplade.pipelines.batch_order import Order, order
-from csplade.pipelines.batches import Batch, Collator, check_negatives
+from csplade.pipelines.batches import Batch, Collator, check_negatives, positives_of
 from csplade.pipelines.chance import seed_of
 from csplade.pipelines.checkpoints import Best, Checkpoints
 from csplade.pipelines.collectives import average_gradients, gather_with_gradient
@@ -86,7 +86,10 @@ class Run:
             recipe.run.seed,
             recipe.batch.one_source,
         )
-        self._collate = Collator(trained.tokenizer, trained.reading, trained.terms, trained.idf, trained.default_idf)
+        positives = positives_of(material.examples)
+        self._collate = Collator(
+            trained.tokenizer, trained.reading, trained.terms, trained.idf, trained.default_idf, positives
+        )
         self._options = StepOptions(recipe.loss, recipe.run.steps, recipe.batch.micro_queries)
 
     def step(self, step: int) -> dict[str, Any]:  # Any: JSON values

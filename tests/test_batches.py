@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 import torch
-from csplade.pipelines.batches import BEHIND, NO_TERM, check_negatives
+from csplade.pipelines.batches import BEHIND, NO_TERM, check_negatives, positives_of
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.training_data import Example
 from csplade.pipelines.words import split_words
@@ -112,6 +112,21 @@ def test_an_equal_query_or_an_equal_positive_makes_a_false_negative() -> None:
     wanted[2, 1] = True
     wanted[3, [0, 5]] = True
     assert torch.equal(found, wanted)
+
+
+def test_a_positive_of_another_batch_is_a_false_negative_in_this_one() -> None:
+    a, b, c, d = TEXTS[:4]
+    data = [
+        Example("bread", (a, d), None, "x", 1),
+        Example("bread", (b, d), None, "x", 2),
+        Example("pump", (b, c), None, "x", 3),
+    ]
+    batch = collator(positives=positives_of(data))([data[0], data[2]], 1, seed=0)  # documents: a d b c
+    wanted = torch.zeros(2, 4, dtype=torch.bool)
+    wanted[0, 2] = True
+    assert torch.equal(batch.false_negatives(), wanted)
+    assert torch.equal(batch.to("cpu").part(0, 2).false_negatives(), torch.zeros(1, 2, dtype=torch.bool))
+    assert batch.part(0, 2).positives == ({a, b},)
 
 
 def test_parts_and_chunks_hold_whole_groups_in_order() -> None:

@@ -1,5 +1,7 @@
 """A tiny random encoder as training sees it, and examples for it."""
 
+from collections.abc import Mapping, Set
+
 import torch
 from csplade.pipelines.batches import Collator
 from csplade.pipelines.fold import Fold, every_piece, fold_vocabulary
@@ -27,10 +29,10 @@ def fold_for(reading: ReadingOptions, tokenizer: Tokenizer) -> Fold:
     return fold_vocabulary(tokenizer, "english")
 
 
-def collator(reading: ReadingOptions = WORDS) -> Collator:
+def collator(reading: ReadingOptions = WORDS, positives: Mapping[str, Set[str]] | None = None) -> Collator:
     """Return the collator of the tiny encoder."""
     tokenizer = tiny_tokenizer()
-    return Collator(tokenizer, reading, fold_for(reading, tokenizer).terms, IDF, literal_path().default_idf)
+    return Collator(tokenizer, reading, fold_for(reading, tokenizer).terms, IDF, literal_path().default_idf, positives)
 
 
 def training_model(reading: ReadingOptions = WORDS, residual: bool = False) -> TrainingModel:
