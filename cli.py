@@ -24,6 +24,7 @@ COMMANDS = {
     "query": "Search an index.",
     "explain": "Show which terms met in each hit, or why a document is not found.",
     "rewrite": "Rewrite an ordinary search body for term weights.",
+    "serve": "Answer in the cluster's place: a gateway that forwards every request.",
     "evaluate": "Measure nDCG@10, MRR@10 and recall@100 on a judged collection.",
     "mine": "Mine hard negatives for training from a live index.",
 }

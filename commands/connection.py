@@ -100,13 +100,22 @@ def open_cluster(connection: Connection) -> "OpenSearch":
     from csplade.integration.client import connect
     from csplade.integration.settings import access_of
 
-    url = connection.settings.url or _local_url()
+    url = cluster_url(connection)
     access = access_of(connection.settings, os.environ, verify=not connection.insecure)
     if access.user and connection.settings.password is None and sys.stdin.isatty() and sys.stderr.isatty():
         access = replace(access, password=click.prompt(f"Password of {access.user}", hide_input=True, err=True))
     if connection.insecure:
         _quiet_urllib3()
     return connect(url, access)
+
+
+def cluster_url(connection: Connection) -> str:
+    """Return the addresses of the cluster that is named, else of the local node.
+
+    Raises:
+        NodeError: nothing names a cluster, and a local node's note cannot be read.
+    """
+    return connection.settings.url or _local_url()
 
 
 def _quiet_urllib3() -> None:

@@ -1,0 +1,119 @@
+"""`csplade serve`: a gateway in front of the cluster, which forwards every request byte for byte.
+
+Each request becomes one line of JSON on standard error, always with these names:
+
+    {"time": text, "method": text, "path": text, "status": number or null, "ended": "complete" | "broken" | "gone",
+     "refused": reason or null, "ms": number, "upstream_ms": number or null, "node": text or null, "bytes_in": number,
+     "bytes_out": number, "caller": address, "opaque_id": text or null}     and "query" with --log-queries
+"""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from csplade.commands.connection import Connection, cluster_options, cluster_url
+from csplade.commands.output import notice
+from csplade.pipelines.errors import MissingExtraError, UsageError
+
+if TYPE_CHECKING:
+    from csplade.integration.access import Access
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="NAME", help="Where to listen.")
+@click.option("--port", default=9201, show_default=True, type=click.IntRange(0, 65535), help="0: any free one.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes that answer.")
+@click.option(
+    "--tls-cert", default=None, type=_FILE, metavar="FILE", help="Answer with TLS, by this certificate (PEM)."
+)
+@click.option(
+    "--tls-key", default=None, type=_FILE, metavar="FILE", help="Its key (PEM), if that is a file of its own."
+)
+@click.option("--max-body", default=100.0, show_default=True, type=float, metavar="MB", help="Of a request, unpacked.")
+@click.option("--max-head", default=32.0, show_default=True, type=float, metavar="KB", help="Request line and headers.")
+@click.option("--max-depth", default=500, show_default=True, type=int, help="Levels of JSON in a request.")
+@click.option("--max-requests", default=256, show_default=True, type=int, help="At once, of each worker.")
+@click.option("--max-connections", default=2048, show_default=True, type=int, help="At once, of each worker.")
+@click.option("--timeout", default=900.0, show_default=True, type=float, help="Seconds of a request and its answer.")
+@click.option("--idle-timeout", default=30.0, show_default=True, type=float, help="Seconds in which a body must go on.")
+@click.option("--head-timeout", default=10.0, show_default=True, type=float, help="Seconds for a request's head.")
+@click.option("--log/--no-log", "log_requests", default=True, show_default=True, help="A line of JSON per request.")
+@click.option(
+    "--log-queries", is_flag=True, help="Log the parameters of requests too; texts of queries may be in them."
+)
+@cluster_options
+def command(
+    host: str,
+    port: int,
+    workers: int,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    max_body: float,
+    max_head: float,
+    max_depth: int,
+    max_requests: int,
+    max_connections: int,
+    timeout: float,
+    idle_timeout: float,
+    head_timeout: float,
+    log_requests: bool,
+    log_queries: bool,
+    connection: Connection,
+) -> None:
+    """Answer in the cluster's place, and forward each request to it.
+
+    Requests carry their callers' own credentials; those of --profile and the environment are not used.
+
+    \b
+    Example:
+      csplade serve --url http://127.0.0.1:9200
+      csplade serve --url https://a:9200,https://b:9200 --ca-certs ca.pem --workers 4 --port 9201
+      csplade serve --host 0.0.0.0 --tls-cert gateway.pem --tls-key gateway.key --max-body 20 --timeout 60
+    """
+    try:
+        from csplade.integration.gateway import serve
+    except ImportError as error:
+        raise MissingExtraError(error.name or "uvicorn", "serve") from error
+    from csplade.integration.addresses import parse_addresses
+    from csplade.integration.gateway_config import GatewayOptions, Limits
+
+    limits = Limits(
+        body=round(max_body * 2**20),
+        head=round(max_head * 2**10),
+        depth=max_depth,
+        requests=max_requests,
+        connections=max_connections,
+        whole_seconds=timeout,
+        idle_seconds=idle_timeout,
+        head_seconds=head_timeout,
+    )
+    options = GatewayOptions(
+        upstream=parse_addresses(cluster_url(connection)),
+        trust=_trust(connection),
+        host=host,
+        port=port,
+        workers=workers,
+        certificate=tls_cert,
+        key=tls_key,
+        limits=limits,
+        log_requests=log_requests,
+        log_queries=log_queries,
+    )
+    serve(options, notice)
+
+
+def _trust(connection: Connection) -> "Access":
+    """Return whom the gateway trusts as the cluster, without anybody's credentials."""
+    from csplade.integration.settings import access_of
+
+    settings = connection.settings
+    if settings.aws_service is not None:
+        raise UsageError("a gateway does not sign requests for AWS: leave out --aws-service, and let callers sign")
+    if settings.client_cert is not None:
+        notice(f"Every caller acts with the rights that the cluster gives the certificate {settings.client_cert}.")
+    shown = replace(settings, user=None, password=None, api_key=None, bearer_token=None)
+    return access_of(shown, os.environ, verify=not connection.insecure)

@@ -1,0 +1,113 @@
+"""Runs the gateway: options come in, a listening socket and worker processes go out, until a signal ends them.
+
+The parent process only minds the workers. SIGTERM and SIGINT let what is under way end; SIGHUP puts new workers in the
+place of the old ones, one after the other, while the socket stays open; a worker that dies is replaced.
+"""
+
+import secrets
+import socket
+import ssl
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from csplade.integration.errors import ClusterError
+from csplade.integration.gateway_app import GatewayApp
+from csplade.integration.gateway_config import GatewayOptions
+from csplade.integration.gateway_protocol import GatewayProtocol
+from csplade.integration.trust import check_certificate, tls_context
+from csplade.pipelines.errors import UsageError
+from uvicorn.config import Config
+from uvicorn.supervisors.multiprocess import Multiprocess
+
+_BACKLOG = 1024
+
+
+class _Supervisor(Multiprocess):
+    """uvicorn's parent of workers, which knows whether somebody asked it to stop."""
+
+    asked = False
+
+    def handle_int(self) -> None:
+        """Stop because of SIGINT."""
+        self.asked = True
+        super().handle_int()
+
+    def handle_term(self) -> None:
+        """Stop because of SIGTERM."""
+        self.asked = True
+        super().handle_term()
+
+
+def serve(options: GatewayOptions, tell: Callable[[str], None]) -> None:
+    """Answer requests until SIGTERM or SIGINT; `tell` hears where.
+
+    Raises:
+        UsageError: the port or a file of certificates cannot be used.
+        ClusterError: the workers end by themselves.
+    """
+    _check(options)
+    with _listen(options.host, options.port) as listener, tempfile.TemporaryDirectory(prefix="csplade-") as folder:
+        # So that a request which comes back is known, also by another worker.
+        via = f"1.1 csplade-{secrets.token_hex(4)}".encode()
+        supervisor = _Supervisor(_config(options, GatewayApp(options, Path(folder), via)), [listener])
+        tell(_greeting(options, listener.getsockname()[1]))
+        supervisor.run()
+        if not supervisor.asked:
+            raise ClusterError("the gateway's workers could not start: what they say is above")
+
+
+def _check(options: GatewayOptions) -> None:
+    """Find out before anything runs what no worker could use."""
+    secure = any(address.secure for address in options.upstream)
+    check_certificate(options.trust, secure)
+    if secure:
+        tls_context(options.trust)
+    if options.certificate is not None:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(options.certificate, options.key, lambda: b"")
+        except OSError as error:
+            files = f"{options.certificate}{f' and {options.key}' if options.key else ''}"
+            raise UsageError(
+                f"{files} cannot be used as certificate and key ({error.strerror or error}): name PEM files that "
+                "belong together, the key not encrypted, with --tls-cert and --tls-key"
+            ) from error
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, _, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        return socket.create_server(where[:2], family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise UsageError(
+            f"{host} port {port} cannot be listened on ({error.strerror or error}): give others with --host and --port"
+        ) from error
+
+
+def _config(options: GatewayOptions, app: GatewayApp) -> Config:
+    return Config(
+        app,
+        http=GatewayProtocol,
+        ws="none",
+        lifespan="on",
+        interface="asgi3",
+        workers=options.workers,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        backlog=_BACKLOG,
+        timeout_keep_alive=options.limits.keep_alive_seconds,
+        timeout_graceful_shutdown=options.patience_seconds,
+        timeout_worker_healthcheck=30,
+        ssl_certfile=options.certificate,
+        ssl_keyfile=options.key,
+    )
+
+
+def _greeting(options: GatewayOptions, port: int) -> str:
+    scheme = "http" if options.certificate is None else "https"
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    nodes = ", ".join(f"{address.host}:{address.open_port}" for address in options.upstream)
+    return f"The gateway answers at {scheme}://{host}:{port} and forwards to {nodes}; Ctrl-C stops it."

@@ -1,0 +1,142 @@
+"""The ASGI application of one worker: counts and logs each request, and forwards all but what is about the gateway.
+
+It is made in the parent process and sent to each worker, where its lifespan opens what belongs to a worker alone.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from csplade.integration.gateway_config import GatewayOptions
+from csplade.integration.gateway_control import PREFIX, control
+from csplade.integration.gateway_forward import Forwarder
+from csplade.integration.gateway_headers import framing
+from csplade.integration.gateway_log import AccessLog, Exchange
+from csplade.integration.gateway_metrics import Metrics
+from csplade.integration.gateway_protocol import ABORT
+from csplade.integration.gateway_refusals import Reason, Refusal
+from csplade.integration.gateway_transfer import CallerGone, refuse
+from csplade.integration.gateway_upstream import Upstream
+from csplade.integration.trust import tls_context
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+_PARENT_SECONDS = 1.0
+
+
+class Worker:
+    """What one worker has open."""
+
+    def __init__(self, options: GatewayOptions, folder: Path, via: bytes) -> None:
+        limits = options.limits
+        secure = any(address.secure for address in options.upstream)
+        context = tls_context(options.trust) if secure else None
+        self.upstream = Upstream(options.upstream, context, limits)
+        self.metrics = Metrics(folder)
+        self.log = AccessLog(sys.stderr.buffer, options.log_queries) if options.log_requests else None
+        self.forward = Forwarder(self.upstream, limits, via)
+        self.control: ASGIApp = control(self.upstream, folder)
+        self.under_way = 0
+
+
+class GatewayApp:
+    """The application; `folder` is where workers count."""
+
+    def __init__(self, options: GatewayOptions, folder: Path, via: bytes) -> None:
+        self.options, self.limits = options, options.limits
+        self._folder, self._via = folder, via
+        self._parent = os.getpid()
+        self._worker: Worker | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or live through the worker's life."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif self._worker is not None and _of_gateway(scope["raw_path"]):
+            await self._worker.control(scope, receive, send)
+        elif self._worker is not None:
+            await self._serve(self._worker, scope, receive, send)
+
+    def refused_early(self, reason: Reason) -> None:
+        """Count what was refused before it was a request."""
+        if self._worker is not None:
+            self._worker.metrics.refused(reason)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        self._worker = Worker(self.options, self._folder, self._via)
+        orphan = asyncio.create_task(_end_without(self._parent))
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        orphan.cancel()
+        await self._worker.upstream.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _serve(self, worker: Worker, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = _exchange(scope)
+        worker.under_way += 1
+        worker.metrics.add("in_flight")
+        try:
+            if worker.under_way > self.limits.requests:
+                raise Refusal(503, Reason.TOO_MANY, "the gateway has too many requests under way: try again later")
+            await worker.forward(scope, receive, send, exchange)
+        except Refusal as refusal:
+            exchange.status, exchange.refused = refusal.status, refusal.reason.value
+            worker.metrics.refused(refusal.reason)
+            exchange.answer_bytes = await refuse(refusal, receive, send, _is_whole(scope))
+        except CallerGone:
+            exchange.ended = "gone"
+            worker.metrics.add("callers_gone_total")
+        except ConnectionAbortedError:
+            exchange.ended = "broken"
+            worker.metrics.add("broken_answers_total")
+            scope["extensions"][ABORT]()
+        finally:
+            worker.under_way -= 1
+            _ended(worker, exchange)
+
+
+def _ended(worker: Worker, exchange: Exchange) -> None:
+    metrics = worker.metrics
+    metrics.add("in_flight", -1.0)
+    metrics.add("request_bytes_total", exchange.request_bytes)
+    metrics.add("answer_bytes_total", exchange.answer_bytes)
+    metrics.took("seconds", exchange.seconds())
+    if exchange.upstream_seconds is not None:
+        metrics.took("upstream_seconds", exchange.upstream_seconds)
+    if exchange.status is not None and exchange.ended == "complete":
+        metrics.answered(exchange.status)
+    if worker.log is not None:
+        worker.log.write(exchange)
+
+
+def _exchange(scope: Scope) -> Exchange:
+    opaque = next((value for name, value in scope["headers"] if name == b"x-opaque-id"), None)
+    caller = scope["client"]
+    return Exchange(
+        scope["method"],
+        scope["raw_path"].decode("latin-1"),
+        scope["query_string"].decode("latin-1"),
+        caller[0] if caller else "",
+        None if opaque is None else opaque.decode("latin-1"),
+    )
+
+
+def _is_whole(scope: Scope) -> bool:
+    """Return whether a request has no body that could still be on its way."""
+    with suppress(Refusal):
+        return framing(scope["headers"]).empty
+    return False
+
+
+def _of_gateway(path: bytes) -> bool:
+    return path == PREFIX or path.startswith(PREFIX + b"/")
+
+
+async def _end_without(parent: int) -> None:
+    """End this worker when the process that minds the workers has vanished: nobody else would."""
+    while os.getppid() == parent:
+        await asyncio.sleep(_PARENT_SECONDS)
+    signal.raise_signal(signal.SIGTERM)

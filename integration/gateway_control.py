@@ -1,0 +1,93 @@
+"""What the gateway says about itself, below `/_csplade`: whether it lives, whether the cluster answers, its counts."""
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+from csplade.integration.gateway_metrics import exposition
+from csplade.integration.gateway_refusals import Reason, Refusal
+from csplade.integration.gateway_upstream import Upstream
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+PREFIX = b"/_csplade"
+"""Before the paths that are the gateway's own; no index can be called so."""
+
+_PROBE_SECONDS = 2.0
+# Who asks more often gets what was found last: probes must not become a load.
+_FRESH_SECONDS = 1.0
+
+
+class ClusterProbe:
+    """Finds out whether any node answers, whatever it says: without credentials it may well refuse."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        self._upstream = upstream
+        self._found = False
+        self._found_at = -_FRESH_SECONDS
+        self._lock = asyncio.Lock()
+
+    async def reachable(self) -> bool:
+        """Return whether one of the nodes answers."""
+        async with self._lock:
+            if time.monotonic() - self._found_at >= _FRESH_SECONDS:
+                self._found = await self._ask()
+                self._found_at = time.monotonic()
+            return self._found
+
+    async def _ask(self) -> bool:
+        for node in self._upstream.turns():
+            try:
+                async with asyncio.timeout(_PROBE_SECONDS):
+                    answer = await self._upstream.send("GET", b"/", [(b"host", node.host)], None, node)
+                    await answer.close()
+                    return True
+            except (ConnectionError, Refusal, TimeoutError):
+                self._upstream.leave_out(node)
+        return False
+
+
+def control(upstream: Upstream, folder: Path) -> Starlette:
+    """Return the application that answers below PREFIX."""
+    probe = ClusterProbe(upstream)
+
+    async def live(_: Request) -> Response:
+        return JSONResponse({"status": "live"})
+
+    async def health(_: Request) -> Response:
+        reachable = await probe.reachable()
+        state = {"status": "ok" if reachable else "degraded", "cluster": "reachable" if reachable else "unreachable"}
+        return JSONResponse(state, status_code=200 if reachable else 503)
+
+    async def metrics(_: Request) -> Response:
+        text = exposition(folder, frozenset(_alive(folder)))
+        return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+
+    pages = {"live": live, "health": health, "metrics": metrics}
+    routes = [Route(f"{PREFIX.decode()}/{name}", page, methods=["GET"]) for name, page in pages.items()]
+    return Starlette(routes=routes, exception_handlers={HTTPException: _no_page})
+
+
+async def _no_page(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    refusal = Refusal(status, Reason.NO_SUCH_PAGE, f"the gateway has no {request.method} {request.url.path}")
+    body = refusal.body()
+    raw = Response(body, status)
+    raw.raw_headers = refusal.headers(body, close=False)
+    return raw
+
+
+def _alive(folder: Path) -> list[int]:
+    """Return the processes that count in the folder and still work."""
+    found = []
+    for path in folder.glob("*.counts"):
+        try:
+            os.kill(int(path.stem), 0)
+        except ProcessLookupError:
+            continue
+        found.append(int(path.stem))
+    return found

@@ -1,0 +1,159 @@
+"""Connections to the one cluster: requests go out byte for byte as they are given, answers come back unread.
+
+Nothing but the configured addresses is ever connected to. Cookies, redirects and proxies of the environment, which an
+ordinary HTTP client would mind, do not exist here.
+"""
+
+import ssl
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
+
+import httpcore
+from csplade.integration.addresses import Address
+from csplade.integration.gateway_config import Limits
+from csplade.integration.gateway_refusals import Headers, Reason, Refusal
+
+_LEFT_OUT_SECONDS = 10.0
+_IDLE_SECONDS = 55.0
+
+
+class Node:
+    """One address, and the connections to it that wait for a next request."""
+
+    def __init__(self, address: Address, context: ssl.SSLContext | None) -> None:
+        self.address = address
+        scheme = b"https" if address.secure else b"http"
+        self._origin = httpcore.Origin(scheme, address.host.encode(), address.open_port)
+        self._context = context
+        self._idle: list[httpcore.AsyncHTTPConnection] = []
+        self.left_out_until = 0.0
+        self.prefix = address.path.encode()
+        shown = f"[{address.host}]" if ":" in address.host else address.host
+        self.host = shown.encode() if address.port is None else f"{shown}:{address.port}".encode()
+
+    def url(self, target: bytes) -> httpcore.URL:
+        """Return where a request goes; its path and parameters stay as they are."""
+        origin = self._origin
+        return httpcore.URL(scheme=origin.scheme, host=origin.host, port=origin.port, target=self.prefix + target)
+
+    async def take(self) -> tuple[httpcore.AsyncHTTPConnection, bool]:
+        """Return a connection, and whether it has been used before: the youngest that is still open, else a new one."""
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.has_expired():
+                return connection, True
+            await connection.aclose()
+        return httpcore.AsyncHTTPConnection(self._origin, self._context, keepalive_expiry=_IDLE_SECONDS), False
+
+    def give(self, connection: httpcore.AsyncHTTPConnection) -> None:
+        """Keep a connection for another request, if it can take one."""
+        if connection.is_idle():
+            self._idle.append(connection)
+
+    async def close(self) -> None:
+        """Close what waits."""
+        for connection in self._idle:
+            await connection.aclose()
+
+
+class Answer:
+    """An answer whose head is there; its body has to be read or closed."""
+
+    def __init__(self, response: httpcore.Response, connection: httpcore.AsyncHTTPConnection, node: Node) -> None:
+        self._response, self._connection, self._node = response, connection, node
+        self.status = response.status
+        self.headers: Headers = response.headers
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Give the body as it arrives, unchanged.
+
+        Raises:
+            Refusal: the cluster breaks off.
+        """
+        try:
+            async for piece in self._response.aiter_stream():
+                yield piece
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
+            raise _broken(self._node, error) from error
+
+    async def close(self) -> None:
+        """End it; the connection is kept if all was read, else closed, which lets the cluster stop a search."""
+        await self._response.aclose()
+        self._node.give(self._connection)
+
+
+class Upstream:
+    """The cluster."""
+
+    def __init__(self, addresses: Sequence[Address], context: ssl.SSLContext | None, limits: Limits) -> None:
+        self.nodes = [Node(address, context if address.secure else None) for address in addresses]
+        self._limits = limits
+        self._turn = 0
+
+    async def send(
+        self, method: str, target: bytes, headers: Headers, body: AsyncIterable[bytes] | None, node: Node
+    ) -> Answer:
+        """Send a request to a node, and return the answer as soon as its head is there.
+
+        A request without a body that meets a connection which the cluster has just closed is sent once more.
+
+        Raises:
+            ConnectionError: nothing was sent, as no connection could be made.
+            Refusal: the cluster breaks off, or says what no server says.
+        """
+        while True:
+            connection, used = await node.take()
+            request = httpcore.Request(
+                method, node.url(target), headers=headers, content=body, extensions={"timeout": self._timeouts()}
+            )
+            try:
+                return Answer(await connection.handle_async_request(request), connection, node)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                raise ConnectionError(str(error)) from error
+            except (httpcore.NetworkError, httpcore.RemoteProtocolError) as error:
+                if used and body is None and method in ("GET", "HEAD"):
+                    continue
+                raise _broken(node, error) from error
+            except httpcore.TimeoutException as error:
+                raise Refusal(504, Reason.TOO_LATE, f"{_named(node)} does not take the request in time") from error
+            except httpcore.LocalProtocolError as error:
+                raise Refusal(400, Reason.BAD_REQUEST, f"the request cannot be forwarded: {error}") from error
+
+    def turns(self) -> list[Node]:
+        """Return the nodes in the order in which a request tries them; those that failed lately come last."""
+        self._turn += 1
+        start = self._turn % len(self.nodes)
+        now = time.monotonic()
+        return sorted(self.nodes[start:] + self.nodes[:start], key=lambda node: node.left_out_until > now)
+
+    def leave_out(self, node: Node) -> None:
+        """Try a node after the others for a while."""
+        node.left_out_until = time.monotonic() + _LEFT_OUT_SECONDS
+
+    async def close(self) -> None:
+        """Close all connections that wait."""
+        for node in self.nodes:
+            await node.close()
+
+    def _timeouts(self) -> dict[str, float]:
+        # How long an answer may take is limited for the whole exchange.
+        return {"connect": self._limits.connect_seconds, "write": self._limits.idle_seconds}
+
+
+def unreachable(nodes: Sequence[Node], cause: ConnectionError | None) -> Refusal:
+    """Return the refusal of a request that no node takes; `cause`: why the last one did not."""
+    names = ", ".join(map(_named, nodes))
+    return Refusal(502, Reason.UNREACHABLE, f"nothing answers at {names} ({cause}): is the cluster up?")
+
+
+def _broken(node: Node, error: Exception) -> Refusal:
+    return Refusal(
+        502,
+        Reason.BAD_ANSWER,
+        f"{_named(node)} broke off without a whole answer ({str(error) or type(error).__name__}): it may have carried "
+        "the request out",
+    )
+
+
+def _named(node: Node) -> str:
+    return f"{node.address.host}:{node.address.open_port}"

@@ -1,0 +1,56 @@
+"""What workers count, added up."""
+
+import os
+from pathlib import Path
+
+import pytest
+from csplade.integration.gateway_metrics import Metrics, exposition
+from csplade.integration.gateway_refusals import Reason
+
+
+def series(text: str) -> dict[str, float]:
+    pairs = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
+    return {name.removeprefix("csplade_gateway_"): float(value) for name, _, value in pairs}
+
+
+def counted_by(monkeypatch: pytest.MonkeyPatch, folder: Path, pid: int) -> Metrics:
+    monkeypatch.setattr(os, "getpid", lambda: pid)
+    return Metrics(folder)
+
+
+def test_workers_are_added_up_and_of_those_that_are_gone_only_what_is_done(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for pid, seconds in ((1, 0.0009), (2, 0.3)):
+        metrics = counted_by(monkeypatch, tmp_path, pid)
+        metrics.answered(201)
+        metrics.refused(Reason.LOOP)
+        metrics.add("in_flight")
+        metrics.took("seconds", seconds)
+    found = series(exposition(tmp_path, frozenset({1})))
+    assert (found["workers"], found["in_flight"]) == (1, 1)
+    assert found['requests_total{status="2xx"}'] == 2
+    assert found['refused_total{reason="loop"}'] == 2
+    assert found["seconds_count"] == 2
+    assert found["seconds_sum"] == pytest.approx(0.3009)
+
+
+@pytest.mark.parametrize(("seconds", "bucket"), [(0.001, "0.001"), (0.0011, "0.0025"), (60.0, "60.0"), (61.0, "+Inf")])
+def test_buckets_hold_what_is_at_most_their_bound(tmp_path: Path, seconds: float, bucket: str) -> None:
+    metrics = Metrics(tmp_path)
+    metrics.took("seconds", seconds)
+    found = series(exposition(tmp_path, frozenset({os.getpid()})))
+    bounds = [name for name in found if name.startswith("seconds_bucket")]
+    first = next(name for name in bounds if found[name])
+    assert first == f'seconds_bucket{{le="{bucket}"}}'
+    assert all(found[name] == 1 for name in bounds[bounds.index(first) :])
+
+
+def test_every_series_has_its_type_and_help(tmp_path: Path) -> None:
+    Metrics(tmp_path)
+    lines = exposition(tmp_path, frozenset()).splitlines()
+    types = {line.split()[2] for line in lines if line.startswith("# TYPE")}
+    for line in lines:
+        if not line.startswith("#"):
+            name = line.split("{")[0].split(" ")[0]
+            assert name in types or name.rpartition("_")[0] in types

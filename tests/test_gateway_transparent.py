@@ -1,0 +1,77 @@
+"""Requests to a real cluster, once sent there and once through the gateway: the same bytes come back."""
+
+import gzip
+import re
+from collections.abc import Iterator
+
+import orjson
+import pytest
+from csplade.tests.gateway_process import Answer, Gateway, ask, serving
+from csplade.tests.gateway_requests import Request, requests
+
+pytestmark = pytest.mark.cluster
+
+# Numbers and names that differ from call to call by nature.
+_OF_THE_MOMENT = re.compile(
+    rb'("?(?:took|creation_date|[a-z_]*_in_millis)"? ?: ?)"?\d+"?'
+    rb'|("?(?:_scroll_id|scroll_id|uuid|index_uuid|cluster_uuid)"? ?: ?)"?[\w=+/-]+"?'
+    rb"|(/)[\w-]{22}(?=\])"
+)
+_SCROLL = re.compile("[A-Za-z0-9+/=]{60,}")
+_OF_ONE_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "date"}
+
+
+@pytest.fixture(scope="module")
+def gateway(opensearch: str) -> Iterator[Gateway]:
+    with serving(opensearch) as running:
+        yield running
+
+
+def port_of(url: str) -> int:
+    return int(url.rpartition(":")[2])
+
+
+def masked(body: bytes) -> bytes:
+    return _OF_THE_MOMENT.sub(lambda found: (found[1] or found[2] or found[3]) + b"*", body)
+
+
+def names(value: object) -> object:
+    """Return the names in a JSON value, and how they lie in each other."""
+    if isinstance(value, dict):
+        return {key: names(below) for key, below in value.items()}
+    return [names(below) for below in value[:1]] if isinstance(value, list) else None
+
+
+def told(request: Request, answer: Answer) -> tuple[object, ...]:
+    """Return what has to be the same."""
+    plain = gzip.decompress(answer.body) if answer.header("content-encoding") == "gzip" else answer.body
+    body: object = masked(plain)
+    if body == plain:
+        body = answer.body
+    if request.by_nature and answer.body.startswith(b"{"):
+        # Numbers of nodes and tasks are names there.
+        body = [*orjson.loads(answer.body)]
+    elif request.by_nature:
+        body = None
+    headers = sorted(
+        (name, _SCROLL.sub("*", value)) for name, value in answer.headers if name not in _OF_ONE_CONNECTION
+    )
+    if body != answer.body:
+        length = answer.header("content-length")
+        assert length is None or request.method == "HEAD" or int(length) == len(answer.body)
+        headers = [(name, value) for name, value in headers if name != "content-length"]
+    return answer.status, headers, body, answer.whole
+
+
+def test_each_of_many_requests_gets_the_same_answer(gateway: Gateway, opensearch: str, index_name: str) -> None:
+    many = requests(index_name)
+    assert len({request.raw() for request in many}) >= 150
+    direct = [told(request, ask(port_of(opensearch), request.raw(), request.method)) for request in many]
+    through = [told(request, ask(gateway.port, request.raw(), request.method)) for request in many]
+    different = [
+        (request.method, request.target, dict(request.headers), one, other)
+        for request, one, other in zip(many, direct, through, strict=True)
+        if one != other
+    ]
+    assert different == []
+    assert not [line for line in gateway.log() if line["refused"]]

@@ -1,0 +1,50 @@
+"""`csplade serve` as a person calls it: what it refuses before anything listens."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from csplade.tests.command_run import Run, runner
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+    yield runner(monkeypatch, capsys)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--tls-key", "k.pem"), "without a certificate"),
+        (("--tls-cert", "none.pem"), "cannot be used as certificate and key"),
+        (("--url", "http://u:secret@127.0.0.1:9"), "names a user"),
+        (("--max-body", "0"), "limit body is 0"),
+        (("--timeout", "-1"), "limit whole seconds is -1"),
+        (("--timeout", "nan"), "limit whole seconds is nan"),
+        (("--aws-service", "es"), "does not sign requests"),
+        (("--host", "no.such.name.invalid"), "cannot be listened on"),
+        (("--url", "https://127.0.0.1:9", "--ca-certs", "none.pem"), "no file of certificate authorities"),
+    ],
+)
+def test_what_cannot_work_is_refused_at_once(run: Run, options: tuple[str, ...], told: str) -> None:
+    done = run("serve", "--url", "http://127.0.0.1:9", "--port", "0", *options)
+    assert (done.code, done.out) == (2, "")
+    assert told in done.err
+    assert "secret" not in done.err
+
+
+def test_a_port_that_is_taken_is_named(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run("serve", "--url", "http://127.0.0.1:9", "--port", port)
+    assert done.code == 2
+    assert str(port) in done.err
+
+
+def test_a_certificate_that_is_none_is_named(run: Run, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.pem"
+    bad.write_text("-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----\n")
+    done = run("serve", "--url", "http://127.0.0.1:9", "--port", "0", "--tls-cert", bad)
+    assert done.code == 2
+    assert "bad.pem" in done.err
