@@ -130,9 +130,11 @@ def bos_of(tokenizer: PreTrainedTokenizerFast, spec: str) -> tuple[str, int]:
 def reading_tokenizer(tokenizer: Tokenizer, reading: ReadingOptions, bos: tuple[str, int] | None) -> Tokenizer:
     """Return a copy that puts BOS, if given, and nothing else around a text, and neither pads nor truncates.
 
-    In the term space `words` the first word of a text becomes the same piece as in its middle.
+    In the term space `words` the first word of a text becomes the same piece as in its middle. A special token that a
+    text, or a prefix, spells out is read as the letters it is.
     """
     described: dict[str, Any] = orjson.loads(tokenizer.to_str())  # Any: a JSON object
+    _unmark_special(described)
     described["post_processor"] = None
     ready = Tokenizer.from_str(orjson.dumps(described).decode())
     ready.no_padding()
@@ -185,6 +187,18 @@ def _fold(opened: Opened, reading: ReadingOptions) -> Fold:
     if not fold.terms:
         raise UsageError(f"no piece of the vocabulary of {opened.name} is a whole word: set reading.term_space=pieces")
     return fold
+
+
+def _unmark_special(described: dict[str, Any]) -> None:  # Any: a JSON object
+    """Let a tokenizer find no special tokens in texts; every piece keeps its id.
+
+    A Unigram vocabulary holds them as pieces like all others, so that those stay as they are.
+    """
+    vocabulary, added = described["model"]["vocab"], described["added_tokens"]
+    if isinstance(vocabulary, dict):
+        # Behind the model's pieces the tokenizer would count anew, without those that go.
+        vocabulary.update({token["content"]: token["id"] for token in added})
+        described["added_tokens"] = [token for token in added if not token["special"]]
 
 
 def _begins_with_space(tokenizer: Tokenizer) -> bool:

@@ -97,6 +97,21 @@ def test_in_pieces_a_text_is_read_as_the_tokenizer_reads_it_without_what_it_puts
 
 
 @every_kind
+def test_a_special_token_spelled_out_is_read_as_its_letters(kind: str) -> None:
+    tokenizer = KINDS[kind]()
+    tokenizer.add_special_tokens(["<|end|>"])
+    tokenizer.add_tokens(["[tool]"])
+    tokenizer.add_special_tokens(["<|pad|>"])
+    numbers = {tokenizer.token_to_id(piece) for piece in (BOS, "<|end|>", "<|pad|>")}
+    ready = reading_tokenizer(tokenizer, PIECES, (BOS, tokenizer.token_to_id(BOS)))
+    assert ready.get_vocab() == tokenizer.get_vocab()
+    found = ready.encode("bread <s> oven <|end|> [tool]<|pad|>")
+    assert numbers.isdisjoint(found.ids[1:]) and found.special_tokens_mask == [1] + [0] * (len(found.ids) - 1)
+    assert tokenizer.token_to_id("[tool]") in found.ids
+    assert numbers <= set(tokenizer.encode("bread <s> oven <|end|> [tool]<|pad|>").ids)
+
+
+@every_kind
 def test_every_kind_of_vocabulary_starts_an_encoder_in_words(kind: str, tmp_path: Path) -> None:
     spec = str(write_backbone(tmp_path / "llama", tokenizer=KINDS[kind]()))
     trained = started(spec)
