@@ -23,6 +23,7 @@ from csplade.pipelines.adapt_options import AdaptOptions
 from csplade.pipelines.adapt_tuning import tune
 from csplade.pipelines.attention import check_attention, read
 from csplade.pipelines.attention_kinds import Attention
+from csplade.pipelines.backbone import soft_cap
 from csplade.pipelines.chance import seed_of
 from csplade.pipelines.checkpoints import Checkpoints
 from csplade.pipelines.errors import TrainingError, UsageError
@@ -206,7 +207,7 @@ class _Run:
 
     def _predictions(self, read_ids: Tensor, ids: Tensor, wanted: Tensor) -> Predictions:
         head = self.model.get_output_embeddings()
-        cap = getattr(self.model.config, "final_logit_softcapping", None)
+        cap = soft_cap(self.model.config)
         context = torch.autocast(ids.device.type, dtype=torch.bfloat16) if self.options.bf16 else nullcontext()
         with context:
             states = read(self.model.base_model, read_ids, torch.ones_like(ids), self.options.attention)

@@ -10,6 +10,8 @@ from typing import Any
 
 import orjson
 import torch
+from csplade.pipelines.attention import read
+from csplade.pipelines.attention_kinds import Attention
 from csplade.pipelines.errors import SourceError
 from safetensors import SafetensorError
 from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors
@@ -28,6 +30,7 @@ from transformers.models.auto.modeling_auto import (
 )
 
 _GGUF = ".gguf"
+_CHECKED_TOKENS = 4
 _HUB_ID = re.compile(r"\w[\w.-]*(/[\w.-]+)?")
 
 
@@ -35,13 +38,20 @@ def open_language_model(spec: str) -> tuple[PreTrainedModel, PreTrainedTokenizer
     """Return a causal language model in float32 with its tokenizer, from a hub id, a folder, or a GGUF file's path.
 
     Raises:
-        SourceError: there is none, it is not causal, its head has no weights, or its tokenizer is not a fast one or
-            larger than its embedding.
+        SourceError: there is none, it is not causal, its head has no weights, its logits are not what the head makes of
+            its states, or its tokenizer is not a fast one or larger than its embedding.
     """
     source, gguf_file = _located(spec)
     _check_causal(spec, _config(spec, source, gguf_file))
     model = _language_model(spec, source, gguf_file)
+    _check_logits(spec, model)
     return model, _matching_tokenizer(spec, _tokenizer(spec, source, gguf_file), model)
+
+
+def soft_cap(config: PretrainedConfig) -> float | None:
+    """Return the cap c of a model that predicts with c tanh(logits / c), None for one that takes logits as they are."""
+    cap: float | None = getattr(config, "final_logit_softcapping", None)
+    return cap
 
 
 def load_language_model(source: str, gguf_file: str | None = None) -> PreTrainedModel:
@@ -151,6 +161,23 @@ def _language_model(spec: str, source: str, gguf_file: str | None) -> PreTrained
         lacking = ", ".join(sorted(report["missing_keys"])[:3])
         raise SourceError(f"{spec} lacks weights of its language model ({lacking}): name the whole model")
     return model.eval()
+
+
+@torch.no_grad()
+def _check_logits(spec: str, model: PreTrainedModel) -> None:
+    """Refuse a model that changes its logits behind its head, as the encoder takes them from there."""
+    ids = torch.arange(_CHECKED_TOKENS)[None] % model.get_input_embeddings().weight.shape[0]  # (1, tokens)
+    states = read(model.base_model, ids, torch.ones_like(ids), Attention.CAUSAL)
+    ours, cap = model.get_output_embeddings()(states), soft_cap(model.config)
+    if cap is not None:
+        ours = cap * torch.tanh(ours / cap)
+    theirs = model(input_ids=ids).logits
+    if not torch.allclose(ours, theirs, rtol=1e-3, atol=1e-3 * float(theirs.abs().max())):
+        named = ", ".join(model.config.architectures or (model.config.model_type,))
+        raise SourceError(
+            f"the logits of {spec} are not what its head makes of its states: {named} scales or changes them, which "
+            "csplade does not; choose an architecture such as Llama, Qwen, Mistral or SmolLM"
+        )
 
 
 def _tokenizer(spec: str, source: str, gguf_file: str | None) -> PreTrainedTokenizerFast:

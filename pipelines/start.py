@@ -76,8 +76,8 @@ def begin(
         recipe.start.centred,
         reading.literal_residual,
     )
-    head = opened.model.get_output_embeddings().weight
-    model = SparseEncoderModel(opened.model.base_model, head, fold, options)
+    head = opened.model.get_output_embeddings()
+    model = SparseEncoderModel(opened.model.base_model, head.weight, fold, options)
     about = About(opened.name, opened.name, getattr(opened.model.config, "_commit_hash", None) or "")
     started = Trained(
         model,
@@ -90,7 +90,8 @@ def begin(
         about,
     )
     check_last_resort(started)
-    _set_head(started, recipe.start, texts[:: 1 + (len(texts) - 1) // _CALIBRATION_TEXTS])
+    bias = None if head.bias is None else head.bias.detach()[torch.from_numpy(fold.pieces)]
+    _set_head(started, recipe.start, bias, texts[:: 1 + (len(texts) - 1) // _CALIBRATION_TEXTS])
     return started
 
 
@@ -167,13 +168,17 @@ def _pooled(model: SparseEncoderModel, texts: TextBatch) -> Tensor:
     return max_pool(hidden, model.head, counted)
 
 
-def _set_head(started: Trained, start: StartOptions, texts: Sequence[str]) -> None:
+def _set_head(started: Trained, start: StartOptions, bias: Tensor | None, texts: Sequence[str]) -> None:
+    """Calibrate the rows, or scale their logits; `bias` is what the language model adds to each: (pieces,)."""
     if start.calibrate:
+        # A row's bias is in its mean as well, so that the calibration takes it away.
         mean, deviation = pooled_statistics(started, texts)
         started.model.calibrate(mean, deviation, start.threshold)
     else:
         with torch.no_grad():
             started.model.scale.fill_(start.logit_scale)
+            if bias is not None:
+                started.model.shift.copy_(start.logit_scale * bias)
 
 
 def _statistics(counted: TextStatistics, idf: tuple[Mapping[str, float], float] | None) -> TextStatistics:

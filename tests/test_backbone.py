@@ -12,6 +12,7 @@ from csplade.pipelines.backbone import (
     load_language_model,
     load_tokenizer,
     open_language_model,
+    soft_cap,
 )
 from csplade.pipelines.errors import SourceError
 from csplade.tests.tiny_encoder import TEXTS, tiny_tokenizer
@@ -19,6 +20,10 @@ from csplade.tests.tiny_llama import tiny_llama
 from transformers import (
     BertConfig,
     BertForMaskedLM,
+    Gemma2Config,
+    Gemma2ForCausalLM,
+    GraniteConfig,
+    GraniteForCausalLM,
     LlamaForCausalLM,
     PreTrainedTokenizerFast,
     T5Config,
@@ -141,6 +146,26 @@ def test_a_tokenizer_larger_than_the_embedding_is_refused_with_both_numbers(tmp_
     assert pieces > 400
     with pytest.raises(SourceError, match=f"has ids for {pieces} pieces, the model's embedding 400 rows"):
         open_language_model(str(tmp_path))
+
+
+def test_an_architecture_that_scales_its_logits_is_refused_by_its_name(tmp_path: Path) -> None:
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    for scaling in (1.0, 8.0):
+        config = GraniteConfig(vocab_size=600, num_key_value_heads=2, logits_scaling=scaling, **sizes)
+        GraniteForCausalLM(config).save_pretrained(tmp_path / str(scaling))
+        save_tokenizer(tmp_path / str(scaling))
+    open_language_model(str(tmp_path / "1.0"))
+    with pytest.raises(SourceError, match=r"8\.0 are not what its head makes .*: GraniteForCausalLM scales"):
+        open_language_model(str(tmp_path / "8.0"))
+
+
+def test_a_soft_cap_of_logits_is_no_reason_to_refuse(tmp_path: Path) -> None:
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = Gemma2Config(vocab_size=600, num_key_value_heads=2, head_dim=8, final_logit_softcapping=0.01, **sizes)
+    Gemma2ForCausalLM(config).save_pretrained(tmp_path)
+    save_tokenizer(tmp_path)
+    model, _ = open_language_model(str(tmp_path))
+    assert soft_cap(model.config) == 0.01
 
 
 def test_damaged_weights_are_told(tmp_path: Path) -> None:

@@ -12,12 +12,14 @@ from csplade.pipelines.broad_text import count_terms
 from csplade.pipelines.development import encoder_of
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.graph import Role
+from csplade.pipelines.pooling import max_pool
 from csplade.pipelines.start import begin, continued, open_backbone, pooled_statistics, reading_tokenizer
 from csplade.pipelines.trained import Trained
 from csplade.pipelines.training_options import ReadingOptions, Recipe, StartOptions, TermSpace
 from csplade.pipelines.words import split_words
 from csplade.tests.tiny_backbone import BOS, pairs, topic_tokenizer, write_backbone
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
+from transformers import PhiConfig, PhiForCausalLM
 
 WORDS = ReadingOptions(query_tokens=12, document_tokens=24, query_terms=6, document_terms=10)
 PIECES = dataclasses.replace(WORDS, term_space=TermSpace.PIECES)
@@ -148,6 +150,24 @@ def test_without_calibration_the_bare_logits_are_scaled(backbone: str) -> None:
     assert trained.model.strength.tolist() == [1.0, 1.0]
     assert len(trained.terms) == trained.tokenizer.get_vocab_size()
     assert (trained.literal, trained.average_words) == (None, 0.0)
+
+
+def test_the_bias_of_a_head_is_kept(tmp_path: Path) -> None:
+    spec = str(write_backbone(tmp_path / "phi"))
+    sizes = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    tokenizer = open_backbone(spec, PIECES).tokenizer
+    phi = PhiForCausalLM(PhiConfig(vocab_size=tokenizer.get_vocab_size(), **sizes)).eval()
+    with torch.no_grad():
+        phi.lm_head.bias.normal_()
+    phi.save_pretrained(spec)
+    reading = dataclasses.replace(PIECES, attention=Attention.CAUSAL)
+    trained = started(spec, reading, BARE)
+    ids = torch.tensor([tokenizer.encode("bread oven").ids])
+    with torch.no_grad():
+        logits = phi(ids).logits[:, 1:].amax(dim=1)
+        hidden, counted = trained.model.read(ids, torch.ones_like(ids))
+        ours = trained.model.calibrated(max_pool(hidden, trained.model.head, counted))
+    torch.testing.assert_close(ours, 0.5 * logits, atol=1e-5, rtol=1e-4)
 
 
 def test_idf_is_counted_over_the_documents_unless_it_is_given(backbone: str) -> None:
