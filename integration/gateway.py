@@ -21,6 +21,8 @@ from uvicorn.config import Config
 from uvicorn.supervisors.multiprocess import Multiprocess
 
 _BACKLOG = 1024
+# In which a worker has to say that it lives, and a new one that it is ready.
+_ALIVE_SECONDS, _READY_SECONDS = 5, 120
 
 
 class _Supervisor(Multiprocess):
@@ -37,6 +39,12 @@ class _Supervisor(Multiprocess):
         """Stop because of SIGTERM."""
         self.asked = True
         super().handle_term()
+
+    def restart_all(self) -> None:
+        """Replace the workers; each stays until its successor is ready, which takes longer than a sign of life."""
+        self.config.timeout_worker_healthcheck = _READY_SECONDS
+        super().restart_all()
+        self.config.timeout_worker_healthcheck = _ALIVE_SECONDS
 
 
 def serve(options: GatewayOptions, tell: Callable[[str], None]) -> None:
@@ -100,7 +108,7 @@ def _config(options: GatewayOptions, app: GatewayApp) -> Config:
         backlog=_BACKLOG,
         timeout_keep_alive=options.limits.keep_alive_seconds,
         timeout_graceful_shutdown=options.patience_seconds,
-        timeout_worker_healthcheck=30,
+        timeout_worker_healthcheck=_ALIVE_SECONDS,
         ssl_certfile=options.certificate,
         ssl_keyfile=options.key,
     )

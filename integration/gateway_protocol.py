@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast
 
 import h11
 from csplade.integration.gateway_config import Limits
+from csplade.integration.gateway_output import JoinedTransport
 from csplade.integration.gateway_refusals import Reason, Refusal
 from starlette.types import Receive, Scope, Send
 from uvicorn.config import Config
@@ -99,9 +100,10 @@ class GatewayProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, unless there are too many connections."""
-        super().connection_made(transport)
-        # asyncio does it only for sockets that name their protocol. Head and body of an answer are two small packets:
-        # without it the second waits 40 ms for the caller's word about the first.
+        joined = JoinedTransport(transport, self.loop)
+        super().connection_made(joined)  # type: ignore[arg-type]
+        # asyncio does it only for sockets that name their protocol. Without it the second of two small packets waits
+        # 40 ms for the caller's word about the first.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if len(self.connections) > self._limits.connections:
             self._answer(Refusal(503, Reason.TOO_MANY, "the gateway has too many connections: try again later"))

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Sequence
 import httpcore
 from csplade.integration.addresses import Address
 from csplade.integration.gateway_config import Limits
+from csplade.integration.gateway_network import Backend
 from csplade.integration.gateway_refusals import Headers, Reason, Refusal
 
 _LEFT_OUT_SECONDS = 10.0
@@ -25,6 +26,7 @@ class Node:
         scheme = b"https" if address.secure else b"http"
         self._origin = httpcore.Origin(scheme, address.host.encode(), address.open_port)
         self._context = context
+        self._backend = Backend(context)
         self._idle: list[httpcore.AsyncHTTPConnection] = []
         self.left_out_until = 0.0
         self.prefix = address.path.encode()
@@ -43,7 +45,10 @@ class Node:
             if not connection.has_expired():
                 return connection, True
             await connection.aclose()
-        return httpcore.AsyncHTTPConnection(self._origin, self._context, keepalive_expiry=_IDLE_SECONDS), False
+        fresh = httpcore.AsyncHTTPConnection(
+            self._origin, self._context, keepalive_expiry=_IDLE_SECONDS, network_backend=self._backend
+        )
+        return fresh, False
 
     def give(self, connection: httpcore.AsyncHTTPConnection) -> None:
         """Keep a connection for another request, if it can take one."""

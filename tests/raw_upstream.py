@@ -65,7 +65,7 @@ class RawUpstream:
                     self.left.set()
                 return
             if path.startswith(b"/slow"):
-                time.sleep(1.5)
+                time.sleep(0.7)
             connection.sendall(_ANSWERS.get(path, _OK))
 
 
