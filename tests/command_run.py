@@ -46,6 +46,8 @@ def runner(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
 
     def run(*arguments: object) -> Result:
         monkeypatch.setattr(sys, "argv", ["csplade", *map(str, arguments)])
+        # From it click would take that `python -m pytest` was called, and name the program after that.
+        monkeypatch.setattr(sys.modules["__main__"], "__package__", None)
         code: Any = 0
         try:
             main()
