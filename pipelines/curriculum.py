@@ -86,10 +86,6 @@ def run_stages(request: TrainRequest, tell: Tell) -> list[Stage]:
     _check_idf(request)
     check_stages(request.stages, examples, bool(request.teachers), devices.count)
     development = _development(request, tell if devices.is_main else _silent)
-    devices.wait()
-    # A resumed one is noted when its checkpoints are known to be its own.
-    if devices.is_main and not (request.output / RUN_FILE).exists():
-        _note_request(request)
     done: list[Stage] = []
     for number, recipe in enumerate(request.stages, start=1):
         folder = request.output if len(request.stages) == 1 else request.output / f"stage-{number}"
@@ -117,7 +113,9 @@ def _run_stage(
     material = Material(examples, _teacher(request, started, examples), development)
     run = Run(started, recipe, material, folder, fingerprint, devices)
     begin = run.resume() if request.resume else 0
-    if devices.is_main and recipe is request.stages[-1]:
+    # Now that nothing can be refused any more, and that no process will look for an empty folder.
+    devices.wait()
+    if devices.is_main and _is_to_be_noted(request, recipe):
         _note_request(request)
     outcome = train(run, begin)
     finished = None if outcome.stopped else run.finish(outcome.best)
@@ -173,6 +171,11 @@ def _development(request: TrainRequest, tell: Tell) -> Development | None:
             f"them; {found.left_out} are left out, so nDCG@10 is higher than over all."
         )
     return found
+
+
+def _is_to_be_noted(request: TrainRequest, recipe: Recipe) -> bool:
+    """Say whether a stage begins a training, or is the last whose checkpoints a resumed one had to match."""
+    return recipe is request.stages[-1] or not (request.output / RUN_FILE).exists()
 
 
 def _note_request(request: TrainRequest) -> None:

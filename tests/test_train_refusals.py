@@ -112,6 +112,25 @@ def test_a_backbone_that_is_not_causal_is_refused(run: Run, tmp_path: Path, data
     assert "is no causal language model but BertForMaskedLM: choose a decoder such as Llama" in refused.err
 
 
+def test_a_training_refused_before_its_first_step_does_not_stand_in_the_way_of_the_corrected_command(
+    run: Run, tmp_path: Path, backbone: Path, data: Path
+) -> None:
+    output = tmp_path / "run"
+    common = ("train", data, "--output", output, "--steps", 1)
+    top = settings(tune__tuned="top", tune__top_layers=99)
+    refused = {
+        "no-such-model": ("--backbone", tmp_path / "no-such-model", *settings()),
+        "the last 99 cannot be trained": ("--backbone", backbone, *top),
+        "no-teacher": ("--backbone", backbone, "--teacher", f"dense:{tmp_path}/no-teacher", *settings(loss__kl=1)),
+    }
+    for said, arguments in refused.items():
+        found = run(*common, *arguments)
+        assert found.code in (1, 2) and said in found.err
+        assert not output.exists()
+    done = run(*common, "--backbone", backbone, *settings())
+    assert done.code == 0, done.err
+
+
 def test_too_little_memory_names_the_settings_and_keeps_the_last_checkpoint(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, backbone: Path, data: Path
 ) -> None:
