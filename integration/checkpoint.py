@@ -7,14 +7,15 @@ those of them that failed, and how far the dead letters had come. A line that wa
 import os
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 import orjson
 from csplade.integration.dead_letters import Mark
 from csplade.pipelines.errors import SourceError, UsageError
-from csplade.pipelines.jsonl import write_line
+from csplade.pipelines.jsonl import append_line, write_line
 
 _FORMAT = 1
 
@@ -34,14 +35,13 @@ class Job:
     @property
     def line(self) -> dict[str, object]:
         """Return the first line of the file."""
-        names = ("source", "index", "uuid", "fingerprint", "options")
-        return {"format": _FORMAT, **{name: getattr(self, name) for name in names}}
+        return {"format": _FORMAT, **asdict(self)}
 
 
 class Checkpoint:
     """The settled records of one job; a context manager that closes the file, and keeps it if it holds any."""
 
-    def __init__(self, path: Path, file: BinaryIO, settled: list[Mapping[str, Any]]) -> None:  # Any: JSON objects
+    def __init__(self, path: Path, file: FileIO, settled: list[Mapping[str, Any]]) -> None:  # Any: JSON objects
         self.path = path
         self._file = file
         ranges = _merged(sorted((line["from"], line["to"]) for line in settled))
@@ -61,20 +61,24 @@ class Checkpoint:
             SourceError: it cannot be written.
         """
         try:
-            file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
+            file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=0)
         except OSError as error:
             raise SourceError(
                 f"the checkpoint {path} cannot be written ({error.strerror}): name another file with --checkpoint"
             ) from error
         _lock(file, path)
         first, *settled = [*_whole_lines(file)] or [{}]
-        if first != job.line:
-            settled = []
+        if first == job.line:
+            return cls(path, file, settled)
+        begun = cls(path, file, [])
+        try:
             file.seek(0)
             file.truncate()
-            file.write(write_line(job.line))
-            file.flush()
-        return cls(path, file, settled)
+            begun._append(job.line)
+        except SourceError:
+            file.close()
+            raise
+        return begun
 
     def __enter__(self) -> Self:
         return self
@@ -99,21 +103,20 @@ class Checkpoint:
         Raises:
             SourceError: the file cannot be written.
         """
-        dead = (
-            None if mark is None else {"path": mark.path, "size": mark.size, "count": mark.count, "first": mark.first}
-        )
-        try:
-            self._file.write(write_line({"from": begin, "to": end, "failed": failed, "dead": dead}))
-            self._file.flush()
-            self._empty = False
-        except OSError as error:
-            raise SourceError(
-                f"the checkpoint {self.path} cannot be written ({error.strerror}): make room, and run again"
-            ) from error
+        self._append({"from": begin, "to": end, "failed": failed, "dead": mark})
+        self._empty = False
 
     def remove(self) -> None:
         """Delete the file: the job is done."""
         self.path.unlink(missing_ok=True)
+
+    def _append(self, line: Mapping[str, object]) -> None:
+        try:
+            append_line(self._file, write_line(line))
+        except OSError as error:
+            raise SourceError(
+                f"the checkpoint {self.path} cannot be written ({error.strerror}): make room, and run again"
+            ) from error
 
 
 def _merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -127,10 +130,10 @@ def _merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     return merged
 
 
-def _whole_lines(file: BinaryIO) -> Iterator[Mapping[str, Any]]:  # Any: JSON objects
+def _whole_lines(file: FileIO) -> Iterator[Mapping[str, Any]]:  # Any: JSON objects
     """Give the lines up to the first that is not whole, and cut the file there."""
     whole = 0
-    for raw in file:
+    for raw in file.readall().splitlines(keepends=True):
         try:
             line = orjson.loads(raw) if raw.endswith(b"\n") else None
         except orjson.JSONDecodeError:
@@ -143,7 +146,7 @@ def _whole_lines(file: BinaryIO) -> Iterator[Mapping[str, Any]]:  # Any: JSON ob
     file.truncate()
 
 
-def _lock(file: BinaryIO, path: Path) -> None:
+def _lock(file: FileIO, path: Path) -> None:
     """Keep other runs from the file for as long as it is open."""
     if os.name == "nt":
         return

@@ -2,11 +2,13 @@
 
 import tempfile
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import Self
 
 from csplade.integration.documents import Document, Rejected, dead_letter
 from csplade.pipelines.errors import SourceError, UsageError
+from csplade.pipelines.jsonl import append_line
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class DeadLetters:
         self._numbered = numbered
         self.count = 0
         self.first_reason = ""
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
         self._resumed: Mark | None = None
 
     def resume(self, mark: Mark) -> None:
@@ -48,7 +50,7 @@ class DeadLetters:
         found = Path(mark.path)
         try:
             if found.is_file() and found.stat().st_size >= mark.size:
-                self._file = found.open("r+b")
+                self._file = found.open("r+b", buffering=0)
                 self._file.truncate(mark.size)
                 self._file.seek(mark.size)
                 self.path = found
@@ -86,8 +88,7 @@ class DeadLetters:
         """
         try:
             self._file = self._file or self._open()
-            self._file.write(dead_letter(failed, reason))
-            self._file.flush()
+            append_line(self._file, dead_letter(failed, reason))
         except OSError as error:
             raise self._unwritable(error) from error
         self.first_reason = self.first_reason or reason
@@ -105,12 +106,12 @@ class DeadLetters:
             f"the dead letters cannot be written to {self.path} ({error.strerror}): name another --dead-letters"
         )
 
-    def _open(self) -> BinaryIO:
+    def _open(self) -> FileIO:
         first, number = self.path, 1
         while True:
             try:
                 # "x": what an earlier run left is never overwritten.
-                return self.path.open("xb")
+                return self.path.open("xb", buffering=0)
             except FileExistsError:
                 if not self._numbered:
                     raise

@@ -1,7 +1,5 @@
 """The file of mined examples: one line each, written at once, so that a stopped run can be continued."""
 
-import errno
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +8,7 @@ from pathlib import Path
 
 from csplade.integration.mine import Mined
 from csplade.pipelines.errors import SourceError, UsageError
-from csplade.pipelines.jsonl import Unreadable, parse_line, write_line
+from csplade.pipelines.jsonl import Unreadable, append_line, parse_line, write_line
 
 
 @dataclass(frozen=True)
@@ -36,11 +34,8 @@ class MineOutput:
         Raises:
             SourceError: the file cannot be written.
         """
-        line = write_line(mined.to_json())
         try:
-            # Without a buffer, which would fail once more when it is closed.
-            if self._file.write(line) != len(line):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            append_line(self._file, write_line(mined.to_json()))
         except OSError as error:
             raise _unwritable(self._path, error) from error
 

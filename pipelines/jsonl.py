@@ -1,7 +1,10 @@
 """JSON lines: bytes of a line in, a record or the reason why there is none out; and back."""
 
+import errno
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from io import FileIO
 from typing import Any
 
 import orjson
@@ -66,6 +69,16 @@ def write_line(value: object) -> bytes:
         TypeError: it holds something that JSON cannot express.
     """
     return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def append_line(file: FileIO, line: bytes) -> None:
+    """Write a line at once, so that a killed program has lost none; a buffer would fail once more when it is closed.
+
+    Raises:
+        OSError: it cannot be written, or not the whole of it.
+    """
+    if file.write(line) != len(line):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def kind(value: object) -> str:

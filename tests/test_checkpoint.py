@@ -8,6 +8,7 @@ from csplade.integration.checkpoint import Checkpoint, Job
 from csplade.integration.dead_letters import DeadLetters, Mark
 from csplade.integration.documents import Document
 from csplade.pipelines.errors import SourceError, UsageError
+from csplade.tests.small_disk import room_for
 
 JOB = Job("digest", "articles", "uuid", "fingerprint", "options")
 
@@ -67,6 +68,17 @@ def test_two_runs_do_not_share_a_file(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"cannot be written .*--checkpoint"):
         Checkpoint.open(tmp_path / "nothing" / "a.checkpoint", JOB)
+
+
+def test_a_full_disk_is_told_with_the_next_step_and_what_was_settled_before_is_held(tmp_path: Path) -> None:
+    path = tmp_path / "a.checkpoint"
+    told = r"the checkpoint .*a\.checkpoint cannot be written .*: make room, and run again"
+    with room_for(20), pytest.raises(SourceError, match=told):
+        Checkpoint.open(path, JOB)
+    with room_for(200), pytest.raises(SourceError, match=told), Checkpoint.open(path, JOB) as checkpoint:
+        for number in range(10):
+            checkpoint.settle(number, number + 1, [], None)
+    assert held(path) == [0, 1]
 
 
 def test_dead_letters_go_on_behind_what_was_settled(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from csplade.integration.dead_letters import DeadLetters, choose_path
 from csplade.integration.documents import Document, Rejected
 from csplade.pipelines.errors import SourceError, UsageError
+from csplade.tests.small_disk import room_for
 
 
 def test_without_failures_there_is_no_file(tmp_path: Path) -> None:
@@ -60,6 +61,18 @@ def test_a_file_can_be_begun_before_anything_is_in_it(tmp_path: Path) -> None:
         assert (dead.mark.size, dead.mark.count) == (0, 0)
         dead.add(Document("1", "x"), "reason")
     assert [path.name for path in tmp_path.iterdir()] == ["dead.jsonl"]
+
+
+def test_a_full_disk_is_told_with_the_next_step(tmp_path: Path) -> None:
+    path = tmp_path / "dead.jsonl"
+    with (
+        room_for(100),
+        pytest.raises(SourceError, match=r"cannot be written to .*: name another --dead-letters"),
+        DeadLetters(path) as dead,
+    ):
+        for number in range(10):
+            dead.add(Document(str(number), "x" * 20), "reason")
+    assert path.stat().st_size == 100
 
 
 def test_a_folder_that_is_not_there_is_wrong_usage(tmp_path: Path) -> None:
