@@ -12,6 +12,7 @@ from csplade.integration.field_map import FieldMap
 from csplade.integration.planner import PlanOptions
 from csplade.integration.rewrite_budget import clauses_of, narrowed
 from csplade.integration.rewrite_highlight import highlight_everywhere
+from csplade.integration.rewrite_parts import with_items, with_part
 from csplade.integration.rewrite_policy import RewriteMode, RewriteOptions, ScorePolicy
 from csplade.integration.rewrite_report import Decision, Journal, JsonObject, Outcome, Rewritten
 from csplade.integration.rewrite_scores import aggregates_by_score, ranks_without_score
@@ -77,11 +78,11 @@ class _Work:
         tree = TreeRewriter(self._field_map, self._options, scorer, self._resolve, journal)
         body, start = self._body, Place("$")
         if "query" in body:
-            body = _with(body, "query", tree.query(body["query"], start.at("query")))
+            body = with_part(body, "query", tree.query(body["query"], start.at("query")))
             if body is not self._body and isinstance(self._body["query"], Mapping):
                 body = highlight_everywhere(body, self._body["query"])
         if "rescore" in body:
-            body = _with(body, "rescore", _rescore(body["rescore"], tree, start.at("rescore")))
+            body = with_part(body, "rescore", _rescore(body["rescore"], tree, start.at("rescore")))
         if "post_filter" in body:
             tree.unscored(body["post_filter"], start.at("post_filter"))
         return body, journal, scorer
@@ -91,14 +92,14 @@ def _rescore(value: object, tree: TreeRewriter, place: Place) -> object:
     """Rewrite one rescorer, or each of several."""
     if isinstance(value, list):
         new = [_rescore(each, tree, place.at(position)) for position, each in enumerate(value)]
-        return value if all(one is other for one, other in zip(new, value, strict=True)) else new
+        return with_items(value, new)
     if not isinstance(value, Mapping):
         return value
     query = value.get("query")
     if not isinstance(query, Mapping) or "rescore_query" not in query:
         return value
     below = tree.query(query["rescore_query"], place.at("query", "rescore_query"))
-    return value if below is query["rescore_query"] else {**value, "query": {**query, "rescore_query": below}}
+    return with_part(value, "query", with_part(query, "rescore_query", below))
 
 
 def _closed(body: JsonObject, new: JsonObject, journal: Journal, options: RewriteOptions) -> Rewritten:
@@ -126,7 +127,3 @@ def _stopped(body: JsonObject, outcome: Rewritten) -> Rewritten:
         for decision in outcome.decisions
     )
     return Rewritten(body, tuple(decisions))
-
-
-def _with(holder: JsonObject, name: str, value: object) -> JsonObject:
-    return holder if holder[name] is value else {**holder, name: value}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from csplade.integration.rewrite_parts import with_items, with_part
 from csplade.integration.rewrite_report import JsonObject
 
 _AGGREGATIONS = ("aggs", "aggregations")
@@ -22,10 +23,10 @@ def highlight_everywhere(body: JsonObject, query: JsonObject) -> JsonObject:
     body = highlight_original(body, query)
     collapse = body.get("collapse")
     if isinstance(collapse, Mapping):
-        body = _replaced(body, "collapse", highlight_inner_hits(collapse, query))
+        body = with_part(body, "collapse", highlight_inner_hits(collapse, query))
     for name in _AGGREGATIONS:
         if isinstance(body.get(name), Mapping):
-            body = _replaced(body, name, _each_top_hits(body[name], query))
+            body = with_part(body, name, _each_top_hits(body[name], query))
     return body
 
 
@@ -33,11 +34,10 @@ def highlight_inner_hits(holder: JsonObject, query: JsonObject) -> JsonObject:
     """Return a holder of `inner_hits` (one or several) that are highlighted by `query`."""
     inner = holder.get("inner_hits")
     if isinstance(inner, Mapping):
-        return _replaced(holder, "inner_hits", highlight_original(inner, query))
+        return with_part(holder, "inner_hits", highlight_original(inner, query))
     if isinstance(inner, list):
         new = [highlight_original(each, query) if isinstance(each, Mapping) else each for each in inner]
-        same = all(one is other for one, other in zip(new, inner, strict=True))
-        return holder if same else {**holder, "inner_hits": new}
+        return with_part(holder, "inner_hits", with_items(inner, new))
     return holder
 
 
@@ -50,11 +50,11 @@ def _each_top_hits(aggregations: JsonObject, query: JsonObject, depth: int = 0) 
             continue
         new = aggregation
         if isinstance(new.get("top_hits"), Mapping):
-            new = _replaced(new, "top_hits", highlight_original(new["top_hits"], query))
+            new = with_part(new, "top_hits", highlight_original(new["top_hits"], query))
         for below in _AGGREGATIONS:
             if isinstance(new.get(below), Mapping):
-                new = _replaced(new, below, _each_top_hits(new[below], query, depth + 1))
-        aggregations = _replaced(aggregations, name, new)
+                new = with_part(new, below, _each_top_hits(new[below], query, depth + 1))
+        aggregations = with_part(aggregations, name, new)
     return aggregations
 
 
@@ -64,7 +64,3 @@ def _plain(query: JsonObject) -> JsonObject:
     if not isinstance(hybrid, Mapping) or not isinstance(hybrid.get("queries"), list):
         return query
     return {"bool": {"should": hybrid["queries"]}}
-
-
-def _replaced(holder: JsonObject, name: str, value: JsonObject) -> JsonObject:
-    return holder if holder[name] is value else {**holder, name: value}

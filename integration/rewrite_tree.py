@@ -11,6 +11,7 @@ from csplade.integration.field_map import FieldMap
 from csplade.integration.rewrite_budget import TEXT_KINDS
 from csplade.integration.rewrite_clauses import TextClause, TextField, UnreadableClause, read_text_clause
 from csplade.integration.rewrite_highlight import highlight_inner_hits
+from csplade.integration.rewrite_parts import with_items, with_part
 from csplade.integration.rewrite_policy import Policy, RewriteOptions, ScorePolicy
 from csplade.integration.rewrite_report import Journal, JsonObject
 from csplade.integration.rewrite_scores import mentions_score
@@ -124,22 +125,20 @@ class TreeRewriter:
         return None
 
     def _compound(self, kind: str, body: JsonObject, place: Place, scored: Sequence[str]) -> JsonObject | None:
-        changed = {}
+        new = body
         for name in scored:
             if name in body:
-                new = self._children(body[name], place.at(kind, name))
-                if new is not body[name]:
-                    changed[name] = new
+                new = with_part(new, name, self._children(body[name], place.at(kind, name)))
         for name in _UNSCORED.get(kind, ()):
             if name in body:
                 self.unscored(body[name], place.at(kind, name))
-        return {kind: {**body, **changed}} if changed else None
+        return None if new is body else {kind: new}
 
     def _children(self, value: object, place: Place) -> object:
         if not isinstance(value, list):
             return self.query(value, place)
         new = [self.query(child, place.at(position)) for position, child in enumerate(value)]
-        return value if all(one is other for one, other in zip(new, value, strict=True)) else new
+        return with_items(value, new)
 
     def _function_score(self, kind: str, body: JsonObject, place: Place) -> JsonObject | None:
         functions = {name: value for name, value in body.items() if name != "query"}
