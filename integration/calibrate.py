@@ -9,10 +9,10 @@ from typing import Any
 
 from csplade.integration.dialect import Dialect
 from csplade.integration.encoder import Encoder
-from csplade.integration.index import keep_in_meta, mapping_of
+from csplade.integration.index import keep_in_meta, mapping_of, our_meta
 from csplade.integration.query import Mode, QueryOptions, Question, Scales
 from csplade.integration.search import search_many
-from csplade.integration.templates import META_KEY, TEXT_FIELD, TITLE_FIELD
+from csplade.integration.templates import TEXT_FIELD, TITLE_FIELD
 from csplade.pipelines.errors import UsageError
 from opensearchpy import OpenSearch
 
@@ -47,7 +47,7 @@ def calibrate(client: OpenSearch, index: str, encoder: Encoder, dialect: Dialect
 def read_scales(client: OpenSearch, index: str) -> Scales | None:
     """Return the scales that were kept with an index (or the one behind an alias), None if there are none."""
     _, mapping = mapping_of(client, index)
-    kept = mapping.get("_meta", {}).get(META_KEY, {}).get("scales")
+    kept = our_meta(mapping).get("scales")
     return None if kept is None else Scales(float(kept["sparse"]), float(kept["bm25"]))
 
 

@@ -201,14 +201,16 @@ def our_meta(mapping: Mapping[str, Any]) -> Mapping[str, Any]:  # Any: JSON obje
 def keep_in_meta(client: OpenSearch, index: str, values: Mapping[str, object]) -> None:
     """Keep values in our part of the mapping's `_meta` of an index (or the one behind an alias), beside what is there.
 
+    None takes what is there away.
+
     Raises:
         ClusterError: this user may not change the mapping.
     """
     name, mapping = mapping_of(client, index)
     meta = mapping.get("_meta", {})
+    ours = {key: value for key, value in {**meta.get(META_KEY, {}), **values}.items() if value is not None}
     # Written as a whole: the cluster does not merge it.
-    body = {"_meta": {**meta, META_KEY: {**meta.get(META_KEY, {}), **values}}}
-    client.indices.put_mapping(index=name, body=body)
+    client.indices.put_mapping(index=name, body={"_meta": {**meta, META_KEY: ours}})
 
 
 def _mapping(client: OpenSearch, index: str) -> Mapping[str, Any] | None:  # Any: a JSON object

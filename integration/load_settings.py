@@ -6,10 +6,8 @@ The record stands in the mapping's `_meta`, where every run finds it, whoever wa
 import enum
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
-from csplade.integration.index import mapping_of
-from csplade.integration.templates import META_KEY
+from csplade.integration.index import keep_in_meta, mapping_of, our_meta
 from opensearchpy import OpenSearch
 
 RECORD_KEY = "load_settings"
@@ -54,7 +52,7 @@ def loading(client: OpenSearch, index: str, kind: LoadSettings) -> Iterator[None
     changes = _CHANGES[kind]
     flat = client.indices.get_settings(index=name, params={"flat_settings": "true"})[name]["settings"]
     # None takes a setting back to its default.
-    _record(client, index, {key: flat.get(f"index.{key}") for key in changes})
+    keep_in_meta(client, index, {RECORD_KEY: {key: flat.get(f"index.{key}") for key in changes}})
     try:
         client.indices.put_settings(index=name, body={"index": changes})
         yield
@@ -69,26 +67,11 @@ def restore(client: OpenSearch, index: str) -> bool:
         ClusterError: the cluster refuses, or the index is not there.
     """
     name, mapping = mapping_of(client, index)
-    before = _ours(mapping).get(RECORD_KEY)
+    before = our_meta(mapping).get(RECORD_KEY)
     if before is None:
         return False
     client.indices.put_settings(index=name, body={"index": before})
     # What was only in memory while the translog waited.
     client.indices.flush(index=name, params={"request_timeout": _FLUSH_SECONDS})
-    _record(client, index, None)
+    keep_in_meta(client, index, {RECORD_KEY: None})
     return True
-
-
-def _ours(mapping: Mapping[str, Any]) -> Mapping[str, Any]:  # Any: JSON objects
-    ours: Mapping[str, Any] = mapping.get("_meta", {}).get(META_KEY, {})
-    return ours
-
-
-def _record(client: OpenSearch, index: str, before: Mapping[str, str | None] | None) -> None:
-    """Write the record, None takes it away."""
-    name, mapping = mapping_of(client, index)
-    ours = {key: value for key, value in _ours(mapping).items() if key != RECORD_KEY}
-    if before is not None:
-        ours[RECORD_KEY] = before
-    # Written as a whole: the cluster does not merge it.
-    client.indices.put_mapping(index=name, body={"_meta": {**mapping.get("_meta", {}), META_KEY: ours}})
