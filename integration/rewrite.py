@@ -35,12 +35,17 @@ def rewrite(
     untouched = _untouched(body, options.mode)
     if untouched is not None:
         return Rewritten(body, (untouched,))
-    work = _Work(body, field_map, cache(encode), options, resolve)
-    new, journal, scorer = work.done(options.plan)
+    encode, limit = cache(encode), options.dialect.max_clauses
+
+    def walked(plan: PlanOptions) -> tuple[JsonObject, Journal, Scorer]:
+        journal, scorer = Journal(), Scorer(encode, plan, limit)
+        tree = TreeRewriter(field_map, options, scorer, resolve, journal)
+        return _walked(body, tree), journal, scorer
+
+    new, journal, scorer = walked(options.plan)
     reserved = clauses_of([body.get("query"), body.get("rescore")], len(field_map.default_fields))
-    limit = options.dialect.max_clauses
     if scorer.terms and scorer.terms + reserved > limit:
-        new, journal, _ = work.done(narrowed(options.plan, limit, scorer.vectors, reserved))
+        new, journal, _ = walked(narrowed(options.plan, limit, scorer.vectors, reserved))
     return _closed(body, new, journal, options)
 
 
@@ -60,32 +65,18 @@ def _untouched(body: JsonObject, mode: RewriteMode) -> Decision | None:
     return None
 
 
-class _Work:
-    """One body, that may have to be walked through twice."""
-
-    def __init__(
-        self, body: JsonObject, field_map: FieldMap, encode: Encode, options: RewriteOptions, resolve: Resolve
-    ) -> None:
-        self._body = body
-        self._field_map = field_map
-        self._encode = encode
-        self._options = options
-        self._resolve = resolve
-
-    def done(self, plan: PlanOptions) -> tuple[JsonObject, Journal, Scorer]:
-        """Return the body with its queries rewritten."""
-        journal, scorer = Journal(), Scorer(self._encode, plan, self._options.dialect.max_clauses)
-        tree = TreeRewriter(self._field_map, self._options, scorer, self._resolve, journal)
-        body, start = self._body, Place("$")
-        if "query" in body:
-            body = with_part(body, "query", tree.query(body["query"], start.at("query")))
-            if body is not self._body and isinstance(self._body["query"], Mapping):
-                body = highlight_everywhere(body, self._body["query"])
-        if "rescore" in body:
-            body = with_part(body, "rescore", _rescore(body["rescore"], tree, start.at("rescore")))
-        if "post_filter" in body:
-            tree.unscored(body["post_filter"], start.at("post_filter"))
-        return body, journal, scorer
+def _walked(body: JsonObject, tree: TreeRewriter) -> JsonObject:
+    """Return the body with its queries rewritten."""
+    new, start = body, Place("$")
+    if "query" in body:
+        new = with_part(new, "query", tree.query(body["query"], start.at("query")))
+        if new is not body:
+            new = highlight_everywhere(new, body["query"])
+    if "rescore" in body:
+        new = with_part(new, "rescore", _rescore(body["rescore"], tree, start.at("rescore")))
+    if "post_filter" in body:
+        tree.unscored(body["post_filter"], start.at("post_filter"))
+    return new
 
 
 def _rescore(value: object, tree: TreeRewriter, place: Place) -> object:
@@ -104,8 +95,9 @@ def _rescore(value: object, tree: TreeRewriter, place: Place) -> object:
 
 def _closed(body: JsonObject, new: JsonObject, journal: Journal, options: RewriteOptions) -> Rewritten:
     """Apply what is said about the whole body."""
-    policy = options.policies.min_score
+    policy, stopped = options.policies.min_score, False
     if new is not body and body.get("min_score") is not None:
+        stopped = policy in (ScorePolicy.PASS, ScorePolicy.REFUSE)
         named, reason = f"min_score: {policy}", "a lowest score is asked for"
         if policy is ScorePolicy.PASS:
             journal.passed("$.min_score", "min_score", reason, named)
@@ -115,8 +107,7 @@ def _closed(body: JsonObject, new: JsonObject, journal: Journal, options: Rewrit
             journal.rewritten("$.min_score", "min_score", named, "it was chosen for other scores, and is left out")
             new = {name: value for name, value in new.items() if name != "min_score"}
     outcome = Rewritten(new, tuple(journal.decisions))
-    stopped = bool(outcome.refused) or any(decision.path == "$.min_score" for decision in outcome.passed)
-    return _stopped(body, outcome) if stopped else outcome
+    return _stopped(body, outcome) if stopped or outcome.refused else outcome
 
 
 def _stopped(body: JsonObject, outcome: Rewritten) -> Rewritten:
