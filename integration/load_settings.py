@@ -41,6 +41,8 @@ _CHANGES: Mapping[LoadSettings, Mapping[str, str]] = {
 def loading(client: OpenSearch, index: str, kind: LoadSettings) -> Iterator[None]:
     """Change the settings of the index (or of the one behind an alias), and put them back whatever happens.
 
+    They are put back on that index, although the alias may stand for another one by then.
+
     Raises:
         ClusterError: this user may not change settings, or they cannot be put back, which `restore` can do later.
     """
@@ -52,12 +54,12 @@ def loading(client: OpenSearch, index: str, kind: LoadSettings) -> Iterator[None
     changes = _CHANGES[kind]
     flat = client.indices.get_settings(index=name, params={"flat_settings": "true"})[name]["settings"]
     # None takes a setting back to its default.
-    keep_in_meta(client, index, {RECORD_KEY: {key: flat.get(f"index.{key}") for key in changes}})
+    keep_in_meta(client, name, {RECORD_KEY: {key: flat.get(f"index.{key}") for key in changes}})
     try:
         client.indices.put_settings(index=name, body={"index": changes})
         yield
     finally:
-        restore(client, index)
+        restore(client, name)
 
 
 def restore(client: OpenSearch, index: str) -> bool:

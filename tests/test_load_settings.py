@@ -1,13 +1,18 @@
 """Settings while documents are loaded: changed, recorded in the index, and put back, also after a crash."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from csplade.integration.index import create_index, mapping_of
+from csplade.integration.lifecycle import plan_swap, swap
 from csplade.integration.load_settings import RECORD_KEY, LoadSettings, loading, restore
 from csplade.integration.templates import META_KEY, IndexOptions
 from csplade.tests.cluster_lines import ClusterLine
+from csplade.tests.versioned_index import add_version, versioned_once
 from csplade.tests.word_encoder import word_contract
+
+__all__ = ["versioned_once"]
 
 pytestmark = pytest.mark.cluster
 
@@ -49,6 +54,17 @@ def test_settings_are_changed_for_the_time_of_a_load_and_then_as_before(line: Cl
         raise KeyboardInterrupt
     assert settings(line) == before
     assert meta(line) == known
+
+
+def test_an_index_whose_alias_is_swapped_during_a_load_gets_its_settings_back(versioned_once: ClusterLine) -> None:
+    client, alias = versioned_once.client, versioned_once.index
+    loaded, other = (replace(versioned_once, index=add_version(versioned_once)) for _ in range(2))
+    before = settings(loaded), settings(other)
+    with loading(client, alias, LoadSettings.FAST):
+        assert settings(loaded) == before[0] | FAST
+        swap(client, plan_swap(client, alias, other.index))
+    assert (settings(loaded), settings(other)) == before
+    assert RECORD_KEY not in meta(loaded)
 
 
 def test_what_a_killed_run_left_is_put_back_by_the_next(line: ClusterLine) -> None:
