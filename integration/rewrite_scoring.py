@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from csplade.integration.clauses import sparse_clause
 from csplade.integration.dialect import Dialect
@@ -19,9 +20,7 @@ class Scorer:
     """Makes the vectors that are sent, and counts what is."""
 
     def __init__(self, encode: Encode, options: PlanOptions, limit: int) -> None:
-        self._encode = encode
-        self._limit = limit
-        self._options = options
+        self._planned = cache(lambda text: plan(encode(text), options, limit=limit).vector)
         self.vectors = 0
         """Vectors sent so far, one for each text and weights field."""
         self.terms = 0
@@ -29,7 +28,7 @@ class Scorer:
 
     def sent(self, text: str, times: int) -> SparseVector:
         """Return what is sent of a text's vector, and count it as sent for so many weights fields."""
-        vector = plan(self._encode(text), self._options, limit=self._limit).vector
+        vector = self._planned(text)
         self.vectors += times if vector else 0
         self.terms += times * len(vector)
         return vector
