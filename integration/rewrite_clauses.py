@@ -83,7 +83,7 @@ class TextClause:
     """The fields are one: what each adds is summed up."""
 
 
-def read_text_clause(kind: str, body: object, resolve: Callable[[str], str | None]) -> TextClause:
+def read_text_clause(kind: str, body: JsonObject, resolve: Callable[[str], str | None]) -> TextClause:
     """Return what a clause of one of the `TEXT_KINDS` asks for.
 
     `resolve` gives the text that a query's string stands for, None if nobody knows.
@@ -99,7 +99,6 @@ def read_text_clause(kind: str, body: object, resolve: Callable[[str], str | Non
     match_type = _match_type(kind, values)
     asked = [*_KIND_OPTIONS.get(match_type, ()), *options]
     asked += [option for name, value in values.items() if (option := _asked(kind, name, value)) is not None]
-    across = match_type in _ACROSS
     return TextClause(
         kind=kind,
         text=text,
@@ -108,7 +107,7 @@ def read_text_clause(kind: str, body: object, resolve: Callable[[str], str | Non
         boost=_number("boost", values.get("boost", 1.0)),
         name=_string("_name", values["_name"]) if "_name" in values else None,
         tie=_number("tie_breaker", values.get("tie_breaker", _TIES.get(match_type, 0.0))),
-        across=across,
+        across=match_type in _ACROSS,
     )
 
 
@@ -131,10 +130,8 @@ def remainder(kind: str, body: JsonObject, fields: tuple[TextField, ...], free: 
     return {kind: {**values, "fields": [_written(field) for field in fields]}}
 
 
-def _values(kind: str, body: object) -> tuple[JsonObject, tuple[TextField, ...] | None]:
+def _values(kind: str, body: JsonObject) -> tuple[JsonObject, tuple[TextField, ...] | None]:
     """Return the options of a clause and its fields."""
-    if not isinstance(body, Mapping):
-        raise UnreadableClause("it is not an object")
     if kind not in FIELD_KINDS:
         return body, _fields(body)
     if len(body) != 1:
@@ -228,10 +225,9 @@ def _counts(name: str, value: object, *nothing: str) -> bool:
 
 
 def _number(name: str, value: object) -> float:
-    fits = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _LARGEST
-    if not fits or not isinstance(value, int | float):
-        raise UnreadableClause(f"{name} is no number from 0 on")
-    return float(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _LARGEST:
+        return float(value)
+    raise UnreadableClause(f"{name} is no number from 0 on")
 
 
 def _string(name: str, value: object) -> str:

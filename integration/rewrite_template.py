@@ -51,7 +51,7 @@ def rewrite_template(body: JsonObject, field_map: FieldMap, encode: Encode, opti
 
 def _source(body: JsonObject) -> JsonObject | str:
     """Return a template's search body, or why it cannot be read."""
-    source = body.get("source") if isinstance(body, Mapping) else None
+    source = body.get("source")
     if isinstance(source, str):
         try:
             source = orjson.loads(source)
