@@ -15,11 +15,11 @@ from typing import Any, TypeVar, get_type_hints
 import orjson
 from csplade.integration.dialect import PLAIN, Dialect
 from csplade.integration.field_map import Coverage, FieldMap, matches
-from csplade.integration.planner import DEFAULT_MAX_CLAUSES, PlanOptions
-from csplade.integration.query import DEFAULT_BM25_WEIGHT
+from csplade.integration.planner import PlanOptions
 from csplade.integration.rewrite_policy import Policies, RewriteMode, RewriteOptions
 from csplade.pipelines.errors import UsageError
 
+_USUAL = RewriteOptions()
 _INDEX_KEYS = ("pattern", "mode", "bm25_weight", "max_clauses", "share", "default_fields", "weights", "policy")
 _WEIGHTS_KEYS = ("field", "covers", "nested")
 _POLICY_KINDS: Mapping[str, type[enum.StrEnum]] = get_type_hints(Policies)
@@ -102,11 +102,11 @@ def _rules(raw: object, place: str, dialect: Dialect) -> IndexRules:
     reader = _Reader(_known(raw, _INDEX_KEYS, place), place)
     weights = reader.take("weights", _list, None, "a list of tables, each as [[index.weights]]")
     coverages = tuple(_coverage(each, f"{place}.weights[{number}]") for number, each in enumerate(weights))
-    share = reader.take("share", _above(0.0, 1.0), 1.0, "a number above 0, at most 1")
-    most = reader.take("max_clauses", _whole, DEFAULT_MAX_CLAUSES, "a whole number of at least 1")
+    share = reader.take("share", _above(0.0, 1.0), _USUAL.plan.share, "a number above 0, at most 1")
+    most = reader.take("max_clauses", _whole, _USUAL.plan.max_clauses, "a whole number of at least 1")
     options = RewriteOptions(
-        mode=reader.take("mode", _member(RewriteMode), RewriteMode.REPLACE, _choices(RewriteMode)),
-        bm25_weight=reader.take("bm25_weight", _from_zero, DEFAULT_BM25_WEIGHT, "a number from 0 on"),
+        mode=reader.take("mode", _member(RewriteMode), _USUAL.mode, _choices(RewriteMode)),
+        bm25_weight=reader.take("bm25_weight", _from_zero, _USUAL.bm25_weight, "a number from 0 on"),
         policies=_policies(reader.take("policy", _table, {}, "a table"), f"{place}.policy"),
         plan=PlanOptions(most, share),
         dialect=dialect,
@@ -122,14 +122,12 @@ def _rules(raw: object, place: str, dialect: Dialect) -> IndexRules:
 def _coverage(raw: object, place: str) -> Coverage:
     reader = _Reader(_known(raw, _WEIGHTS_KEYS, place), place)
     covers = reader.take("covers", _boosts, None, "a list of text fields, or a table of text field = boost above 0")
+    field = reader.take("field", _name, None, "the name of a weights field")
+    nested = reader.take("nested", _name, "", "the path of nested objects") or None
     try:
-        return Coverage(
-            reader.take("field", _name, None, "the name of a weights field"),
-            covers,
-            reader.take("nested", _name, "", "the path of nested objects") or None,
-        )
+        return Coverage(field, covers, nested)
     except UsageError as error:
-        raise error if str(error).startswith(place) else UsageError(f"{place}: {error}") from error
+        raise UsageError(f"{place}: {error}") from error
 
 
 def _policies(raw: Values, place: str) -> Policies:
