@@ -9,7 +9,7 @@ With --json exactly one object, always with these names:
 
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from csplade.integration.dialect import Dialect
     from csplade.integration.field_map import FieldMap
     from csplade.integration.rewrite import Encode, RewriteOptions, Rewritten
-    from csplade.integration.rewrite_report import Decision
     from csplade.pipelines.encode import Encoder
 
 MODES = ("replace", "hybrid", "anchored")
@@ -86,9 +85,7 @@ def command(
     else:
         done = rewrite(body, field_map, encode, options)
     if as_json:
-        print_json(
-            {"body": done.body, "changed": bool(done.changes), "clauses": [*map(_decision_json, done.decisions)]}
-        )
+        print_json({"body": done.body, "changed": bool(done.changes), "clauses": [*map(asdict, done.decisions)]})
     elif explain:
         _print(done)
     elif not done.refused:
@@ -170,13 +167,3 @@ def _tell(done: "Rewritten") -> None:
         )
     elif not done.changes:
         notice("Nothing had to be rewritten; --explain shows why.")
-
-
-def _decision_json(decision: "Decision") -> dict[str, str]:
-    return {
-        "path": decision.path,
-        "clause": decision.clause,
-        "outcome": decision.outcome.value,
-        "policy": decision.policy,
-        "reason": decision.reason,
-    }
