@@ -13,7 +13,7 @@ from csplade.pipelines.errors import UsageError
 
 if TYPE_CHECKING:
     from csplade.integration.lifecycle import Switch
-    from csplade.integration.lifecycle_gate import Comparison, Side
+    from csplade.integration.lifecycle_gate import Comparison
     from opensearchpy import OpenSearch
 
 _PATH = click.Path(path_type=Path)
@@ -105,7 +105,7 @@ def pass_gate(
         IndexConflictError: the new index was made with another encoder.
         ClusterError: the cluster does not answer in full.
     """
-    from csplade.integration.lifecycle_gate import GateOptions, compare, count_both, faults
+    from csplade.integration.lifecycle_gate import GateOptions, Side, compare, count_both, faults
 
     if switch.old is None:
         return None, ()
@@ -118,8 +118,12 @@ def pass_gate(
     asked = [(new, Mode(choices.mode), encoder_folder), (live, live_mode, live_folder)]
     ready = [_options(client, *one) for one in asked]
     queries, judgments = _queries(client, live, choices.collection)
+    folders = [folder if mode.needs_vector else None for _, mode, folder in asked]
+    # Of one encoder for both, which is usual, the vectors are computed once.
+    questions = {folder: _questions(queries, folder) for folder in dict.fromkeys(folders)}
     theirs, ours = (
-        _side(index, options, folder, queries) for (index, _, folder), options in zip(asked, ready, strict=True)
+        Side(index, options, questions[folder])
+        for (index, _, _), options, folder in zip(asked, ready, folders, strict=True)
     )
     found = compare(client, ours, theirs, judgments)
     return found, faults(found, options)
@@ -175,12 +179,11 @@ def _queries(
     return texts, None
 
 
-def _side(index: str, options: QueryOptions, folder: Path, texts: list[str]) -> "Side":
-    from csplade.integration.lifecycle_gate import Side
-
-    if not options.mode.needs_vector:
-        return Side(index, options, [Question(text) for text in texts])
+def _questions(texts: list[str], folder: Path | None) -> list[Question]:
+    """Return the texts as questions, with the vectors of an encoder if there is one."""
+    if folder is None:
+        return [Question(text) for text in texts]
     from csplade.pipelines.encode import Encoder
 
     vectors = Encoder.open(folder).queries(texts)
-    return Side(index, options, [Question(text, vector) for text, vector in zip(texts, vectors, strict=True)])
+    return [Question(text, vector) for text, vector in zip(texts, vectors, strict=True)]
