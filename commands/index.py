@@ -143,7 +143,7 @@ def drop_command(index: str, yes: bool, connection: Connection, as_json: bool) -
       csplade index drop articles-v1
       csplade index drop articles-v1 --yes
     """
-    from csplade.integration.index_status import count_documents
+    from csplade.integration.answers import count_documents
     from csplade.integration.lifecycle import check_drop, drop
 
     client = open_cluster(connection)

@@ -185,13 +185,13 @@ def _run(
     choices: IngestChoices,
 ) -> "tuple[IngestReport, int | None]":
     """Ingest with a checkpoint and the settings that are asked for; return the report and the cluster's count."""
-    from csplade.integration.ingest_report import check_count, count_documents
+    from csplade.integration.ingest_report import check_count, count_if_allowed
     from csplade.integration.load_settings import LoadSettings, loading
 
     checkpoint = _checkpoint(client, encoder, origin, choices)
     with checkpoint or nullcontext(), loading(client, choices.index, LoadSettings(choices.load_settings)):
         report = _stream(client, encoder, plan, options, checkpoint)
-    counted = count_documents(client, choices.index)
+    counted = count_if_allowed(client, choices.index)
     check_count(report, counted, choices.index)
     if checkpoint is not None:
         checkpoint.remove()

@@ -67,6 +67,19 @@ def hits_of(answer: Mapping[str, Any], mode: Mode) -> list[Mapping[str, Any]]:  
     return hits
 
 
+def count_documents(
+    client: OpenSearch, index: str, query: Mapping[str, Any] | None = None
+) -> int:  # Any: a query clause
+    """Count what an index holds and a search would find, or what of it matches a query.
+
+    Raises:
+        ClusterError: the cluster does not answer in full.
+    """
+    answer = client.count(index=index, body=None if query is None else {"query": query})
+    check_shards(answer)
+    return int(answer["count"])
+
+
 def check_shards(answer: Mapping[str, Any]) -> None:  # Any: a JSON object
     """Check that all shards have answered.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from csplade.integration.alias import read_live, versions
-from csplade.integration.answers import ask, check_shards
+from csplade.integration.answers import ask, count_documents
 from csplade.integration.dialect import Dialect
 from csplade.integration.errors import CredentialsError, IndexConflictError, RequestError
 from csplade.integration.index import check_name, is_closed, our_meta
@@ -101,17 +101,6 @@ def read_status(client: OpenSearch, index: str, dialect: Dialect, sizes: bool = 
         bytes=None if closed else _bytes(client, index),
         sizes=_field_sizes(client, index) if sizes and not closed else None,
     )
-
-
-def count_documents(client: OpenSearch, index: str) -> int:
-    """Count what an index holds and a search would find.
-
-    Raises:
-        ClusterError: the cluster does not answer in full.
-    """
-    answer = client.count(index=index)
-    check_shards(answer)
-    return int(answer["count"])
 
 
 def _weighted(

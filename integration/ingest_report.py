@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from csplade.integration.answers import count_documents
 from csplade.integration.errors import ClusterError, CredentialsError
 from opensearchpy import OpenSearch
 
@@ -37,10 +38,14 @@ class IngestReport:
 Progress = Callable[[IngestReport], None]
 
 
-def count_documents(client: OpenSearch, index: str) -> int | None:
-    """Return how many documents the cluster counts in the index; None if this user may not count."""
+def count_if_allowed(client: OpenSearch, index: str) -> int | None:
+    """Return how many documents the cluster counts in the index; None if this user may not count.
+
+    Raises:
+        ClusterError: the cluster does not answer in full.
+    """
     try:
-        return int(client.count(index=index)["count"])
+        return count_documents(client, index)
     except CredentialsError:
         return None
 

@@ -6,7 +6,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from csplade.integration.answers import check_shards
+from csplade.integration.answers import count_documents
 from csplade.integration.query import QueryOptions, Question
 from csplade.integration.search import search_many
 from csplade.pipelines.errors import UsageError
@@ -129,6 +129,4 @@ def _rankings(client: OpenSearch, side: Side) -> list[tuple[str, ...]]:
 
 def _count(client: OpenSearch, index: str) -> int:
     client.indices.refresh(index=index)
-    answer = client.count(index=index)
-    check_shards(answer)
-    return int(answer["count"])
+    return count_documents(client, index)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, TypeVar
 
-from csplade.integration.answers import ask, ask_many, check_shards, hits_of
+from csplade.integration.answers import ask, ask_many, count_documents, hits_of
 from csplade.integration.explain import Contribution, Origin, contributions
 from csplade.integration.fusion import Fused, fuse
 from csplade.integration.planner import Fusion, Total
@@ -128,12 +128,8 @@ def count_known(client: OpenSearch, index: str, ids: Collection[str]) -> int:
     Raises:
         ClusterError: the cluster does not answer in full.
     """
-    known = 0
-    for group in groups(sorted(ids), _IDS_PER_REQUEST):
-        answer = client.count(index=index, body={"query": {"ids": {"values": group}}})
-        check_shards(answer)
-        known += int(answer["count"])
-    return known
+    parts = groups(sorted(ids), _IDS_PER_REQUEST)
+    return sum(count_documents(client, index, {"ids": {"values": part}}) for part in parts)
 
 
 def texts_of(client: OpenSearch, index: str, ids: Collection[str]) -> dict[str, tuple[str, str]]:
