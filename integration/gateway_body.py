@@ -3,6 +3,7 @@
 The body itself is passed on untouched.
 """
 
+import re
 import zlib
 from collections.abc import Iterator
 from urllib.parse import unquote_to_bytes
@@ -14,6 +15,9 @@ from csplade.integration.gateway_refusals import Headers, Reason, Refusal
 
 _PIECE = MEGABYTE
 _GZIP, _ZLIB, _RAW = 31, 15, -15
+_NOT_LOOKED_AT = (b"cbor", b"smile", b"yaml")
+# Clusters take a semicolon between parameters too; what follows it can only make a value deeper.
+_PARAMETER = re.compile(rb"(?:^|[&;])([^&;=]*)=(?=([^&]*))")
 
 
 class BodyGuard:
@@ -31,15 +35,16 @@ class BodyGuard:
             raise self._too_large("")
         self._coding = _coding(headers)
         self._inflater: zlib._Decompress | None = None
-        # What says that it is something else, such as CBOR, is none of ours.
+        # Clusters take more names for JSON than one would think, such as application/*, in letters of any case.
         said = b"".join(value for name, value in headers if name == b"content-type")
-        self._depth = Depth() if not said or b"json" in said or b"text" in said else None
+        kind = said.partition(b";")[0].strip().lower()
+        self._depth = None if kind.endswith(_NOT_LOOKED_AT) else Depth()
 
     def feed(self, piece: bytes) -> Iterator[None]:
         """Look at the next piece; give back control now and then where it holds much.
 
         Raises:
-            Refusal: there is too much of it, it lies too deep, or it cannot be decompressed.
+            Refusal: there is too much of it, it lies too deep, it cannot be decompressed, or is not JSON in UTF-8.
         """
         self._seen += len(piece)
         if self._seen > self._limits.body:
@@ -64,10 +69,9 @@ class BodyGuard:
             raise self._broken("it ends too early")
 
     def _look(self, part: bytes, whole: bool) -> None:
-        if self._depth is None or (whole and openings(part) <= self._limits.depth):
+        if self._depth is None or (whole and openings(part) <= self._limits.depth and 0 not in part):
             return
-        if self._depth.feed(part) > self._limits.depth:
-            raise too_deep("body", self._limits.depth)
+        _check_json("body", part, self._depth, self._limits.depth)
 
     def _inflated(self, piece: bytes) -> Iterator[bytes]:
         while piece:
@@ -103,22 +107,20 @@ def check_source(query: bytes, limits: Limits) -> None:
     """Check the body that a request has in its parameters, if it has one.
 
     Raises:
-        Refusal: it lies too deep.
+        Refusal: it lies too deep, or is not JSON in UTF-8.
     """
-    if b"source" not in query:
-        return
-    for name, _, value in (part.partition(b"=") for part in query.split(b"&")):
-        if unquote_to_bytes(name) == b"source" and Depth().feed(unquote_to_bytes(value)) > limits.depth:
-            raise too_deep("parameter source", limits.depth)
+    for name, value in _PARAMETER.findall(query):
+        if unquote_to_bytes(name) == b"source":
+            _check_json("parameter source", unquote_to_bytes(value), Depth(), limits.depth)
 
 
-def too_deep(what: str, deepest: int) -> Refusal:
-    """Return the refusal of JSON that lies too deep."""
-    return Refusal(
-        400,
-        Reason.BODY_TOO_DEEP,
-        f"the {what} is nested deeper than {deepest} levels: flatten it, or raise --max-depth",
-    )
+def _check_json(what: str, part: bytes, depth: Depth, deepest: int) -> None:
+    if 0 in part:
+        # In UTF-16, UTF-32 and the cluster's own packing, which all have some, brackets and quotes are others.
+        raise Refusal(400, Reason.BAD_ENCODING, f"the {what} has a zero byte, which JSON never has: send it as UTF-8")
+    if depth.feed(part) > deepest:
+        why = f"the {what} is nested deeper than {deepest} levels: flatten it, or raise --max-depth"
+        raise Refusal(400, Reason.BODY_TOO_DEEP, why)
 
 
 def _coding(headers: Headers) -> bytes | None:

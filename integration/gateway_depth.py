@@ -1,17 +1,18 @@
 """How deeply JSON is nested, found in pieces as they arrive, without parsing it; pure.
 
 It looks at brackets outside strings only. A line break ends a string in any case: JSON has none inside one, so that a
-broken line of several (as in `_bulk`) cannot hide what the next one holds.
+broken line of several (as in `_bulk`) cannot hide what the next one holds. Clusters also take comments, in which a
+quote means nothing: from the first one on every bracket that opens counts, and none that closes.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-_KEPT = b'[]{}"\n'
+_KEPT = b'[]{}"\n/'
 _OTHERS = bytes(set(range(256)) - set(_KEPT))
 _STEPS = np.zeros(256, dtype=np.int64)
 _STEPS[[*b"[{"]], _STEPS[[*b"]}"]] = 1, -1
-_QUOTE, _BREAK = b'"\n'
+_QUOTE, _BREAK, _SLASH = b'"\n/'
 
 
 class Depth:
@@ -20,6 +21,7 @@ class Depth:
     def __init__(self) -> None:
         self._inside = False
         self._escaping = False
+        self._commented = False
         self._level = 0
         self._lowest = 0
 
@@ -28,7 +30,7 @@ class Depth:
         kept = np.frombuffer(self._without_escapes(piece).translate(None, _OTHERS), dtype=np.uint8)
         if not len(kept):
             return self._level - self._lowest
-        levels = self._level + np.cumsum(_STEPS[kept] * ~self._strings(kept))
+        levels = self._level + np.cumsum(self._steps(kept))
         # Closing brackets that nothing has opened must not hide later ones that are opened.
         lowest = np.minimum(np.minimum.accumulate(levels), self._lowest)
         deepest = int((levels - lowest).max())
@@ -42,6 +44,18 @@ class Depth:
         piece = piece.replace(b"\\\\", b"")
         self._escaping = piece.endswith(b"\\")
         return piece.replace(b'\\"', b"")
+
+    def _steps(self, kept: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Return how each of the characters changes the level."""
+        strings = self._strings(kept)
+        steps: NDArray[np.int64] = _STEPS[kept] * ~strings
+        # Outside strings a slash can only begin a comment.
+        begun = (kept == _SLASH) & ~strings
+        if self._commented or begun.any():
+            commented = np.logical_or.accumulate(begun) | self._commented
+            steps = np.where(commented, np.maximum(_STEPS[kept], 0), steps)
+            self._commented = True
+        return steps
 
     def _strings(self, kept: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Return which of the characters stand in strings."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 Json = None | bool | int | str | list["Json"] | dict[str, "Json"]
 
 # Texts with much that could be taken for something else.
-texts = st.text(st.sampled_from('[]{}"\\\n\té焦 a'), max_size=12)
+texts = st.text(st.sampled_from('[]{}"\\\n\t/*é焦 a'), max_size=12)
 values: st.SearchStrategy[Json] = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | texts,
     lambda below: st.lists(below, max_size=4) | st.dictionaries(texts, below, max_size=4),
@@ -48,3 +48,9 @@ def test_of_several_lines_the_deepest_counts(lines: list[Json], cuts: list[int])
 @given(cuts=st.lists(st.integers(0, 200), max_size=4))
 def test_a_broken_line_hides_nothing_of_the_next(before: bytes, cuts: list[int]) -> None:
     assert found(before + b"\n" + b"[" * 60, cuts) >= 60
+
+
+@pytest.mark.parametrize("comment", [b'/* " */', b'// "\n', b"/* \n ] */", b'/* \\" */'])
+@given(cuts=st.lists(st.integers(0, 200), max_size=4))
+def test_a_comment_hides_nothing_behind_it(comment: bytes, cuts: list[int]) -> None:
+    assert found(b'{"a": 1, ' + comment + b'"b":[' * 60, cuts) >= 60

@@ -114,7 +114,7 @@ def test_no_header_leads_to_another_host(gateway: Gateway, header: str) -> None:
 
 
 def bomb(size: int) -> bytes:
-    return gzip.compress(bytes(size))
+    return gzip.compress(b" " * size)
 
 
 PACKED = JSON + "content-encoding: gzip\r\n"
@@ -127,8 +127,8 @@ BODIES = {
     "a bomb": (post(bomb(64 * MEGABYTE), PACKED), 413, "body_too_large"),
     "a bomb in chunks": (chunked(bomb(MEGABYTE), bomb(MEGABYTE), headers=PACKED), 413, "body_too_large"),
     "a bomb in many parts": (post(bomb(65536) * 20, PACKED), 413, "body_too_large"),
-    "a bomb with deflate": (post(zlib.compress(bytes(2 * MEGABYTE)), DEFLATED), 413, "body_too_large"),
-    "a bomb with deflate and no frame": (post(zlib.compress(bytes(2**21), wbits=-15), DEFLATED), 413, "body_too_large"),
+    "a bomb with deflate": (post(zlib.compress(b" " * 2 * MEGABYTE), DEFLATED), 413, "body_too_large"),
+    "a bomb with deflate and no frame": (post(zlib.compress(b" " * 2**21, wbits=-15), DEFLATED), 413, "body_too_large"),
     "gzip that ends too early": (post(gzip.compress(b'{"size": 1}')[:-5], PACKED), 400, "bad_encoding"),
     "gzip that is none": (post(b'{"size": 1}', PACKED), 400, "bad_encoding"),
     "gzip in gzip": (post(b"", JSON + "content-encoding: gzip, gzip\r\n"), 415, "bad_encoding"),
@@ -139,6 +139,28 @@ BODIES = {
     "too many lists, packed": (post(gzip.compress(DEEP), PACKED), 400, "body_too_deep"),
     "too many lists behind a broken line": (post(b'{"\n' + DEEP), 400, "body_too_deep"),
     "too many lists in a parameter": (post(b"", target="/_search?source=" + "%5B" * 51), 400, "body_too_deep"),
+    "too many lists in a parameter spelt otherwise": (
+        post(b"", target="/_search?s%6Furce=" + "%5B" * 51),
+        400,
+        "body_too_deep",
+    ),
+    "too many lists behind a semicolon": (
+        post(b"", target="/_search?size=1;source=" + "%5B" * 51),
+        400,
+        "body_too_deep",
+    ),
+    "too many lists in capitals": (post(DEEP, "content-type: Application/JSON\r\n"), 400, "body_too_deep"),
+    "too many lists of any kind": (post(DEEP, "content-type: application/*\r\n"), 400, "body_too_deep"),
+    "too many lists with a parameter of their kind": (
+        post(DEEP, "content-type: application/json;a=cbor\r\n"),
+        400,
+        "body_too_deep",
+    ),
+    "too many lists behind a comment": (post(b'{"a": 1 /* " */, "b":' + b'{"c":' * 50), 400, "body_too_deep"),
+    "JSON in UTF-16": (post('{"∀": 1}'.encode("utf-16-le")), 400, "bad_encoding"),
+    "JSON in UTF-32": (post('{"∀": 1}'.encode("utf-32")), 400, "bad_encoding"),
+    "JSON in UTF-16 in a parameter": (post(b"", target="/_search?source=%7B%00%22%00"), 400, "bad_encoding"),
+    "JSON in the cluster's own packing": (post(b"DFL\0" + zlib.compress(DEEP, wbits=-15)), 400, "bad_encoding"),
     "a head that comes whole": (b"GET / HTTP/1.1\r\nhost: a\r\nx-a: %b\r\n\r\n" % (b"a" * 9000), 431, "head_too_large"),
     "a target that is too long": (b"GET /%b HTTP/1.1\r\nhost: a\r\n\r\n" % (b"a" * 9000), 431, "head_too_large"),
 }
