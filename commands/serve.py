@@ -9,38 +9,80 @@ Each request becomes one line of JSON on standard error, always with these names
 
 import os
 from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from csplade.commands.connection import Connection, cluster_options, cluster_url
 from csplade.commands.output import notice
+from csplade.integration.gateway_config import MEGABYTE, GatewayOptions, Limits
 from csplade.pipelines.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
     from csplade.integration.access import Access
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
+_KILOBYTE = 2**10
+_USUAL = Limits()
 
 
 @click.command("serve")
-@click.option("--host", default="127.0.0.1", show_default=True, metavar="NAME", help="Where to listen.")
-@click.option("--port", default=9201, show_default=True, type=click.IntRange(0, 65535), help="0: any free one.")
-@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes that answer.")
+@click.option("--host", default=GatewayOptions.host, show_default=True, metavar="NAME", help="Where to listen.")
+@click.option(
+    "--port", default=GatewayOptions.port, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."
+)
+@click.option(
+    "--workers",
+    default=GatewayOptions.workers,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="Processes that answer.",
+)
 @click.option(
     "--tls-cert", default=None, type=_FILE, metavar="FILE", help="Answer with TLS, by this certificate (PEM)."
 )
 @click.option(
     "--tls-key", default=None, type=_FILE, metavar="FILE", help="Its key (PEM), if that is a file of its own."
 )
-@click.option("--max-body", default=100.0, show_default=True, type=float, metavar="MB", help="Of a request, unpacked.")
-@click.option("--max-head", default=32.0, show_default=True, type=float, metavar="KB", help="Request line and headers.")
-@click.option("--max-depth", default=500, show_default=True, type=int, help="Levels of JSON in a request.")
-@click.option("--max-requests", default=256, show_default=True, type=int, help="At once, of each worker.")
-@click.option("--max-connections", default=2048, show_default=True, type=int, help="At once, of each worker.")
-@click.option("--timeout", default=900.0, show_default=True, type=float, help="Seconds of a request and its answer.")
-@click.option("--idle-timeout", default=30.0, show_default=True, type=float, help="Seconds in which a body must go on.")
-@click.option("--head-timeout", default=10.0, show_default=True, type=float, help="Seconds for a request's head.")
+@click.option(
+    "--max-body",
+    default=_USUAL.body / MEGABYTE,
+    show_default=True,
+    type=float,
+    metavar="MB",
+    help="Of a request, unpacked.",
+)
+@click.option(
+    "--max-head",
+    default=_USUAL.head / _KILOBYTE,
+    show_default=True,
+    type=float,
+    metavar="KB",
+    help="Request line and headers.",
+)
+@click.option("--max-depth", default=_USUAL.depth, show_default=True, type=int, help="Levels of JSON in a request.")
+@click.option("--max-requests", default=_USUAL.requests, show_default=True, type=int, help="At once, of each worker.")
+@click.option(
+    "--max-connections", default=_USUAL.connections, show_default=True, type=int, help="At once, of each worker."
+)
+@click.option(
+    "--timeout",
+    default=_USUAL.whole_seconds,
+    show_default=True,
+    type=float,
+    help="Seconds of a request and its answer.",
+)
+@click.option(
+    "--idle-timeout",
+    default=_USUAL.idle_seconds,
+    show_default=True,
+    type=float,
+    help="Seconds in which a body must go on.",
+)
+@click.option(
+    "--head-timeout", default=_USUAL.head_seconds, show_default=True, type=float, help="Seconds for a request's head."
+)
 @click.option("--log/--no-log", "log_requests", default=True, show_default=True, help="A line of JSON per request.")
 @click.option(
     "--log-queries", is_flag=True, help="Log the parameters of requests too; texts of queries may be in them."
@@ -79,11 +121,10 @@ def command(
     except ImportError as error:
         raise MissingExtraError(error.name or "uvicorn", "serve") from error
     from csplade.integration.addresses import parse_addresses
-    from csplade.integration.gateway_config import GatewayOptions, Limits
 
     limits = Limits(
-        body=round(max_body * 2**20),
-        head=round(max_head * 2**10),
+        body=_size("--max-body", max_body, MEGABYTE),
+        head=_size("--max-head", max_head, _KILOBYTE),
         depth=max_depth,
         requests=max_requests,
         connections=max_connections,
@@ -104,6 +145,13 @@ def command(
         log_queries=log_queries,
     )
     serve(options, notice)
+
+
+def _size(option: str, amount: float, unit: int) -> int:
+    """Return bytes; what is not above 0 is left to the limits."""
+    if not isfinite(amount):
+        raise UsageError(f"{option} is {amount}, which is no size: give a number above 0")
+    return round(amount * unit)
 
 
 def _trust(connection: Connection) -> "Access":

@@ -20,6 +20,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         (("--tls-cert", "none.pem"), "cannot be used as certificate and key"),
         (("--url", "http://u:secret@127.0.0.1:9"), "names a user"),
         (("--max-body", "0"), "limit body is 0"),
+        (("--max-body", "inf"), "--max-body is inf"),
+        (("--max-head", "nan"), "--max-head is nan"),
         (("--timeout", "-1"), "limit whole seconds is -1"),
         (("--timeout", "nan"), "limit whole seconds is nan"),
         (("--aws-service", "es"), "does not sign requests"),
