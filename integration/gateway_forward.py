@@ -1,4 +1,4 @@
-"""Forwards one request after the other to the cluster, streaming both ways, byte for byte; an ASGI application.
+"""Forwards one request after the other to the cluster, streaming both ways, byte for byte.
 
 Whatever goes wrong before the answer begins becomes an answer of the gateway's own; afterwards the connection is broken
 off, so that no caller takes half an answer for a whole one.
@@ -8,18 +8,11 @@ import asyncio
 
 from csplade.integration.gateway_body import BodyGuard, check_source
 from csplade.integration.gateway_config import Limits
-from csplade.integration.gateway_headers import (
-    Framing,
-    answer_headers,
-    check_prefix,
-    check_start,
-    framing,
-    request_headers,
-)
+from csplade.integration.gateway_headers import answer_headers, check_prefix, check_start, framing, request_headers
 from csplade.integration.gateway_log import Exchange
 from csplade.integration.gateway_refusals import Headers, Reason, Refusal
 from csplade.integration.gateway_transfer import CallerGone, Transfer
-from csplade.integration.gateway_upstream import Answer, Node, Upstream, unreachable
+from csplade.integration.gateway_upstream import Upstream, unreachable
 from starlette.types import Receive, Scope, Send
 
 
@@ -65,13 +58,16 @@ class Forwarder:
         headers: Headers = scope["headers"]
         frame = framing(headers)
         guard = BodyGuard(headers, frame, self._limits)
+        if frame.empty:
+            transfer.watch()
         cause = None
         for node in self._upstream.turns():
             check_prefix(node.address.path, target)
             transfer.exchange.node = node.host.decode()
             passed = request_headers(headers, node.host, frame, self._via)
+            body = None if frame.empty else transfer.body(guard)
             try:
-                answer = await self._ask(scope["method"], target, passed, frame, guard, node, transfer)
+                answer = await self._upstream.send(scope["method"], target, passed, body, node)
             except ConnectionError as error:
                 # Nothing was sent, not even a part of the body.
                 self._upstream.leave_out(node)
@@ -80,23 +76,6 @@ class Forwarder:
             await transfer.answer(answer, answer_headers(answer.headers))
             return
         raise unreachable(self._upstream.nodes, cause) from cause
-
-    async def _ask(
-        self,
-        method: str,
-        target: bytes,
-        headers: Headers,
-        frame: Framing,
-        guard: BodyGuard,
-        node: Node,
-        transfer: Transfer,
-    ) -> Answer:
-        body = None if frame.empty else transfer.body(guard)
-        if body is None:
-            transfer.watch()
-        answer = await self._upstream.send(method, target, headers, body, node)
-        transfer.exchange.upstream_seconds = transfer.exchange.seconds()
-        return answer
 
 
 def _target(scope: Scope) -> bytes:

@@ -28,7 +28,6 @@ class Transfer:
         self._receive, self._send, self._limits, self.exchange = receive, send, limits, exchange
         self._task = asyncio.current_task()
         self._watch: asyncio.Task[None] | None = None
-        self._finished = False
         self.begun = False
         """Whether the caller has got a part of an answer."""
         self.gone = False
@@ -69,7 +68,7 @@ class Transfer:
             Refusal: the cluster breaks off.
             TimeoutError: the caller takes nothing for too long.
         """
-        self.exchange.status = answer.status
+        self.exchange.status, self.exchange.upstream_seconds = answer.status, self.exchange.seconds()
         try:
             if self._watch is None:
                 # The cluster answers before it has seen the whole body: where the next request begins, nobody knows.
@@ -79,7 +78,8 @@ class Transfer:
             async for piece in answer.pieces():
                 self.exchange.answer_bytes += len(piece)
                 await self._put({"type": "http.response.body", "body": piece, "more_body": True})
-            self._finished = True
+            # Who has all of the answer may leave.
+            self.end()
             await self._put({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             await answer.close()
@@ -91,7 +91,6 @@ class Transfer:
 
     def end(self) -> None:
         """Stop watching the caller."""
-        self._finished = True
         if self._watch is not None:
             self._watch.cancel()
 
@@ -115,7 +114,7 @@ class Transfer:
     async def _until_gone(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             continue
-        if not self._finished and self._task is not None:
+        if self._task is not None:
             self.gone = True
             self._task.cancel()
 
