@@ -143,7 +143,7 @@ def command(
     check_alone()
     check_free(output, resume)
     model, tokenizer = open_language_model(backbone)
-    check_options(options, model.config.model_type)
+    check_options(options, model)
     mask_id = _mask_id(tokenizer, mask_token) if options.attention is Attention.BIDIRECTIONAL else 0
     separator = _end_of_text(model, tokenizer, backbone)
     sequences = pack(read_texts(paths, fields), tokenizer.backend_tokenizer, separator, options.length)

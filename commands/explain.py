@@ -25,7 +25,13 @@ from csplade.commands.explanations import hit_json, terms_json
 from csplade.commands.options import encoder_option, index_option, json_option
 from csplade.commands.output import notice, print_json
 from csplade.commands.question import check_text, prepare
-from csplade.commands.search_options import MODES, bm25_weight_option, dropped_sentence, plan_options
+from csplade.commands.search_options import (
+    bm25_weight_option,
+    dropped_sentence,
+    filter_option,
+    mode_option,
+    plan_options,
+)
 from csplade.integration.planner import PlanOptions
 from csplade.integration.query import Mode, QueryOptions, parse_filter, planned
 from csplade.pipelines.errors import UsageError
@@ -39,11 +45,9 @@ if TYPE_CHECKING:
 @click.argument("text")
 @index_option
 @click.option("--document", "identity", default=None, metavar="ID", help="Why this document is a hit, or none.")
-@click.option("--mode", default="sparse", show_default=True, type=click.Choice(MODES), help="What is compared.")
+@mode_option
 @click.option("--size", default=3, show_default=True, type=click.IntRange(1, 10_000), help="Hits at most.")
-@click.option(
-    "--filter", "filter_text", default=None, metavar="JSON", help="A query clause, or a list, that must hold."
-)
+@filter_option
 @click.option("--all-terms", is_flag=True, help="Show all terms; usually the 12 that matter most of each kind.")
 @bm25_weight_option
 @plan_options
@@ -92,8 +96,9 @@ def command(
         fields = [field.name for field in options.plan.fields]
         if as_json:
             print_json({**shown, "hits": [_hit_json(hit, sent.vector, fields) for hit in hits], "document": None})
-        for hit in hits if not as_json else ():
-            print_hit(hit, sent.vector, fields, limit)
+        else:
+            for hit in hits:
+                print_hit(hit, sent.vector, fields, limit)
         if not hits:
             notice("No document matches.")
     else:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import click
 from csplade.commands.connection import Connection, cluster_options, open_cluster
 from csplade.commands.index_swap import rollback_command, swap_command
-from csplade.commands.options import encoder_option, json_option
+from csplade.commands.options import encoder_option, json_option, replicas_option, shards_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.pipelines.errors import UsageError
 
@@ -47,13 +47,8 @@ command.add_command(rollback_command)
 @click.option(
     "--analyzer", default=None, help="The cluster's analyzer for BM25. Default: the live index's, or english."
 )
-@click.option("--shards", default=1, show_default=True, type=click.IntRange(1, 1024), help="Shards.")
-@click.option(
-    "--replicas",
-    default=None,
-    type=click.IntRange(0, 10),
-    help="Replicas. Default: 1 as soon as a second node can hold it, on a single node none.",
-)
+@shards_option
+@replicas_option
 @cluster_options
 @encoder_option
 @json_option

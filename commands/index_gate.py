@@ -1,12 +1,12 @@
 """The comparison before a swap: its options, the queries, and each side's encoder."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
+from csplade.commands.options import gathered
 from csplade.commands.search_options import MODES, for_index
 from csplade.integration.query import Mode, QueryOptions, Question
 from csplade.pipelines.errors import UsageError
@@ -81,18 +81,8 @@ class GateChoices:
     live_mode: str | None
 
 
-def gate_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options; the command gets all of them as one `gate`."""
-    names = GateChoices.__dataclass_fields__
-
-    @wraps(command)
-    def chosen(**options: object) -> None:
-        given: dict[str, Any] = {name: options.pop(name) for name in names}  # Any: click checks their types
-        command(gate=GateChoices(**given), **options)
-
-    for option in reversed(_OPTIONS):
-        chosen = option(chosen)
-    return chosen
+gate_options = gathered("gate", GateChoices, _OPTIONS)
+"""Adds the options; the command gets all of them as one `gate`."""
 
 
 def pass_gate(

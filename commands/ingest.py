@@ -61,6 +61,7 @@ def command(
       csplade ingest articles.parquet --index articles --load-settings fast
       csplade ingest --restore --index articles
     """
+    from csplade.integration.bulk_pace import PaceOptions
     from csplade.integration.dead_letters import choose_path
     from csplade.integration.index import check_name
     from csplade.integration.ingest import IngestOptions
@@ -81,8 +82,7 @@ def command(
         choices.index,
         choose_path(choices.dead_letters, choices.index, resuming),
         choices.dead_letters is None,
-        choices.batch,
-        requests=choices.requests,
+        PaceOptions(choices.batch, requests=choices.requests),
         least_weight=choices.min_weight,
         patience=choices.patience,
     )

@@ -1,18 +1,19 @@
 """The options of `csplade ingest`, gathered in one object."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
-from csplade.commands.options import index_option
+from csplade.commands.options import gathered, index_option, replicas_option, shards_option
+from csplade.integration.bulk_pace import PaceOptions
+from csplade.pipelines.sources import Format
 
 if TYPE_CHECKING:
     from csplade.integration.bulk import Patience
 
 _FILE = click.Path(path_type=Path)
+_PACE = PaceOptions()
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ _OPTIONS = (
     click.option(
         "--format",
         default=None,
-        type=click.Choice(["jsonl", "csv", "tsv", "parquet"]),
+        type=click.Choice([each.value for each in Format]),
         help="How SOURCE is written. Default: as the end of its name says, else jsonl.",
     ),
     click.option("--id-field", default=None, metavar="NAME", help="The field of the id. Default: _id, else id."),
@@ -68,13 +69,8 @@ _OPTIONS = (
         help="The fields that are searched, joined in this order; a title may be missing.",
     ),
     click.option("--analyzer", default=None, help="The cluster's analyzer for BM25, of a new index. Default: english."),
-    click.option("--shards", default=1, show_default=True, type=click.IntRange(1, 1024), help="Shards of a new index."),
-    click.option(
-        "--replicas",
-        default=None,
-        type=click.IntRange(0, 10),
-        help="Replicas of a new index. Default: 1 as soon as a second node can hold it, on a single node none.",
-    ),
+    shards_option,
+    replicas_option,
     click.option(
         "--on-bad-record",
         default="stop",
@@ -98,13 +94,17 @@ _OPTIONS = (
     ),
     click.option(
         "--batch",
-        default=200,
+        default=_PACE.documents,
         show_default=True,
         type=click.IntRange(1, 10_000),
         help="The most documents per bulk request.",
     ),
     click.option(
-        "--requests", default=4, show_default=True, type=click.IntRange(1, 64), help="The most bulk requests at once."
+        "--requests",
+        default=_PACE.requests,
+        show_default=True,
+        type=click.IntRange(1, 64),
+        help="The most bulk requests at once.",
     ),
     click.option(
         "--min-weight",
@@ -138,17 +138,5 @@ _OPTIONS = (
     ),
 )
 
-
-def ingest_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options; the command gets all of them as one `choices`."""
-    names = IngestChoices.__dataclass_fields__
-
-    @wraps(command)
-    def chosen(**options: object) -> None:
-        given: dict[str, Any] = {name: options.pop(name) for name in names}  # Any: click checks their types
-        choices = IngestChoices(**given)
-        command(choices=choices, **options)
-
-    for option in reversed(_OPTIONS):
-        chosen = option(chosen)
-    return chosen
+ingest_options = gathered("choices", IngestChoices, _OPTIONS)
+"""Adds the options; the command gets all of them as one `choices`."""

@@ -1,6 +1,10 @@
 """Options that several commands share, so that each means the same everywhere."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,3 +21,34 @@ encoder_option = click.option(
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines instead of a table.")
 index_option = click.option("--index", required=True, metavar="NAME", help="The index.")
+shards_option = click.option(
+    "--shards", default=1, show_default=True, type=click.IntRange(1, 1024), help="Shards of a new index."
+)
+replicas_option = click.option(
+    "--replicas",
+    default=None,
+    type=click.IntRange(0, 10),
+    help="Replicas of a new index. Default: 1 as soon as a second node can hold it, on a single node none.",
+)
+
+_Command = Callable[..., None]
+
+
+def gathered(
+    name: str, kind: type[Any], options: Sequence[Callable[[_Command], _Command]]
+) -> Callable[[_Command], _Command]:  # Any: a dataclass
+    """Return what adds options to a command, which gets all of them as one `kind`, a dataclass, called `name`."""
+    names = [each.name for each in fields(kind)]
+
+    def add(command: _Command) -> _Command:
+        @wraps(command)
+        def chosen(**values: object) -> None:
+            given = {each: values.pop(each) for each in names}
+            command(**{name: kind(**given)}, **values)
+
+        decorated: _Command = chosen
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated
+
+    return add

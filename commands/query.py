@@ -24,9 +24,10 @@ from csplade.commands.options import encoder_option, index_option, json_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.commands.question import check_text, prepare
 from csplade.commands.search_options import (
-    MODES,
     bm25_weight_option,
     dropped_sentence,
+    filter_option,
+    mode_option,
     plan_options,
     total_option,
 )
@@ -45,11 +46,9 @@ _TITLE_WIDTH = 60
 @click.command("query")
 @click.argument("text")
 @index_option
-@click.option("--mode", default="sparse", show_default=True, type=click.Choice(MODES), help="What is compared.")
+@mode_option
 @click.option("--size", default=10, show_default=True, type=click.IntRange(1, 10_000), help="Hits at most.")
-@click.option(
-    "--filter", "filter_text", default=None, metavar="JSON", help="A query clause, or a list, that must hold."
-)
+@filter_option
 @click.option("--explain", is_flag=True, help="Show for each hit which terms met and what each adds to the score.")
 @click.option("--show-terms", is_flag=True, help="Show the terms of the query with their weights.")
 @bm25_weight_option

@@ -85,11 +85,11 @@ def command(
     else:
         done = rewrite(body, field_map, encode, options)
     if as_json:
-        print_json({"body": done.body, "changed": bool(done.changes), "clauses": [*map(asdict, done.decisions)]})
+        _write({"body": done.body, "changed": bool(done.changes), "clauses": [*map(asdict, done.decisions)]})
     elif explain:
         _print(done)
     elif not done.refused:
-        print_json(done.body)
+        _write(done.body)
     _tell(done)
 
 
@@ -147,6 +147,17 @@ def _encoding(folder: Path) -> "Encode":
         return vector
 
     return encode
+
+
+def _write(value: object) -> None:
+    import orjson
+
+    try:
+        print_json(value)
+    except orjson.JSONEncodeError as error:
+        raise SourceError(
+            f"the search body cannot be written ({error}): nest it less deeply, clusters refuse it as well"
+        ) from error
 
 
 def _print(done: "Rewritten") -> None:

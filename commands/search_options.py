@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
 MODES = tuple(mode.value for mode in Mode)
 
+mode_option = click.option(
+    "--mode", default="sparse", show_default=True, type=click.Choice(MODES), help="What is compared."
+)
+filter_option = click.option(
+    "--filter", "filter_text", default=None, metavar="JSON", help="A query clause, or a list, that must hold."
+)
 bm25_weight_option = click.option(
     "--bm25-weight",
     default=DEFAULT_BM25_WEIGHT,

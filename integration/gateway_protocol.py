@@ -21,8 +21,6 @@ from uvicorn.server import ServerState
 ABORT = "csplade.abort"
 """In a scope's extensions: breaks off the connection without an end of the answer."""
 
-# With TLS a connection that is closed waits for the other side to say so too, and clients do not mind idle ones.
-_FAREWELL_SECONDS = 1.0
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 
@@ -100,7 +98,7 @@ class GatewayProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, unless there are too many connections."""
-        joined = JoinedTransport(transport, self.loop)
+        joined = JoinedTransport(transport, self.loop, self._limits.idle_seconds)
         super().connection_made(joined)  # type: ignore[arg-type]
         # asyncio does it only for sockets that name their protocol. Without it the second of two small packets waits
         # 40 ms for the caller's word about the first.
@@ -127,16 +125,6 @@ class GatewayProtocol(H11Protocol):
         """End."""
         self._stop_timer()
         super().connection_lost(exc)
-
-    def shutdown(self) -> None:
-        """Close the connection, at once or after what is under way."""
-        super().shutdown()
-        self._hasten()
-
-    def on_response_complete(self) -> None:
-        """Go on, or part."""
-        super().on_response_complete()
-        self._hasten()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what could not be read."""
@@ -169,18 +157,6 @@ class GatewayProtocol(H11Protocol):
         self.transport.write(b"\r\n".join([*lines, b"", body]))
         self._leave()
         self.transport.close()
-        self._hasten()
-
-    def _hasten(self) -> None:
-        if self.transport.is_closing():
-            self.loop.call_later(_FAREWELL_SECONDS, self._part, self.loop.time() + self._limits.idle_seconds)
-
-    def _part(self, latest: float) -> None:
-        """End a closed connection as soon as the caller has all of its answer, or takes nothing for too long."""
-        if self.transport.get_write_buffer_size() and self.loop.time() < latest:
-            self.loop.call_later(_FAREWELL_SECONDS, self._part, latest)
-        else:
-            self.transport.abort()
 
     def _abort(self) -> None:
         self._leave()

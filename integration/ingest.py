@@ -38,13 +38,10 @@ class IngestOptions:
     """Created when the first document fails; must not exist, unless it may be numbered."""
     number_dead_letters: bool = False
     """Whether a number is added to the name of that file if it is taken."""
-    batch_documents: int = 200
-    batch_bytes: int = 5_000_000
-    """The most of one request; a cluster that is slow or refuses gets less."""
+    pace: PaceOptions = field(default_factory=PaceOptions)
+    """The most; a cluster that is slow or refuses gets less."""
     batch_seconds: float = 5.0
     """After so long a request goes as it is: a slow encoder should not have much to lose."""
-    requests: int = 4
-    """The most at the same time."""
     least_weight: float = 0.0
     """Smaller weights are left out."""
     patience: Patience = field(default_factory=Patience)
@@ -66,7 +63,7 @@ def ingest(
         ClusterError: the cluster is gone, or takes nothing any more; what was indexed stays.
         SourceError: the dead letters or the checkpoint cannot be written.
     """
-    pace = Pace(PaceOptions(options.batch_documents, options.batch_bytes, options.requests))
+    pace = Pace(options.pace)
     with (
         DeadLetters(options.dead_letters, options.number_dead_letters) as dead,
         Senders(client, options.index, options.patience, pace) as senders,
@@ -192,7 +189,7 @@ class _Run:
         """Put into the open batch what cannot be sent; it is written down with the batch."""
         batch = self._open(number)
         batch.unusable.append((number, record, reason))
-        if len(batch.unusable) >= self._options.batch_documents:
+        if len(batch.unusable) >= self._options.pace.documents:
             self._send()
 
     def _open(self, number: int) -> Batch:

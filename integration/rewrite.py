@@ -73,17 +73,20 @@ def _walked(body: JsonObject, tree: TreeRewriter) -> JsonObject:
         if new is not body:
             new = highlight_everywhere(new, body["query"])
     if "rescore" in body:
-        new = with_part(new, "rescore", _rescore(body["rescore"], tree, start.at("rescore")))
+        new = with_part(new, "rescore", _rescorers(body["rescore"], tree, start.at("rescore")))
     if "post_filter" in body:
         tree.unscored(body["post_filter"], start.at("post_filter"))
     return new
 
 
-def _rescore(value: object, tree: TreeRewriter, place: Place) -> object:
+def _rescorers(value: object, tree: TreeRewriter, place: Place) -> object:
     """Rewrite one rescorer, or each of several."""
-    if isinstance(value, list):
-        new = [_rescore(each, tree, place.at(position)) for position, each in enumerate(value)]
-        return with_items(value, new)
+    if not isinstance(value, list):
+        return _rescorer(value, tree, place)
+    return with_items(value, [_rescorer(each, tree, place.at(position)) for position, each in enumerate(value)])
+
+
+def _rescorer(value: object, tree: TreeRewriter, place: Place) -> object:
     if not isinstance(value, Mapping):
         return value
     query = value.get("query")

@@ -45,8 +45,14 @@ def rewrite_template(body: JsonObject, field_map: FieldMap, encode: Encode, opti
     decisions = tuple(replace(each, path=f"$.source{each.path[1:]}") for each in done.decisions)
     if done.body is source:
         return Rewritten(body, decisions)
-    new = orjson.dumps(done.body).decode() if isinstance(body["source"], str) else done.body
-    return Rewritten({**body, "source": new}, decisions)
+    if not isinstance(body["source"], str):
+        return Rewritten({**body, "source": done.body}, decisions)
+    try:
+        written = orjson.dumps(done.body).decode()
+    except orjson.JSONEncodeError:
+        # It is read to 1024 levels and written to 254, more than a cluster takes of a query.
+        return _passed(body, "its source is nested too deeply")
+    return Rewritten({**body, "source": written}, decisions)
 
 
 def _source(body: JsonObject) -> JsonObject | str:

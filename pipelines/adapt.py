@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from csplade.pipelines.adapt_losses import Predictions, hide, predict
 from csplade.pipelines.adapt_options import AdaptOptions
-from csplade.pipelines.adapt_tuning import tune
+from csplade.pipelines.adapt_tuning import check_tuned, tune
 from csplade.pipelines.attention import check_attention, read
 from csplade.pipelines.attention_kinds import Attention
 from csplade.pipelines.backbone import soft_cap
@@ -71,15 +71,17 @@ class Place:
     log: Path
 
 
-def check_options(options: AdaptOptions, model_type: str) -> None:
+def check_options(options: AdaptOptions, model: PreTrainedModel) -> None:
     """Refuse options that cannot be carried out.
 
     Raises:
-        UsageError: the attention is echo, or none that the architecture can have.
+        UsageError: the attention is echo, or none that the architecture can have, or there are fewer top layers.
+        MissingExtraError: LoRA is asked for and peft is not installed.
     """
     if options.attention is Attention.ECHO:
         raise UsageError("echo reads with causal attention: adapt with causal and train with echo")
-    check_attention(model_type, options.attention)
+    check_attention(model.config.model_type, options.attention)
+    check_tuned(model, options.tuned, options.top_layers)
 
 
 def adapt(
@@ -101,7 +103,7 @@ def adapt(
         SourceError: the checkpoint is damaged or of another adaptation.
         UsageError: the options do not fit the model.
     """
-    check_options(options, model.config.model_type)
+    check_options(options, model)
     began = time.perf_counter()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     wrapped = tune(model.to(device), options.tuned, options.lora_rank, options.top_layers, options.seed)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from csplade.pipelines.checkpoints import differences
+from csplade.pipelines.checkpoints import as_json, differences
 from csplade.pipelines.errors import SourceError, UsageError
 from csplade.pipelines.json_object import read_object
 from csplade.pipelines.whole_file import replace_bytes
@@ -52,8 +52,7 @@ def check_free(folder: Path, resume: bool) -> None:
 
 
 def _check_same(folder: Path, fingerprint: Mapping[str, Any]) -> None:
-    ours: dict[str, Any] = orjson.loads(orjson.dumps(fingerprint))  # Any: JSON values
-    if differing := differences(read_object(folder / _OURS), ours):
+    if differing := differences(read_object(folder / _OURS), as_json(fingerprint)):
         raise SourceError(
             f"{folder} is of another adaptation: {'; '.join(differing)}: name what it was begun with, or another "
             "--output"

@@ -2,9 +2,22 @@
 
 import torch
 from csplade.pipelines.training_options import Tuned
-from csplade.pipelines.tuning import add_lora, release_top
+from csplade.pipelines.tuning import add_lora, release_top, require_peft, top_of
 from torch import nn
 from transformers import PreTrainedModel
+
+
+def check_tuned(model: PreTrainedModel, tuned: Tuned, top_layers: int) -> None:
+    """Look, before long work, whether `tune` will do what is asked.
+
+    Raises:
+        MissingExtraError: as for `tune`.
+        UsageError: as for `tune`.
+    """
+    if tuned is Tuned.LORA:
+        require_peft()
+    if tuned is Tuned.TOP:
+        top_of(model.base_model, top_layers)
 
 
 def tune(model: PreTrainedModel, tuned: Tuned, lora_rank: int, top_layers: int, seed: int) -> nn.Module:

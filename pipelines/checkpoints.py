@@ -51,7 +51,7 @@ class Checkpoints:
 
     def __init__(self, folder: Path, fingerprint: Mapping[str, Any], keep: int) -> None:
         self.folder = folder
-        self._fingerprint = _as_json(fingerprint)
+        self._fingerprint = as_json(fingerprint)
         self._keep = keep
 
     def steps(self) -> list[int]:
@@ -151,7 +151,7 @@ def differences(theirs: Mapping[str, Any], ours: Mapping[str, Any], place: str =
     return found
 
 
-def _as_json(value: Mapping[str, Any]) -> _Json:
-    """Make tuples lists and enumerations strings, as in a file, so that both sides compare alike."""
+def as_json(value: Mapping[str, Any]) -> _Json:
+    """Make tuples lists and enumerations strings, as in a file, so that both sides of `differences` compare alike."""
     plain: _Json = orjson.loads(orjson.dumps(value))
     return plain

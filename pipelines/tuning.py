@@ -48,17 +48,39 @@ def add_lora(model: nn.Module, rank: int, alpha: int, dropout: float) -> nn.Modu
     Raises:
         MissingExtraError: peft is not installed.
     """
-    try:
-        from peft import LoraConfig, get_peft_model
-    except ImportError as error:
-        raise MissingExtraError("peft", "train") from error
+    require_peft()
+    from peft import LoraConfig, get_peft_model
+
     options = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules="all-linear")
     adapted: nn.Module = get_peft_model(model, options)
     return adapted
 
 
+def require_peft() -> None:
+    """Check, before long work, that `add_lora` will work.
+
+    Raises:
+        MissingExtraError: peft is not installed.
+    """
+    try:
+        import peft  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("peft", "train") from error
+
+
 def release_top(backbone: PreTrainedModel, count: int) -> None:
     """Let the last layers of a frozen model and its final norm be trained.
+
+    Raises:
+        UsageError: as for `top_of`.
+    """
+    norms = [getattr(backbone, name) for name in _FINAL_NORMS if hasattr(backbone, name)]
+    for part in (*top_of(backbone, count), *norms):
+        part.requires_grad_(True)
+
+
+def top_of(backbone: PreTrainedModel, count: int) -> nn.ModuleList:
+    """Return the last layers of a model.
 
     Raises:
         UsageError: it has fewer layers, or keeps them in a place that is not known.
@@ -71,9 +93,7 @@ def release_top(backbone: PreTrainedModel, count: int) -> None:
     layers = layers_of(backbone)
     if layers is None:
         raise UsageError(f"the layers of {backbone.config.model_type} are not known: train with LoRA or in full")
-    norms = [getattr(backbone, name) for name in _FINAL_NORMS if hasattr(backbone, name)]
-    for part in (*layers[depth - count :], *norms):
-        part.requires_grad_(True)
+    return layers[depth - count :]
 
 
 def layers_of(backbone: nn.Module) -> nn.ModuleList | None:

@@ -36,8 +36,6 @@ def use_word_encoder(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     monkeypatch.setitem(sys.modules, module.__name__, module)
     folder.mkdir()
     word_contract().write(folder)
-    for name in ("CSPLADE_URL", "CSPLADE_USER", "CSPLADE_PASSWORD", "CSPLADE_CA_CERTS"):
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("CSPLADE_ENCODER", str(folder))
 
 

@@ -58,6 +58,12 @@ def no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
+@pytest.fixture(autouse=True)
+def tables_as_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the width of the terminal that tests run in, which pytest-xdist hands on, out of the tables they read."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture(scope="session")
 def opensearch() -> Iterator[str]:
     """Give the URL of a real OpenSearch 3.8 with no data, or of the cluster that CSPLADE_TEST_URL names."""

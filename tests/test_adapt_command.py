@@ -167,6 +167,7 @@ def test_an_adaptation_is_not_begun_again_over_itself(run: Run) -> None:
         (("texts.txt", "--backbone", "./none"), "there is no language model at ./none"),
         (("texts.txt", "--attention", "bidirectional", "--mask-token", "<nope>"), "no piece '<nope>'"),
         (("texts.txt", "--text-fields", "a,,b"), "--text-fields"),
+        (("texts.txt", "--tuned", "top", "--top-layers", "9"), "the last 9 cannot be trained"),
     ],
 )
 def test_what_cannot_be_done_is_told_and_leaves_nothing(run: Run, arguments: tuple[str, ...], told: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 import pytest
 from csplade.integration.bulk import Patience
+from csplade.integration.bulk_pace import PaceOptions
 from csplade.integration.client import connect
 from csplade.integration.documents import Document, RecordOptions, Rejected, read_documents
 from csplade.integration.errors import RequestError
@@ -41,7 +42,7 @@ def client(opensearch: str, index_name: str) -> OpenSearch:
 
 @pytest.fixture
 def options(index_name: str, tmp_path: Path) -> IngestOptions:
-    return IngestOptions(index_name, tmp_path / "dead.jsonl", batch_documents=10, patience=QUICK)
+    return IngestOptions(index_name, tmp_path / "dead.jsonl", pace=PaceOptions(documents=10), patience=QUICK)
 
 
 def some_documents(count: int) -> Iterator[Document]:
@@ -189,7 +190,8 @@ def test_a_cluster_that_stops_taking_documents_stops_the_run_and_the_same_run_me
 ) -> None:
     seen: list[IngestReport] = []
     with running(FaultyProxy(opensearch, [None, None] + [503] * 9)) as proxy, pytest.raises(RequestError, match="503"):
-        ingest(connect(proxy.url), WordEncoder(), some_documents(50), replace(options, requests=1), seen.append)
+        one = replace(options, pace=replace(options.pace, requests=1))
+        ingest(connect(proxy.url), WordEncoder(), some_documents(50), one, seen.append)
     assert seen[-1].indexed == 20
     assert not options.dead_letters.exists()
     assert len(content(client, index_name)) == 20
@@ -216,11 +218,11 @@ def test_only_the_batches_on_their_way_and_what_the_encoder_reads_ahead_are_held
 
     ingest(client, WordEncoder(), counted(), options, progress)
     assert done == 100
-    assert most <= (options.requests + 1) * options.batch_documents + 2 * READ_AHEAD
+    assert most <= (options.pace.requests + 1) * options.pace.documents + 2 * READ_AHEAD
 
 
 def test_a_batch_is_bounded_in_bytes(opensearch: str, client: OpenSearch, index_name: str, tmp_path: Path) -> None:
-    options = IngestOptions(index_name, tmp_path / "dead.jsonl", batch_bytes=1000, patience=QUICK)
+    options = IngestOptions(index_name, tmp_path / "dead.jsonl", pace=PaceOptions(bytes=1000), patience=QUICK)
     with running(FaultyProxy(opensearch, largest=1000)) as proxy:
         documents = [Document(str(number), "x" * 300) for number in range(9)]
         report = ingest(connect(proxy.url), WordEncoder(), [*documents, Document("large", "y" * 2000)], options)
@@ -241,6 +243,7 @@ def test_an_encoder_that_loses_a_text_is_told(client: OpenSearch, options: Inges
 SLOW_RUN = """
 import sys, time
 from pathlib import Path
+from csplade.integration.bulk_pace import PaceOptions
 from csplade.integration.client import connect
 from csplade.integration.ingest import IngestOptions, ingest
 from csplade.tests.test_ingest import some_documents
@@ -251,7 +254,8 @@ def slowly():
     for document in some_documents(800):
         time.sleep(0.005)
         yield document
-ingest(connect(url), WordEncoder(), slowly(), IngestOptions(index, Path(folder) / "dead.jsonl", batch_documents=20))
+options = IngestOptions(index, Path(folder) / "dead.jsonl", pace=PaceOptions(documents=20))
+ingest(connect(url), WordEncoder(), slowly(), options)
 """
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 import pytest
 from csplade.integration.bulk import Patience
+from csplade.integration.bulk_pace import PaceOptions
 from csplade.integration.checkpoint import Checkpoint, Job
 from csplade.integration.client import connect
 from csplade.integration.errors import RequestError, UnreachableError
@@ -48,7 +49,7 @@ def client(opensearch: str, index_name: str) -> OpenSearch:
 
 @pytest.fixture
 def options(index_name: str, tmp_path: Path) -> IngestOptions:
-    return IngestOptions(index_name, tmp_path / "dead.jsonl", batch_documents=10, patience=PATIENT)
+    return IngestOptions(index_name, tmp_path / "dead.jsonl", pace=PaceOptions(documents=10), patience=PATIENT)
 
 
 @pytest.mark.parametrize("fault", [429, 503, DROP, HALF, SLOW])
@@ -102,7 +103,7 @@ def test_a_full_disk_is_waited_for_and_a_block_by_hand_stops_the_run(
 def test_a_run_that_lost_its_cluster_goes_on_from_its_checkpoint_with_its_dead_letters(
     opensearch: str, client: OpenSearch, options: IngestOptions, index_name: str, tmp_path: Path
 ) -> None:
-    short = replace(options, requests=1, patience=replace(PATIENT, outage=0.0))
+    short = replace(options, pace=replace(options.pace, requests=1), patience=replace(PATIENT, outage=0.0))
     documents = list(some_documents(60))
     documents[3] = replace(documents[3], fields={"year": "soon"})
     documents[44] = replace(documents[44], fields={"year": "late"})

@@ -185,6 +185,16 @@ def test_a_query_deeper_than_any_cluster_takes_passes() -> None:
     assert "deeper" in decision.reason
 
 
+def test_rescorers_in_lists_of_lists_stay() -> None:
+    deep: Any = [{"query": {"rescore_query": match()}}]
+    for _ in range(5000):
+        deep = [deep]
+    assert rewrite({"query": match(), "rescore": deep}, FIELD_MAP, word_vector, RewriteOptions()).body == {
+        "query": terms(Q),
+        "rescore": deep,
+    }
+
+
 def test_what_the_encoder_raises_is_raised() -> None:
     def broken(text: str) -> SparseVector:
         raise EncoderError(f"no vector of {text}")

@@ -142,6 +142,14 @@ def test_what_is_no_search_body_is_refused(run: Run, body: bytes, said: str) -> 
     assert result.err.count("\n") == 1
 
 
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_body_that_is_too_deep_to_be_printed_is_refused(run: Run, options: tuple[str, ...]) -> None:
+    result = run(b'{"query": ' + b'{"bool": {"filter": ' * 300 + b"{}" + b"}}" * 300 + b"}", *options)
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith("Error: the search body cannot be written (")
+    assert result.err.count("\n") == 1
+
+
 def test_a_body_without_text_opens_no_encoder(run: Run, tmp_path: Path) -> None:
     assert run({"query": {"match_all": {}}}, "--encoder", tmp_path / "nothing").code == 0
     assert run(BODY, "--encoder", tmp_path / "nothing").code == 1

@@ -73,6 +73,14 @@ def test_a_template_in_doubt_passes(source: object) -> None:
     assert len(result.passed) == 1
 
 
+def test_a_string_that_is_too_deep_to_be_written_again_passes() -> None:
+    filters = '{"bool": {"filter": ' * 300 + '{"match_all": {}}' + "}}" * 300
+    source = f'{{"query": {{"bool": {{"must": {{"match": {{"text": "bread"}}}}, "filter": {filters}}}}}}}'
+    result = done(source)
+    assert result.body == {"source": source, "params": PARAMS}
+    assert [each.reason for each in result.passed] == ["its source is nested too deeply"]
+
+
 def test_a_stored_template_passes() -> None:
     body = {"id": "mine", "params": PARAMS}
     result = rewrite_template(body, FIELD_MAP, word_vector, RewriteOptions())
