@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,12 @@ _LEARNED = dataclasses.replace(PIECES, query_path=QueryPath.LEARNED)
 _SETTINGS = [(WORDS, False), (PIECES, False), (PIECES, True), (_LEARNED, False)]
 
 
+@cache
+def _whole(reading: ReadingOptions, residual: bool, bf16: bool = False) -> Found:
+    """Return what the batch gives at once; several tests compare with the same."""
+    return stepped(reading, residual, 0, bf16)
+
+
 def _assert_same(found: Found, wanted: Found) -> None:
     assert found[0].keys() == wanted[0].keys()
     for name, gradient in wanted[0].items():
@@ -32,7 +39,7 @@ def _assert_same(found: Found, wanted: Found) -> None:
 @pytest.mark.parametrize(("reading", "residual"), _SETTINGS)
 @pytest.mark.parametrize("micro_queries", [1, 3])
 def test_gradients_are_those_of_the_whole_batch(reading: ReadingOptions, residual: bool, micro_queries: int) -> None:
-    wanted = stepped(reading, residual, 0)
+    wanted = _whole(reading, residual)
     assert wanted[0] and all(gradient.any() for gradient in wanted[0].values())
     _assert_same(stepped(reading, residual, micro_queries), wanted)
 
@@ -53,19 +60,19 @@ def _assert_near(found: Found, wanted: Found) -> None:
     assert found[1].total == pytest.approx(wanted[1].total, rel=0.01)
 
 
-@pytest.mark.parametrize(("reading", "residual"), _SETTINGS)
-@pytest.mark.parametrize("micro_queries", [1, 3])
+@pytest.mark.parametrize(("reading", "residual", "micro_queries"), [(WORDS, False, 3), (PIECES, True, 1)])
 def test_gradients_in_bfloat16_are_those_of_the_whole_batch(
     reading: ReadingOptions, residual: bool, micro_queries: int
 ) -> None:
-    _assert_near(stepped(reading, residual, micro_queries, bf16=True), stepped(reading, residual, 0, bf16=True))
+    _assert_near(stepped(reading, residual, micro_queries, bf16=True), _whole(reading, residual, bf16=True))
 
 
 @pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize("bf16", [False, True])
 @pytest.mark.parametrize("micro_queries", [0, 1, 3])
 def test_gradients_of_shards_are_those_of_the_whole_batch(micro_queries: int, bf16: bool) -> None:
-    _assert_near(stepped(PIECES, False, micro_queries, bf16, sharded=True), stepped(PIECES, False, 0, bf16))
+    # With autocast's cache of casts, which `precision` leaves out, the parts in bfloat16 are off by a fifth: tried.
+    _assert_near(stepped(PIECES, False, micro_queries, bf16, sharded=True), _whole(PIECES, False, bf16))
 
 
 class _Dropping(nn.Module):
@@ -123,7 +130,7 @@ def test_two_devices_find_the_gradients_of_one(tmp_path: Path) -> None:
     while not second.join():
         pass
     for number, (reading, residual) in enumerate(settings):
-        wanted = stepped(reading, residual, 0)
+        wanted = _whole(reading, residual)
         for micro_queries in (0, 1):
             for rank in (0, 1):
                 _assert_same(torch.load(tmp_path / f"{rank}-{number}-{micro_queries}.pt", weights_only=False), wanted)
