@@ -238,7 +238,12 @@ def draw(points: Sequence[Point], path: Path) -> None:
                 axes.plot([p.step for p in own], [getattr(p, name) for p in own], color=f"C{number}", alpha=0.3, lw=0.8)
             means = [fmean(_values(points, start, step, name)) for step in steps]
             axes.plot(steps, means, color=f"C{number}", marker="o", ms=3, label=start)
-        axes.set(title=title, xlabel="contrastive step", ylim=(0, None))
+        axes.set(title=title, xlabel="contrastive step")
+        if name == "loss":
+            # It falls by orders of magnitude, and what counts is where it ends.
+            axes.set_yscale("log")
+        else:
+            axes.set_ylim(0, None)
         axes.grid(alpha=0.3)
     figure.axes[0].legend(frameon=False)
     figure.savefig(path)
