@@ -21,6 +21,7 @@ COMMANDS = {
     "data": "Check and describe training data.",
     "index": "Versions of an index behind an alias: create, status, swap, rollback, drop.",
     "ingest": "Encode documents and index them.",
+    "reindex": "Copy an index that is there, from this or another cluster, and encode it.",
     "query": "Search an index.",
     "explain": "Show which terms met in each hit, or why a document is not found.",
     "rewrite": "Rewrite an ordinary search body for term weights.",

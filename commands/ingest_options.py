@@ -52,32 +52,10 @@ class IngestChoices:
         return f"{self.format} {self.id_field} {self.text_fields} {self.on_bad_record} {self.min_weight}"
 
 
-_OPTIONS = (
-    index_option,
-    click.option(
-        "--format",
-        default=None,
-        type=click.Choice([each.value for each in Format]),
-        help="How SOURCE is written. Default: as the end of its name says, else jsonl.",
-    ),
-    click.option("--id-field", default=None, metavar="NAME", help="The field of the id. Default: _id, else id."),
-    click.option(
-        "--text-fields",
-        default="title,text",
-        show_default=True,
-        metavar="NAMES",
-        help="The fields that are searched, joined in this order; a title may be missing.",
-    ),
-    click.option("--analyzer", default=None, help="The cluster's analyzer for BM25, of a new index. Default: english."),
-    shards_option,
-    replicas_option,
-    click.option(
-        "--on-bad-record",
-        default="stop",
-        show_default=True,
-        type=click.Choice(["stop", "skip"]),
-        help="Refuse the whole source for a record that cannot be used, or write it to the dead letters and go on.",
-    ),
+analyzer_option = click.option(
+    "--analyzer", default=None, help="The cluster's analyzer for BM25, of a new index. Default: english."
+)
+SENDING_OPTIONS = (
     click.option(
         "--dead-letters",
         default=None,
@@ -129,6 +107,36 @@ _OPTIONS = (
         help="Settings of the index during the run, restored after it. safe: no refresh. fast: besides, no replicas, "
         "and a translog that is written every 5 s, so that a node that dies takes documents with it.",
     ),
+)
+"""How documents go to the cluster, and where it stands which have; of every command that sends some."""
+
+_OPTIONS = (
+    index_option,
+    click.option(
+        "--format",
+        default=None,
+        type=click.Choice([each.value for each in Format]),
+        help="How SOURCE is written. Default: as the end of its name says, else jsonl.",
+    ),
+    click.option("--id-field", default=None, metavar="NAME", help="The field of the id. Default: _id, else id."),
+    click.option(
+        "--text-fields",
+        default="title,text",
+        show_default=True,
+        metavar="NAMES",
+        help="The fields that are searched, joined in this order; a title may be missing.",
+    ),
+    analyzer_option,
+    shards_option,
+    replicas_option,
+    click.option(
+        "--on-bad-record",
+        default="stop",
+        show_default=True,
+        type=click.Choice(["stop", "skip"]),
+        help="Refuse the whole source for a record that cannot be used, or write it to the dead letters and go on.",
+    ),
+    *SENDING_OPTIONS,
     click.option("--dry-run", is_flag=True, help="Read all, encode a sample, tell what would be done, and do nothing."),
     click.option("--restore", is_flag=True, help="Put settings back that a killed run has left; needs no SOURCE."),
     click.option(

@@ -6,7 +6,7 @@ those of them that failed, and how far the dead letters had come. A line that wa
 
 import os
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from io import FileIO
 from pathlib import Path
@@ -44,7 +44,7 @@ class Checkpoint:
     def __init__(self, path: Path, file: FileIO, settled: list[Mapping[str, Any]]) -> None:  # Any: JSON objects
         self.path = path
         self._file = file
-        ranges = _merged(sorted((line["from"], line["to"]) for line in settled))
+        ranges = _merged(sorted((begin, end) for line in settled for begin, end in _ranges(line)))
         self._begins, self._ends = [begin for begin, _ in ranges], [end for _, end in ranges]
         self._failed = {number for line in settled for number in line["failed"]}
         self.mark = Mark(**settled[-1]["dead"]) if settled and settled[-1]["dead"] else None
@@ -90,12 +90,21 @@ class Checkpoint:
 
     def holds(self, number: int) -> bool:
         """Return whether the record of that number, counted from 0, is settled."""
+        return self.settled_to(number) is not None
+
+    def settled_to(self, number: int) -> int | None:
+        """Return up to before which number all records are settled from that one on; None: it is not."""
         place = bisect_right(self._begins, number) - 1
-        return place >= 0 and number < self._ends[place]
+        return self._ends[place] if place >= 0 and number < self._ends[place] else None
 
     def failed(self, number: int) -> bool:
         """Return whether a settled record is among the dead letters."""
         return number in self._failed
+
+    @property
+    def failures(self) -> int:
+        """Return how many of the records that an earlier run has settled had failed."""
+        return len(self._failed)
 
     def settle(self, begin: int, end: int, failed: list[int], mark: Mark | None) -> None:
         """Write down that the records from `begin` to before `end` are settled.
@@ -104,6 +113,15 @@ class Checkpoint:
             SourceError: the file cannot be written.
         """
         self._append({"from": begin, "to": end, "failed": failed, "dead": mark})
+        self._empty = False
+
+    def settle_ranges(self, ranges: Sequence[tuple[int, int]], failed: list[int], mark: Mark | None) -> None:
+        """Write down the same of several ranges at once: all of them, or none.
+
+        Raises:
+            SourceError: the file cannot be written.
+        """
+        self._append({"ranges": ranges, "failed": failed, "dead": mark})
         self._empty = False
 
     def remove(self) -> None:
@@ -117,6 +135,10 @@ class Checkpoint:
             raise SourceError(
                 f"the checkpoint {self.path} cannot be written ({error.strerror}): make room, and run again"
             ) from error
+
+
+def _ranges(line: Mapping[str, Any]) -> list[tuple[int, int]]:  # Any: a JSON object
+    return [(line["from"], line["to"])] if "from" in line else [(begin, end) for begin, end in line["ranges"]]
 
 
 def _merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -4,11 +4,12 @@ A record's chosen text fields are joined into the field `text`, its `title` stay
 it is so that it can serve as a filter, except names that are ours or the cluster's.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from csplade.integration.templates import TEXT_FIELD, TITLE_FIELD, WEIGHTS_FIELD
+from csplade.integration.templates import MARK_FIELD, TEXT_FIELD, TITLE_FIELD, WEIGHTS_FIELD
 from csplade.pipelines.errors import EncoderError, SourceError
 from csplade.pipelines.jsonl import Record, Unreadable, kind, write_line
 from csplade.pipelines.sparse import SparseVector
@@ -28,7 +29,9 @@ _METADATA = {
     *("_id", "_index", "_type", "_routing", "_source", "_field_names"),
     *("_ignored", "_seq_no", "_primary_term", "_version", "_nested_path"),
 }
-_NOT_KEPT = _METADATA | {TEXT_FIELD, TITLE_FIELD, WEIGHTS_FIELD, ERROR_FIELD, RAW_FIELD}
+OUR_FIELDS = frozenset({WEIGHTS_FIELD, MARK_FIELD})
+"""Of these only csplade decides what they hold."""
+_NOT_KEPT = _METADATA | OUR_FIELDS | {TEXT_FIELD, TITLE_FIELD, ERROR_FIELD, RAW_FIELD}
 
 
 class RecordError(SourceError):
@@ -55,6 +58,8 @@ class Document:
     fields: Mapping[str, Any] | None = None  # Any: JSON values
     record: Mapping[str, Any] | None = None  # Any: JSON values
     """The record as it was read, for the dead letters."""
+    routing: str | None = None
+    """What decides its shard instead of its id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +67,15 @@ class Rejected:
     """A record that is no document, and why; `reason` continues a sentence that begins with its place."""
 
     line: int
+    """0 where there are no lines, and the reason names the place."""
     reason: str
     record: Mapping[str, Any] | None = None  # Any: JSON values
     raw: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """Return the reason with its place."""
+        return f"line {self.line} {self.reason}" if self.line else self.reason
 
 
 def read_documents(records: Iterable[Record | Unreadable], options: RecordOptions) -> Iterator[Document | Rejected]:
@@ -103,8 +114,10 @@ def to_document(record: Mapping[str, Any], options: RecordOptions) -> Document: 
     )
 
 
-def bulk_lines(document: Document, vector: SparseVector, least: float = 0.0) -> bytes:
+def bulk_lines(document: Document, vector: SparseVector, least: float = 0.0, fingerprint: str | None = None) -> bytes:
     """Return the two lines of a bulk request that index the document under its id; without weights below `least`.
+
+    With the fingerprint of an encoder the document is marked as encoded by it.
 
     Raises:
         RecordError: the document holds something that JSON cannot express.
@@ -116,10 +129,19 @@ def bulk_lines(document: Document, vector: SparseVector, least: float = 0.0) -> 
     weights = acceptable_weights(vector, least)
     if weights:
         source[WEIGHTS_FIELD] = weights
+    place = {"_id": document.id} if document.routing is None else {"_id": document.id, "routing": document.routing}
     try:
-        return write_line({"index": {"_id": document.id}}) + write_line(source)
+        if fingerprint is not None:
+            source[MARK_FIELD] = mark_of(fingerprint, document.text)
+        return write_line({"index": place}) + write_line(source)
     except TypeError as error:
         raise RecordError(f"cannot be written as JSON ({error}): correct its fields") from error
+
+
+def mark_of(fingerprint: str, text: str) -> str:
+    """Return the mark of a document whose weights an encoder made of this text: another of either is another mark."""
+    digest = hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=8).hexdigest()
+    return f"{fingerprint}-{digest}"
 
 
 def acceptable_weights(vector: SparseVector, least: float = 0.0) -> dict[str, float]:

@@ -106,6 +106,17 @@ def create_index(
     body = index_body(contract, options, dialect)
     if aliases:
         body["aliases"] = {alias: {} for alias in aliases}
+    create_from(client, index, contract, body)
+
+
+def create_from(client: OpenSearch, index: str, contract: Contract, body: Mapping[str, Any]) -> None:  # Any: JSON
+    """Create the index with this body, which is one of ours.
+
+    Raises:
+        UsageError: the name cannot be used.
+        ClusterError: the cluster refuses.
+    """
+    check_name(index)
     try:
         client.indices.create(index=index, body=body)
     except RequestError as error:

@@ -9,13 +9,12 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from csplade.integration.bulk import Action, Failure, Patience
 from csplade.integration.bulk_pace import Pace, PaceOptions
 from csplade.integration.bulk_senders import Batch, Senders
-from csplade.integration.checkpoint import Checkpoint
-from csplade.integration.dead_letters import DeadLetters
+from csplade.integration.dead_letters import DeadLetters, Mark
 from csplade.integration.documents import Document, RecordError, Rejected, bulk_lines
 from csplade.integration.encoder import Encoder
 from csplade.integration.ingest_report import IngestReport, Progress
@@ -47,13 +46,34 @@ class IngestOptions:
     patience: Patience = field(default_factory=Patience)
 
 
+class Settled(Protocol):
+    """Which records of a source are settled; such as a `Checkpoint`."""
+
+    @property
+    def mark(self) -> Mark | None:
+        """Return how far the dead letters of an earlier run had come."""
+        ...
+
+    def holds(self, number: int) -> bool:
+        """Return whether an earlier run has settled the record of that number, counted from 0."""
+        ...
+
+    def failed(self, number: int) -> bool:
+        """Return whether it is among the dead letters."""
+        ...
+
+    def settle(self, begin: int, end: int, failed: list[int], mark: Mark | None) -> None:
+        """Write down that the records from `begin` to before `end` are settled."""
+        ...
+
+
 def ingest(
     client: OpenSearch,
     encoder: Encoder,
     documents: Iterable[Document | Rejected],
     options: IngestOptions,
     progress: Progress | None = None,
-    checkpoint: Checkpoint | None = None,
+    checkpoint: Settled | None = None,
 ) -> IngestReport:
     """Encode and index the documents under their ids; an id that comes again replaces the earlier document.
 
@@ -70,7 +90,7 @@ def ingest(
     ):
         if checkpoint is not None and checkpoint.mark is not None:
             dead.resume(checkpoint.mark)
-        run = _Run(options, senders, pace, dead, checkpoint, progress)
+        run = _Run(options, encoder.contract.fingerprint, senders, pace, dead, checkpoint, progress)
         try:
             for item in _encoded(encoder, run.fresh(documents)):
                 run.add(item)
@@ -119,13 +139,15 @@ class _Run:
     def __init__(
         self,
         options: IngestOptions,
+        fingerprint: str,
         senders: Senders,
         pace: Pace,
         dead: DeadLetters,
-        checkpoint: Checkpoint | None,
+        checkpoint: Settled | None,
         progress: Progress | None,
     ) -> None:
-        self._options, self._senders, self._pace, self._dead = options, senders, pace, dead
+        self._options, self._fingerprint = options, fingerprint
+        self._senders, self._pace, self._dead = senders, pace, dead
         self._checkpoint, self._progress = checkpoint, progress
         self._started = time.monotonic()
         self._read = self._indexed = self._skipped = 0
@@ -148,11 +170,11 @@ class _Run:
         self._read += 1
         number, record, vector = item
         if isinstance(record, Rejected) or vector is None:
-            reason = f"line {record.line} {record.reason}" if isinstance(record, Rejected) else "has no vector"
+            reason = record.sentence if isinstance(record, Rejected) else "has no vector"
             self._bury(number, record, reason)
             return
         try:
-            lines = bulk_lines(record, vector, self._options.least_weight)
+            lines = bulk_lines(record, vector, self._options.least_weight, self._fingerprint)
         except RecordError as error:
             self._bury(number, record, str(error))
             return

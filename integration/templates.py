@@ -13,6 +13,8 @@ from csplade.pipelines.contract import Contract
 WEIGHTS_FIELD = "csplade_terms"
 TEXT_FIELD = "text"
 TITLE_FIELD = "title"
+MARK_FIELD = "csplade_encoded"
+"""By which encoder, and from which text, the weights of a document were made; see `mark_of`."""
 META_KEY = "csplade"
 INDEX_FORMAT = 1
 DEFAULT_ANALYZER = "english"

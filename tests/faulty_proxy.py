@@ -23,6 +23,7 @@ class FaultyProxy(ThreadingHTTPServer):
 
     `refused`: ids that get statuses of their own, one each time.
     `largest`: bulk requests of more bytes are answered with 413, as a proxy with a body limit does.
+    `unknown`: what holds this in its path is answered as by a cluster that does not know the path.
     `locked`: the status of every answer, whatever is asked.
     """
 
@@ -35,6 +36,7 @@ class FaultyProxy(ThreadingHTTPServer):
         self.faults = list(faults)
         self.largest = largest
         self.locked: int | None = None
+        self.unknown: str | None = None
         self.refused: dict[str, list[int]] = {}
         self.bulks = 0
 
@@ -64,6 +66,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         if self.server.locked is not None:
             self._answer(self.server.locked, b"{}")
+            return
+        if self.server.unknown is not None and self.server.unknown in self.path:
+            self._answer(400, b'{"error": {"type": "illegal_argument_exception", "reason": "no handler found"}}')
             return
         if "/_bulk" not in self.path:
             self._answer(*self._forward(body))

@@ -1,4 +1,4 @@
-"""`csplade ingest` as a process of its own, with the encoder of the tests, made slow enough to be killed on the way."""
+"""`csplade ingest`, or a command like it, as a process of its own, with the encoder of the tests, made slow enough to be killed on the way."""
 
 import subprocess
 import sys
@@ -26,7 +26,7 @@ main()
 """
 
 
-def start(folder: Path, arguments: Sequence[object]) -> subprocess.Popen[str]:
-    """Start `csplade ingest ARGUMENTS` in a folder."""
-    program = [sys.executable, "-c", _PROGRAM, "ingest", *map(str, arguments)]
+def start(folder: Path, arguments: Sequence[object], command: str = "ingest") -> subprocess.Popen[str]:
+    """Start `csplade COMMAND ARGUMENTS` in a folder."""
+    program = [sys.executable, "-c", _PROGRAM, command, *map(str, arguments)]
     return subprocess.Popen(program, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

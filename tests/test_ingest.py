@@ -15,7 +15,7 @@ import pytest
 from csplade.integration.bulk import Patience
 from csplade.integration.bulk_pace import PaceOptions
 from csplade.integration.client import connect
-from csplade.integration.documents import Document, RecordOptions, Rejected, read_documents
+from csplade.integration.documents import Document, RecordOptions, Rejected, mark_of, read_documents
 from csplade.integration.errors import RequestError
 from csplade.integration.index import create_index
 from csplade.integration.ingest import IngestOptions, IngestReport, ingest
@@ -76,6 +76,7 @@ def test_documents_arrive_with_text_fields_and_weights(
             "title": document.title,
             **(document.fields or {}),
             "csplade_terms": word_vector(document.text).weights,
+            "csplade_encoded": mark_of(word_contract().fingerprint, document.text),
         }
         for document in some_documents(57)
     }
@@ -111,8 +112,8 @@ def test_a_document_without_words_is_indexed_without_weights(
     report = ingest(client, WordEncoder(), [Document("1", ""), Document("2", " . "), Document("3", "salt")], options)
     assert (report.read, report.indexed) == (3, 3)
     stored = content(client, index_name)
-    assert stored["1"] == {"text": ""}
-    assert stored["2"] == {"text": " . "}
+    assert [stored[name].keys() for name in ("1", "2")] == [{"text", "csplade_encoded"}] * 2
+    assert [stored[name]["text"] for name in ("1", "2")] == ["", " . "]
     assert stored["3"]["csplade_terms"] == {"salt": 4.0}
 
 
@@ -166,6 +167,7 @@ def test_failed_documents_are_written_down_and_go_in_once_mended(
     again = IngestOptions(index_name, tmp_path / "dead2.jsonl")
     assert ingest(client, WordEncoder(), read_documents(find_source(str(mended)).records(), fields), again).indexed == 2
     stored = content(client, index_name)
+    del stored["2"]["csplade_encoded"]
     assert stored["2"] == {"n": 2, "text": "bread 2", "year": 2010, "csplade_terms": {"bread": 5.0, "2": 1.0}}
     assert stored.keys() == set("01234")
 

@@ -35,6 +35,7 @@ def test_the_body_of_an_index_names_its_encoder_and_fields() -> None:
         "title": {"type": "text", "analyzer": "german"},
         "text": {"type": "text", "analyzer": "german"},
         "csplade_terms": {"type": "rank_features"},
+        "csplade_encoded": {"type": "keyword"},
     }
 
 

@@ -1,0 +1,246 @@
+"""`csplade reindex`: an index that is there is copied into one of csplade, and encoded on the way.
+
+With --json exactly one object, always with these names:
+
+    {"from": name, "to": name, "text_fields": [name, ...], "in_source": number, "read": number, "indexed": number,
+     "skipped": number, "failed": number, "changed": number, "without_text": number, "duplicates": number,
+     "in_index": number or null, "seconds": number, "documents_per_second": number, "one_moment": true | false,
+     "dead_letters": path or null}
+
+`read` = `indexed` + `skipped` + `failed`, and with `one_moment` `read` - `changed` = `in_source`.
+"""
+
+import hashlib
+import signal
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from csplade.commands.connection import Connection, cluster_options, open_cluster
+from csplade.commands.options import encoder_option, json_option
+from csplade.commands.output import notice, print_json, print_table
+from csplade.commands.reindex_options import ReindexChoices, reindex_options, source_connection
+from csplade.pipelines.errors import CspladeError, SourceError, UsageError
+
+if TYPE_CHECKING:
+    from csplade.integration.checkpoint import Checkpoint
+    from csplade.integration.encoder import Encoder
+    from csplade.integration.ingest import IngestOptions
+    from csplade.integration.reindex import Origin, ReindexReport
+    from csplade.integration.reindex_target import Described
+    from csplade.pipelines.contract import Contract
+    from opensearchpy import OpenSearch
+
+
+@click.command("reindex")
+@reindex_options
+@cluster_options
+@encoder_option
+@json_option
+def command(choices: ReindexChoices, connection: Connection, encoder_folder: Path, as_json: bool) -> None:
+    """Copy the index OLD into NEW, an index of csplade, and encode it on the way.
+
+    Ids, routing and all fields stay as they are; OLD is only read. A run that was stopped or killed goes on where it
+    was when the same command is run again, and takes with it what has changed in OLD meanwhile. The options of a
+    cluster are about that of NEW; OLD is in the same one unless --from-url or --from-profile names another.
+
+    \b
+    Example:
+      csplade reindex --from products --to products-sparse --text-fields name,description
+      csplade reindex --from articles-v1 --to articles-v2 --encoder new-model --slices 8
+      csplade reindex --from products --to products --from-url http://old.example:9200 --load-settings fast
+    """
+    from csplade.integration.dead_letters import choose_path
+    from csplade.integration.index import check_name
+    from csplade.pipelines.contract import read_contract
+
+    for name in (choices.origin, choices.target):
+        check_name(name)
+    # A service manager's way to stop a program: let it end as by Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    resuming = choices.checkpoint is not None and choices.checkpoint.exists()
+    letters = choose_path(choices.dead_letters, choices.target, resuming)
+    contract = read_contract(encoder_folder)
+    origin, described = _origin(choices, connection)
+    target = open_cluster(connection)
+    _prepare(target, origin, choices, contract, described)
+    from csplade.pipelines.encode import Encoder
+
+    encoder = Encoder.open(encoder_folder)
+    found, counted = _run(target, origin, encoder, _sending(choices, letters), choices)
+    _print(found, counted, origin, choices, as_json)
+    account = found.account
+    if account.failed:
+        raise SourceError(
+            f"{account.failed} of {account.read} documents failed (the first: {account.first_reason}): mend them in "
+            f"{account.dead_letters} and ingest that file, or mend them in {choices.origin} and reindex again"
+        )
+
+
+def _origin(choices: ReindexChoices, connection: Connection) -> "tuple[Origin, Described]":
+    """Look at the index that is copied; nothing is made yet."""
+    from csplade.integration.detect import read_dialect
+    from csplade.integration.reindex import Origin
+    from csplade.integration.reindex_mapping import chosen_fields
+    from csplade.integration.reindex_target import describe
+
+    client = open_cluster(source_connection(choices, connection))
+    dialect = read_dialect(client)
+    described = describe(client, choices.origin)
+    asked = [] if choices.text_fields is None else [name.strip() for name in choices.text_fields.split(",")]
+    if not all(asked):
+        raise UsageError(
+            f"--text-fields {choices.text_fields!r} must be names with commas between them, like title,body"
+        )
+    fields = chosen_fields(described.mapping, choices.origin, asked)
+    return Origin(client, choices.origin, dialect, fields, choices.slices), described
+
+
+def _prepare(
+    target: "OpenSearch", origin: "Origin", choices: ReindexChoices, contract: "Contract", described: "Described"
+) -> None:
+    """Make the index that is copied into, or check the one there and heal what a killed run has left."""
+    from csplade.integration.load_settings import restore
+    from csplade.integration.reindex_target import check_apart, prepare_target
+    from csplade.integration.templates import DEFAULT_ANALYZER, IndexOptions
+
+    check_apart(origin.client, origin.index, target, choices.target)
+    options = IndexOptions(choices.analyzer or DEFAULT_ANALYZER, choices.shards, choices.replicas)
+    copied = described if choices.copy_mapping else None
+    prepare_target(target, choices.target, contract, options, copied, origin.text_fields, choices.analyzer)
+    if restore(target, choices.target):
+        notice(f"An earlier run left the settings of {choices.target} as they were while it loaded; they are restored.")
+
+
+def _sending(choices: ReindexChoices, letters: Path) -> "IngestOptions":
+    from csplade.integration.bulk_pace import PaceOptions
+    from csplade.integration.ingest import IngestOptions
+
+    return IngestOptions(
+        *(choices.target, letters, choices.dead_letters is None),
+        PaceOptions(choices.batch, requests=choices.requests),
+        least_weight=choices.min_weight,
+        patience=choices.patience,
+    )
+
+
+def _run(
+    target: "OpenSearch", origin: "Origin", encoder: "Encoder", options: "IngestOptions", choices: ReindexChoices
+) -> "tuple[ReindexReport, int | None]":
+    """Copy with a checkpoint and the settings that are asked for; return the report and the new index's count."""
+    from csplade.integration.ingest_report import check_count, count_if_allowed
+    from csplade.integration.load_settings import LoadSettings, loading
+
+    checkpoint = _checkpoint(target, origin, encoder, choices)
+    with checkpoint or nullcontext(), loading(target, choices.target, LoadSettings(choices.load_settings)):
+        found = _stream(target, origin, encoder, options, checkpoint)
+    counted = count_if_allowed(target, choices.target)
+    check_count(found.account, counted, choices.target)
+    if checkpoint is not None:
+        checkpoint.remove()
+    return found, counted
+
+
+def _checkpoint(
+    target: "OpenSearch", origin: "Origin", encoder: "Encoder", choices: ReindexChoices
+) -> "Checkpoint | None":
+    """Open the checkpoint of this job; None where one of the indexes cannot be told apart."""
+    from csplade.integration.checkpoint import Checkpoint, Job
+    from csplade.integration.index import index_uuid
+
+    source, uuid = index_uuid(origin.client, origin.index), index_uuid(target, choices.target)
+    if source is None or uuid is None:
+        notice("This user may not read the settings of both indexes, so that there is no checkpoint.")
+        return None
+    deciding = f"{origin.text_fields} {choices.min_weight}"
+    job = Job(f"index {source}", choices.target, uuid, encoder.contract.fingerprint, deciding)
+    digest = hashlib.sha256(source.encode()).hexdigest()
+    path = choices.checkpoint or Path(f"{choices.target}.{digest[:8]}.checkpoint")
+    checkpoint = Checkpoint.open(path, job)
+    if checkpoint.resumed:
+        notice(f"Going on where an earlier run was, which {path} tells; delete that file to begin anew.")
+    return checkpoint
+
+
+def _stream(
+    target: "OpenSearch",
+    origin: "Origin",
+    encoder: "Encoder",
+    options: "IngestOptions",
+    checkpoint: "Checkpoint | None",
+) -> "ReindexReport":
+    """Copy behind a progress bar; whatever stops it, say how far it came."""
+    from csplade.integration.ingest import IngestReport
+    from csplade.integration.reindex import reindex
+    from tqdm import tqdm
+
+    latest = IngestReport(0, 0, 0, 0.0)
+    # disable=None: no bar where standard error is not a terminal.
+    with tqdm(total=_known_count(origin), unit=" documents", disable=None, file=sys.stderr) as bar:
+
+        def show(report: IngestReport) -> None:
+            nonlocal latest
+            latest = report
+            bar.update(report.read - bar.n)
+
+        try:
+            return reindex(origin, target, encoder, options, show, checkpoint)
+        except (CspladeError, KeyboardInterrupt):
+            bar.close()
+            rest = "begins anew, which is safe." if checkpoint is None else "goes on from there."
+            notice(f"{latest.indexed} documents are indexed. Run again, the same command {rest}")
+            raise
+
+
+def _known_count(origin: "Origin") -> int | None:
+    from csplade.integration.ingest_report import count_if_allowed
+
+    return count_if_allowed(origin.client, origin.index)
+
+
+def _print(
+    found: "ReindexReport", counted: int | None, origin: "Origin", choices: ReindexChoices, as_json: bool
+) -> None:
+    account = found.account
+    speed = (account.indexed + account.failed) / account.seconds if account.seconds else 0.0
+    if as_json:
+        print_json(
+            {
+                "from": choices.origin,
+                "to": choices.target,
+                "text_fields": origin.text_fields,
+                "in_source": found.in_source,
+                **{name: getattr(account, name) for name in ("read", "indexed", "skipped", "failed")},
+                "changed": found.gone,
+                "without_text": found.empty,
+                "duplicates": account.repeated,
+                "in_index": counted,
+                "seconds": account.seconds,
+                "documents_per_second": speed,
+                "one_moment": found.frozen,
+                "dead_letters": None if account.dead_letters is None else str(account.dead_letters),
+            }
+        )
+    else:
+        counts = (found.in_source, account.read, account.indexed, account.skipped, account.failed)
+        row = (choices.target, *counts, "?" if counted is None else counted, f"{account.seconds:.1f}", f"{speed:.1f}")
+        names = ("in source", "read", "indexed", "skipped", "failed", "in index", "seconds", "documents/s")
+        print_table("", ("index", *names), [row])
+    _tell(found, choices)
+
+
+def _tell(found: "ReindexReport", choices: ReindexChoices) -> None:
+    account = found.account
+    if found.empty:
+        notice(f"{found.empty} documents have no text in these fields; they are indexed without weights.")
+    if account.repeated:
+        notice(f"{account.repeated} documents had an id that came before: the index keeps the later one.")
+    if found.gone:
+        notice(f"{found.gone} documents that failed in an earlier run have changed or gone since.")
+    if not found.frozen:
+        notice(
+            f"The cluster of {choices.origin} has no points in time, or not for this user: what changed while it was "
+            "read may be there in its old form or its new one; run again to take the new one."
+        )

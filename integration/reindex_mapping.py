@@ -1,0 +1,86 @@
+"""What an index of ours takes over from the index that is copied into it: fields, and what these need; pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from csplade.integration.documents import OUR_FIELDS
+from csplade.integration.errors import IndexConflictError
+from csplade.integration.index import our_meta
+from csplade.integration.templates import TEXT_FIELD, TITLE_FIELD, WEIGHTS_FIELD
+from csplade.pipelines.errors import UsageError
+
+_Json = Mapping[str, Any]  # Any: a JSON object
+
+# What decides how fields are made that no mapping names, and where documents go.
+_KEPT = (
+    *("dynamic", "dynamic_templates", "dynamic_date_formats", "date_detection", "numeric_detection"),
+    *("_routing", "runtime"),
+)
+# Settings that mappings refer to, or that limit them.
+_SETTINGS = ("analysis", "similarity", "mapping")
+_TEXT_TYPES = frozenset({"text", "match_only_text", "semantic_text"})
+
+
+def chosen_fields(mapping: _Json, index: str, asked: Sequence[str]) -> tuple[str, ...]:
+    """Return the text fields of an index that are encoded: those asked for, else `title` and `text`, as far as there.
+
+    Of an index that csplade made only `text`, in which the title stands already.
+
+    Raises:
+        UsageError: there is no such field, or `text` would be lost.
+        IndexConflictError: the index does not keep what its documents hold.
+    """
+    if mapping.get("_source", {}).get("enabled", True) is False:
+        raise IndexConflictError(f"the index {index!r} keeps no `_source`, so there is nothing to copy: ingest anew")
+    kinds = dict(_kinds(mapping.get("properties", {})))
+    if not asked:
+        usual = [TEXT_FIELD] if our_meta(mapping) else [TITLE_FIELD, TEXT_FIELD]
+        asked = [name for name in usual if name in kinds]
+    missing = [name for name in asked if name not in kinds]
+    if missing or not asked:
+        texts = ", ".join(name for name, kind in kinds.items() if kind in _TEXT_TYPES) or "none"
+        what = f"the index {index!r} has no field {missing[0] if missing else TEXT_FIELD!r}"
+        raise UsageError(f"{what} (its text fields: {texts}): name those to encode with --text-fields")
+    if TEXT_FIELD not in asked and TEXT_FIELD in mapping.get("properties", {}):
+        raise UsageError(
+            f"what the index {index!r} holds in {TEXT_FIELD!r} would be replaced by the text that is encoded: add "
+            f"{TEXT_FIELD} to --text-fields"
+        )
+    return tuple(asked)
+
+
+def taken_over(body: _Json, mapping: _Json, settings: _Json) -> dict[str, Any]:  # Any: a JSON object
+    """Return the body of a new index of ours with the fields of an old one, and all that these need.
+
+    `settings` are those of the old index, without the `index` around them.
+    """
+    ours = body["mappings"]
+    kept = {name: mapping[name] for name in _KEPT if name in mapping}
+    properties = {**missing_fields(mapping, {"properties": {}}), **ours["properties"]}
+    for name in (TITLE_FIELD, TEXT_FIELD):
+        # Subfields such as title.keyword, by which applications sort.
+        if "fields" in (old := mapping.get("properties", {}).get(name, {})):
+            properties[name] = {**properties[name], "fields": old["fields"]}
+    needed = {name: settings[name] for name in _SETTINGS if name in settings}
+    return {
+        **body,
+        "settings": {"index": {**needed, **body["settings"]["index"]}},
+        "mappings": {**ours, **kept, "properties": properties},
+    }
+
+
+def missing_fields(old: _Json, new: _Json) -> dict[str, Any]:  # Any: a JSON object
+    """Return the fields of an old mapping that a new one does not have."""
+    properties: _Json = old.get("properties", {})
+    own = OUR_FIELDS | {TEXT_FIELD, TITLE_FIELD, WEIGHTS_FIELD}
+    return {
+        name: field for name, field in properties.items() if name not in own and name not in new.get("properties", {})
+    }
+
+
+def _kinds(properties: _Json, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Give the types of all fields by name, also of those inside objects."""
+    for name, field in properties.items():
+        if "type" in field and "properties" not in field:
+            yield f"{prefix}{name}", field["type"]
+        yield from _kinds(field.get("properties", {}), f"{prefix}{name}.")
