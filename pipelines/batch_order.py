@@ -22,7 +22,8 @@ def order(sources: Sequence[str], queries: int, seed: int, one_source: bool) -> 
     """
     pools = _pools(sources, one_source)
     for name, pool in pools.items():
-        _check(name, len(pool), queries, one_source)
+        # Of a single source it is all the same, and neither leaving it out nor mixing would help.
+        _check(name, len(pool), queries, one_source and len(pools) > 1)
     per_epoch = sum(len(pool) // queries for pool in pools.values())
 
     # Steps follow each other, so an epoch is shuffled once.
@@ -53,12 +54,15 @@ def _epoch(pools: Sequence[_Ints], queries: int, chance: np.random.Generator) ->
     return chance.permutation(np.concatenate(batches), axis=0)
 
 
-def _check(name: str, found: int, queries: int, one_source: bool) -> None:
+def _check(name: str, found: int, queries: int, among_others: bool) -> None:
     if found >= queries:
         return
-    if one_source:
+    if among_others:
         raise UsageError(
             f"{name} has {found} examples and batch.queries asks for {queries} of one source: lower it, leave {name} "
             "out, or set batch.one_source to false"
         )
-    raise UsageError(f"there are {found} examples and batch.queries asks for {queries}: lower it or add data")
+    raise UsageError(
+        f"there are {found} examples and batch.queries asks for {queries}: set batch.queries={found} or lower, or add "
+        "data"
+    )

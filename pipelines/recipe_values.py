@@ -3,7 +3,7 @@
 import dataclasses
 import enum
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, TypeVar, get_type_hints
@@ -79,12 +79,14 @@ KEYS: tuple[str, ...] = tuple(
 def read_values(raw: Mapping[str, Any], place: str) -> Recipe:  # Any: TOML or JSON values
     """Return the recipe that `raw` describes, with defaults for what it leaves out.
 
+    Whether its settings go together, `conflicts` says.
+
     Args:
         raw: a table per class of `training_options`, and `name` and `paper`.
         place: what messages call the file.
 
     Raises:
-        UsageError: an unknown table or key, a value of another type or out of range, or two that exclude each other.
+        UsageError: an unknown table or key, or a value of another type or out of range.
     """
     values: dict[str, Any] = {}  # Any: options and texts
     for key, value in raw.items():
@@ -94,9 +96,17 @@ def read_values(raw: Mapping[str, Any], place: str) -> Recipe:  # Any: TOML or J
             values[key] = _checked(str, value, key, place)
         else:
             raise unknown(key, place)
-    recipe = Recipe(**values)
-    _check_together(recipe, place)
-    return recipe
+    return Recipe(**values)
+
+
+def read_value(key: str, value: object, place: str) -> object:
+    """Return the value of a known setting, written `table.key`, as options have it.
+
+    Raises:
+        UsageError: it is of another type or out of range.
+    """
+    table, _, name = key.partition(".")
+    return _checked(get_type_hints(TABLES[table])[name], value, key, place)
 
 
 def to_json(recipe: Recipe) -> dict[str, Any]:  # Any: a JSON object
@@ -158,30 +168,43 @@ def _shown(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
-def _check_together(recipe: Recipe, place: str) -> None:
+@dataclass(frozen=True)
+class Conflict:
+    """Settings that exclude each other."""
+
+    keys: tuple[str, ...]
+    said: str
+    """What is wrong, with the next step."""
+
+
+def conflicts(recipe: Recipe) -> Iterator[Conflict]:
+    """Give what does not go together in a recipe."""
     loss, batch, reading = recipe.loss, recipe.batch, recipe.reading
+    weights = ("loss.contrastive", "loss.kl", "loss.margin_mse", "loss.bag_of_words")
     if not (loss.contrastive or loss.kl or loss.margin_mse or loss.bag_of_words):
-        raise UsageError(
-            f"{place}: loss.contrastive, loss.kl, loss.margin_mse and loss.bag_of_words are all 0, so that nothing "
-            "is learned: give one of them a weight"
-        )
+        named = f"{', '.join(weights[:-1])} and {weights[-1]}"
+        yield Conflict(weights, f"{named} are all 0, so that nothing is learned: give one of them a weight")
     if batch.micro_queries > batch.queries:
-        raise UsageError(
-            f"{place}: batch.micro_queries is {batch.micro_queries}, more than the {batch.queries} of batch.queries: "
-            "lower it, or 0 runs the batch at once"
+        yield Conflict(
+            ("batch.micro_queries", "batch.queries"),
+            f"batch.micro_queries is {batch.micro_queries}, more than the {batch.queries} of batch.queries: lower it, "
+            "or 0 runs the batch at once",
         )
     if bool(loss.focus_start) != bool(loss.focus_end) or loss.focus_end > loss.focus_start:
-        raise UsageError(
-            f"{place}: the focusing window goes from loss.focus_start = {loss.focus_start} to loss.focus_end = "
-            f"{loss.focus_end}: let it narrow or stay, or set both to 0"
+        yield Conflict(
+            ("loss.focus_start", "loss.focus_end"),
+            f"the focusing window goes from loss.focus_start = {loss.focus_start} to loss.focus_end = "
+            f"{loss.focus_end}: let it narrow or stay, or set both to 0",
         )
     if reading.literal_residual and reading.term_space.value == "words":
-        raise UsageError(
-            f"{place}: reading.literal_residual is for terms that are pieces, words have their literal path: set "
-            "reading.term_space to pieces, or leave the residual out"
+        yield Conflict(
+            ("reading.literal_residual", "reading.term_space"),
+            "reading.literal_residual is for terms that are pieces, words have their literal path: set "
+            "reading.term_space to pieces, or leave the residual out",
         )
     if reading.last_resort and reading.term_space.value == "words":
-        raise UsageError(
-            f"{place}: reading.last_resort is for terms that are pieces, a text without words has no vector: set "
-            "reading.term_space to pieces, or leave the last resort out"
+        yield Conflict(
+            ("reading.last_resort", "reading.term_space"),
+            "reading.last_resort is for terms that are pieces, a text without words has no vector: set "
+            "reading.term_space to pieces, or leave the last resort out",
         )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from csplade.pipelines.errors import UsageError
-from csplade.pipelines.recipe_values import TABLES, read_values, to_json, unknown
+from csplade.pipelines.recipe_values import TABLES, conflicts, read_value, read_values, to_json, unknown
 from csplade.pipelines.training_options import Recipe
 
 __all__ = ["Curriculum", "from_json", "load_recipe", "overridden", "recipe_names", "to_json"]
@@ -65,15 +65,24 @@ def overridden(recipe: Recipe, settings: Sequence[str]) -> Recipe:
         UsageError: a setting has no `=`, is unknown, of another type, out of range, or excludes another.
     """
     raw = to_json(recipe)
+    last: dict[str, str] = {}
     for setting in settings:
         key, equals, text = setting.partition("=")
-        table, dot, name = key.strip().partition(".")
-        if not equals or key.strip() in TABLES:
+        key = key.strip()
+        table, dot, name = key.partition(".")
+        if not equals or key in TABLES:
             raise UsageError(f"{setting!r} changes nothing: write it as table.key=value, such as loss.kl=0.5")
         if not dot or table not in TABLES or name not in raw[table]:
-            raise unknown(key.strip(), setting)
+            raise unknown(key, setting)
         raw[table][name] = _parsed(text, raw[table][name])
-    return read_values(raw, " ".join(settings))
+        read_value(key, raw[table][name], setting)
+        last[key] = setting
+    changed = read_values(raw, recipe.name)
+    for conflict in conflicts(changed):
+        # Of many settings, those that it is about.
+        guilty = " ".join(last[key] for key in conflict.keys if key in last)
+        raise UsageError(f"{guilty or recipe.name}: {conflict.said}")
+    return changed
 
 
 def from_json(raw: Mapping[str, Any], place: str = "the saved recipe") -> Recipe:  # Any: a JSON object
@@ -82,13 +91,21 @@ def from_json(raw: Mapping[str, Any], place: str = "the saved recipe") -> Recipe
     Raises:
         UsageError: it holds something that is no setting or out of range; `place` says where it is from.
     """
-    return read_values(raw, place)
+    return _sound(raw, place)
+
+
+def _sound(raw: Mapping[str, Any], place: str) -> Recipe:  # Any: TOML or JSON values
+    recipe = read_values(raw, place)
+    for conflict in conflicts(recipe):
+        raise UsageError(f"{place}: {conflict.said}")
+    return recipe
 
 
 def _load(file: _File) -> Curriculum:
     raw = {"name": file.name, **_resolved(file, ())}
     stages = raw.pop("stage", None)
-    common = read_values(raw, file.place)
+    # Stages may change what does not go together outside them.
+    common = _sound(raw, file.place) if stages is None else read_values(raw, file.place)
     if stages is None:
         return Curriculum(common.name, common.paper, (common,))
     read = tuple(_read_stage(stage, raw, number, file) for number, stage in enumerate(_tables(stages, file), start=1))
@@ -145,7 +162,7 @@ def _tables(stages: object, file: _File) -> list[_Raw]:
 
 def _read_stage(stage: _Raw, common: _Raw, number: int, file: _File) -> Recipe:
     name = f"{common['name']}-{stage.get('name', number)}"
-    return read_values({**_merged(common, stage), "name": name}, f"{file.place}, stage {number}")
+    return _sound({**_merged(common, stage), "name": name}, f"{file.place}, stage {number}")
 
 
 def _parsed(text: str, current: object) -> object:

@@ -37,7 +37,12 @@ def test_batches_of_one_source_hold_no_other() -> None:
 
 
 def test_too_few_examples_are_refused_with_the_key_to_change() -> None:
-    with pytest.raises(UsageError, match=r"3 examples and batch\.queries asks for 4: lower it"):
+    with pytest.raises(UsageError, match=r"3 examples and batch\.queries asks for 4: set batch\.queries=3 or lower"):
         order(["a"] * 3, 4, seed=0, one_source=False)
     with pytest.raises(UsageError, match=r"tail has 1 examples .* batch\.one_source to false"):
         order(["a"] * 8 + ["tail"], 4, seed=0, one_source=True)
+
+
+def test_too_few_examples_of_the_only_source_are_not_to_be_mixed_with_others() -> None:
+    with pytest.raises(UsageError, match=r"there are 3 .* set batch\.queries=3 or lower, or add data$"):
+        order(["a"] * 3, 4, seed=0, one_source=True)

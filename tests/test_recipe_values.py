@@ -85,15 +85,24 @@ def test_an_overridden_text_is_taken_as_it_stands() -> None:
     [
         ("loss.kl", r"'loss\.kl' changes nothing: write it as table\.key=value, such as loss\.kl=0\.5"),
         ("loss.klx=1", r"loss\.klx=1: there is no setting loss\.klx; did you mean loss\.kl\?"),
-        ("learning_rate=1", r"there is no setting learning_rate; did you mean tune\.learning_rate\?"),
+        ("learning_rate=1", r"learning_rate=1: there is no setting learning_rate; did you mean tune\.learning_rate\?"),
         ("loss=1", r"'loss=1' changes nothing: write it as table\.key=value"),
         ("loss.kl=abc", r"loss\.kl=abc: loss\.kl is 'abc', it must be a number of at least 0"),
         ("loss.contrastive=0", r"loss\.contrastive=0: .* are all 0"),
     ],
 )
 def test_an_override_that_is_wrong_is_refused_with_its_own_words(setting: str, said: str) -> None:
-    with pytest.raises(UsageError, match=said):
-        overridden(Recipe(), [setting])
+    with pytest.raises(UsageError, match=f"^{said}") as caught:
+        overridden(Recipe(), ["run.steps=7", setting, "run.seed=5"])
+    assert "run." not in str(caught.value)
+
+
+def test_of_overrides_that_exclude_each_other_those_are_named() -> None:
+    settings = ["run.seed=5", "batch.queries=4", "batch.micro_queries=8", "batch.queries=2"]
+    with pytest.raises(UsageError, match=r"^batch\.micro_queries=8 batch\.queries=2: batch\.micro_queries is 8, more"):
+        overridden(Recipe(), settings)
+    with pytest.raises(UsageError, match=r"^batch\.queries=4: batch\.micro_queries is 6, more than the 4 of"):
+        overridden(overridden(Recipe(), ["batch.micro_queries=6"]), settings[:2])
 
 
 def test_every_number_has_a_range() -> None:
