@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from csplade.commands.given import check_files
 from csplade.commands.options import json_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.pipelines.errors import SourceError
@@ -44,15 +45,26 @@ def command(paths: tuple[Path, ...], split: str, as_json: bool) -> None:
     """
     from csplade.pipelines.data_report import check_data
 
+    check_files(paths)
     report = check_data(paths, split)
     if as_json:
         print_json({"sources": [_json(source) for source in report.sources], "total": _json(report.total)})
     else:
         _print(report)
-    broken, first = report.total.broken, report.total.flaws[:1]
-    if first:
-        count = "1 line is" if broken == 1 else f"{broken} lines are"
-        raise SourceError(f"{count} broken, training would stop there (the first: {first[0].sentence})")
+    if report.total.flaws:
+        raise SourceError(_complaint(report.total))
+
+
+def _complaint(total: "SourceReport") -> str:
+    first = total.flaws[0]
+    if total.broken == 1 and first.line is None:
+        return first.sentence
+    lines = all(flaw.line is not None for flaw in total.flaws)
+    if total.broken == 1:
+        count = "1 line is broken"
+    else:
+        count = f"{total.broken} lines are broken" if lines else f"there are {total.broken} problems"
+    return f"{count}, training would stop there (the first: {first.sentence})"
 
 
 def _json(source: "SourceReport") -> dict[str, Any]:  # Any: a JSON object

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import click
 from csplade.commands.connection import Connection, cluster_options, open_cluster
+from csplade.commands.given import check_files
 from csplade.commands.options import encoder_option, index_option, json_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.commands.search_options import MODES
@@ -115,6 +116,7 @@ def command(
     options = MineOptions(index, Mode(mode), negatives, depth, skip_top, DEFAULT_MARGIN if margin is None else margin)
     if teachers:
         parse_specs(teachers)
+    check_files(paths)
     if any(path.exists() and output.exists() and output.samefile(path) for path in paths):
         raise UsageError(f"{output} cannot be read and written at once: name another --output")
     least = negatives if drop_short else 0

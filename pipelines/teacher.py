@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from csplade.pipelines.errors import SourceError, UsageError
+from csplade.pipelines.errors import UsageError
 from csplade.pipelines.literal import Floats
 from csplade.pipelines.teacher_bm25 import Bm25Teacher
 
@@ -121,7 +121,7 @@ def _parse(text: str) -> TeacherSpec:
     if not known:
         raise UsageError(f"{text!r} is no teacher: write {_FORMS}")
     if folder and not Path(folder).is_dir():
-        raise SourceError(
+        raise UsageError(
             f"the teacher {text!r} needs a folder {folder}, and there is none: correct the path (models are not "
             "downloaded)"
         )

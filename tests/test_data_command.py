@@ -126,8 +126,19 @@ def test_standard_input_is_described_too(run: Run, monkeypatch: pytest.MonkeyPat
 
 def test_a_missing_file_is_one_sentence(run: Run) -> None:
     result = run(write("a.jsonl", *GOOD), "nothing.jsonl")
-    assert (result.code, result.out) == (1, "")
+    assert (result.code, result.out) == (2, "")
     assert result.err.startswith("Error: there is no file nothing.jsonl: correct the path")
+
+
+def test_an_empty_file_is_told_as_such_and_not_as_a_broken_line(run: Run) -> None:
+    Path("empty.jsonl").touch()
+    Path("blank.jsonl").write_bytes(b"\n\n")
+    result = run("empty.jsonl")
+    assert result.code == 1
+    assert result.err.startswith("Error: empty.jsonl holds no example: write one a line, like ")
+    assert "broken" not in result.err
+    result = run("empty.jsonl", "blank.jsonl", write("a.jsonl", *GOOD))
+    assert result.err.startswith("Error: there are 2 problems, training would stop there (the first: empty.jsonl holds")
 
 
 def test_no_path_is_wrong_usage(run: Run) -> None:

@@ -307,7 +307,7 @@ def test_a_broken_line_of_the_pairs_is_told_before_anybody_looks_for_the_cluster
     [
         (("--teacher", "dense"), 2, "'dense' is no teacher"),
         (("--teacher", "bm25@0"), 2, "has the weight '0'"),
-        (("--teacher", "dense:some/model"), 1, "'dense:some/model' needs a folder some/model, and there is none"),
+        (("--teacher", "dense:some/model"), 2, "'dense:some/model' needs a folder some/model, and there is none"),
         (("--margin", "0.9"), 2, "--margin is a share of a teacher's score: name a --teacher"),
         (("--depth", "10"), 2, "15 negatives behind the 0 best hits cannot come from 10 hits"),
         (("--skip-top", "90"), 2, "15 negatives behind the 90 best hits"),

@@ -221,7 +221,7 @@ def test_no_spec_and_bm25_without_idf_are_wrong_usage() -> None:
 
 @pytest.mark.parametrize("kind", ["dense", "cross-encoder"])
 def test_a_folder_that_does_not_exist_is_named_and_nothing_is_downloaded(kind: str) -> None:
-    with pytest.raises(SourceError, match="needs a folder sentence-transformers/all-MiniLM-L6-v2, and there is none"):
+    with pytest.raises(UsageError, match="needs a folder sentence-transformers/all-MiniLM-L6-v2, and there is none"):
         open_teacher([f"{kind}:sentence-transformers/all-MiniLM-L6-v2"])
 
 
