@@ -10,6 +10,7 @@ where `largest` is the largest distance of the golden vectors from those of the 
 from pathlib import Path
 
 import click
+from csplade.commands.given import check_folder
 from csplade.commands.options import json_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.pipelines.errors import MissingExtraError, UsageError
@@ -27,7 +28,7 @@ _COUNT = click.IntRange(min=1)
     type=click.Choice([each.value for each in Layout]),
     help="Whose layout MODEL has. Default: read from its files.",
 )
-@click.option("--name", help="Name in the contract. Default: the model's.")
+@click.option("--name", help="Name in the contract. Default: that of the folder --output.")
 @click.option("--licence", help="Licence in the contract and the model card.")
 @click.option("--base", metavar="MODEL", help="Base model of an adapter. Default: the one that the adapter names.")
 @click.option("--tokenizer", type=click.Path(path_type=Path), metavar="FOLDER", help="Where the tokenizer is.")
@@ -71,14 +72,17 @@ def command(
     """
     if output.resolve() == model.resolve():
         raise UsageError(f"{output} is the model itself: name a new folder")
+    check_folder(model, "MODEL, the folder of a trained model")
+    check_folder(tokenizer, "--tokenizer")
     try:
-        from csplade.pipelines.export_folder import export_folder
+        from csplade.pipelines.export_folder import check_output, export_folder
         from csplade.pipelines.layout_policy import LayoutPolicy
         from csplade.pipelines.layouts import detect, read_layout
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "torch", "export") from error
+    check_output(output)
     policy = LayoutPolicy(
-        name=name,
+        name=name or output.resolve().name,
         licence=licence,
         base=base,
         tokenizer=tokenizer,

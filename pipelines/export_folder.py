@@ -12,7 +12,7 @@ from pathlib import Path
 
 from csplade.pipelines.contract import Contract, sha256
 from csplade.pipelines.encode import Encoder
-from csplade.pipelines.errors import EncoderError, UsageError
+from csplade.pipelines.errors import EncoderError, SourceError, UsageError
 from csplade.pipelines.export import OPSET, export_graph
 from csplade.pipelines.folder import MODEL_FILE, TOKENIZER_FILE, Tables, deciding_files, write_tables
 from csplade.pipelines.golden import Drift, Golden, allowed, drifts, write_golden
@@ -65,8 +65,7 @@ def export_folder(trained: Trained, output: Path, quantize: bool, tolerance: Tol
         UsageError: something stands at `output` already.
         EncoderError: the folder does not give the torch model's vectors; nothing is left.
     """
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise UsageError(f"{output} is there already: name a new folder")
+    check_output(output)
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as work:
         fresh = Path(work) / "encoder"
@@ -75,6 +74,23 @@ def export_folder(trained: Trained, output: Path, quantize: bool, tolerance: Tol
         exported = _complete(trained, fresh, quantize, tolerance)
         fresh.rename(output)
     return exported
+
+
+def check_output(output: Path) -> None:
+    """Look, before long work, whether the folder can be written; nothing is left of it.
+
+    Raises:
+        UsageError: something stands there already.
+        SourceError: its place cannot be written.
+    """
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise UsageError(f"{output} is there already: name a new folder")
+    # What is missing above it will be made inside this.
+    place = next(path for path in output.absolute().parents if path.exists())
+    try:
+        tempfile.TemporaryDirectory(dir=place, prefix=f".{output.name}.").cleanup()
+    except OSError as error:
+        raise SourceError(f"{output} cannot be written ({error.strerror}): name another --output") from error
 
 
 def _golden_vectors(encoder: Encoder) -> list[Golden]:

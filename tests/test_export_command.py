@@ -35,6 +35,11 @@ def test_a_trained_model_becomes_an_encoder_that_passes_its_check(run: Run, trai
     assert run("inspect", tmp_path / "e", "--check").code == 0
 
 
+def test_without_a_name_an_encoder_is_called_by_its_folder(run: Run, trained: Path, tmp_path: Path) -> None:
+    assert run("export", trained, "--output", tmp_path / "new" / "kitchen").code == 0
+    assert read_contract(tmp_path / "new" / "kitchen").name == "kitchen"
+
+
 def test_json_is_one_object(run: Run, tmp_path: Path) -> None:
     write_splade(tmp_path / "model")
     result = run(
@@ -61,7 +66,10 @@ def test_what_cannot_be_exported_is_told_and_leaves_nothing(run: Run, trained: P
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "kept").write_text("kept")
     for model, output, options, code, said in (
-        (tmp_path / "nothing", "e", (), 1, "is no folder"),
+        (tmp_path / "nothing", "e", (), 2, "there is no folder"),
+        (trained, "e", ("--tokenizer", tmp_path / "none"), 2, "none: correct --tokenizer"),
+        # Told before the model is looked at, which would take long.
+        (tmp_path / "empty", "full/kept/e", (), 1, "full/kept/e cannot be written (Not a directory)"),
         (tmp_path / "empty", "e", (), 1, "no layout that csplade knows"),
         (trained, "full", (), 2, "is there already: name a new folder"),
         (trained, "e", ("--bos",), 2, "leave out --bos"),
