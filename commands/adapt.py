@@ -9,13 +9,14 @@ if there was none to do:
 
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from csplade.commands.given import check_files
 from csplade.commands.options import json_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.pipelines.adapt_options import AdaptOptions
@@ -27,10 +28,13 @@ if TYPE_CHECKING:
     import numpy as np
     from csplade.pipelines.adapt import AdaptReport
     from numpy.typing import NDArray
+    from tokenizers import Tokenizer
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 _DEFAULT_MASK = "_"
 _DEFAULT = AdaptOptions()
+_SAME_WEIGHTS = ("save_every", "micro_batch", "checkpointing")
+"""Options that a resumed adaptation may change."""
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
 
@@ -76,6 +80,7 @@ def _setting(flag: str, kind: "click.ParamType[Any]", about: str) -> Callable[[_
 @_setting("--lora-rank", click.IntRange(1), "With --tuned lora.")
 @_setting("--top-layers", click.IntRange(1), "Layers, with --tuned top.")
 @_setting("--save-every", click.IntRange(1), "Steps between checkpoints.")
+@click.option("--checkpointing", is_flag=True, help="Compute activations again in the backward pass: less memory.")
 @click.option("--bf16", is_flag=True, help="Compute in bfloat16.")
 @click.option("--resume", is_flag=True, help="Go on with what --output holds.")
 @json_option
@@ -99,6 +104,7 @@ def command(
     lora_rank: int,
     top_layers: int,
     save_every: int,
+    checkpointing: bool,
     bf16: bool,
     resume: bool,
     as_json: bool,
@@ -106,8 +112,8 @@ def command(
     """Adapt a language model to sparse retrieval, before it is trained.
 
     PATH is a text file (.txt, blank lines between texts), a file of JSON lines or CSV (.gz as well), a BEIR folder, or
-    - for JSON lines on standard input. FOLDER becomes a model folder that `csplade train --backbone` takes. Ctrl-C
-    leaves a checkpoint.
+    - for JSON lines on standard input; they are read in their order, as far as the steps need. FOLDER becomes a model
+    folder that `csplade train --backbone` takes. Ctrl-C leaves a checkpoint.
 
     \b
     Example:
@@ -115,12 +121,8 @@ def command(
       csplade adapt pairs.jsonl --backbone SmolLM2.gguf --output adapted --length 128 --batch 8 --steps 200
       csplade adapt scifact --backbone ./llama --attention bidirectional --output adapted --resume
     """
-    from csplade.pipelines.adapt import check_options
-    from csplade.pipelines.adapt_folder import check_free, claim, write_model
-    from csplade.pipelines.adapt_texts import read_texts
-    from csplade.pipelines.backbone import open_language_model
     from csplade.pipelines.devices import check_alone
-    from csplade.pipelines.packing import pack
+    from csplade.pipelines.folder_lock import locked
 
     options = AdaptOptions(
         steps=steps,
@@ -137,25 +139,63 @@ def command(
         top_layers=top_layers,
         save_every=save_every,
         micro_batch=micro_batch,
+        checkpointing=checkpointing,
         bf16=bf16,
     )
     fields = _fields(text_fields)
+    check_files(paths)
     check_alone()
+    with locked(output):
+        report, sequences = _adapt(paths, fields, backbone, mask_token, options, output, resume)
+    _print(report, sequences, output, as_json)
+    if not report.finished:
+        notice(f"Stopped after step {report.steps} of {options.steps}. The same command with --resume goes on.")
+        raise click.Abort
+
+
+def _adapt(
+    paths: tuple[Path, ...],
+    fields: tuple[str, ...],
+    backbone: str,
+    mask_token: str | None,
+    options: AdaptOptions,
+    output: Path,
+    resume: bool,
+) -> "tuple[AdaptReport, int]":
+    """Return how the adaptation ended, and how many sequences there were to read."""
+    from csplade.pipelines.adapt import check_options
+    from csplade.pipelines.adapt_folder import check_free, claim, write_model
+    from csplade.pipelines.adapt_texts import read_texts
+    from csplade.pipelines.backbone import open_language_model
+
     check_free(output, resume)
+    texts = read_texts(paths, fields)
     model, tokenizer = open_language_model(backbone)
     check_options(options, model)
     mask_id = _mask_id(tokenizer, mask_token) if options.attention is Attention.BIDIRECTIONAL else 0
     separator = _end_of_text(model, tokenizer, backbone)
-    sequences = pack(read_texts(paths, fields), tokenizer.backend_tokenizer, separator, options.length)
+    sequences = _packed(texts, tokenizer.backend_tokenizer, separator, options)
     fingerprint = _fingerprint(backbone, options, sequences, mask_id)
     claim(output, resume, fingerprint)
     report = _run(model, sequences, mask_id, options, output, fingerprint)
     if report.finished:
         write_model(output, model, tokenizer)
-    _print(report, len(sequences), output, as_json)
-    if not report.finished:
-        notice(f"Stopped after step {report.steps} of {options.steps}. The same command with --resume goes on.")
-        raise click.Abort
+    return report, len(sequences)
+
+
+def _packed(texts: Iterable[str], tokenizer: "Tokenizer", separator: int, options: AdaptOptions) -> "NDArray[np.int32]":
+    """Pack as many sequences as the steps read once each, behind a progress bar, and read no further."""
+    from csplade.pipelines.packing import pack
+    from tqdm import tqdm
+
+    most = options.steps * options.batch
+    # disable=None: no bar where standard error is not a terminal.
+    with tqdm(desc="texts", total=most, unit=" sequences", disable=None, file=sys.stderr) as bar:
+
+        def show(rows: int) -> None:
+            bar.update(rows - bar.n)
+
+        return pack(texts, tokenizer, separator, options.length, most, show)
 
 
 def _run(
@@ -215,8 +255,8 @@ def _end_of_text(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast",
 def _fingerprint(
     backbone: str, options: AdaptOptions, sequences: "NDArray[np.int32]", mask_id: int
 ) -> dict[str, Any]:  # Any: JSON values
-    chosen = {name: value for name, value in asdict(options).items() if name not in ("save_every", "micro_batch")}
-    texts = {"sequences": len(sequences), "checksum": f"{zlib.crc32(sequences.tobytes()):08x}"}
+    chosen = {name: value for name, value in asdict(options).items() if name not in _SAME_WEIGHTS}
+    texts = {"sequences": len(sequences), "checksum": f"{zlib.crc32(sequences.data):08x}"}
     return {"backbone": backbone, "options": chosen, "mask_id": mask_id, "texts": texts}
 
 

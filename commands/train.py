@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from csplade.commands.given import check_files, check_folder
 from csplade.commands.options import json_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.pipelines.errors import MissingExtraError, UsageError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command("train")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
 @click.option(
     "--backbone",
     required=True,
@@ -36,6 +37,12 @@ if TYPE_CHECKING:
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a setting, e.g. loss.kl=0.5.")
 @click.option("--steps", type=click.IntRange(min=1), metavar="N", help="Short for --set run.steps=N.")
 @click.option("--stage", type=click.IntRange(min=1), metavar="N", help="Run this stage of the recipe only.")
+@click.option(
+    "--stage-data",
+    multiple=True,
+    metavar="STAGE=PATH",
+    help="What a stage reads instead of PATH, by its name; several times for several files.",
+)
 @click.option(
     "--teacher",
     "teachers",
@@ -65,6 +72,7 @@ def command(
     settings: tuple[str, ...],
     steps: int | None,
     stage: int | None,
+    stage_data: tuple[str, ...],
     teachers: tuple[str, ...],
     development: Path | None,
     idf: Path | None,
@@ -83,13 +91,21 @@ def command(
       csplade train pairs.jsonl --backbone SmolLM2-135M --output run --set loss.kl=0
       csplade train pairs.jsonl --backbone adapted --output run --teacher dense:all-MiniLM-L6-v2 --resume
       csplade train msmarco.jsonl --backbone Llama-3.2-1B --recipe csplade-1b-bi --output run --development scifact
+      csplade train --backbone Llama-3.2-1B --recipe laconic --output run --stage-data pairs=nomic.jsonl.gz \\
+        --stage-data negatives=rlhn.jsonl.gz
       accelerate launch -m csplade.cli train pairs.jsonl --backbone SmolLM2-135M --output run --set loss.kl=0
     """
     _require_training()
     from csplade.pipelines.curriculum import TrainRequest, run_stages
 
+    check_files((*paths, *(() if idf is None else (idf,))))
+    check_folder(development, "--development")
     stages = _stages(recipe_name, stage, settings, steps)
-    request = TrainRequest(paths, backbone, output, stages, teachers, development, idf=idf, split=split, resume=resume)
+    own = _stage_paths(stage_data, [each.name for each in stages])
+    _check_paths(paths, own, len(stages))
+    request = TrainRequest(
+        paths, backbone, output, stages, teachers, development, idf=idf, split=split, resume=resume, stage_paths=own
+    )
     done = run_stages(request, notice)
     stopped = done[-1].outcome.stopped
     if _is_main():
@@ -121,6 +137,28 @@ def _stages(name: str, stage: int | None, settings: tuple[str, ...], steps: int 
         stages = stages[stage - 1 : stage]
     asked = (*settings, *([] if steps is None else [f"run.steps={steps}"]))
     return tuple(overridden(recipe, asked) if asked else recipe for recipe in stages)
+
+
+def _stage_paths(given: tuple[str, ...], stages: list[str]) -> dict[str, tuple[Path, ...]]:
+    """Return what stages read, by the whole name of each; the part behind the recipe's name will do as well."""
+    found: dict[str, tuple[Path, ...]] = {}
+    for text in given:
+        name, _, path = text.partition("=")
+        if not path:
+            raise UsageError(f"--stage-data {text!r} must be a stage and its file, like pairs=pairs.jsonl")
+        fits = [stage for stage in stages if stage == name] or [s for s in stages if s.endswith(f"-{name}")]
+        if len(fits) != 1:
+            raise UsageError(f"--stage-data {text!r}: there is no stage {name!r} to be run, only {', '.join(stages)}")
+        check_files((Path(path),))
+        found[fits[0]] = (*found.get(fits[0], ()), Path(path))
+    return found
+
+
+def _check_paths(paths: tuple[Path, ...], own: dict[str, tuple[Path, ...]], stages: int) -> None:
+    if not paths and not own:
+        raise click.UsageError("Missing argument 'PATH...'.")
+    if paths and len(own) == stages:
+        raise UsageError(f"every stage has a --stage-data, so that none would read {paths[0]}: leave it out")
 
 
 def _is_main() -> bool:

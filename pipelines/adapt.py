@@ -105,6 +105,8 @@ def adapt(
     """
     check_options(options, model)
     began = time.perf_counter()
+    if options.checkpointing:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
     device = "cuda" if torch.cuda.is_available() else "cpu"
     wrapped = tune(model.to(device), options.tuned, options.lora_rank, options.top_layers, options.seed)
     run = _Run(model, sequences, mask_id, options, place.checkpoints)
@@ -162,6 +164,7 @@ class _Run:
         with naming_lack_of_memory(
             f"a forward pass of {self.options.micro_batch or self.options.batch} sequences of "
             f"{self.options.length} tokens needs more memory than there is: set --micro-batch lower, or --length"
+            f"{'' if self.options.checkpointing else ', or --checkpointing'}"
         ):
             found = self._gradients(step)
         norm = clip(self.trained.values(), _CLIP_NORM)

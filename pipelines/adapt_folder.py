@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 from csplade.pipelines.checkpoints import as_json, differences
 from csplade.pipelines.errors import SourceError, UsageError
+from csplade.pipelines.folder_lock import contents
 from csplade.pipelines.json_object import read_object
 from csplade.pipelines.whole_file import replace_bytes
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -22,14 +23,13 @@ CHECKPOINTS = "checkpoints"
 
 
 def claim(folder: Path, resume: bool, fingerprint: Mapping[str, Any]) -> None:  # Any: JSON values
-    """Make the folder ours.
+    """Make a folder, which is there, ours.
 
     Raises:
         SourceError: it holds an adaptation that was begun with something else; the message names what differs.
         UsageError: it holds something else, an adaptation that is not to be resumed, or nothing to resume.
     """
     check_free(folder, resume)
-    folder.mkdir(parents=True, exist_ok=True)
     if resume:
         _check_same(folder, fingerprint)
     else:
@@ -47,7 +47,7 @@ def check_free(folder: Path, resume: bool) -> None:
         raise UsageError(f"{folder} holds no adaptation to resume: leave --resume out, or correct --output")
     if ours and not resume:
         raise UsageError(f"{folder} holds an adaptation: go on with --resume, or name another --output")
-    if folder.exists() and not ours and (not folder.is_dir() or any(folder.iterdir())):
+    if not ours and contents(folder):
         raise UsageError(f"{folder} is not an empty folder: name another --output")
 
 

@@ -31,4 +31,6 @@ class AdaptOptions:
     """Steps between checkpoints."""
     micro_batch: int = 0
     """Sequences per forward pass; 0 runs the batch at once. Fewer need less memory for the same gradients."""
+    checkpointing: bool = False
+    """Gradient checkpointing: recompute activations in the backward pass."""
     bf16: bool = False

@@ -4,7 +4,10 @@ A byte-pair vocabulary is ordered by merge rank, so the ids below N with the mer
 tokenizer, and the first N embedding rows belong to it.
 """
 
+import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ import orjson
 import torch
 from csplade.pipelines.attention import read
 from csplade.pipelines.attention_kinds import Attention
-from csplade.pipelines.errors import SourceError
+from csplade.pipelines.errors import SourceError, UsageError
 from safetensors import SafetensorError
 from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors
 from torch import nn
@@ -32,20 +35,37 @@ from transformers.models.auto.modeling_auto import (
 _GGUF = ".gguf"
 _CHECKED_TOKENS = 4
 _HUB_ID = re.compile(r"\w[\w.-]*(/[\w.-]+)?")
+_HUB_LOGGER = "huggingface_hub"
+_SCALES = ("logits_scaling", "logit_scale")
+"""What configurations call a factor of logits behind the head: Granite's, Cohere's."""
 
 
 def open_language_model(spec: str) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """Return a causal language model in float32 with its tokenizer, from a hub id, a folder, or a GGUF file's path.
 
     Raises:
+        UsageError: there is nothing of that name here, and no model of a hub can have it.
         SourceError: there is none, it is not causal, its head has no weights, its logits are not what the head makes of
             its states, or its tokenizer is not a fast one or larger than its embedding.
     """
+    check_language_model(spec)
     source, gguf_file = _located(spec)
-    _check_causal(spec, _config(spec, source, gguf_file))
     model = _language_model(spec, source, gguf_file)
     _check_logits(spec, model)
     return model, _matching_tokenizer(spec, _tokenizer(spec, source, gguf_file), model)
+
+
+def check_language_model(spec: str) -> None:
+    """Look, before long work, whether `open_language_model` can take a model, as far as its configuration tells.
+
+    Raises:
+        UsageError: as for `open_language_model`.
+        SourceError: as for `open_language_model`.
+    """
+    config = _config(spec, *_located(spec))
+    _check_causal(spec, config)
+    if any(getattr(config, name, None) not in (None, 1.0) for name in _SCALES):
+        raise _changed_logits(spec, config)
 
 
 def soft_cap(config: PretrainedConfig) -> float | None:
@@ -123,7 +143,7 @@ def _located(spec: str) -> tuple[str, str | None]:
         return str(path), None
     # Only what can be a hub id and no file is asked of the network.
     if path.suffix.lower() == _GGUF or path.exists() or not _HUB_ID.fullmatch(spec):
-        raise SourceError(f"there is no language model at {spec}: name a model folder, a .gguf file or a hub id")
+        raise UsageError(f"there is no language model at {spec}: name a model folder, a .gguf file or a hub id")
     return spec, None
 
 
@@ -131,10 +151,34 @@ def _config(spec: str, source: str, gguf_file: str | None) -> PretrainedConfig:
     # transformers takes a GGUF file that is named and None alike, but looks for the key.
     named = {} if gguf_file is None else {"gguf_file": gguf_file}
     try:
-        config: PretrainedConfig = AutoConfig.from_pretrained(source, **named)
+        with _quiet_hub():
+            config: PretrainedConfig = AutoConfig.from_pretrained(source, **named)
     except (OSError, ValueError, KeyError) as error:
-        raise SourceError(f"no language model can be read from {spec} ({error}): check the name or folder") from error
+        raise _unreadable("language model", spec, source, error) from error
     return config
+
+
+@contextmanager
+def _quiet_hub() -> Iterator[None]:
+    """Keep the hub's library from telling of each of its tries; the error at the end says it once."""
+    logger = logging.getLogger(_HUB_LOGGER)
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def _unreadable(what: str, spec: str, source: str, error: Exception) -> SourceError:
+    said = str(error).split("\n")[0].rstrip(".")
+    if Path(source).is_dir():
+        return SourceError(f"no {what} can be read from {spec} ({said}): check the folder")
+    return SourceError(
+        f"no {what} can be read from {spec}, which is no folder here and so the name of a model on the hub ({said}): "
+        "check the name, or name a model folder or a .gguf file; with HF_HUB_OFFLINE=1 only models that were "
+        "downloaded before are looked for, without waiting for the network"
+    )
 
 
 def _check_causal(spec: str, config: PretrainedConfig) -> None:
@@ -151,11 +195,12 @@ def _check_causal(spec: str, config: PretrainedConfig) -> None:
 def _language_model(spec: str, source: str, gguf_file: str | None) -> PreTrainedModel:
     try:
         model: PreTrainedModel
-        model, report = AutoModelForCausalLM.from_pretrained(
-            source, gguf_file=gguf_file, dtype=torch.float32, attn_implementation="eager", output_loading_info=True
-        )
+        with _quiet_hub():
+            model, report = AutoModelForCausalLM.from_pretrained(
+                source, gguf_file=gguf_file, dtype=torch.float32, attn_implementation="eager", output_loading_info=True
+            )
     except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise SourceError(f"no language model can be read from {spec} ({error}): check the name or folder") from error
+        raise _unreadable("language model", spec, source, error) from error
     if report["missing_keys"]:
         # They would be random, silently; an encoder saved without its language-model head lacks them.
         lacking = ", ".join(sorted(report["missing_keys"])[:3])
@@ -173,18 +218,23 @@ def _check_logits(spec: str, model: PreTrainedModel) -> None:
         ours = cap * torch.tanh(ours / cap)
     theirs = model(input_ids=ids).logits
     if not torch.allclose(ours, theirs, rtol=1e-3, atol=1e-3 * float(theirs.abs().max())):
-        named = ", ".join(model.config.architectures or (model.config.model_type,))
-        raise SourceError(
-            f"the logits of {spec} are not what its head makes of its states: {named} scales or changes them, which "
-            "csplade does not; choose an architecture such as Llama, Qwen, Mistral or SmolLM"
-        )
+        raise _changed_logits(spec, model.config)
+
+
+def _changed_logits(spec: str, config: PretrainedConfig) -> SourceError:
+    named = ", ".join(config.architectures or (config.model_type,))
+    return SourceError(
+        f"the logits of {spec} are not what its head makes of its states: {named} scales or changes them, which "
+        "csplade does not; choose an architecture such as Llama, Qwen, Mistral or SmolLM"
+    )
 
 
 def _tokenizer(spec: str, source: str, gguf_file: str | None) -> PreTrainedTokenizerFast:
     try:
-        found = AutoTokenizer.from_pretrained(source, gguf_file=gguf_file)
+        with _quiet_hub():
+            found = AutoTokenizer.from_pretrained(source, gguf_file=gguf_file)
     except (OSError, ValueError, KeyError) as error:
-        raise SourceError(f"no tokenizer can be read from {spec} ({error}): check the name or folder") from error
+        raise _unreadable("tokenizer", spec, source, error) from error
     if not isinstance(found, PreTrainedTokenizerFast):
         raise SourceError(f"the tokenizer of {spec} is a {type(found).__name__}, no fast one: add its tokenizer.json")
     return found

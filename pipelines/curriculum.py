@@ -9,16 +9,19 @@ With several stages each has such a folder of its own, stage-1/ and so on, and m
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
+from csplade.pipelines.backbone import check_language_model
 from csplade.pipelines.broad_text import read_idf
 from csplade.pipelines.development import Development, read_development
 from csplade.pipelines.devices import Devices
 from csplade.pipelines.errors import SourceError, UsageError
 from csplade.pipelines.fingerprint import fingerprint_of
+from csplade.pipelines.folder_lock import locked
 from csplade.pipelines.recipe_values import to_json
 from csplade.pipelines.start import begin, continued, open_backbone
 from csplade.pipelines.teacher import BM25, Teacher, open_teacher, parse_specs
@@ -46,6 +49,7 @@ class TrainRequest:
     """What a training is asked to do."""
 
     paths: tuple[Path, ...]
+    """What stages read that have no data of their own."""
     backbone: str
     """A language model as `open_language_model` takes it, or a folder of `write_trained`."""
     output: Path
@@ -57,6 +61,12 @@ class TrainRequest:
     idf: Path | None = None
     split: str = "train"
     resume: bool = False
+    stage_paths: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    """What stages read instead of `paths`, by name of the recipe."""
+
+    def paths_of(self, recipe: Recipe) -> tuple[Path, ...]:
+        """Return what a stage reads."""
+        return self.stage_paths.get(recipe.name, self.paths)
 
 
 @dataclass(frozen=True)
@@ -79,16 +89,23 @@ def run_stages(request: TrainRequest, tell: Tell) -> list[Stage]:
     """
     require_matplotlib()
     devices = Devices()
+    with locked(request.output) if devices.is_main else nullcontext():
+        return _run_locked(request, devices, tell if devices.is_main else _silent)
+
+
+def _run_locked(request: TrainRequest, devices: Devices, tell: Tell) -> list[Stage]:
     check_output(request.output, request.resume)
-    examples = list(read_examples(request.paths, request.split))
     if request.teachers:
         parse_specs(request.teachers)
     _check_idf(request)
-    check_stages(request.stages, examples, bool(request.teachers), devices.count)
-    development = _development(request, tell if devices.is_main else _silent)
+    if not is_trained(Path(request.backbone)):
+        check_language_model(request.backbone)
+    stages = _with_examples(request)
+    check_stages(stages, bool(request.teachers), devices.count)
+    development = _development(request, tell)
     done: list[Stage] = []
-    for number, recipe in enumerate(request.stages, start=1):
-        folder = request.output if len(request.stages) == 1 else request.output / f"stage-{number}"
+    for number, (recipe, examples) in enumerate(stages, start=1):
+        folder = request.output if len(stages) == 1 else request.output / f"stage-{number}"
         source = str(done[-1].folder / MODEL) if done else request.backbone
         stage = _run_stage(request, recipe, folder, source, examples, development, devices)
         done.append(stage)
@@ -97,6 +114,18 @@ def run_stages(request: TrainRequest, tell: Tell) -> list[Stage]:
     if len(done) > 1 and devices.is_main:
         write_trained(request.output / MODEL, read_trained(done[-1].folder / MODEL), to_json(done[-1].recipe))
     return done
+
+
+def _with_examples(request: TrainRequest) -> list[tuple[Recipe, list[Example]]]:
+    """Return each stage with its examples; stages that read the same share them in memory."""
+    read: dict[tuple[Path, ...], list[Example]] = {}
+    for recipe in request.stages:
+        paths = request.paths_of(recipe)
+        if not paths:
+            raise UsageError(f"the stage {recipe.name} has no data: give it a --stage-data, or all of them a PATH")
+        if paths not in read:
+            read[paths] = list(read_examples(paths, request.split))
+    return [(recipe, read[request.paths_of(recipe)]) for recipe in request.stages]
 
 
 def _run_stage(
@@ -183,6 +212,7 @@ def _note_request(request: TrainRequest) -> None:
         request.output.mkdir(parents=True, exist_ok=True)
         noted = {
             "paths": [str(path) for path in request.paths],
+            "stage_paths": {name: [str(path) for path in paths] for name, paths in request.stage_paths.items()},
             "backbone": request.backbone,
             "stages": [to_json(recipe) for recipe in request.stages],
             "teachers": list(request.teachers),

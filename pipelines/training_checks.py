@@ -5,7 +5,8 @@ from pathlib import Path
 
 from csplade.pipelines.batch_order import order
 from csplade.pipelines.batches import check_negatives
-from csplade.pipelines.errors import SourceError, UsageError
+from csplade.pipelines.errors import UsageError
+from csplade.pipelines.folder_lock import contents
 from csplade.pipelines.training_data import Example
 from csplade.pipelines.training_options import Recipe
 
@@ -14,29 +15,29 @@ RUN_FILE = "run.json"
 
 
 def check_output(folder: Path, resume: bool) -> None:
-    """Refuse a folder that holds something else, or a training that nobody asked to resume.
+    """Refuse a folder that holds something else, a training that nobody asked to resume, or none to be resumed.
 
     Raises:
-        SourceError: it does, or is a file.
+        UsageError: it does.
     """
-    if folder.exists() and not folder.is_dir():
-        raise SourceError(f"{folder} is a file: name a new folder with --output")
-    if (folder / RUN_FILE).is_file():
-        if not resume:
-            raise SourceError(f"{folder} holds a training already: go on with --resume, or name a new folder")
-    elif folder.exists() and any(folder.iterdir()):
-        raise SourceError(f"{folder} is not empty and holds no training: name a new folder with --output")
+    ours = (folder / RUN_FILE).is_file()
+    if ours and not resume:
+        raise UsageError(f"{folder} holds a training already: go on with --resume, or name a new folder")
+    if not ours and contents(folder):
+        raise UsageError(f"{folder} is not empty and holds no training: name a new folder with --output")
+    if resume and not ours:
+        raise UsageError(f"{folder} holds no training to resume: leave --resume out, or correct --output")
 
 
-def check_stages(stages: Sequence[Recipe], examples: Sequence[Example], taught: bool, devices: int) -> None:
-    """Look whether every stage can draw its batches from the examples; `taught` says that there is a teacher.
+def check_stages(stages: Sequence[tuple[Recipe, Sequence[Example]]], taught: bool, devices: int) -> None:
+    """Look whether every stage can draw its batches from its examples; `taught` says that there is a teacher.
 
     Raises:
         UsageError: a stage cannot; the message names it where there are several. Or no stage asks the teacher.
     """
-    if taught and not any(map(distils, stages)):
+    if taught and not any(distils(recipe) for recipe, _ in stages):
         raise UsageError("the recipe distils nothing: set loss.kl or loss.margin_mse, or leave --teacher out")
-    for recipe in stages:
+    for recipe, examples in stages:
         try:
             _check_stage(recipe, examples, taught, devices)
         except UsageError as error:

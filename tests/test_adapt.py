@@ -77,8 +77,18 @@ def test_a_tokenizer_that_cuts_and_pads_packs_all_the_same() -> None:
     assert np.array_equal(pack(TEXTS, cutting, SEPARATOR, 7), pack(TEXTS, tiny_tokenizer(), SEPARATOR, 7))
 
 
+def test_no_more_text_is_read_than_the_steps_need_and_how_far_is_told() -> None:
+    whole, told = pack(TEXTS * 200, tiny_tokenizer(), SEPARATOR, 7), list[int]()
+    texts = iter(TEXTS * 200)
+    rows = pack(texts, tiny_tokenizer(), SEPARATOR, 7, 5, told.append)
+    assert np.array_equal(rows, whole[:5])
+    assert len(list(texts)) > len(TEXTS) * 100
+    assert told == [5]
+    assert len(pack(TEXTS, tiny_tokenizer(), SEPARATOR, 7, 10**6)) == len(pack(TEXTS, tiny_tokenizer(), SEPARATOR, 7))
+
+
 def test_too_little_text_is_told_with_its_tokens() -> None:
-    with pytest.raises(SourceError, match=r"do not fill one sequence of 512: .* --length"):
+    with pytest.raises(UsageError, match=r"do not fill one sequence of 512: .* --length"):
         pack(["ok"], tiny_tokenizer(), SEPARATOR, 512)
 
 
@@ -170,6 +180,22 @@ def test_a_smaller_forward_pass_gives_the_same_weights(tmp_path: Path) -> None:
 
     # AdamW's first step is the sign of the gradient: only where that is noise may it differ.
     assert float((weights(0) - weights(3)).abs().gt(1e-5).float().mean()) < 0.001
+
+
+@pytest.mark.parametrize("tuned", [Tuned.FULL, Tuned.LORA])
+def test_checkpointing_computes_layers_again_and_gives_the_same_weights(tuned: Tuned, tmp_path: Path) -> None:
+    def adapted(checkpointing: bool) -> tuple[LlamaForCausalLM, int]:
+        model, calls = tiny_language_model(), list[object]()
+        model.model.layers[0].mlp.register_forward_hook(lambda *told: calls.append(None))
+        folder = tmp_path / str(checkpointing)
+        place = Place(Checkpoints(folder, {}, keep=1), tmp_path / f"{checkpointing}.jsonl")
+        options = dataclasses.replace(OPTIONS, steps=2, tuned=tuned, checkpointing=checkpointing)
+        adapt(model, sequences(), 5, options, place, lambda step: None, lambda: False)
+        return model, len(calls)
+
+    (plain, once), (computed_again, twice) = adapted(False), adapted(True)
+    assert (once, twice) == (2, 4)
+    assert same_weights(plain, computed_again)
 
 
 @pytest.mark.parametrize("attention", [Attention.CAUSAL, Attention.BIDIRECTIONAL])

@@ -11,11 +11,12 @@ import orjson
 import pytest
 import torch
 from csplade.pipelines.backbone import open_language_model
+from csplade.pipelines.folder_lock import locked
 from csplade.tests.command_run import Run, runner
 from csplade.tests.tiny_encoder import TEXTS, tiny_tokenizer
 from csplade.tests.tiny_llama import tiny_llama
 from safetensors.torch import load_file
-from transformers import PreTrainedTokenizerFast
+from transformers import GraniteConfig, PreTrainedTokenizerFast
 
 pytestmark = pytest.mark.model
 
@@ -27,7 +28,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
     """Run csplade in a folder that holds a model and texts."""
     monkeypatch.chdir(tmp_path)
     write_model(Path("model"))
-    Path("texts.txt").write_text("\n\n".join(TEXTS * 4), encoding="utf-8")
+    Path("texts.txt").write_text("\n\n".join(TEXTS * 8), encoding="utf-8")
     return runner(monkeypatch, capsys)
 
 
@@ -139,8 +140,39 @@ def test_going_on_with_other_options_is_refused_before_the_first_checkpoint_too(
 def test_going_on_with_other_texts_is_refused(run: Run) -> None:
     arguments = (*SMALL, "--output", "out", "--steps", "2")
     assert run("adapt", "texts.txt", *arguments).code == 0
-    result = run("adapt", "texts.txt", "texts.txt", *arguments, "--resume")
-    assert result.code == 1 and "texts.sequences is" in result.err
+    Path("other.txt").write_text("other words\n\n" + Path("texts.txt").read_text(encoding="utf-8"), encoding="utf-8")
+    result = run("adapt", "other.txt", *arguments, "--resume")
+    assert result.code == 1 and "texts.checksum is" in result.err
+
+
+def test_texts_are_read_as_far_as_the_steps_need(run: Run) -> None:
+    lines = [orjson.dumps({"text": text}) for text in TEXTS * 400]
+    Path("long.jsonl").write_bytes(b"\n".join([*lines, b"broken"]))
+    result = run("adapt", "long.jsonl", *SMALL, "--output", "out", "--steps", "3", "--checkpointing", "--json")
+    assert result.code == 0, result.err
+    assert orjson.loads(result.out)["sequences"] == 3 * 2
+    # Checkpointing changes no weight, so that it may be left out when memory allows.
+    assert run("adapt", "long.jsonl", *SMALL, "--output", "out", "--steps", "3", "--resume").code == 0
+
+
+def test_a_folder_in_which_another_process_works_is_refused(run: Run) -> None:
+    with locked(Path("out")):
+        result = run("adapt", "texts.txt", *SMALL, "--output", "out", "--steps", "1")
+    assert result.code == 1 and "works in out: wait for it or stop it, or name another --output" in result.err
+    assert not Path("out").exists()
+
+
+def test_a_model_that_scales_its_logits_is_refused_before_its_weights_are_read(run: Run) -> None:
+    GraniteConfig(architectures=["GraniteForCausalLM"], logits_scaling=8.0).save_pretrained("granite")
+    result = run("adapt", "texts.txt", *SMALL, "--backbone", "granite", "--output", "out")
+    assert result.code == 1 and "GraniteForCausalLM scales or changes them" in result.err
+    assert not Path("out").exists()
+
+
+def test_nothing_to_resume_is_told_with_the_folder(run: Run) -> None:
+    result = run("adapt", "texts.txt", *SMALL, "--output", "out", "--resume")
+    assert result.code == 2 and "out holds no adaptation to resume" in result.err
+    assert not Path("out").exists()
 
 
 def test_a_folder_with_something_else_in_it_is_refused_and_left_alone(run: Run) -> None:
@@ -160,17 +192,19 @@ def test_an_adaptation_is_not_begun_again_over_itself(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "code", "told"),
     [
-        (("none.txt",), "there is no file none.txt"),
-        (("texts.txt", "--length", "5000"), "--length"),
-        (("texts.txt", "--backbone", "./none"), "there is no language model at ./none"),
-        (("texts.txt", "--attention", "bidirectional", "--mask-token", "<nope>"), "no piece '<nope>'"),
-        (("texts.txt", "--text-fields", "a,,b"), "--text-fields"),
-        (("texts.txt", "--tuned", "top", "--top-layers", "9"), "the last 9 cannot be trained"),
+        (("none.txt",), 2, "there is no file none.txt"),
+        (("texts.txt", "--length", "5000"), 2, "--length"),
+        (("texts.txt", "--backbone", "./none"), 2, "there is no language model at ./none"),
+        (("texts.txt", "--attention", "bidirectional", "--mask-token", "<nope>"), 2, "no piece '<nope>'"),
+        (("texts.txt", "--text-fields", "a,,b"), 2, "--text-fields"),
+        (("texts.txt", "--tuned", "top", "--top-layers", "9"), 2, "the last 9 cannot be trained"),
     ],
 )
-def test_what_cannot_be_done_is_told_and_leaves_nothing(run: Run, arguments: tuple[str, ...], told: str) -> None:
+def test_what_cannot_be_done_is_told_and_leaves_nothing(
+    run: Run, arguments: tuple[str, ...], code: int, told: str
+) -> None:
     result = run("adapt", *SMALL, *arguments, "--output", "out")
-    assert result.code in (1, 2) and told in result.err
+    assert result.code == code and told in result.err
     assert not Path("out").exists()

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from csplade.integration.ports import free_port
 from csplade.pipelines.backbone import (
+    check_language_model,
     cut_layers,
     cut_tokenizer,
     cut_vocabulary,
@@ -14,12 +16,13 @@ from csplade.pipelines.backbone import (
     open_language_model,
     soft_cap,
 )
-from csplade.pipelines.errors import SourceError
+from csplade.pipelines.errors import SourceError, UsageError
 from csplade.tests.tiny_encoder import TEXTS, tiny_tokenizer
 from csplade.tests.tiny_llama import tiny_llama
 from transformers import (
     BertConfig,
     BertForMaskedLM,
+    CohereConfig,
     Gemma2Config,
     Gemma2ForCausalLM,
     GraniteConfig,
@@ -110,7 +113,7 @@ def test_what_looks_like_a_path_is_not_asked_of_the_network(spec: str, monkeypat
         raise AssertionError(f"a connection to {arguments} was tried")
 
     monkeypatch.setattr("socket.socket.connect", connect)
-    with pytest.raises(SourceError, match=re.escape(f"there is no language model at {spec}:")):
+    with pytest.raises(UsageError, match=re.escape(f"there is no language model at {spec}:")):
         open_language_model(spec)
 
 
@@ -157,6 +160,26 @@ def test_an_architecture_that_scales_its_logits_is_refused_by_its_name(tmp_path:
     open_language_model(str(tmp_path / "1.0"))
     with pytest.raises(SourceError, match=r"8\.0 are not what its head makes .*: GraniteForCausalLM scales"):
         open_language_model(str(tmp_path / "8.0"))
+
+
+def test_scaled_logits_are_refused_by_the_configuration_alone(tmp_path: Path) -> None:
+    CohereConfig(architectures=["CohereForCausalLM"], logit_scale=0.0625).save_pretrained(tmp_path)
+    with pytest.raises(SourceError, match="CohereForCausalLM scales or changes them"):
+        check_language_model(str(tmp_path))
+
+
+def test_a_hub_that_cannot_be_reached_is_told_in_one_sentence_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{free_port()}")
+    # The library waits longer and longer between its tries.
+    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
+    with pytest.raises(SourceError) as caught:
+        check_language_model("nobody/no-such-model")
+    said = str(caught.value)
+    assert said.startswith("no language model can be read from nobody/no-such-model, which is no folder here")
+    assert "name a model folder or a .gguf file; with HF_HUB_OFFLINE=1" in said and "\n" not in said
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_soft_cap_of_logits_is_no_reason_to_refuse(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Curricula: what is refused before the first stage, what a resumed one may change, when they measure, who teaches."""
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import orjson
@@ -11,12 +12,13 @@ from csplade.pipelines.errors import SourceError, UsageError
 from csplade.pipelines.recipes import load_recipe, overridden
 from csplade.pipelines.teacher import Teacher, open_teacher
 from csplade.pipelines.teacher_bm25 import word_idf
-from csplade.pipelines.trained_folder import read_trained
+from csplade.pipelines.trained import Trained
+from csplade.pipelines.trained_folder import read_trained, write_trained
 from csplade.pipelines.training_data import read_examples
 from csplade.pipelines.training_log import LOG_FILE, read_log
 from csplade.pipelines.training_options import Recipe
 from csplade.tests.tiny_backbone import write_backbone, write_collection, write_pairs
-from csplade.tests.training_process import QUICK
+from csplade.tests.training_process import QUICK, same_weights
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +123,49 @@ def test_bm25_teaches_with_the_idf_of_words_in_either_term_space(
     assert given == [counted]
     assert "bread" not in counted and "yeast" in counted
     assert (encoder.idf == counted) is (space == "words")
+
+
+def test_stages_read_data_of_their_own_and_a_stopped_one_is_resumed_with_it(
+    tmp_path: Path, backbone: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = write_pairs(tmp_path / "other.jsonl", 24, seed=9)
+    stages = _named(_recipe(), "first"), _named(_recipe(), "second")
+    whole = TrainRequest((data,), str(backbone), tmp_path / "whole", stages, stage_paths={"second": (other,)})
+    first, second = _run(whole)
+    assert read_trained(first.folder / "model").about.training == ("pairs",)
+    assert read_trained(second.folder / "model").about.training == ("pairs", "other")
+    noted = orjson.loads((tmp_path / "whole" / "run.json").read_bytes())
+    assert noted["stage_paths"] == {"second": [str(other)]}
+
+    stopped = dataclasses.replace(whole, output=tmp_path / "stopped")
+    with monkeypatch.context() as patched:
+        patched.setattr(curriculum, "write_trained", _failing_after(1))
+        with pytest.raises(SourceError, match="full"):
+            _run(stopped)
+    with pytest.raises(SourceError, match=r"stage-2.* data\.digest is '\w+' there"):
+        _run(dataclasses.replace(stopped, resume=True, stage_paths={}))
+    _run(dataclasses.replace(stopped, resume=True))
+    assert same_weights(tmp_path / "whole" / "model", tmp_path / "stopped" / "model")
+
+
+def test_a_stage_without_data_is_refused(tmp_path: Path, backbone: Path, data: Path) -> None:
+    stages = _named(_recipe(), "first"), _named(_recipe(), "second")
+    with pytest.raises(UsageError, match="the stage second has no data: give it a --stage-data"):
+        _run(TrainRequest((), str(backbone), tmp_path / "run", stages, stage_paths={"first": (data,)}))
+
+
+def _named(recipe: Recipe, name: str) -> Recipe:
+    return dataclasses.replace(recipe, name=name)
+
+
+def _failing_after(whole: int) -> Callable[..., None]:
+    """Return a writer of models on whose disk there is room for so many."""
+    written = list[Path]()
+
+    def write(folder: Path, trained: Trained, recipe: Mapping[str, object] | None = None) -> None:
+        if len(written) == whole:
+            raise SourceError("the disk is full")
+        written.append(folder)
+        write_trained(folder, trained, recipe)
+
+    return write

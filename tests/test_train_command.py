@@ -121,6 +121,26 @@ def test_stages_follow_each_other_and_the_last_is_the_model(
     assert not same_weights(output / "model", output / "stage-1" / "model")
 
 
+def test_stages_may_read_data_of_their_own(run: Run, tmp_path: Path, backbone: Path, data: Path) -> None:
+    recipe = tmp_path / "two.toml"
+    recipe.write_text('extends = "csplade-mini"\n[[stage]]\nname = "first"\n[[stage]]\nname = "second"\n')
+    more = [write_pairs(tmp_path / f"{name}.jsonl", 16, seed) for seed, name in enumerate(("one", "two"), start=5)]
+    common = ("train", "--backbone", backbone, "--output", tmp_path / "run", "--recipe", recipe, "--steps", 1)
+    own = ("--stage-data", f"second={more[0]}", "--stage-data", f"two-second={more[1]}")
+    done = run(*common, data, *own, *settings())
+    assert done.code == 0, done.err
+    named = [read_trained(tmp_path / "run" / f"stage-{n}" / "model").about.training for n in (1, 2)]
+    assert named == [("pairs",), ("pairs", "one", "two")]
+    for arguments, said in (
+        (("--stage-data", "third=x"), "there is no stage 'third' to be run, only two-first, two-second"),
+        (("--stage-data", "first"), "must be a stage and its file, like pairs=pairs.jsonl"),
+        (("--stage-data", "first=none.jsonl"), "there is no file none.jsonl"),
+        ((*own, "--stage-data", f"first={data}"), "so that none would read"),
+    ):
+        refused = run(*common, data, *arguments, *settings())
+        assert (refused.code, said in refused.err) == (2, True)
+
+
 def test_a_trained_model_can_be_trained_on(run: Run, tmp_path: Path, backbone: Path, data: Path) -> None:
     assert run("train", data, "--backbone", backbone, "--output", tmp_path / "a", "--steps", 2, *settings()).code == 0
     earlier = tmp_path / "a" / "model"

@@ -8,6 +8,7 @@ import pytest
 import torch
 from csplade.pipelines import training_run
 from csplade.pipelines.batches import Batch
+from csplade.pipelines.folder_lock import locked
 from csplade.pipelines.training_model import TrainingModel
 from csplade.pipelines.training_step import StepOptions, StepReport, backward
 from csplade.tests.command_run import Run, runner
@@ -15,6 +16,7 @@ from csplade.tests.published_models import write_splade
 from csplade.tests.tiny_backbone import write_backbone, write_pairs
 from csplade.tests.training_process import settings
 from torch import Tensor
+from transformers import GraniteConfig
 
 
 @pytest.fixture(scope="module")
@@ -51,12 +53,63 @@ def test_a_checkpoint_of_another_recipe_is_refused_with_the_difference(
 def test_an_output_folder_with_something_in_it_is_refused(run: Run, tmp_path: Path, backbone: Path, data: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     refused = run("train", data, "--backbone", backbone, "--output", tmp_path, *settings())
-    assert (refused.code, "is not empty and holds no training" in refused.err) == (1, True)
+    assert (refused.code, "is not empty and holds no training" in refused.err) == (2, True)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
     output = tmp_path / "run"
     assert run("train", data, "--backbone", backbone, "--output", output, "--steps", 1, *settings()).code == 0
     refused = run("train", data, "--backbone", backbone, "--output", output, "--steps", 1, *settings())
-    assert (refused.code, "go on with --resume" in refused.err) == (1, True)
+    assert (refused.code, "go on with --resume" in refused.err) == (2, True)
+
+
+def test_a_folder_in_which_another_process_works_is_refused(
+    run: Run, tmp_path: Path, backbone: Path, data: Path
+) -> None:
+    arguments = ("train", data, "--backbone", backbone, "--output", tmp_path / "run", "--steps", 1, *settings())
+    with locked(tmp_path / "run"):
+        refused = run(*arguments)
+    assert (refused.code, f"works in {tmp_path / 'run'}: wait for it or stop it" in refused.err) == (1, True)
+    assert not (tmp_path / "run").exists()
+    assert run(*arguments).code == 0
+    assert not (tmp_path / "run" / ".lock").exists()
+
+
+def test_nothing_to_resume_is_told_with_the_folder(run: Run, tmp_path: Path, backbone: Path, data: Path) -> None:
+    refused = run("train", data, "--backbone", backbone, "--output", tmp_path / "run", *settings(), "--resume")
+    assert refused.code == 2
+    assert f"{tmp_path / 'run'} holds no training to resume: leave --resume out" in refused.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_model_that_scales_its_logits_is_refused_before_the_data_is_read(
+    run: Run, tmp_path: Path, data: Path
+) -> None:
+    GraniteConfig(architectures=["GraniteForCausalLM"], logits_scaling=8.0).save_pretrained(tmp_path / "granite")
+    (tmp_path / "broken.jsonl").write_bytes(b"broken")
+    arguments = ("--backbone", tmp_path / "granite", "--output", tmp_path / "run", *settings())
+    refused = run("train", tmp_path / "broken.jsonl", *arguments)
+    assert (refused.code, "GraniteForCausalLM scales or changes them" in refused.err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("none.jsonl",), "there is no file none.jsonl"),
+        (("{data}", "--idf", "none.json"), "there is no file none.json"),
+        (("{data}", "--development", "none"), "there is no folder none: correct --development"),
+        (("{data}", "--backbone", "./none"), "there is no language model at ./none"),
+        (("{data}", "--teacher", "dense:none"), "needs a folder none, and there is none"),
+        (("{data}", "--recipe", "none"), "there is no recipe 'none'"),
+        (("{data}", "--set", "loss.kl=-1"), "loss.kl=-1: loss.kl is -1, it must be"),
+        ((), "Missing argument 'PATH...'"),
+    ],
+)
+def test_what_a_command_line_names_and_is_not_there_is_wrong_usage(
+    run: Run, tmp_path: Path, backbone: Path, data: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    named = [argument.format(data=data) for argument in arguments]
+    refused = run("train", "--backbone", backbone, "--output", tmp_path / "run", *settings(), *named)
+    assert (refused.code, said in refused.err) == (2, True)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(
