@@ -1,26 +1,34 @@
 """`csplade serve`: a gateway in front of the cluster, which forwards every request byte for byte.
 
+With --config searches and writes of the indexes that it names are rewritten, and their answers say so in `x-csplade`.
+
 Each request becomes one line of JSON on standard error, always with these names:
 
     {"time": text, "method": text, "path": text, "status": number or null, "ended": "complete" | "broken" | "gone",
-     "refused": reason or null, "ms": number, "upstream_ms": number or null, "node": text or null, "bytes_in": number,
-     "bytes_out": number, "caller": address, "opaque_id": text or null}     and "query" with --log-queries
+     "refused": reason or null, "verdict": text of x-csplade or null, "ms": number, "upstream_ms": number or null,
+     "node": text or null, "bytes_in": number, "bytes_out": number, "caller": address, "opaque_id": text or null}
+                                                                             and "query" with --log-queries
 """
 
 import os
 from dataclasses import replace
+from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from csplade.commands.connection import Connection, cluster_options, cluster_url
+from csplade.commands.options import encoder_option
 from csplade.commands.output import notice
+from csplade.commands.rewrite import DIALECTS
 from csplade.integration.gateway_config import MEGABYTE, GatewayOptions, Limits
 from csplade.pipelines.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
     from csplade.integration.access import Access
+    from csplade.integration.gateway_app import Weighing
+    from csplade.pipelines.encode import Encoder
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _KILOBYTE = 2**10
@@ -61,6 +69,18 @@ _USUAL = Limits()
     metavar="KB",
     help="Request line and headers.",
 )
+@click.option(
+    "--config",
+    "config_file",
+    default=None,
+    type=_FILE,
+    metavar="FILE",
+    help="Rewrite as this file says (TOML or JSON). Default: rewrite nothing.",
+)
+@click.option(
+    "--dialect", default="opensearch", show_default=True, type=click.Choice(list(DIALECTS)), help="Kind of cluster."
+)
+@encoder_option
 @click.option("--max-depth", default=_USUAL.depth, show_default=True, type=int, help="Levels of JSON in a request.")
 @click.option("--max-requests", default=_USUAL.requests, show_default=True, type=int, help="At once, of each worker.")
 @click.option(
@@ -104,9 +124,15 @@ def command(
     head_timeout: float,
     log_requests: bool,
     log_queries: bool,
+    config_file: Path | None,
+    dialect: str,
+    encoder_folder: Path,
     connection: Connection,
 ) -> None:
     """Answer in the cluster's place, and forward each request to it.
+
+    With --config, searches of the indexes that it names are answered by term weights, and what is written into them
+    gets its weights on the way.
 
     Requests carry their callers' own credentials; those of --profile and the environment are not used.
 
@@ -114,6 +140,7 @@ def command(
     Example:
       csplade serve --url http://127.0.0.1:9200
       csplade serve --url https://a:9200,https://b:9200 --ca-certs ca.pem --workers 4 --port 9201
+      csplade serve --url http://127.0.0.1:9200 --config rewrite.toml
       csplade serve --host 0.0.0.0 --tls-cert gateway.pem --tls-key gateway.key --max-body 20 --timeout 60
     """
     try:
@@ -144,7 +171,28 @@ def command(
         log_requests=log_requests,
         log_queries=log_queries,
     )
-    serve(options, notice)
+    serve(options, notice, _weighing(config_file, dialect, encoder_folder))
+
+
+def open_encoder(folder: Path) -> "Encoder":
+    """Open an encoder for one worker, which takes one core so that workers share a machine."""
+    from csplade.pipelines.encode import EncodeOptions, Encoder
+
+    return Encoder.open(folder, EncodeOptions(threads=1))
+
+
+def _weighing(path: Path | None, dialect: str, encoder_folder: Path) -> "Weighing | None":
+    """Return what is rewritten and by which encoder, which is looked at before anything listens."""
+    if path is None:
+        return None
+    from csplade.integration.dialect import dialect_for
+    from csplade.integration.gateway_app import Weighing
+    from csplade.integration.gateway_rules import load_rules
+    from csplade.pipelines.contract import check_files, read_contract
+
+    rules = load_rules(path, dialect_for(*DIALECTS[dialect]))
+    check_files(encoder_folder, read_contract(encoder_folder))
+    return Weighing(rules, partial(open_encoder, encoder_folder))
 
 
 def _size(option: str, amount: float, unit: int) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from csplade.integration.errors import ClusterError
-from csplade.integration.gateway_app import GatewayApp
+from csplade.integration.gateway_app import GatewayApp, Weighing
 from csplade.integration.gateway_config import GatewayOptions
 from csplade.integration.gateway_protocol import GatewayProtocol
 from csplade.integration.trust import check_certificate, tls_context
@@ -47,8 +47,8 @@ class _Supervisor(Multiprocess):
         self.config.timeout_worker_healthcheck = _ALIVE_SECONDS
 
 
-def serve(options: GatewayOptions, tell: Callable[[str], None]) -> None:
-    """Answer requests until SIGTERM or SIGINT; `tell` hears where.
+def serve(options: GatewayOptions, tell: Callable[[str], None], weighing: Weighing | None = None) -> None:
+    """Answer requests until SIGTERM or SIGINT; `tell` hears where. Nothing is rewritten without a `weighing`.
 
     Raises:
         UsageError: the port or a file of certificates cannot be used.
@@ -58,7 +58,7 @@ def serve(options: GatewayOptions, tell: Callable[[str], None]) -> None:
     with _listen(options.host, options.port) as listener, tempfile.TemporaryDirectory(prefix="csplade-") as folder:
         # So that a request which comes back is known, also by another worker.
         via = f"1.1 csplade-{secrets.token_hex(4)}".encode()
-        supervisor = _Supervisor(_config(options, GatewayApp(options, Path(folder), via)), [listener])
+        supervisor = _Supervisor(_config(options, GatewayApp(options, Path(folder), via, weighing)), [listener])
         tell(_greeting(options, listener.getsockname()[1]))
         supervisor.run()
         if not supervisor.asked:

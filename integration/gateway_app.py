@@ -7,23 +7,40 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+from csplade.integration.encoder import Encoder
 from csplade.integration.gateway_config import GatewayOptions
 from csplade.integration.gateway_control import PREFIX, control
 from csplade.integration.gateway_forward import Forwarder
 from csplade.integration.gateway_headers import framing
 from csplade.integration.gateway_log import AccessLog, Exchange
 from csplade.integration.gateway_metrics import Metrics
+from csplade.integration.gateway_pits import Pits
 from csplade.integration.gateway_protocol import ABORT
 from csplade.integration.gateway_refusals import Reason, Refusal
+from csplade.integration.gateway_rewriting import Parts, Rewriting
+from csplade.integration.gateway_rules import GatewayRules
+from csplade.integration.gateway_sending import Sender
+from csplade.integration.gateway_shadow import Shadows
 from csplade.integration.gateway_transfer import CallerGone, refuse
 from csplade.integration.gateway_upstream import Upstream
+from csplade.integration.gateway_vectors import Vectors
 from csplade.integration.trust import tls_context
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 _PARENT_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Weighing:
+    """What searches and writes are rewritten by; it is sent to each worker, which opens the encoder itself."""
+
+    rules: GatewayRules
+    opener: Callable[[], Encoder]
 
 
 class Worker:
@@ -36,17 +53,38 @@ class Worker:
         self.upstream = Upstream(options.upstream, context, limits)
         self.metrics = Metrics(folder)
         self.log = AccessLog(sys.stderr.buffer, options.log_queries) if options.log_requests else None
-        self.forward = Forwarder(self.upstream, limits, via)
+        self.vectors: Vectors | None = None
+        self.shadows: Shadows | None = None
+        self._sender = Sender(self.upstream, via)
+        self.forward = Forwarder(self._sender, limits, None)
+        self._limits, self._folder = limits, folder
         self.control: ASGIApp = control(self.upstream, folder)
         self.under_way = 0
 
+    async def rewrite(self, weighing: Weighing) -> None:
+        """Open the encoder, and rewrite from now on."""
+        self.vectors = Vectors(weighing.opener, weighing.rules.cached_vectors, self.metrics)
+        await self.vectors.open()
+        self.shadows = Shadows(self.metrics, self.log)
+        pits = Pits(self._folder)
+        parts = Parts(weighing.rules, self._sender, self.vectors, self.metrics, pits, self.shadows)
+        self.forward = Forwarder(self._sender, self._limits, Rewriting(parts))
+
+    async def close(self) -> None:
+        """Close what is open."""
+        if self.shadows is not None:
+            await self.shadows.close()
+        if self.vectors is not None:
+            self.vectors.close()
+        await self.upstream.close()
+
 
 class GatewayApp:
-    """The application; `folder` is where workers count."""
+    """The application; `folder` is where workers count. Without a `weighing` everything passes as it is."""
 
-    def __init__(self, options: GatewayOptions, folder: Path, via: bytes) -> None:
+    def __init__(self, options: GatewayOptions, folder: Path, via: bytes, weighing: Weighing | None = None) -> None:
         self.options, self.limits = options, options.limits
-        self._folder, self._via = folder, via
+        self._folder, self._via, self._weighing = folder, via, weighing
         self._parent = os.getpid()
         self._worker: Worker | None = None
 
@@ -66,12 +104,15 @@ class GatewayApp:
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
-        self._worker = Worker(self.options, self._folder, self._via)
+        worker = Worker(self.options, self._folder, self._via)
+        if self._weighing is not None and not self._weighing.rules.empty:
+            await worker.rewrite(self._weighing)
+        self._worker = worker
         orphan = asyncio.create_task(_end_without(self._parent))
         await send({"type": "lifespan.startup.complete"})
         await receive()
         orphan.cancel()
-        await self._worker.upstream.close()
+        await worker.close()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _serve(self, worker: Worker, scope: Scope, receive: Receive, send: Send) -> None:

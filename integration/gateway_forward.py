@@ -8,19 +8,23 @@ import asyncio
 
 from csplade.integration.gateway_body import BodyGuard, check_source
 from csplade.integration.gateway_config import Limits
-from csplade.integration.gateway_headers import answer_headers, check_prefix, check_start, framing, request_headers
+from csplade.integration.gateway_headers import answer_headers, check_start, framing
 from csplade.integration.gateway_log import Exchange
+from csplade.integration.gateway_params import Params
 from csplade.integration.gateway_refusals import Headers, Reason, Refusal
+from csplade.integration.gateway_request import Request
+from csplade.integration.gateway_rewriting import Rewriting
+from csplade.integration.gateway_sending import Message, Sender
+from csplade.integration.gateway_targets import read_target
 from csplade.integration.gateway_transfer import CallerGone, Transfer
-from csplade.integration.gateway_upstream import Upstream, unreachable
 from starlette.types import Receive, Scope, Send
 
 
 class Forwarder:
-    """Takes requests that are not about the gateway itself."""
+    """Takes requests that are not about the gateway itself; without a `rewriting` all pass as they are."""
 
-    def __init__(self, upstream: Upstream, limits: Limits, via: bytes) -> None:
-        self._upstream, self._limits, self._via = upstream, limits, via
+    def __init__(self, sender: Sender, limits: Limits, rewriting: Rewriting | None) -> None:
+        self._sender, self._limits, self._rewriting = sender, limits, rewriting
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
         """Forward a request, and its answer.
@@ -60,22 +64,16 @@ class Forwarder:
         guard = BodyGuard(headers, frame, self._limits)
         if frame.empty:
             transfer.watch()
-        cause = None
-        for node in self._upstream.turns():
-            check_prefix(node.address.path, target)
-            transfer.exchange.node = node.host.decode()
-            passed = request_headers(headers, node.host, frame, self._via)
-            body = None if frame.empty else transfer.body(guard)
-            try:
-                answer = await self._upstream.send(scope["method"], target, passed, body, node)
-            except ConnectionError as error:
-                # Nothing was sent, not even a part of the body.
-                self._upstream.leave_out(node)
-                cause = error
-                continue
-            await transfer.answer(answer, answer_headers(answer.headers))
+        message = Message(scope["method"], target, headers, frame)
+        asked = None if self._rewriting is None else read_target(scope["method"], scope["raw_path"])
+        if self._rewriting is not None and asked is not None:
+            params = Params.read(scope["query_string"])
+            await self._rewriting(Request(asked, message, scope["raw_path"], params, transfer, guard))
             return
-        raise unreachable(self._upstream.nodes, cause) from cause
+        answer = await self._sender.send(
+            message, lambda: None if frame.empty else transfer.body(guard), transfer.exchange
+        )
+        await transfer.answer(answer, answer_headers(answer.headers))
 
 
 def _target(scope: Scope) -> bytes:

@@ -1,6 +1,7 @@
 """What the gateway writes down of each request: a line of JSON, without texts of queries unless asked for."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import BinaryIO
@@ -25,6 +26,8 @@ class Exchange:
     ended: str = "complete"
     """complete, broken (by the cluster), or gone (the caller)."""
     node: str | None = None
+    verdict: str | None = None
+    """What became of a search or a write, if some are rewritten."""
     upstream_seconds: float | None = None
     request_bytes: int = 0
     answer_bytes: int = 0
@@ -52,6 +55,7 @@ class AccessLog:
             "status": exchange.status,
             "ended": exchange.ended,
             "refused": exchange.refused,
+            "verdict": exchange.verdict,
             "ms": round(exchange.seconds() * 1000, 3),
             "upstream_ms": head,
             "node": exchange.node,
@@ -60,6 +64,10 @@ class AccessLog:
             "caller": exchange.caller,
             "opaque_id": exchange.opaque_id,
         }
+        self.note(line)
+
+    def note(self, line: Mapping[str, object]) -> None:
+        """Write down something else."""
         # One write, so that lines of several workers do not mix.
         self._stream.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
         self._stream.flush()

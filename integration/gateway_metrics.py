@@ -13,10 +13,14 @@ from pathlib import Path
 from types import MappingProxyType
 
 from csplade.integration.gateway_refusals import Reason
+from csplade.integration.gateway_verdict import Outcome, Verdict, Why
 
 _BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
 _BYTES = 8
+
+
+_SHADOWS = ("compared", "failed", "left_out")
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ def _labelled(name: str, values: Sequence[str]) -> tuple[str, ...]:
     return tuple(f'{{{name}="{value}"}}' for value in values)
 
 
+_VERDICTS = tuple(f'{{outcome="{outcome}",reason="{why}"}}' for outcome in Outcome for why in Why)
 _BUCKETS = (*_labelled("le", [*map(str, _BOUNDS), "+Inf"]), "sum")
 _FAMILIES = (
     _Family("requests_total", "counter", "Answered requests, by class of status.", _labelled("status", _CLASSES)),
@@ -42,6 +47,11 @@ _FAMILIES = (
     _Family("callers_gone_total", "counter", "Requests whose caller left before the end of the answer."),
     _Family("request_bytes_total", "counter", "Bytes of request bodies."),
     _Family("answer_bytes_total", "counter", "Bytes of answer bodies."),
+    _Family("rewriting_total", "counter", "Searches and writes, by what became of them.", _VERDICTS),
+    _Family("remembered_vectors_total", "counter", "Vectors of queries that were not made anew."),
+    _Family("shadows_total", "counter", "Searches by term weights that ran beside BM25's.", _labelled("end", _SHADOWS)),
+    _Family("shadow_hits_total", "counter", "Of both top tens of shadows, compared.", _labelled("in", ("one", "both"))),
+    _Family("encoding_seconds", "histogram", "Of the vectors of one request.", _BUCKETS),
     _Family("in_flight", "gauge", "Requests under way."),
     _Family("seconds", "histogram", "From the head of a request to the end of its answer.", _BUCKETS),
     _Family("upstream_seconds", "histogram", "From the head of a request to the head of the cluster's.", _BUCKETS),
@@ -76,6 +86,10 @@ class Metrics:
         """Count a request that the gateway answers itself."""
         self.add("refused_total", 1.0, f'{{reason="{reason}"}}')
 
+    def judged(self, verdict: Verdict) -> None:
+        """Count a search or a write."""
+        self.add("rewriting_total", 1.0, f'{{outcome="{verdict.outcome}",reason="{verdict.why}"}}')
+
     def took(self, name: str, seconds: float) -> None:
         """Count a duration; each bucket counts only what lies in it, until they are shown."""
         self._values[_PLACES[name, _BUCKETS[0]] + bisect_left(_BOUNDS, seconds)] += 1.0
@@ -102,7 +116,10 @@ def _shown(family: _Family, totals: Sequence[float]) -> list[str]:
     lines = [f"# HELP {name} {family.help}", f"# TYPE {name} {family.kind}"]
     values = [totals[_PLACES[family.name, label]] for label in family.labels]
     if family.kind != "histogram":
-        return lines + [f"{name}{label} {value:.0f}" for label, value in zip(family.labels, values, strict=True)]
+        pairs = zip(family.labels, values, strict=True)
+        # Most pairs of outcome and reason never meet.
+        some = family.name == "rewriting_total"
+        return lines + [f"{name}{label} {value:.0f}" for label, value in pairs if value or not some]
     so_far = 0.0
     for label, value in zip(family.labels[:-1], values[:-1], strict=True):
         so_far += value

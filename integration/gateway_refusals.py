@@ -27,6 +27,8 @@ class Reason(enum.StrEnum):
     UNREACHABLE = "unreachable"
     BAD_ANSWER = "bad_answer"
     TOO_LATE = "too_late"
+    FORBIDDEN = "forbidden"
+    """By a policy of the rewriter's configuration."""
 
 
 class Refusal(ClusterError):

@@ -68,6 +68,10 @@ class Answer:
         self._response, self._connection, self._node = response, connection, node
         self.status = response.status
         self.headers: Headers = response.headers
+        self._stream: AsyncIterator[bytes] = response.aiter_stream()
+        self._ahead: list[bytes] = []
+        self._kept: list[bytes] | None = None
+        self._room = 0
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """Give the body as it arrives, unchanged.
@@ -75,11 +79,48 @@ class Answer:
         Raises:
             Refusal: the cluster breaks off.
         """
+        for piece in self._ahead:
+            self._keep(piece)
+            yield piece
         try:
-            async for piece in self._response.aiter_stream():
+            async for piece in self._stream:
+                self._keep(piece)
                 yield piece
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
             raise _broken(self._node, error) from error
+
+    async def peek(self, most: int) -> bytes:
+        """Return the body's beginning, all of it if it has fewer than `most` bytes; `pieces` gives it once more.
+
+        Raises:
+            Refusal: the cluster breaks off.
+        """
+        try:
+            while sum(map(len, self._ahead)) < most:
+                self._ahead.append(await anext(self._stream))
+        except StopAsyncIteration:
+            pass
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
+            raise _broken(self._node, error) from error
+        return b"".join(self._ahead)
+
+    def keep(self, most: int) -> None:
+        """Keep the body while it is given on, if it has at most `most` bytes."""
+        self._kept, self._room = [], most
+
+    @property
+    def kept(self) -> bytes | None:
+        """Return what was kept; None if it was too much."""
+        return None if self._kept is None else b"".join(self._kept)
+
+    def _keep(self, piece: bytes) -> None:
+        if self._kept is None:
+            return
+        self._room -= len(piece)
+        if self._room < 0:
+            self._kept = None
+        else:
+            self._kept.append(piece)
 
     async def close(self) -> None:
         """End it; the connection is kept if all was read, else closed, which lets the cluster stop a search."""
@@ -96,7 +137,7 @@ class Upstream:
         self._turn = 0
 
     async def send(
-        self, method: str, target: bytes, headers: Headers, body: AsyncIterable[bytes] | None, node: Node
+        self, method: str, target: bytes, headers: Headers, body: AsyncIterable[bytes] | bytes | None, node: Node
     ) -> Answer:
         """Send a request to a node, and return the answer as soon as its head is there.
 

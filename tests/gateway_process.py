@@ -43,7 +43,7 @@ class Gateway:
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while time.monotonic() < deadline:
             for line in self.log():
-                if line["opaque_id"] == opaque_id:
+                if line["opaque_id"] == opaque_id and "status" in line:
                     return line
             time.sleep(0.02)
         raise AssertionError(f"there is no line of {opaque_id}: {self.log()[-5:]}")
@@ -56,11 +56,11 @@ class Gateway:
 
 
 @contextmanager
-def serving(url: str, *options: str) -> Iterator[Gateway]:
-    """Run a gateway in front of `url` on a free port."""
+def serving(url: str, *options: str, module: str = "csplade.cli") -> Iterator[Gateway]:
+    """Run a gateway in front of `url` on a free port; `module` is the program."""
     with TemporaryDirectory() as folder:
         errors = Path(folder) / "errors"
-        command = [sys.executable, "-m", "csplade.cli", "serve", "--url", url, "--port", "0", *options]
+        command = [sys.executable, "-m", module, "serve", "--url", url, "--port", "0", *options]
         with errors.open("wb") as file:
             process = subprocess.Popen(command, stderr=file, env={**os.environ, "PYTHONUNBUFFERED": "1"})
         try:

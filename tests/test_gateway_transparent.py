@@ -22,8 +22,11 @@ _OF_ONE_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "date"}
 
 
 @pytest.fixture(scope="module")
-def gateway(opensearch: str) -> Iterator[Gateway]:
-    with serving(opensearch) as running:
+def gateway(opensearch: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    # Rules that cover nothing are as good as none.
+    path = tmp_path_factory.mktemp("rules") / "rewrite.json"
+    path.write_bytes(orjson.dumps({"index": [{"pattern": "*", "weights": []}]}))
+    with serving(opensearch, "--config", str(path)) as running:
         yield running
 
 

@@ -1,0 +1,207 @@
+"""Answers searches by term weights where the rules say so; if anything goes wrong, the caller's own search runs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from csplade.integration.gateway_checks import looked_at, refused
+from csplade.integration.gateway_headers import answer_headers
+from csplade.integration.gateway_json import UnreadJson
+from csplade.integration.gateway_log import Exchange
+from csplade.integration.gateway_metrics import Metrics
+from csplade.integration.gateway_pits import Pits
+from csplade.integration.gateway_refusals import Reason, Refusal
+from csplade.integration.gateway_request import Gathered, Request, gather
+from csplade.integration.gateway_resolve import Resolver
+from csplade.integration.gateway_rules import GatewayRules, Turn
+from csplade.integration.gateway_searches import (
+    Asked,
+    ForbiddenSearch,
+    Rules,
+    Sent,
+    pit_of,
+    read_items,
+    rewritten_items,
+    rewritten_search,
+)
+from csplade.integration.gateway_sending import Message, Sender, with_body
+from csplade.integration.gateway_shadow import LARGEST, SHADOW_SECONDS, Shadows
+from csplade.integration.gateway_targets import SEVERAL, WRITES, Kind
+from csplade.integration.gateway_upstream import Answer
+from csplade.integration.gateway_vectors import EncoderFailed, EncoderLate, Vectors
+from csplade.integration.gateway_verdict import VERDICT_HEADER, Outcome, Verdict, Why, failed_open, passed
+from csplade.integration.rewrite import Encode
+
+# Rewritten at once if all vectors are remembered; what is larger would keep others waiting.
+_SMALL_BYTES = 2**16
+_LARGEST_PIT = 2**16
+
+
+@dataclass(frozen=True)
+class Work:
+    """How a search is rewritten once there are vectors."""
+
+    make: Callable[[Encode], Sent | Why]
+    small: bool
+    """Whether making it takes no time that others would have to wait."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a worker has for it."""
+
+    rules: GatewayRules
+    sender: Sender
+    vectors: Vectors
+    metrics: Metrics
+    pits: Pits
+    shadows: Shadows
+
+
+class Rewriting:
+    """Takes the requests that are searches or writes."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts, self._rules, self._vectors = parts, parts.rules, parts.vectors
+        self._resolver = Resolver(parts.sender, parts.rules, parts.vectors.fingerprint)
+
+    async def __call__(self, request: Request) -> None:
+        """Answer one.
+
+        Raises:
+            Refusal: the answer was not begun, and the gateway has to give one itself.
+        """
+        kind = request.target.kind
+        if kind is Kind.OPEN_PIT:
+            await self._open_pit(request)
+        elif request.signed:
+            await self._as_it_is(request, await gather(request, 0), passed(Why.SIGNED))
+        elif kind in WRITES:
+            await self._as_it_is(request, await gather(request, 0), passed(Why.LEFT))
+        else:
+            await self._search(request)
+
+    async def _search(self, request: Request) -> None:
+        turn = self._rules.rollout.turn(request.headers, request.exchange.caller)
+        if turn is Turn.OFF:
+            await self._as_it_is(request, await gather(request, 0), passed(Why.ROLLOUT))
+            return
+        body = await gather(request, self._rules.largest_body)
+        work = await self._work(request, body)
+        if not isinstance(work, Verdict) and turn is Turn.SHADOW:
+            await self._beside(request, body, work)
+            return
+        sent = work if isinstance(work, Verdict) else await self._done(work, self._rules.deadline_seconds)
+        if isinstance(sent, Verdict):
+            await self._as_it_is(request, body, sent)
+        else:
+            await self._by_weights(request, body, sent)
+
+    async def _as_it_is(self, request: Request, body: Gathered, verdict: Verdict) -> None:
+        """Send what the caller sent."""
+        await self._give(request, await self._original(request, body), verdict)
+
+    async def _by_weights(self, request: Request, body: Gathered, sent: Sent) -> None:
+        """Send the rewritten search; if the cluster does not run it as a whole, the caller's own instead."""
+        kind = request.target.kind
+        answer = await self._send(request, sent, request.exchange)
+        if not refused(kind, answer.status, answer.headers, await answer.peek(looked_at(kind))):
+            await self._give(request, answer, Verdict(Outcome.REWRITTEN, detail=sent.detail))
+            return
+        await answer.close()
+        own = await self._original(request, body)
+        # What the cluster refuses in any case is nobody's failure here.
+        await self._give(request, own, (failed_open if own.status < 300 else passed)(Why.CLUSTER_REFUSED))
+
+    async def _beside(self, request: Request, body: Gathered, work: Work) -> None:
+        """Send what the caller sent, and run the rewritten search for the log once the caller is answered."""
+        answer = await self._original(request, body)
+        # Several searches are not compared; and a scroll would stay open.
+        compared = request.target.kind in (Kind.SEARCH, Kind.TEMPLATE) and request.params.get("scroll") is None
+        if not compared:
+            await self._give(request, answer, passed(Why.ROLLOUT))
+            return
+        answer.keep(LARGEST)
+        await self._give(request, answer, passed(Why.SHADOW))
+
+        async def search(exchange: Exchange) -> Answer | None:
+            sent = await self._done(work, SHADOW_SECONDS)
+            return None if isinstance(sent, Verdict) else await self._send(request, sent, exchange)
+
+        self._parts.shadows.begin(request.exchange, answer, search)
+
+    async def _original(self, request: Request, body: Gathered) -> Answer:
+        return await self._parts.sender.send(request.message, body.body, request.exchange)
+
+    async def _send(self, request: Request, sent: Sent, exchange: Exchange) -> Answer:
+        headers, frame = with_body(request.headers, len(sent.body), not request.message.frame.empty)
+        query = sent.params.written()
+        target = request.path + b"?" + query if query else request.path
+        message = Message(request.message.method, target, headers, frame)
+        return await self._parts.sender.send(message, lambda: sent.body, exchange)
+
+    async def _give(self, request: Request, answer: Answer, verdict: Verdict) -> None:
+        self._parts.metrics.judged(verdict)
+        header = verdict.header()
+        request.exchange.verdict = header.decode()
+        await request.transfer.answer(answer, [*answer_headers(answer.headers), (VERDICT_HEADER, header)])
+
+    async def _open_pit(self, request: Request) -> None:
+        """Let a point in time be opened, and remember what it is about."""
+        answer = await self._original(request, await gather(request, 0))
+        if answer.status < 300:
+            self._parts.pits.keep(await answer.peek(_LARGEST_PIT), request.target.names)
+        await request.transfer.answer(answer, answer_headers(answer.headers))
+
+    async def _work(self, request: Request, body: Gathered) -> Work | Verdict:
+        """Return how a search is rewritten, or what becomes of the caller's own."""
+        plain = body.plain(self._rules.largest_body)
+        if plain is None:
+            return passed(Why.NOT_READ if body.whole else Why.TOO_LARGE)
+        if request.answered_otherwise:
+            return passed(Why.NOT_READ)
+        try:
+            found = await (self._several if request.target.kind in SEVERAL else self._single)(request, plain)
+        except UnreadJson:
+            return passed(Why.NOT_READ)
+        return passed(found) if isinstance(found, Why) else Work(found, small=len(plain) <= _SMALL_BYTES)
+
+    async def _done(self, work: Work, seconds: float) -> Sent | Verdict:
+        """Return what is sent instead of a search, or what becomes of the caller's own."""
+        try:
+            found = await self._vectors.with_queries(work.make, seconds, work.small)
+        except UnreadJson:
+            return passed(Why.NOT_READ)
+        except EncoderLate:
+            return failed_open(Why.ENCODER_SLOW)
+        except EncoderFailed:
+            return failed_open(Why.ENCODER_BROKEN)
+        except ForbiddenSearch as error:
+            raise Refusal(400, Reason.FORBIDDEN, str(error)) from error
+        return found if isinstance(found, Sent) else passed(found)
+
+    async def _single(self, request: Request, plain: bytes) -> Callable[[Encode], Sent | Why] | Why:
+        """Return how a single search is rewritten."""
+        body = plain or (request.params.source or "").encode(errors="surrogatepass")
+        rules = await self._rules_of(request, request.target.names, body)
+        if isinstance(rules, Why):
+            return rules
+        return partial(rewritten_search, Asked(request.target.kind, request.params, plain), rules)
+
+    async def _several(self, request: Request, plain: bytes) -> Callable[[Encode], Sent | Why] | Why:
+        """Return how several searches are rewritten."""
+        items = read_items(plain)
+        rules = [await self._rules_of(request, each.names or request.target.names, each.body) for each in items]
+        reasons = {each for each in rules if isinstance(each, Why)}
+        if all(isinstance(each, Why) for each in rules):
+            return reasons.pop() if len(reasons) == 1 else Why.NOTHING
+        return partial(rewritten_items, request.target.kind, request.params, items, rules)
+
+    async def _rules_of(self, request: Request, names: str, body: bytes) -> Rules:
+        pit = None if names else pit_of(body)
+        found = names if pit is None else self._parts.pits.names(pit)
+        if found is None:
+            return Why.UNKNOWN_PIT
+        return await self._resolver.rules_of(
+            found, request.params.get("expand_wildcards"), request.headers, request.exchange
+        )

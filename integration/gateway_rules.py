@@ -1,0 +1,183 @@
+"""The configuration of a gateway that rewrites: `[[index]]` as for `csplade rewrite`, and one table `[gateway]`."""
+
+import enum
+import hashlib
+import math
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import orjson
+from csplade.integration.dialect import PLAIN, Dialect
+from csplade.integration.gateway_refusals import Headers
+from csplade.integration.rewrite_config import IndexRules, RewriteConfig, read_config
+from csplade.pipelines.errors import UsageError
+
+_HASH_BYTES = 8
+_SHARES = 2.0 ** (8 * _HASH_BYTES)
+_CREDENTIALS = b"authorization"
+
+
+class Turn(enum.StrEnum):
+    """What a caller gets; also the values of the header that asks for it."""
+
+    ON = "on"
+    """Rewritten searches."""
+    OFF = "off"
+    SHADOW = "shadow"
+    """BM25's answer, while the rewritten search runs beside it."""
+
+
+class Writes(enum.StrEnum):
+    """Who makes the weights of documents that applications write."""
+
+    SYNC = "sync"
+    """The gateway, before they are sent on."""
+    ENRICH = "enrich"
+    """`csplade enrich`, later."""
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """Whose searches are rewritten."""
+
+    share: float = 1.0
+    """Of the callers, from 0 to 1."""
+    sticky_header: str = ""
+    """Who has the same value in it has the same turn; empty or missing: the credentials and the address decide."""
+    header: str = ""
+    """In it a request may ask for a turn (`on`, `off`, `shadow`); empty: none is heeded."""
+    shadow: bool = False
+    """Whether the searches of the others run beside BM25's."""
+
+    def turn(self, headers: Headers, caller: str) -> Turn:
+        """Return what a request gets; `caller` is the address that it comes from."""
+        asked = _value(headers, self.header)
+        if asked in set(Turn):
+            return Turn(asked)
+        key = _value(headers, self.sticky_header) or f"{_value(headers, _CREDENTIALS.decode())} {caller}"
+        digest = hashlib.blake2b(key.encode("latin-1"), digest_size=_HASH_BYTES).digest()
+        if int.from_bytes(digest) < self.share * _SHARES:
+            return Turn.ON
+        return Turn.SHADOW if self.shadow else Turn.OFF
+
+
+@dataclass(frozen=True)
+class GatewayRules:
+    """What is rewritten, for whom, and how long it may take."""
+
+    config: RewriteConfig
+    rollout: Rollout = field(default_factory=Rollout)
+    writes: Writes = Writes.SYNC
+    deadline_seconds: float = 0.3
+    """For the vectors of one request's texts."""
+    write_deadline_seconds: float = 30.0
+    """For those of one request's documents."""
+    cached_vectors: int = 4096
+    """Vectors of queries that each worker keeps."""
+    largest_body: int = 16 * 2**20
+    """Bytes, decompressed; what is larger passes as it is."""
+
+    def for_index(self, name: str) -> IndexRules | None:
+        """Return the rules of an index (or alias), None if it has none or they cover nothing."""
+        rules = self.config.for_index(name)
+        return rules if rules is not None and rules.field_map.coverages else None
+
+    @property
+    def empty(self) -> bool:
+        """Return whether nothing can ever be rewritten."""
+        return not any(rules.field_map.coverages for rules in self.config.rules)
+
+
+def load_rules(path: Path, dialect: Dialect = PLAIN) -> GatewayRules:
+    """Read a configuration, JSON if the file's name ends so, else TOML.
+
+    Raises:
+        UsageError: it cannot be read; the message names the key.
+    """
+    try:
+        text = path.read_bytes()
+        raw = orjson.loads(text) if path.suffix == ".json" else tomllib.loads(text.decode())
+    except (ValueError, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(
+            f"the configuration {path} cannot be read ({reason}): check the path and its syntax"
+        ) from error
+    return read_rules(raw, path.name, dialect)
+
+
+def read_rules(raw: object, place: str, dialect: Dialect = PLAIN) -> GatewayRules:
+    """Return the rules that `raw` describes; `place` is what messages call the file.
+
+    Raises:
+        UsageError: an unknown key, or a value of another type or out of range.
+    """
+    if not isinstance(raw, Mapping):
+        raise UsageError(f"{place} is {raw!r}, it must be a table")
+    config = read_config({name: value for name, value in raw.items() if name != "gateway"}, place, dialect)
+    table = _checked(raw.get("gateway", {}), f"{place}: gateway")
+    usual, rollout = GatewayRules(config), Rollout()
+    return GatewayRules(
+        config,
+        Rollout(
+            share=table.get("rollout", rollout.share),
+            sticky_header=table.get("sticky_header", rollout.sticky_header).lower(),
+            header=table.get("rollout_header", rollout.header).lower(),
+            shadow=table.get("shadow", rollout.shadow),
+        ),
+        writes=Writes(table.get("writes", usual.writes)),
+        deadline_seconds=table.get("deadline_ms", usual.deadline_seconds * 1000) / 1000,
+        write_deadline_seconds=table.get("write_deadline_s", usual.write_deadline_seconds),
+        cached_vectors=table.get("cached_vectors", usual.cached_vectors),
+        largest_body=table.get("largest_body", usual.largest_body),
+    )
+
+
+def _number(low: float, high: float) -> Callable[[object], bool]:
+    return lambda value: type(value) in (int, float) and isinstance(value, int | float) and low <= value <= high
+
+
+def _whole(value: object) -> bool:
+    return type(value) is int and value >= 1
+
+
+def _name(value: object) -> bool:
+    return isinstance(value, str) and value.isascii() and value != ""
+
+
+_ABOVE_ZERO = math.ulp(0.0)
+_DAY_MS = 86_400_000.0
+_KEYS: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    "rollout": (_number(0.0, 1.0), "a number from 0 to 1"),
+    "rollout_header": (_name, "the name of a header"),
+    "sticky_header": (_name, "the name of a header"),
+    "shadow": (lambda value: isinstance(value, bool), "true or false"),
+    "writes": (lambda value: value in set(Writes), f"one of {', '.join(Writes)}"),
+    "deadline_ms": (_number(_ABOVE_ZERO, _DAY_MS), "a number of milliseconds above 0"),
+    "write_deadline_s": (_number(_ABOVE_ZERO, _DAY_MS / 1000), "a number of seconds above 0"),
+    "cached_vectors": (_whole, "a whole number of at least 1"),
+    "largest_body": (_whole, "a whole number of bytes, at least 1"),
+}
+
+
+def _checked(raw: object, place: str) -> dict[str, Any]:  # Any: values of the kinds in `_KEYS`
+    """Return a table all of whose keys are known, and of their kind."""
+    if not isinstance(raw, Mapping):
+        raise UsageError(f"{place} is {raw!r}, it must be a table")
+    for key, value in raw.items():
+        if key not in _KEYS:
+            near = get_close_matches(key, _KEYS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(_KEYS)}"
+            raise UsageError(f"{place}: there is no setting {key}; {hint}")
+        fits, wanted = _KEYS[key]
+        if not fits(value):
+            raise UsageError(f"{place}.{key} is {value!r}, it must be {wanted}")
+    return dict(raw)
+
+
+def _value(headers: Headers, name: str) -> str:
+    wanted = name.encode()
+    return next((value.decode("latin-1") for key, value in headers if key == wanted), "") if name else ""

@@ -1,0 +1,190 @@
+"""Searches as they arrive become searches by term weights as they are sent, bytes to bytes; pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from csplade.integration.gateway_json import UnreadJson, read_json, write_json
+from csplade.integration.gateway_params import Params
+from csplade.integration.gateway_targets import TEMPLATES, Kind
+from csplade.integration.gateway_verdict import Why
+from csplade.integration.rewrite import Encode, rewrite
+from csplade.integration.rewrite_config import IndexRules
+from csplade.integration.rewrite_report import Decision, JsonObject, Rewritten
+from csplade.integration.rewrite_template import rewrite_template
+
+
+class ForbiddenSearch(ValueError):
+    """The configuration forbids a search; the text says what of it, without its words."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A search as it arrived."""
+
+    kind: Kind
+    params: Params
+    body: bytes
+    """Unpacked."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What is sent instead."""
+
+    params: Params
+    body: bytes
+    detail: str = ""
+    """Of several searches: how many were rewritten."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One of several searches in a request."""
+
+    header: bytes
+    body: bytes
+    names: str
+    """The indexes as its header names them; empty: it names none."""
+
+
+Rules = IndexRules | Why
+"""How a search is rewritten, or why it is not."""
+
+
+def rewritten_search(asked: Asked, rules: IndexRules, encode: Encode) -> Sent | Why:
+    """Return what is sent instead of a single search, or why it stays.
+
+    Raises:
+        ForbiddenSearch: the configuration forbids it.
+        UnreadJson: its body is no plain JSON.
+    """
+    if asked.params.doubtful:
+        return Why.NOT_READ
+    if asked.params.get("q") == "":
+        return Why.NOTHING
+    if asked.kind is Kind.COUNT and asked.params.get("min_score") is not None:
+        return Why.NOT_UNDERSTOOD
+    done = _rewritten(asked.kind, asked_body(asked), asked.params, rules, encode)
+    if isinstance(done, Why):
+        return done
+    return Sent(asked.params.body_moved(), write_json(done))
+
+
+def asked_body(asked: Asked) -> JsonObject:
+    """Return the whole body of a single search, also if it, or its query, stands in the parameters.
+
+    Raises:
+        UnreadJson: it is no plain JSON object.
+    """
+    source = asked.params.source
+    body = _object(source if not asked.body and source is not None else asked.body or b"{}")
+    query = asked.params.query()
+    return body if query is None else {**body, "query": query}
+
+
+def read_items(body: bytes) -> list[Item]:
+    """Return the searches of a body with several.
+
+    Raises:
+        UnreadJson: it is not lines of JSON, a header and a search in turn.
+    """
+    *lines, last = body.split(b"\n")
+    if last.strip() or len(lines) % 2:
+        raise UnreadJson("it is not pairs of lines")
+    pairs = zip(lines[::2], lines[1::2], strict=True)
+    return [Item(header, search, _names(_object(header.strip() or b"{}"))) for header, search in pairs]
+
+
+def rewritten_items(
+    kind: Kind, params: Params, items: Sequence[Item], rules: Sequence[Rules], encode: Encode
+) -> Sent | Why:
+    """Return what is sent instead of several searches, or why all of them stay.
+
+    Raises:
+        ForbiddenSearch: the configuration forbids one of them.
+    """
+    single = Kind.TEMPLATE if kind in TEMPLATES else Kind.SEARCH
+    found = [_item(single, item, each, encode) for item, each in zip(items, rules, strict=True)]
+    count = sum(isinstance(each, bytes) for each in found)
+    if not count:
+        reasons = {each for each in found if isinstance(each, Why)}
+        return reasons.pop() if len(reasons) == 1 else Why.NOTHING
+    bodies = [each if isinstance(each, bytes) else item.body for item, each in zip(items, found, strict=True)]
+    lines = [line for item, body in zip(items, bodies, strict=True) for line in (item.header, body)]
+    return Sent(params, b"\n".join([*lines, b""]), f"{count} of {len(items)}")
+
+
+def pit_of(body: bytes) -> str | None:
+    """Return the point in time that a search names, None if it names none.
+
+    Raises:
+        UnreadJson: its body is no plain JSON object.
+    """
+    # Most searches have none, and need not be read twice.
+    if b'"pit"' not in body:
+        return None
+    pit = _object(body).get("pit")
+    found = pit.get("id") if isinstance(pit, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def _item(kind: Kind, item: Item, rules: Rules, encode: Encode) -> bytes | Why:
+    if isinstance(rules, Why):
+        return rules
+    try:
+        done = _rewritten(kind, _object(item.body), Params(()), rules, encode)
+        return done if isinstance(done, Why) else write_json(done)
+    except UnreadJson:
+        return Why.NOT_READ
+
+
+def _rewritten(
+    kind: Kind, body: JsonObject, params: Params, rules: IndexRules, encode: Encode
+) -> dict[str, Any] | Why:  # Any: a JSON object
+    if kind is Kind.TEMPLATE:
+        return _changed(rewrite_template(body, rules.field_map, encode, rules.options))
+    over = params.over(body) if kind is Kind.SEARCH else {}
+    if kind is Kind.COUNT:
+        # As a search without hits, so that both count the same.
+        over = {"size": 0}
+    done = _changed(rewrite({**body, **over}, rules.field_map, encode, rules.options))
+    if isinstance(done, Why):
+        return done
+    # What the parameters decide goes on standing there.
+    return {
+        name: body.get(name) if name in over else value
+        for name, value in done.items()
+        if name in body or name not in over
+    }
+
+
+def _changed(done: Rewritten) -> dict[str, Any] | Why:  # Any: a JSON object
+    if done.refused:
+        raise ForbiddenSearch(_forbidden(done.refused[0]))
+    if done.changes:
+        return dict(done.body)
+    return Why.NOT_UNDERSTOOD if done.passed else Why.NOTHING
+
+
+def _forbidden(decision: Decision) -> str:
+    return (
+        f"the gateway's configuration refuses {decision.clause} at {decision.path} ({decision.policy}): change the "
+        "search, or the configuration"
+    )
+
+
+def _object(text: bytes | str) -> JsonObject:
+    value = read_json(text)
+    if not isinstance(value, dict):
+        raise UnreadJson("it is no JSON object")
+    return value
+
+
+def _names(header: JsonObject) -> str:
+    names: object = header.get("index", header.get("indices", ""))
+    if isinstance(names, list) and all(isinstance(name, str) for name in names):
+        return ",".join(names)
+    if not isinstance(names, str):
+        raise UnreadJson("its index is no name")
+    return names

@@ -1,0 +1,95 @@
+"""What a request asks for, by its method and path: a search of some kind, a write, or nothing to rewrite; pure."""
+
+import enum
+from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
+
+
+class Kind(enum.StrEnum):
+    """What a request is."""
+
+    SEARCH = "search"
+    """Also an asynchronous one."""
+    TEMPLATE = "template"
+    MANY = "many"
+    """Several searches."""
+    MANY_TEMPLATES = "many_templates"
+    COUNT = "count"
+    VALIDATE = "validate"
+    EXPLAIN = "explain"
+    OPEN_PIT = "open_pit"
+    """It opens a point in time, in which later searches name no index."""
+    BULK = "bulk"
+    INDEX = "index"
+    """It writes one whole document."""
+    UPDATE = "update"
+
+
+SEVERAL = frozenset({Kind.MANY, Kind.MANY_TEMPLATES})
+TEMPLATES = frozenset({Kind.TEMPLATE, Kind.MANY_TEMPLATES})
+WRITES = frozenset({Kind.BULK, Kind.INDEX, Kind.UPDATE})
+
+_ASKED = ("GET", "POST")
+_WRITTEN = ("PUT", "POST")
+# With the names of indexes before them, or without.
+_SEARCHES: dict[tuple[str, ...], Kind] = {
+    ("_search",): Kind.SEARCH,
+    ("_async_search",): Kind.SEARCH,
+    ("_search", "template"): Kind.TEMPLATE,
+    ("_msearch",): Kind.MANY,
+    ("_msearch", "template"): Kind.MANY_TEMPLATES,
+    ("_count",): Kind.COUNT,
+    ("_validate", "query"): Kind.VALIDATE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A request that may have to be rewritten."""
+
+    kind: Kind
+    names: str
+    """The indexes as the caller names them, with commas and wildcards; empty: all of them, or as the body says."""
+
+
+def read_target(method: str, path: bytes) -> Target | None:
+    """Return what a request asks for; None: nothing that is ever rewritten."""
+    try:
+        steps = [unquote_to_bytes(step).decode() for step in path.split(b"/")[1:]]
+    except UnicodeDecodeError:
+        return None
+    if not steps or not all(steps):
+        return None
+    if method == "POST" and steps == ["_plugins", "_asynchronous_search"]:
+        return Target(Kind.SEARCH, "")
+    names = "" if steps[0].startswith("_") and steps[0] != "_all" else steps.pop(0)
+    kind = _search_of(method, tuple(steps), bool(names)) or _write_of(method, steps, bool(names))
+    return None if kind is None else Target(kind, names)
+
+
+def _search_of(method: str, steps: tuple[str, ...], named: bool) -> Kind | None:
+    if method == "POST" and named and steps in (("_search", "point_in_time"), ("_pit",)):
+        return Kind.OPEN_PIT
+    if method not in _ASKED:
+        return None
+    if named and len(steps) == 2 and steps[0] == "_explain":
+        return Kind.EXPLAIN
+    if steps == ("_async_search",) and method == "GET":
+        return None
+    return _SEARCHES.get(steps)
+
+
+def _write_of(method: str, steps: list[str], named: bool) -> Kind | None:
+    if steps == ["_bulk"] and method in _WRITTEN:
+        return Kind.BULK
+    if not named or method not in _WRITTEN:
+        return None
+    match steps:
+        case ["_doc"] if method == "POST":
+            return Kind.INDEX
+        case ["_doc" | "_create", _]:
+            return Kind.INDEX
+        case ["_update", _] if method == "POST":
+            return Kind.UPDATE
+        case _:
+            return None

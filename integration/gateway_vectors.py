@@ -1,0 +1,166 @@
+"""Vectors of one worker: its encoder, opened once, runs in threads of its own, with a deadline and a memory of queries.
+
+Whoever waits gets the work's result, `EncoderLate`, or `EncoderFailed`; nobody waits for another's long text, as what
+comes too late is not begun.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from csplade.integration.encoder import Encoder
+from csplade.integration.gateway_metrics import Metrics
+from csplade.integration.rewrite import Encode
+from csplade.pipelines.sparse import SparseVector
+
+_LOG = logging.getLogger(__name__)
+_Found = TypeVar("_Found")
+
+
+class EncoderLate(Exception):
+    """The vectors were not there in time."""
+
+
+class EncoderFailed(Exception):
+    """The encoder could not be opened, or does not make vectors."""
+
+
+class _Unknown(Exception):
+    """A vector is not remembered."""
+
+
+class Vectors:
+    """The encoder of one worker, and the vectors of queries that it made last."""
+
+    def __init__(self, opener: Callable[[], Encoder], cached: int, metrics: Metrics) -> None:
+        self._opener, self._metrics = opener, metrics
+        self._encoder: Encoder | None = None
+        self._memory = _Memory(cached)
+        # Documents take long, and no search waits for them.
+        self._queries = ThreadPoolExecutor(1, "csplade-queries")
+        self._documents = ThreadPoolExecutor(1, "csplade-documents")
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Return that of the encoder; None: it could not be opened."""
+        return None if self._encoder is None else self._encoder.contract.fingerprint
+
+    async def open(self) -> None:
+        """Open the encoder; if that fails, it is told, and all work fails."""
+        try:
+            self._encoder = await asyncio.get_running_loop().run_in_executor(self._queries, self._opener)
+        # Whatever is wrong with it, the gateway goes on without.
+        except Exception:
+            _LOG.exception("the encoder cannot be opened, so that searches and writes pass as they are")
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        self._queries.shutdown(wait=False, cancel_futures=True)
+        self._documents.shutdown(wait=False, cancel_futures=True)
+
+    async def with_queries(self, work: Callable[[Encode], _Found], seconds: float, small: bool) -> _Found:
+        """Return what `work` makes of the vectors of queries; `small`: it takes no time itself.
+
+        Whatever `work` raises is raised.
+
+        Raises:
+            EncoderLate: not within `seconds`.
+            EncoderFailed: the encoder does not make a vector.
+        """
+        if small:
+            try:
+                return work(self._remembered)
+            except _Unknown:
+                pass
+        until = time.monotonic() + seconds
+        return await self._within(self._queries, seconds, lambda: work(lambda text: self._query(text, until)))
+
+    async def of_documents(self, texts: Sequence[str], seconds: float) -> list[SparseVector]:
+        """Return the vectors of documents' texts.
+
+        Raises:
+            EncoderLate: not within `seconds`.
+            EncoderFailed: the encoder does not make them.
+        """
+        until = time.monotonic() + seconds
+        return await self._within(self._documents, seconds, lambda: self._all(texts, until))
+
+    async def _within(self, pool: ThreadPoolExecutor, seconds: float, work: Callable[[], _Found]) -> _Found:
+        began = time.perf_counter()
+        try:
+            async with asyncio.timeout(seconds):
+                return await asyncio.get_running_loop().run_in_executor(pool, work)
+        except TimeoutError as error:
+            raise EncoderLate from error
+        finally:
+            self._metrics.took("encoding_seconds", time.perf_counter() - began)
+
+    def _remembered(self, text: str) -> SparseVector:
+        vector = self._memory.get(text)
+        if vector is None:
+            raise _Unknown
+        self._metrics.add("remembered_vectors_total")
+        return vector
+
+    def _query(self, text: str, until: float) -> SparseVector:
+        vector = self._memory.get(text)
+        if vector is None:
+            (vector,) = self._made(lambda encoder: list(encoder.queries([text])), until)
+            self._memory.keep(text, vector)
+        return vector
+
+    def _all(self, texts: Sequence[str], until: float) -> list[SparseVector]:
+        def made(encoder: Encoder) -> list[SparseVector]:
+            found: list[SparseVector] = []
+            for vector in encoder.documents(texts):
+                if time.monotonic() > until:
+                    raise EncoderLate
+                found.append(vector)
+            return found
+
+        vectors = self._made(made, until)
+        if len(vectors) != len(texts):
+            raise EncoderFailed
+        return vectors
+
+    def _made(self, make: Callable[[Encoder], list[SparseVector]], until: float) -> list[SparseVector]:
+        if self._encoder is None:
+            raise EncoderFailed
+        if time.monotonic() > until:
+            raise EncoderLate
+        try:
+            return make(self._encoder)
+        except EncoderLate:
+            raise
+        # A runtime's exceptions have no common base but this; none of them may cost a caller the answer.
+        except Exception as error:
+            # Not what it says: words of the text may stand in it.
+            _LOG.error("the encoder fails with %s, so that searches or writes pass as they are", type(error).__name__)
+            raise EncoderFailed from error
+
+
+class _Memory:
+    """The vectors that were asked for last; several threads may ask."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._vectors: OrderedDict[str, SparseVector] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, text: str) -> SparseVector | None:
+        with self._lock:
+            vector = self._vectors.get(text)
+            if vector is not None:
+                self._vectors.move_to_end(text)
+            return vector
+
+    def keep(self, text: str, vector: SparseVector) -> None:
+        with self._lock:
+            self._vectors[text] = vector
+            if len(self._vectors) > self._most:
+                self._vectors.popitem(last=False)

@@ -1,0 +1,76 @@
+"""What the gateway did with a search or a write, as callers, counts and logs are told."""
+
+import enum
+from dataclasses import dataclass
+
+VERDICT_HEADER = b"x-csplade"
+"""On answers to searches and writes: `rewritten`, `passed; no_rules`, `failed-open; encoder_slow` and the like."""
+
+
+class Outcome(enum.StrEnum):
+    """What was sent to the cluster."""
+
+    REWRITTEN = "rewritten"
+    """A search by term weights, or a write with them."""
+    PASSED = "passed"
+    """What the caller sent, as it should be."""
+    FAILED_OPEN = "failed-open"
+    """What the caller sent, although it should have been rewritten."""
+
+
+class Why(enum.StrEnum):
+    """Why it was not rewritten."""
+
+    NONE = ""
+    NO_RULES = "no_rules"
+    """The configuration says nothing about the indexes."""
+    MIXED_RULES = "mixed_rules"
+    """Not all of the indexes have the same rules."""
+    UNRESOLVED = "unresolved"
+    """It could not be found out which indexes are meant."""
+    OTHER_ENCODER = "other_encoder"
+    """The weights of an index were made by another encoder."""
+    UNKNOWN_PIT = "unknown_pit"
+    """The point in time was not opened through this gateway."""
+    SIGNED = "signed"
+    """The caller's signature is only good for what the caller sent."""
+    NOT_READ = "not_read"
+    """It is no plain JSON, or of a form that is not known."""
+    TOO_LARGE = "too_large"
+    NOTHING = "nothing_to_rewrite"
+    NOT_UNDERSTOOD = "not_understood"
+    """A clause that may hold text is not understood, or passes by policy, and nothing else was rewritten."""
+    ROLLOUT = "rollout"
+    """It is not this caller's turn."""
+    SHADOW = "shadow"
+    """The same, and term weights were tried beside it."""
+    LEFT = "left_for_enrich"
+    """A write whose weights `csplade enrich` makes."""
+    ENCODER_SLOW = "encoder_slow"
+    ENCODER_BROKEN = "encoder_broken"
+    CLUSTER_REFUSED = "cluster_refused"
+    """The cluster would not run the rewritten search, or not on all shards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one request."""
+
+    outcome: Outcome
+    why: Why = Why.NONE
+    detail: str = ""
+    """Of several searches or documents in one request: how many were rewritten."""
+
+    def header(self) -> bytes:
+        """Return the value of the answer's header."""
+        return "; ".join(part for part in (self.outcome.value, self.why.value, self.detail) if part).encode()
+
+
+def passed(why: Why) -> Verdict:
+    """Return the verdict of a request that is sent as it came."""
+    return Verdict(Outcome.PASSED, why)
+
+
+def failed_open(why: Why) -> Verdict:
+    """Return the verdict of a request that should have been rewritten."""
+    return Verdict(Outcome.FAILED_OPEN, why)

@@ -1,0 +1,59 @@
+"""A gateway that rewrites, with the encoder that anyone can follow: slow, or broken, if it is told so.
+
+`python -m csplade.tests.gateway_words` takes the arguments of `csplade`.
+"""
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import csplade.commands.serve
+import orjson
+from csplade.cli import main
+from csplade.pipelines.sparse import SparseVector
+from csplade.tests.gateway_process import Gateway, serving
+from csplade.tests.word_encoder import WordEncoder
+
+SLOW, BROKEN = "slowword", "brokenword"
+"""Texts with these take a second, or cannot be encoded."""
+SLOW_SECONDS = 1.0
+NO_ENCODER = "CSPLADE_TEST_NO_ENCODER"
+"""Set, the encoder cannot be opened."""
+
+
+class TroubledEncoder(WordEncoder):
+    """Meets trouble where a text asks for it."""
+
+    def documents(self, texts: Iterable[str]) -> Iterator[SparseVector]:
+        wanted = list(texts)
+        for text in wanted:
+            if BROKEN in text:
+                raise ValueError(f"it stumbles over {text}")
+            if SLOW in text:
+                time.sleep(SLOW_SECONDS)
+        yield from super().documents(wanted)
+
+
+def open_words(_: Path) -> TroubledEncoder:
+    """Open it, in the place of the real one."""
+    if NO_ENCODER in os.environ:
+        raise OSError("there is none")
+    return TroubledEncoder()
+
+
+@contextmanager
+def rewriting(url: str, config: object, *options: str) -> Iterator[Gateway]:
+    """Run a gateway that rewrites as `config` says in front of `url` on a free port."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "rewrite.json"
+        path.write_bytes(orjson.dumps(config))
+        with serving(url, "--config", str(path), *options, module="csplade.tests.gateway_words") as running:
+            yield running
+
+
+if __name__ == "__main__":
+    csplade.commands.serve.open_encoder = open_words  # type: ignore[assignment]  # of tests, and light
+    main()
