@@ -1,10 +1,12 @@
 """What processes that train together tell each other; one process alone has nothing to tell; needs torch."""
 
 from collections.abc import Iterable
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
 
+_Item = TypeVar("_Item")
 _BUCKET = 32 * 1024 * 1024
 """Numbers that are averaged at once: few messages, and never a second copy of all gradients."""
 
@@ -30,6 +32,15 @@ def gather_with_gradient(own: Tensor) -> Tensor:
     distributed.all_gather(rows, own.detach().contiguous())
     rows[distributed.get_rank()] = own
     return torch.cat(rows)
+
+
+def gather_items(own: _Item) -> list[_Item]:
+    """Return what each device brings, in the order of devices; the same on all."""
+    if device_count() == 1:
+        return [own]
+    found: list[Any] = [None] * device_count()  # Any: filled in place
+    distributed.all_gather_object(found, own)
+    return found
 
 
 def average_gradients(weights: Iterable[nn.Parameter]) -> None:

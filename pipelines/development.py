@@ -4,11 +4,13 @@ Texts are encoded as the exported encoder would encode them, top-k and literal p
 is what will be served.
 """
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from csplade.pipelines.collectives import device_count, device_rank, gather_items
 from csplade.pipelines.encode import Encoder
 from csplade.pipelines.errors import SourceError
 from csplade.pipelines.evaluate import ASKED_DEPTH, Collection, measure, order, read_collection, require_ir_measures
@@ -112,12 +114,28 @@ def encoder_of(trained: Trained) -> Encoder:
     return Encoder(contract_of(trained), trained.tokenizer.to_str(), TorchGraph(trained.model), tables)
 
 
-def measured(trained: Trained, development: Development) -> dict[str, float]:
-    """Return nDCG@10 and the other measures of the model on the collection; it is left in evaluation mode."""
+def measured(trained: Trained, development: Development, shared: bool = False) -> dict[str, float]:
+    """Return nDCG@10 and the other measures of the model on the collection; it is left in evaluation mode.
+
+    `shared` lets each device that trains along encode its part of the texts, so that none waits for another; then all
+    have to call, and all are told.
+    """
     encoder = encoder_of(trained)
-    documents = zip(development.documents, encoder.documents(development.documents.values()), strict=True)
-    postings = Postings(documents)
     queries = development.collection.queries
-    vectors = encoder.queries(queries.values())
-    rankings = {query: postings.best(vector) for query, vector in zip(queries, vectors, strict=True)}
+    documents = _encoded(encoder.documents, development.documents, shared)
+    vectors = _encoded(encoder.queries, queries, shared)
+    postings = Postings(documents.items())
+    rankings = {query: postings.best(vectors[query]) for query in queries}
     return measure(development.collection.judgments, rankings)
+
+
+def _encoded(
+    encode: Callable[[Iterable[str]], Iterator[SparseVector]], texts: Mapping[str, str], shared: bool
+) -> dict[str, SparseVector]:
+    """Return the vector of each text, by id, in the order of the texts."""
+    rank, count = (device_rank(), device_count()) if shared else (0, 1)
+    own = dict(islice(texts.items(), rank, None, count))
+    vectors = dict(zip(own, encode(own.values()), strict=True))
+    everyones = gather_items(vectors) if shared else [vectors]
+    together = {identity: vector for part in everyones for identity, vector in part.items()}
+    return {identity: together[identity] for identity in texts}

@@ -104,11 +104,10 @@ def _is_measured(options: RunOptions, done: int) -> bool:
 
 
 def _measure(run: Run, done: int, development: Development, write: Write) -> None:
-    if run.devices.is_main or run.devices.shards:
-        found = run.measure(development)
-        if run.devices.is_main:
-            write({"step": done, "development": found})
-            _note(run, Best(done, found[BEST_MEASURE]))
+    found = run.measure(development)
+    if run.devices.is_main:
+        write({"step": done, "development": found})
+        _note(run, Best(done, found[BEST_MEASURE]))
     run.devices.wait()
 
 

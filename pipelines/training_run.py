@@ -143,9 +143,10 @@ class Run:
         return found.step
 
     def measure(self, development: Development) -> dict[str, float]:
-        """Return how well the model ranks the development collection now; with shards every process has to call."""
+        """Return how well the model ranks the development collection now; every process has to call."""
         with precision(self.devices.device, self.recipe.batch.bf16):
-            return measured(self.snapshot(), development)
+            # With shards each batch of texts needs all processes, which could not do different numbers of them.
+            return measured(self.snapshot(), development, shared=not self.devices.shards)
 
     def snapshot(self) -> Trained:
         """Return the encoder as it is now, with the idf that inference-free queries have learned."""

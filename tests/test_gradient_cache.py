@@ -11,7 +11,8 @@ from csplade.pipelines.collectives import average_gradients, device_count, gathe
 from csplade.pipelines.gradient_cache import RandomState, cached_backward
 from csplade.pipelines.training_model import Encoded, Encodings
 from csplade.pipelines.training_options import QueryPath, ReadingOptions
-from csplade.tests.training_devices import Found, step_on_device, step_on_second_device, stepped
+from csplade.tests.tiny_backbone import write_collection
+from csplade.tests.training_devices import Found, measured_on_device, step_on_device, step_on_second_device, stepped
 from csplade.tests.training_parts import PIECES, WORDS
 from torch import Tensor, distributed, nn
 from torch.multiprocessing.spawn import spawn
@@ -122,15 +123,35 @@ def test_one_device_gathers_its_own_and_leaves_its_gradients() -> None:
     assert own.grad is None
 
 
-def test_two_devices_find_the_gradients_of_one(tmp_path: Path) -> None:
-    settings = [(WORDS, False), _SETTINGS[-1]]
+_ON_TWO = [(WORDS, False), _SETTINGS[-1]]
+
+
+@pytest.fixture(scope="module")
+def of_two_devices(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder in which each of two devices has written what it found."""
+    folder = tmp_path_factory.mktemp("devices")
+    write_collection(folder / "collection", documents=24, queries=8)
     # One new process: the other device is this one, as each start of torch costs seconds.
-    second = spawn(step_on_second_device, args=(tmp_path, settings), join=False)  # type: ignore[no-untyped-call]
-    step_on_device(0, tmp_path, settings)
+    second = spawn(step_on_second_device, args=(folder, _ON_TWO), join=False)  # type: ignore[no-untyped-call]
+    step_on_device(0, folder, _ON_TWO)
     while not second.join():
         pass
-    for number, (reading, residual) in enumerate(settings):
+    return folder
+
+
+def test_two_devices_find_the_gradients_of_one(of_two_devices: Path) -> None:
+    for number, (reading, residual) in enumerate(_ON_TWO):
         wanted = _whole(reading, residual)
         for micro_queries in (0, 1):
             for rank in (0, 1):
-                _assert_same(torch.load(tmp_path / f"{rank}-{number}-{micro_queries}.pt", weights_only=False), wanted)
+                found = torch.load(of_two_devices / f"{rank}-{number}-{micro_queries}.pt", weights_only=False)
+                _assert_same(found, wanted)
+
+
+def test_two_devices_share_a_measurement_and_both_know_it(of_two_devices: Path) -> None:
+    wanted, texts = measured_on_device(of_two_devices / "collection", shared=False)
+    assert texts == 24 + 8
+    for rank in (0, 1):
+        found, own = torch.load(of_two_devices / f"{rank}-measured.pt", weights_only=False)
+        assert found == pytest.approx(wanted, abs=1e-6)
+        assert own == texts / 2
