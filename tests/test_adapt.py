@@ -186,7 +186,7 @@ def test_a_smaller_forward_pass_gives_the_same_weights(tmp_path: Path) -> None:
 def test_checkpointing_computes_layers_again_and_gives_the_same_weights(tuned: Tuned, tmp_path: Path) -> None:
     def adapted(checkpointing: bool) -> tuple[LlamaForCausalLM, int]:
         model, calls = tiny_language_model(), list[object]()
-        model.model.layers[0].mlp.register_forward_hook(lambda *told: calls.append(None))
+        model.model.layers[0].mlp.register_forward_pre_hook(lambda *told: calls.append(None))
         folder = tmp_path / str(checkpointing)
         place = Place(Checkpoints(folder, {}, keep=1), tmp_path / f"{checkpointing}.jsonl")
         options = dataclasses.replace(OPTIONS, steps=2, tuned=tuned, checkpointing=checkpointing)
