@@ -9,6 +9,9 @@ from csplade.integration.index import our_meta
 from csplade.integration.templates import TEXT_FIELD, TITLE_FIELD, WEIGHTS_FIELD
 from csplade.pipelines.errors import UsageError
 
+TEXT_FIELDS_KEY = "text_fields"
+"""In our part of `_meta`: the fields whose texts, joined, are what is encoded."""
+
 _Json = Mapping[str, Any]  # Any: a JSON object
 
 # What decides how fields are made that no mapping names, and where documents go.
@@ -21,10 +24,11 @@ _SETTINGS = ("analysis", "similarity", "mapping")
 _TEXT_TYPES = frozenset({"text", "match_only_text", "semantic_text"})
 
 
-def chosen_fields(mapping: _Json, index: str, asked: Sequence[str]) -> tuple[str, ...]:
+def chosen_fields(mapping: _Json, index: str, asked: Sequence[str], replaces_text: bool = False) -> tuple[str, ...]:
     """Return the text fields of an index that are encoded: those asked for, else `title` and `text`, as far as there.
 
-    Of an index that csplade made only `text`, in which the title stands already.
+    Of an index that csplade made those of which its `text` was made, or only `text`, in which the title stands already.
+    `replaces_text`: what `text` holds was made of these fields before, and may be made anew.
 
     Raises:
         UsageError: there is no such field, or `text` would be lost.
@@ -34,14 +38,16 @@ def chosen_fields(mapping: _Json, index: str, asked: Sequence[str]) -> tuple[str
         raise IndexConflictError(f"the index {index!r} keeps no `_source`, so there is nothing to copy: ingest anew")
     kinds = dict(_kinds(mapping.get("properties", {})))
     if not asked:
-        usual = [TEXT_FIELD] if our_meta(mapping) else [TITLE_FIELD, TEXT_FIELD]
+        ours = our_meta(mapping)
+        replaces_text = replaces_text or bool(ours)
+        usual = ours.get(TEXT_FIELDS_KEY, [TEXT_FIELD]) if ours else [TITLE_FIELD, TEXT_FIELD]
         asked = [name for name in usual if name in kinds]
     missing = [name for name in asked if name not in kinds]
     if missing or not asked:
         texts = ", ".join(name for name, kind in kinds.items() if kind in _TEXT_TYPES) or "none"
         what = f"the index {index!r} has no field {missing[0] if missing else TEXT_FIELD!r}"
         raise UsageError(f"{what} (its text fields: {texts}): name those to encode with --text-fields")
-    if TEXT_FIELD not in asked and TEXT_FIELD in mapping.get("properties", {}):
+    if not replaces_text and TEXT_FIELD not in asked and TEXT_FIELD in mapping.get("properties", {}):
         raise UsageError(
             f"what the index {index!r} holds in {TEXT_FIELD!r} would be replaced by the text that is encoded: add "
             f"{TEXT_FIELD} to --text-fields"

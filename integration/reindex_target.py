@@ -15,13 +15,10 @@ from csplade.integration.index import (
     keep_in_meta,
     mapping_of,
 )
-from csplade.integration.reindex_mapping import missing_fields, taken_over
+from csplade.integration.reindex_mapping import TEXT_FIELDS_KEY, missing_fields, taken_over
 from csplade.integration.templates import IndexOptions, index_body
 from csplade.pipelines.contract import Contract
 from opensearchpy import OpenSearch
-
-TEXT_FIELDS_KEY = "text_fields"
-"""In our part of `_meta`: the fields whose texts, joined, are what is encoded."""
 
 _Json = Mapping[str, Any]  # Any: a JSON object
 

@@ -4,7 +4,7 @@ Without, pages are read from the living index. In the order of sequence numbers 
 that changes meanwhile gets a higher number and comes once more; only the account may then differ from a count.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
 from time import sleep
@@ -44,8 +44,9 @@ class Snapshot:
     def __enter__(self) -> Self:
         # What was written just before is part of it; somebody who only reads may not ask for that.
         with suppress(CredentialsError):
-            self._client.indices.refresh(index=self._index)
-        answer = self._client.search(index=self._index, body={"size": 0}, params=_WHOLE)
+            self._patiently(lambda: self._client.indices.refresh(index=self._index))
+        empty = {"size": 0, "track_total_hits": False}
+        answer = self._patiently(lambda: self._client.search(index=self._index, body=empty, params=_WHOLE))
         check_shards(answer)
         try:
             for shard in range(int(answer["_shards"]["total"])):
@@ -85,21 +86,21 @@ class Snapshot:
             "seq_no_primary_term": True,
             "track_total_hits": False,
         }
-        return hits_of(self._patiently(part.shard, body), Mode.BM25)
+        return hits_of(self._patiently(lambda: self._search(part.shard, body)), Mode.BM25)
 
     def _end(self, shard: int) -> tuple[int, int]:
         """Return how many documents a shard has, and the highest place."""
         body = {"size": 1, "sort": [{"_seq_no": "desc"}], "_source": False, "track_total_hits": True}
-        answer = self._patiently(shard, body)
+        answer = self._patiently(lambda: self._search(shard, body))
         hits = hits_of(answer, Mode.BM25)
         return int(answer["hits"]["total"]["value"]), int(hits[0]["sort"][0]) if hits else -1
 
-    def _patiently(self, shard: int, body: Mapping[str, Any]) -> Mapping[str, Any]:  # Any: JSON objects
-        """Search, and wait while the cluster is away or busy: to read twice does no harm."""
+    def _patiently(self, ask: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:  # Any: JSON objects
+        """Ask, and wait while the cluster is away or busy: to read twice does no harm."""
         waited = 0.0
         for attempt in count(1):
             try:
-                return self._search(shard, body)
+                return ask()
             except (UnreachableError, RequestError) as error:
                 if isinstance(error, RequestError) and error.kind == _EXPIRED:
                     raise ClusterError(

@@ -269,7 +269,7 @@ def test_a_new_version_is_filled_from_the_live_one(run: Run, opensearch: str, in
     client = connect(opensearch)
     try:
         assert second.code == 0, second
-        assert orjson.loads(second.out)["text_fields"] == ["text"]
+        assert orjson.loads(second.out)["text_fields"] == ["name"]
         dialect = read_dialect(client)
         assert content(client, f"{index_name}-v2", dialect) == content(client, index_name, dialect)
     finally:

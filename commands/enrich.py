@@ -1,0 +1,231 @@
+"""`csplade enrich`: documents of an index that have no weights, or old ones, are encoded in place.
+
+With --json exactly one object, with --watch when it is stopped, always with these names:
+
+    {"index": name, "text_fields": [name, ...], "read": number, "current": number, "encoded": number,
+     "superseded": number, "failed": number, "pending": number, "rounds": number, "seconds": number,
+     "dead_letters": path or null}
+
+`read` = `current` + `encoded` + `superseded` + `failed`; `pending` of the superseded have not been looked at again.
+"""
+
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from csplade.commands.connection import Connection, cluster_options, open_cluster
+from csplade.commands.options import encoder_option, gathered, index_option, json_option
+from csplade.commands.output import notice, print_json, print_table
+from csplade.integration.bulk_pace import PaceOptions
+from csplade.pipelines.errors import CspladeError, SourceError, UsageError
+
+if TYPE_CHECKING:
+    from csplade.integration.dialect import Dialect
+    from csplade.integration.encoder import Encoder
+    from csplade.integration.enrich import Enricher, EnrichOptions
+    from csplade.integration.enrich_report import EnrichReport
+    from opensearchpy import OpenSearch
+
+_PACE = PaceOptions()
+
+
+@dataclass(frozen=True)
+class EnrichChoices:
+    """What a user chose."""
+
+    index: str
+    watch: float | None
+    text_fields: str | None
+    replace_encoder: bool
+    slices: int
+    dead_letters: Path | None
+    batch: int
+    requests: int
+    min_weight: float
+    wait_for_cluster: float
+
+
+_OPTIONS = (
+    index_option,
+    click.option(
+        "--watch",
+        default=None,
+        type=click.FloatRange(min=0.1),
+        metavar="SECONDS",
+        help="Go on until stopped: look for changes, wait so long, look again.",
+    ),
+    click.option(
+        "--text-fields",
+        default=None,
+        metavar="NAMES",
+        help="The fields that are encoded, joined in this order. Default: those that `csplade reindex` took, "
+        "else text.",
+    ),
+    click.option(
+        "--replace-encoder",
+        is_flag=True,
+        help="Let the index have another encoder from now on: until this is done, its documents have weights of both.",
+    ),
+    click.option(
+        "--slices",
+        default=4,
+        show_default=True,
+        type=click.IntRange(1, 256),
+        help="Parts of the index that are read at the same time.",
+    ),
+    click.option(
+        "--dead-letters",
+        default=None,
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Where ids of documents that failed are written. Default: INDEX.failed.jsonl, with a number if that is "
+        "taken.",
+    ),
+    click.option(
+        "--batch",
+        default=_PACE.documents,
+        show_default=True,
+        type=click.IntRange(1, 10_000),
+        help="The most documents per bulk request.",
+    ),
+    click.option(
+        "--requests",
+        default=_PACE.requests,
+        show_default=True,
+        type=click.IntRange(1, 64),
+        help="The most bulk requests at once.",
+    ),
+    click.option(
+        "--min-weight",
+        default=0.0,
+        show_default=True,
+        type=click.FloatRange(min=0.0),
+        help="Leave out smaller weights.",
+    ),
+    click.option(
+        "--wait-for-cluster",
+        default=600.0,
+        show_default=True,
+        type=click.FloatRange(min=0.0),
+        metavar="SECONDS",
+        help="How long a cluster that is away or takes nothing is waited for.",
+    ),
+)
+
+
+@click.command("enrich")
+@gathered("choices", EnrichChoices, _OPTIONS)
+@cluster_options
+@encoder_option
+@json_option
+def command(choices: EnrichChoices, connection: Connection, encoder_folder: Path, as_json: bool) -> None:
+    """Encode in place the documents of an index that have no weights, or weights of another text or encoder.
+
+    For applications that write documents themselves: what others change is never overwritten, a document that changes
+    while it is encoded is encoded again. With --watch, Ctrl-C ends it and prints the account.
+
+    \b
+    Example:
+      csplade enrich --index articles
+      csplade enrich --index articles --watch 10
+      csplade enrich --index products --text-fields name,description --json
+      csplade enrich --index articles --encoder new-model --replace-encoder
+    """
+    from csplade.integration.enrich import prepare_index
+    from csplade.pipelines.contract import read_contract
+
+    # A service manager's way to stop a program: let it end as by Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    contract = read_contract(encoder_folder)
+    client = open_cluster(connection)
+    dialect = prepare_index(client, choices.index, contract, choices.replace_encoder)
+    options = _options(client, choices)
+    from csplade.pipelines.encode import Encoder
+
+    report = _run(client, Encoder.open(encoder_folder), dialect, options, choices)
+    _print(report, options, as_json)
+    if report.failed:
+        raise SourceError(
+            f"{report.failed} documents failed (the first: {report.first_reason}): their ids are in "
+            f"{report.dead_letters}; mend them in the index and enrich again"
+        )
+    if report.pending and choices.watch is None:
+        raise SourceError(
+            f"{report.pending} documents change faster than they are encoded: run again later, or let --watch follow"
+        )
+
+
+def _options(client: "OpenSearch", choices: EnrichChoices) -> "EnrichOptions":
+    from csplade.integration.bulk import Patience
+    from csplade.integration.dead_letters import choose_path
+    from csplade.integration.enrich import EnrichOptions, fields_of, write_of
+
+    asked = [] if choices.text_fields is None else [name.strip() for name in choices.text_fields.split(",")]
+    if not all(asked):
+        raise UsageError(
+            f"--text-fields {choices.text_fields!r} must be names with commas between them, like name,about"
+        )
+    return EnrichOptions(
+        choices.index,
+        choose_path(choices.dead_letters, choices.index),
+        fields_of(client, choices.index, tuple(asked)),
+        write_of(client),
+        choices.slices,
+        PaceOptions(choices.batch, requests=choices.requests),
+        Patience(outage=choices.wait_for_cluster),
+        choices.min_weight,
+    )
+
+
+def _run(
+    client: "OpenSearch", encoder: "Encoder", dialect: "Dialect", options: "EnrichOptions", choices: EnrichChoices
+) -> "EnrichReport":
+    """Enrich once, or until stopped; whatever else ends it, say how far it came."""
+    from csplade.integration.enrich import Enricher
+    from tqdm import tqdm
+
+    # disable=None: no bar where standard error is not a terminal.
+    with tqdm(unit=" documents", disable=None, file=sys.stderr) as bar:
+
+        def show(report: "EnrichReport") -> None:
+            bar.update(report.read - bar.n)
+
+        enricher = Enricher(client, encoder, dialect, options, show)
+        try:
+            return enricher.until_current() if choices.watch is None else _watch(enricher, choices.watch)
+        except (CspladeError, KeyboardInterrupt):
+            bar.close()
+            notice(f"{enricher.report.encoded} documents are encoded. Run again, it looks for those that are left.")
+            raise
+
+
+def _watch(enricher: "Enricher", seconds: float) -> "EnrichReport":
+    """Make rounds until somebody stops the program, which is the way in which this ends."""
+    encoded = 0
+    try:
+        while True:
+            report = enricher.round()
+            if report.encoded > encoded:
+                notice(f"{report.encoded - encoded} documents were encoded.")
+                encoded = report.encoded
+            # What was superseded has changed already.
+            if not report.pending:
+                time.sleep(seconds)
+    except KeyboardInterrupt:
+        return enricher.report
+
+
+def _print(report: "EnrichReport", options: "EnrichOptions", as_json: bool) -> None:
+    names = ("read", "current", "encoded", "superseded", "failed", "pending", "rounds", "seconds")
+    values = {name: getattr(report, name) for name in names}
+    if as_json:
+        letters = None if report.dead_letters is None else str(report.dead_letters)
+        first = {"index": options.index, "text_fields": options.text_fields}
+        print_json({**first, **values, "dead_letters": letters})
+    else:
+        cells = [f"{value:.1f}" if isinstance(value, float) else value for value in values.values()]
+        print_table("", ("index", *names), [(options.index, *cells)])

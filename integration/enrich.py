@@ -1,0 +1,179 @@
+"""Documents of an index that have no weights, or old ones, are encoded in place; changes by others are never lost.
+
+A round reads what has changed since the one before, see `slices`, and writes only into documents that are as they were
+read: the cluster compares sequence numbers. What somebody changed in between is read again in the next round.
+"""
+
+from collections.abc import Generator
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from csplade.integration.bulk import Patience
+from csplade.integration.bulk_pace import Pace, PaceOptions
+from csplade.integration.bulk_senders import Senders
+from csplade.integration.dead_letters import DeadLetters
+from csplade.integration.dialect import Dialect
+from csplade.integration.documents import RecordError
+from csplade.integration.encoder import Encoder
+from csplade.integration.enrich_documents import Stale, Write, stale, wanted_source
+from csplade.integration.enrich_report import EnrichReport, Progress, Tally
+from csplade.integration.enrich_write import Writer
+from csplade.integration.errors import CredentialsError, IndexConflictError, RequestError
+from csplade.integration.index import keep_in_meta, mapping_of, our_meta, require_index
+from csplade.integration.reindex_mapping import chosen_fields
+from csplade.integration.slices import cut
+from csplade.integration.slices_read import ReadOptions, read_slices
+from csplade.integration.slices_snapshot import Snapshot
+from csplade.pipelines.contract import Contract
+from opensearchpy import OpenSearch
+
+MOST_ROUNDS = 20
+"""After so many rounds, each of which met changes by others, a single run ends and says what is left."""
+
+_PAINLESS = "lang-painless"
+
+
+@dataclass(frozen=True)
+class EnrichOptions:
+    """Which index, and how it is read and written."""
+
+    index: str
+    dead_letters: Path
+    """Created when the first document fails; a number is added to its name if it is taken."""
+    text_fields: tuple[str, ...]
+    """Joined in this order, and encoded."""
+    write: Write = Write.WHOLE
+    slices: int = 4
+    pace: PaceOptions = field(default_factory=PaceOptions)
+    patience: Patience = field(default_factory=Patience)
+    least_weight: float = 0.0
+
+
+def prepare_index(client: OpenSearch, index: str, contract: Contract, replace_encoder: bool = False) -> Dialect:
+    """Check that the index is there and of this encoder; or make it one of this encoder from now on.
+
+    Raises:
+        IndexConflictError: it is missing, not ours, or of another encoder that is not to be replaced.
+        ClusterError: this user may not change the mapping.
+    """
+    dialect = require_index(client, index, None if replace_encoder else contract)
+    _, mapping = mapping_of(client, index)
+    if our_meta(mapping)["fingerprint"] != contract.fingerprint:
+        # What good hits score is another number then.
+        changed = {"fingerprint": contract.fingerprint, "encoder": contract.name, "scales": None}
+        keep_in_meta(client, index, changed)
+    return dialect
+
+
+def fields_of(client: OpenSearch, index: str, asked: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the text fields that are encoded: those asked for, else those that `csplade reindex` took, else `text`.
+
+    Raises:
+        UsageError, IndexConflictError: as `chosen_fields`.
+    """
+    _, mapping = mapping_of(client, index)
+    if mapping.get("_source", {}).get("excludes"):
+        raise IndexConflictError(
+            f"the index {index!r} keeps only a part of its documents in `_source`, and the rest would be lost: "
+            "`csplade ingest` them anew"
+        )
+    return chosen_fields(mapping, index, asked, replaces_text=True)
+
+
+def write_of(client: OpenSearch) -> Write:
+    """Return how documents are written on this cluster: by scripts, if it is known that it has them."""
+    with suppress(CredentialsError, RequestError):
+        found = client.nodes.info(metric="plugins", params={"filter_path": "nodes.*.modules.name"})
+        modules = [{module["name"] for module in node.get("modules", ())} for node in found.get("nodes", {}).values()]
+        if modules and all(_PAINLESS in names for names in modules):
+            return Write.SCRIPT
+    return Write.WHOLE
+
+
+class Enricher:
+    """Rounds over one index."""
+
+    def __init__(
+        self,
+        client: OpenSearch,
+        encoder: Encoder,
+        dialect: Dialect,
+        options: EnrichOptions,
+        progress: Progress | None = None,
+    ) -> None:
+        self._client, self._encoder, self._dialect, self._options = client, encoder, dialect, options
+        self._tally = Tally(progress)
+        self._seen: tuple[int, ...] = ()
+
+    @property
+    def report(self) -> EnrichReport:
+        """Return the account of all rounds so far."""
+        return self._tally.report
+
+    def until_current(self) -> EnrichReport:
+        """Make rounds until one meets no change by others, `MOST_ROUNDS` at most.
+
+        Raises:
+            ClusterError: the cluster is gone, or does not answer in full; what was written stays.
+            SourceError: the dead letters cannot be written.
+        """
+        for _ in range(MOST_ROUNDS):
+            if not self.round().pending:
+                break
+        return self.report
+
+    def round(self) -> EnrichReport:
+        """Look at all documents that have changed since the round before, and encode those that need it.
+
+        Raises:
+            ClusterError, SourceError: as `until_current`; the next round looks at the same documents again.
+        """
+        options = self._options
+        before = self._tally.begin()
+        with (
+            Snapshot(self._client, options.index, self._dialect, options.patience) as snapshot,
+            DeadLetters(options.dead_letters, numbered=True) as dead,
+            Senders(self._client, options.index, options.patience, pace := Pace(options.pace)) as senders,
+        ):
+            writer = Writer(
+                *(self._encoder, senders, dead, self._tally),
+                *(options.text_fields, options.write, options.least_weight),
+            )
+            begin = self._begin(snapshot)
+            try:
+                with closing(self._stale(snapshot, begin, writer)) as documents:
+                    while group := list(islice(documents, pace.documents)):
+                        writer.send(group, pace.bytes)
+                writer.finish()
+            except BaseException:
+                writer.rescue()
+                raise
+            everything = snapshot.frozen and not any(begin)
+            self._tally.end(snapshot.total if everything else None, before)
+            self._seen = snapshot.last
+        return self.report
+
+    def _begin(self, snapshot: Snapshot) -> list[int]:
+        """Return from which places on documents have changed; an index that was made again is read from its start."""
+        same = len(self._seen) == len(snapshot.last)
+        if not same or any(seen > last for seen, last in zip(self._seen, snapshot.last, strict=True)):
+            return [0] * len(snapshot.last)
+        return [seen + 1 for seen in self._seen]
+
+    def _stale(self, snapshot: Snapshot, begin: list[int], writer: Writer) -> Generator[Stale, None, None]:
+        """Give the documents that need weights, of those that have changed."""
+        options = self._options
+        source = wanted_source(options.text_fields, options.write, self._dialect.hides_weights)
+        reading = ReadOptions(source, options.slices, options.pace.documents)
+        for found in read_slices(snapshot, cut(snapshot.last, options.slices, begin), reading):
+            try:
+                document = stale(found.hit, options.text_fields, self._encoder.contract.fingerprint)
+            except RecordError as error:
+                self._tally.read(current=False)
+                writer.fail(str(found.hit["_id"]), str(error))
+                continue
+            self._tally.read(current=document is None)
+            if document is not None:
+                yield document

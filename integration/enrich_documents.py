@@ -1,0 +1,103 @@
+"""Which documents need new weights, and what is sent for them; pure.
+
+A document is current when its mark is that of the encoder and of its text as it is now. What is sent holds only if
+nobody has changed the document since it was read, and it assigns the weights as a whole: merged with the old ones,
+terms that the text no longer has would stay.
+"""
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from csplade.integration.documents import OUR_FIELDS, acceptable_weights, mark_of
+from csplade.integration.reindex_documents import joined
+from csplade.integration.templates import MARK_FIELD, TEXT_FIELD, WEIGHTS_FIELD
+from csplade.pipelines.jsonl import write_line
+from csplade.pipelines.sparse import SparseVector
+
+# A constant, so that the cluster compiles it once.
+_SCRIPT = "for (name in params.none) { ctx._source.remove(name) } ctx._source.putAll(params.values)"
+
+
+class Write(enum.Enum):
+    """How weights come into a document that is there."""
+
+    SCRIPT = "script"
+    """A script on the cluster assigns them."""
+    WHOLE = "whole"
+    """The document is sent back as it was read, with them; for clusters without scripts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """A document whose weights are missing or not those of its text."""
+
+    id: str
+    routing: str | None
+    sequence: int
+    term: int
+    """Both as they were read; a change by anybody changes one of them."""
+    text: str
+    source: Mapping[str, Any]  # Any: JSON values
+
+
+def stale(
+    hit: Mapping[str, Any],  # Any: a JSON object
+    text_fields: Sequence[str],
+    fingerprint: str,
+) -> Stale | None:
+    """Return a document as it was read if it needs new weights, None if it is current.
+
+    Raises:
+        RecordError: an object stands where text belongs.
+    """
+    source: Mapping[str, Any] = hit.get("_source") or {}  # Any: JSON values
+    text = joined(source, text_fields)
+    if source.get(MARK_FIELD) == mark_of(fingerprint, text):
+        return None
+    routing = hit.get("_routing")
+    place = (str(hit["_id"]), None if routing is None else str(routing))
+    return Stale(*place, int(hit["_seq_no"]), int(hit["_primary_term"]), text, source)
+
+
+def wanted_source(text_fields: Sequence[str], write: Write, hides_weights: bool) -> object:
+    """Return what of `_source` must be read, as in the body of a search."""
+    if write is Write.SCRIPT:
+        return [*text_fields, MARK_FIELD]
+    # Other vectors too: what is sent back must hold them.
+    return {"exclude_vectors": False} if hides_weights else True
+
+
+def enriched(
+    vector: SparseVector, text: str, text_fields: Sequence[str], fingerprint: str, least: float = 0.0
+) -> dict[str, object]:
+    """Return the fields of a document that enriching gives it; of ours, it has no others.
+
+    Raises:
+        EncoderError: a term key has a dot, which no query would find.
+    """
+    found: dict[str, object] = {MARK_FIELD: mark_of(fingerprint, text)}
+    if tuple(text_fields) != (TEXT_FIELD,):
+        found[TEXT_FIELD] = text
+    if weights := acceptable_weights(vector, least):
+        found[WEIGHTS_FIELD] = weights
+    return found
+
+
+def update_lines(document: Stale, fields: Mapping[str, object], write: Write) -> bytes:
+    """Return the two lines of a bulk request that give a document these fields, if it is as it was read.
+
+    Raises:
+        TypeError: they hold something that JSON cannot express.
+    """
+    place: dict[str, object] = {"_id": document.id, "if_seq_no": document.sequence, "if_primary_term": document.term}
+    if document.routing is not None:
+        place["routing"] = document.routing
+    none = sorted(OUR_FIELDS - fields.keys())
+    if write is Write.SCRIPT:
+        params = {"none": none, "values": fields}
+        script = {"lang": "painless", "source": _SCRIPT, "params": params}
+        return write_line({"update": place}) + write_line({"script": script})
+    kept = {name: value for name, value in document.source.items() if name not in OUR_FIELDS}
+    return write_line({"index": place}) + write_line({**kept, **fields})

@@ -1,0 +1,76 @@
+"""Documents that need weights are encoded and sent, while the ones after them are read; what became of each is told."""
+
+from collections.abc import Iterable, Sequence
+
+from csplade.integration.bulk import Action, Failure
+from csplade.integration.bulk_senders import Batch, Senders
+from csplade.integration.dead_letters import DeadLetters
+from csplade.integration.documents import Document
+from csplade.integration.encoder import Encoder
+from csplade.integration.enrich_documents import Stale, Write, enriched, update_lines
+from csplade.integration.enrich_report import Tally
+
+# What the cluster says of a document that was changed or deleted since it was read.
+_SUPERSEDED = ("version_conflict_engine_exception", "document_missing_exception")
+
+
+class Writer:
+    """Sends documents with their new weights; the counts go into a tally, failures besides into the dead letters."""
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        senders: Senders,
+        dead: DeadLetters,
+        tally: Tally,
+        text_fields: tuple[str, ...],
+        write: Write,
+        least_weight: float,
+    ) -> None:
+        self._encoder, self._senders, self._dead, self._tally = encoder, senders, dead, tally
+        self._text_fields, self._write, self._least = text_fields, write, least_weight
+
+    def send(self, documents: Sequence[Stale], most_bytes: int) -> None:
+        """Encode documents, and send them in requests of at most so many bytes, or of one document."""
+        batch = Batch(0, 0)
+        vectors = self._encoder.documents([document.text for document in documents])
+        fingerprint = self._encoder.contract.fingerprint
+        for document, vector in zip(documents, vectors, strict=True):
+            fields = enriched(vector, document.text, self._text_fields, fingerprint, self._least)
+            try:
+                lines = update_lines(document, fields, self._write)
+            except TypeError as error:
+                self.fail(document.id, f"cannot be written as JSON ({error}): correct its fields")
+                continue
+            # Two of one id differ in their routing, and answers are told apart by ids.
+            if batch.actions and (batch.bytes + len(lines) > most_bytes or document.id in batch.actions):
+                self._submit(batch)
+                batch = Batch(0, 0)
+            batch.actions[document.id] = Action(Document(document.id, document.text), lines)
+            batch.bytes += len(lines)
+        if batch.actions:
+            self._submit(batch)
+
+    def finish(self) -> None:
+        """Wait for all that is on its way."""
+        self._settle(self._senders.settled(0))
+
+    def rescue(self) -> None:
+        """Take note of what arrived although the run ends early."""
+        self._settle(self._senders.rescued())
+
+    def fail(self, identity: str, reason: str) -> None:
+        """Write down a document that cannot be encoded."""
+        self._dead.add(Document(identity, "", record={"_id": identity}), reason)
+        self._tally.failed(reason, self._dead.path)
+
+    def _submit(self, batch: Batch) -> None:
+        self._settle(self._senders.settled())
+        self._senders.submit(batch)
+
+    def _settle(self, results: Iterable[tuple[Batch, list[Failure]]]) -> None:
+        for batch, failures in results:
+            refused = [failure for failure in failures if not failure.reason.startswith(_SUPERSEDED)]
+            for failure in refused:
+                self.fail(failure.document.id, failure.reason)
+            self._tally.written(len(batch.actions) - len(failures), len(failures) - len(refused))
