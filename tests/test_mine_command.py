@@ -305,6 +305,7 @@ def test_a_broken_line_of_the_pairs_is_told_before_anybody_looks_for_the_cluster
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
+        (("none.jsonl",), 2, "there is no file none.jsonl: correct the path"),
         (("--teacher", "dense"), 2, "'dense' is no teacher"),
         (("--teacher", "bm25@0"), 2, "has the weight '0'"),
         (("--teacher", "dense:some/model"), 2, "'dense:some/model' needs a folder some/model, and there is none"),
