@@ -1,45 +1,45 @@
 """Texts in, sparse vectors out, with numpy, tokenizers and onnxruntime only.
 
 Texts are taken in windows, sorted by length inside a window, run in batches of a token budget, and given back in their
-own order. So memory is bounded by a window however long the input is.
+own order, while a thread reads the next window. So memory is bounded by two windows however long the input is.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
 from csplade.pipelines.contract import TABLE_QUERIES, Contract, check_files, read_contract
-from csplade.pipelines.errors import EncoderError
+from csplade.pipelines.encode_batches import batches, one_ahead, windows
+from csplade.pipelines.encode_counts import Counter, Counts
+from csplade.pipelines.encode_kept import KeptVectors
+from csplade.pipelines.encode_lanes import Lanes, Pending
+from csplade.pipelines.encode_options import DEFAULT, Device, EncodeOptions, LongTexts
+from csplade.pipelines.encode_reading import LONGEST_TOKEN, Reader, Reading, cutting_tokenizer
+from csplade.pipelines.encode_vectors import PassageOutput, VectorMaker
+from csplade.pipelines.errors import EncoderError, SourceError
 from csplade.pipelines.folder import DECIDING_FILES, MODEL_FILE, TOKENIZER_FILE, Tables, read_tables
 from csplade.pipelines.graph import Graph, Role, Runs
-from csplade.pipelines.literal import Floats, document_weights, frequencies, gates_of_words, query_weights
+from csplade.pipelines.jsonl import kind
 from csplade.pipelines.sparse import SparseVector
-from csplade.pipelines.words import Word, split_words
-from tokenizers import Encoding, Tokenizer
 
+__all__ = [
+    "LONGEST_TOKEN",
+    "Counts",
+    "Device",
+    "EncodeOptions",
+    "Encoder",
+    "LongTexts",
+    "batches",
+    "cutting_tokenizer",
+]
 
-@dataclass(frozen=True)
-class EncodeOptions:
-    """How texts are batched."""
-
-    window: int = 128
-    """Texts that are read ahead and sorted by length."""
-    batch_tokens: int = 512
-    """Tokens of a batch, padding included; one longer text is a batch of its own. More would pad short texts more: on
-    docstrings of 33 tokens, 2,048 tokens from windows of 64 texts are 54% padding, 512 from 128 are 9%."""
-    threads: int | None = None
-    """Threads of the runtime; None lets it take all cores."""
-
-
-_DEFAULT = EncodeOptions()
-LONGEST_TOKEN = 64
-"""Characters; the few longer pieces of a vocabulary are runs of spaces and the like."""
+_WARM_UP = "a text that is long enough to be like others, of which none was read before this one"
+_ALONE = 1
+"""A budget of tokens that leaves each text alone."""
 
 
 class Encoder:
-    """An opened encoder folder."""
+    """An opened encoder folder; all of it is safe to share between threads."""
 
     def __init__(
         self,
@@ -47,22 +47,29 @@ class Encoder:
         tokenizer: str,
         graph: Runs,
         tables: Tables,
-        options: EncodeOptions = _DEFAULT,
+        options: EncodeOptions = DEFAULT,
     ) -> None:
         self.contract = contract
-        self._graph = graph
-        self._tables = tables
+        self.runs_on: tuple[str, ...] = tuple(graph.providers) if isinstance(graph, Graph) else ()
+        """The runtime's names of what the graph runs on, the preferred first."""
         self._options = options
-        sides = {Role.DOCUMENT: contract.document, Role.QUERY: contract.query}
-        self._tokenizers = {role: cutting_tokenizer(tokenizer, side.max_tokens) for role, side in sides.items()}
+        self._lanes = Lanes(graph, options.lanes)
+        self._vectors = VectorMaker(contract, tables)
+        self._readers = {
+            Role.DOCUMENT: Reader(tokenizer, contract.document, contract.literal, options.long_texts),
+            Role.QUERY: Reader(tokenizer, contract.query, contract.literal, None),
+        }
+        self._kept = KeptVectors(options.kept_queries)
+        self._counter = Counter()
 
     @classmethod
-    def open(cls, folder: Path, options: EncodeOptions = _DEFAULT) -> "Encoder":
+    def open(cls, folder: Path, options: EncodeOptions = DEFAULT) -> "Encoder":
         """Open an encoder folder whose files are what its contract says.
 
         Raises:
             EncoderError: the folder is incomplete, damaged or of another version.
             MissingExtraError: there is no onnxruntime.
+            UsageError: the device asked for is not there, both runtimes are installed, or long texts cannot be read so.
         """
         contract = read_contract(folder)
         check_files(folder, contract)
@@ -74,123 +81,124 @@ class Encoder:
             tokenizer = (folder / TOKENIZER_FILE).read_text(encoding="utf-8")
         except OSError as error:
             raise EncoderError(f"{folder} cannot be read ({error}): copy the encoder folder again") from error
-        graph = Graph.open(folder / MODEL_FILE, options.threads)
+        graph = Graph.open(folder / MODEL_FILE, options.threads, options.device)
         return cls(contract, tokenizer, graph, read_tables(folder), options)
 
+    @property
+    def counts(self) -> Counts:
+        """Return what was read since the encoder was opened."""
+        return self._counter.sum
+
     def documents(self, texts: Iterable[str]) -> Iterator[SparseVector]:
-        """Encode documents, lazily and in order; a text without any word gives an empty vector."""
-        return self._encode(texts, Role.DOCUMENT)
+        """Encode documents, lazily and in order; a text without any word gives an empty vector.
+
+        Raises:
+            SourceError: one of them is no text.
+        """
+        return self._stream(texts, Role.DOCUMENT)
 
     def queries(self, texts: Iterable[str]) -> Iterator[SparseVector]:
-        """Encode queries, lazily and in order; a text without any word gives an empty vector."""
-        return self._encode(texts, Role.QUERY)
+        """Encode queries, lazily and in order; a text without any word gives an empty vector.
 
-    def _encode(self, texts: Iterable[str], role: Role) -> Iterator[SparseVector]:
-        rest = iter(texts)
-        while window := [_well_formed(text) for text in islice(rest, self._options.window)]:
-            yield from self._window(window, role)
+        Raises:
+            SourceError: one of them is no text.
+        """
+        return self._stream(texts, Role.QUERY)
 
-    def _window(self, texts: list[str], role: Role) -> list[SparseVector]:
-        side = self.contract.document if role is Role.DOCUMENT else self.contract.query
-        words = [self._words(text) for text in texts]
-        # Expansions of punctuation or of function words alone are noise.
-        filled = [place for place, text in enumerate(texts) if text.strip() and words[place] != []]
-        # A tokenizer reads the whole of a text before it cuts it: a book would cost minutes for its first page.
-        reach = side.max_tokens * LONGEST_TOKEN
-        prefixed = [side.prefix + text[:reach] for text in texts]
+    def query(self, text: str) -> SparseVector:
+        """Encode one query, or give the vector that is kept of it.
+
+        Raises:
+            SourceError: it is no text.
+        """
+        vector = self._kept.get(text)
+        if vector is None:
+            (vector,) = self._finish(self._start(Role.QUERY, [_well_formed(text)]))
+            self._kept.keep(text, vector)
+        return vector
+
+    def warm_up(self) -> None:
+        """Run each side once, so that no text waits for what is done only once."""
+        for role in Role:
+            self._finish(self._start(role, [_WARM_UP]))
+
+    def _stream(self, texts: Iterable[str], role: Role) -> Iterator[SparseVector]:
+        options = self._options
+        parts = windows(map(_well_formed, texts), options.window, options.window_characters)
+        started: list[_Started] = []
+
+        def start(window: list[str]) -> _Started:
+            started.append(self._start(role, window))
+            return started[-1]
+
+        try:
+            for window in one_ahead(parts, start):
+                yield from self._finish(window)
+                started.remove(window)
+        finally:
+            for pending in (pending for window in started for pending in window.pending):
+                pending.cancel()
+
+    def _start(self, role: Role, texts: list[str]) -> "_Started":
+        """Read texts and start their batches."""
         if role is Role.QUERY and self.contract.query_path == TABLE_QUERIES:
-            found = self._from_table(prefixed, words)
-        else:
-            found = self._from_graph(prefixed, words, filled, role)
-        vectors = [SparseVector()] * len(texts)
-        for place in filled:
-            vectors[place] = self._some(SparseVector.from_pairs(found[place].items()))
+            return _Started(role, [], [], [], self._from_table(texts))
+        readings = self._readers[role].read(texts)
+        passages = [passage.ids for reading in readings if reading for passage in reading.passages]
+        budget = _ALONE if self._options.deterministic else self._options.batch_tokens
+        groups = list(batches({number: len(ids) for number, ids in enumerate(passages)}, budget))
+        if self._options.lanes > 1:
+            # The longest first, so that no lane is left alone with one at the end.
+            groups.reverse()
+        pending = self._lanes.start(([passages[number] for number in group] for group in groups), role)
+        lengths = sum(map(len, passages))
+        self._counter.add(Counts(len(texts), sum(bool(each and each.cut) for each in readings), len(passages), lengths))
+        return _Started(role, readings, groups, pending, [])
+
+    def _finish(self, started: "_Started") -> list[SparseVector]:
+        """Wait for the batches and return the vectors of the texts."""
+        if started.ready:
+            return started.ready
+        outputs: dict[int, PassageOutput] = {}
+        for group, pending in zip(started.groups, started.pending, strict=True):
+            output = pending.result()
+            for row, number in enumerate(group):
+                outputs[number] = PassageOutput(output.term_ids[row], output.weights[row], output.gates[row])
+        vectors, number = [], 0
+        for reading in started.readings:
+            if reading is None:
+                vectors.append(SparseVector())
+                continue
+            of_text = [outputs[number + place].cut(passage) for place, passage in enumerate(reading.passages)]
+            vectors.append(self._vectors.of_model(reading, of_text, started.role))
+            number += len(reading.passages)
         return vectors
 
-    def _some(self, vector: SparseVector) -> SparseVector:
-        """Return the vector, or where it has no term the contract's last resort, if there is one."""
-        term = self.contract.last_resort
-        return vector if vector.weights or not term else SparseVector({term: 1.0})
-
-    def _words(self, text: str) -> list[Word] | None:
-        """Return the words of the literal path; None without one."""
-        literal = self.contract.literal
-        return None if literal is None else split_words(text, literal.analysis)
-
-    def _from_graph(
-        self, prefixed: list[str], words: list[list[Word] | None], filled: list[int], role: Role
-    ) -> dict[int, dict[str, float]]:
-        """Return the weights of the texts at the places `filled`."""
-        encodings = self._tokenizers[role].encode_batch(prefixed)
-        found: dict[int, dict[str, float]] = {}
-        # Without BOS a text may have no token at all, such as one of characters that the tokenizer drops.
-        bare = [place for place in filled if not len(encodings[place])]
-        for place in bare:
-            found[place] = {}
-            self._add_literal(found[place], words[place], encodings[place], np.zeros(0, dtype=np.float32), role)
-        lengths = {place: len(encodings[place]) for place in filled if place not in found}
-        for batch in batches(lengths, self._options.batch_tokens):
-            output = self._graph.run([encodings[place].ids for place in batch], role)
-            for row, place in enumerate(batch):
-                expansion = zip(output.term_ids[row].tolist(), output.weights[row].tolist(), strict=True)
-                found[place] = {self._tables.terms[term]: weight for term, weight in expansion if weight > 0}
-                gates = output.gates[row, : len(encodings[place])]
-                self._add_literal(found[place], words[place], encodings[place], gates, role)
-        return found
-
-    def _from_table(self, prefixed: list[str], words: list[list[Word] | None]) -> dict[int, dict[str, float]]:
-        """Return the weights of queries without a model: of each own word by count, or of each own piece once."""
-        literal = self.contract.literal
-        if literal is not None:
-            counted = [frequencies(own or [], np.ones(len(own or []), dtype=np.float32)) for own in words]
-            return {place: query_weights(tf, self._tables.idf, literal) for place, tf in enumerate(counted)}
-        prefix = len(self.contract.query.prefix)
-        encodings = self._tokenizers[Role.QUERY].encode_batch(prefixed, add_special_tokens=False)
-        found: dict[int, dict[str, float]] = {}
-        for place, encoding in enumerate(encodings):
-            own = {piece for piece, (_, end) in zip(encoding.ids, encoding.offsets, strict=True) if end > prefix}
-            keys = [self._tables.terms[piece] for piece in own]
-            found[place] = {key: self._tables.idf.get(key, 0.0) for key in keys}
-        return found
-
-    def _add_literal(
-        self, vector: dict[str, float], words: list[Word] | None, encoding: Encoding, gates: Floats, role: Role
-    ) -> None:
-        """Add the weights of the text's own words; a word that the expansion has too gets the sum."""
-        literal = self.contract.literal
-        if literal is None or words is None:
-            return
-        prefix = (self.contract.document if role is Role.DOCUMENT else self.contract.query).prefix
-        ends = np.array([end for _, end in encoding.offsets], dtype=np.int64) - len(prefix)
-        counted = frequencies(words, gates_of_words(words, ends, gates))
-        if role is Role.DOCUMENT:
-            weights = document_weights(counted, len(words), self._tables.idf, literal)
-        else:
-            weights = query_weights(counted, self._tables.idf, literal)
-        for key, weight in weights.items():
-            vector[key] = vector.get(key, 0.0) + weight
+    def _from_table(self, texts: list[str]) -> list[SparseVector]:
+        """Return the vectors of queries without a model."""
+        reader, vectors = self._readers[Role.QUERY], self._vectors
+        self._counter.add(Counts(len(texts)))
+        if self.contract.literal is None:
+            pieces = reader.pieces(texts)
+            return [SparseVector() if own is None else vectors.of_pieces(own) for own in pieces]
+        words = reader.words(texts)
+        return [vectors.of_words(own) if own.keys else SparseVector() for own in words]
 
 
-def batches(lengths: Mapping[int, int], budget: int) -> Iterator[list[int]]:
-    """Group positions by similar length (in tokens), so that a group padded to its longest keeps to the budget."""
-    group: list[int] = []
-    for position in sorted(lengths, key=lambda position: (lengths[position], position)):
-        if group and (len(group) + 1) * lengths[position] > budget:
-            yield group
-            group = []
-        group.append(position)
-    if group:
-        yield group
+class _Started(NamedTuple):
+    """A window on its way."""
+
+    role: Role
+    readings: list[Reading | None]
+    groups: list[list[int]]
+    """The batches, as numbers of passages, counted over the window."""
+    pending: list[Pending]
+    ready: list[SparseVector]
+    """The vectors, where no graph is needed."""
 
 
-def cutting_tokenizer(described: str, max_tokens: int) -> Tokenizer:
-    """Return the tokenizer of a `tokenizer.json`, cutting texts to so many tokens."""
-    tokenizer = Tokenizer.from_str(described)
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(max_tokens)
-    return tokenizer
-
-
-def _well_formed(text: str) -> str:
+def _well_formed(text: object) -> str:
     """Replace lone surrogates, which no tokenizer takes, one character each."""
+    if not isinstance(text, str):
+        raise SourceError(f"there is {kind(text)} where a text belongs ({text!r:.60}): give the encoder strings")
     return text if text.isascii() else text.encode("utf-8", errors="replace").decode("utf-8")

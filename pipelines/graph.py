@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from csplade.pipelines.encode_options import Device
 from csplade.pipelines.errors import EncoderError, MissingExtraError, UsageError
 from numpy.typing import NDArray
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 _RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
+_CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
 
 class Role(enum.IntEnum):
@@ -55,14 +57,16 @@ class Graph:
         self._session = session
 
     @classmethod
-    def open(cls, path: Path, threads: int | None = None) -> "Graph":
-        """Load the graph, on a GPU if the runtime has one.
+    def open(cls, path: Path, threads: int | None = None, device: Device | None = None) -> "Graph":
+        """Load the graph on a device; without one on a GPU if the runtime has one, else on the processor.
 
         Raises:
             EncoderError: the file is no graph that the runtime can load.
             MissingExtraError: there is no onnxruntime.
+            UsageError: the device is not there, or two runtimes are installed.
         """
         require_runtime()
+        providers = _providers(device)
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -72,11 +76,15 @@ class Graph:
         if threads is not None:
             options.intra_op_num_threads = threads
         try:
-            session = onnxruntime.InferenceSession(str(path), options, providers=_providers())
+            session = onnxruntime.InferenceSession(str(path), options, providers=providers)
         # The runtime's own exceptions have no common base but this.
         except Exception as error:
             raise EncoderError(f"{path} cannot be loaded ({error}): copy the encoder folder again") from error
-        return cls(session)
+        graph = cls(session)
+        # The runtime goes on without a provider that fails to begin.
+        if device is Device.CUDA and _CUDA not in graph.providers:
+            raise _no_gpu("onnxruntime could not begin with CUDA; its own message is above")
+        return graph
 
     @property
     def providers(self) -> list[str]:
@@ -91,12 +99,34 @@ class Graph:
         return GraphOutput(*self._session.run(["term_ids", "weights", "gates"], feeds))
 
 
-def _providers() -> list[str]:
+def _providers(device: Device | None) -> list[str]:
     """Return CUDA, if it is there, and the processor; TensorRT and CoreML would compile for each shape of batch."""
     import onnxruntime
 
+    if device is Device.CPU:
+        return [_CPU]
     available = onnxruntime.get_available_providers()
-    return [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in available]
+    if device is Device.CUDA and _CUDA not in available:
+        raise _no_gpu(f"the onnxruntime here has only {', '.join(available)}")
+    return [name for name in (_CUDA, _CPU) if name in available]
+
+
+def usable_device() -> Device:
+    """Return the device that is taken where none is asked for.
+
+    Raises:
+        MissingExtraError: there is no onnxruntime.
+        UsageError: two runtimes are installed.
+    """
+    require_runtime()
+    return Device.CUDA if _CUDA in _providers(None) else Device.CPU
+
+
+def _no_gpu(reason: str) -> UsageError:
+    return UsageError(
+        f"a GPU was asked for, and {reason}: uninstall onnxruntime, then  pip install 'csplade[gpu]'  on a machine "
+        "with CUDA, or leave the device to csplade"
+    )
 
 
 def padded_batch(token_ids: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

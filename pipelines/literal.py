@@ -9,7 +9,8 @@ document and query as sqrt(idf) each):
 With all gates at 1 the dot product is BM25 with idf from broad text and a fixed average length.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from math import sqrt
 
 import numpy as np
 from csplade.pipelines.contract import Literal
@@ -22,14 +23,14 @@ K1, B = 1.2, 0.75
 """BM25's usual constants, with which a literal path starts as BM25."""
 
 
-def gates_of_words(words: Sequence[Word], token_ends: NDArray[np.int64], gates: Floats) -> Floats:
+def gates_of_words(ends: NDArray[np.int64], token_ends: NDArray[np.int64], gates: Floats) -> Floats:
     """Return the gate of each word, that of its last token; shapes (words,), (tokens,), (tokens,) -> (words,).
 
     Words behind the last token, where a long text was cut for the model, count like the text's average word.
     """
     if not len(gates):
-        return np.ones(len(words), dtype=np.float32)
-    position = last_tokens(words, token_ends)
+        return np.ones(len(ends), dtype=np.float32)
+    position: NDArray[np.int64] = np.searchsorted(token_ends, ends)
     inside = position < len(token_ends)
     found = gates[np.minimum(position, len(gates) - 1)].astype(np.float32)
     average = found[inside].mean() if inside.any() else np.float32(1.0)
@@ -46,11 +47,11 @@ def last_tokens(words: Sequence[Word], token_ends: NDArray[np.int64]) -> NDArray
     return found
 
 
-def frequencies(words: Sequence[Word], gates: Floats) -> dict[str, float]:
+def frequencies(keys: Iterable[str], gates: Floats) -> dict[str, float]:
     """Return each word's gated frequency by key."""
     counted: dict[str, float] = {}
-    for word, gate in zip(words, gates.tolist(), strict=True):
-        counted[word.key] = counted.get(word.key, 0.0) + gate
+    for key, gate in zip(keys, gates.tolist(), strict=True):
+        counted[key] = counted.get(key, 0.0) + gate
     return counted
 
 
@@ -60,11 +61,9 @@ def document_weights(
     """Return the weights of a document of `length` words."""
     norm = literal.k1 * (1 - literal.b + literal.b * length / literal.average_words)
     gain = literal.k1 + 1
-    return {
-        key: float(np.sqrt(idf.get(key, literal.default_idf))) * gain * tf / (tf + norm) for key, tf in counted.items()
-    }
+    return {key: sqrt(idf.get(key, literal.default_idf)) * gain * tf / (tf + norm) for key, tf in counted.items()}
 
 
 def query_weights(counted: Mapping[str, float], idf: Mapping[str, float], literal: Literal) -> dict[str, float]:
     """Return the weights of a query."""
-    return {key: float(np.sqrt(idf.get(key, literal.default_idf))) * tf for key, tf in counted.items()}
+    return {key: sqrt(idf.get(key, literal.default_idf)) * tf for key, tf in counted.items()}

@@ -54,7 +54,7 @@ class Bm25Teacher:
 
 
 def _counted(words: Sequence[Word]) -> dict[str, float]:
-    return frequencies(words, np.ones(len(words), dtype=np.float32))
+    return frequencies([word.key for word in words], np.ones(len(words), dtype=np.float32))
 
 
 def _dot(asked: Mapping[str, float], found: Mapping[str, float]) -> float:

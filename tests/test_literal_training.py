@@ -10,7 +10,7 @@ from csplade.pipelines.graph import Role
 from csplade.pipelines.literal import document_weights, frequencies, gates_of_words, query_weights
 from csplade.pipelines.literal_training import literal_vectors
 from csplade.pipelines.training_options import ReadingOptions
-from csplade.pipelines.words import split_words
+from csplade.pipelines.words import find_words
 from csplade.tests.tiny_encoder import IDF, TEXTS, literal_path, tiny_tokenizer
 from csplade.tests.training_parts import WORDS, collator, fold_for
 from torch import Tensor
@@ -26,11 +26,11 @@ def _batch(reading: ReadingOptions) -> tuple[TextBatch, dict[str, int]]:
 def _encoded(text: str, gates: Tensor, limit: int, role: Role) -> dict[str, float]:
     """Return the weights that encoding gives the text's words."""
     ends = np.array([end for _, end in tiny_tokenizer().encode(text).offsets[:limit]])
-    words = split_words(text, "english")
-    counted = frequencies(words, gates_of_words(words, ends, gates[: len(ends)].numpy()))
+    words = find_words(text, "english")
+    counted = frequencies(words.keys, gates_of_words(words.ends, ends, gates[: len(ends)].numpy()))
     if role is Role.QUERY:
         return query_weights(counted, IDF, literal_path())
-    return document_weights(counted, len(words), IDF, literal_path())
+    return document_weights(counted, len(words.keys), IDF, literal_path())
 
 
 @pytest.mark.parametrize("role", list(Role))

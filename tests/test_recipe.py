@@ -36,7 +36,7 @@ def test_literal_weights_are_those_of_the_literal_path(training: Training, role:
     keys = dict.fromkeys(word.key for word in words if word.key not in training.term_ids)
     extra = {key: known + number for number, key in enumerate(keys)}
     found = literal_weights(training, text, gates, role, extra, known)
-    counted = frequencies(words, gates.numpy())
+    counted = frequencies([word.key for word in words], gates.numpy())
     literal = LITERAL.__class__(**{**LITERAL.__dict__, "default_idf": 6.0})
     if role is Role.DOCUMENT:
         expected = document_weights(counted, len(words), IDF, literal)
