@@ -91,8 +91,7 @@ def command(
       csplade train pairs.jsonl --backbone SmolLM2-135M --output run --set loss.kl=0
       csplade train pairs.jsonl --backbone adapted --output run --teacher dense:all-MiniLM-L6-v2 --resume
       csplade train msmarco.jsonl --backbone Llama-3.2-1B --recipe csplade-1b-bi --output run --development scifact
-      csplade train --backbone Llama-3.2-1B --recipe laconic --output run --stage-data pairs=nomic.jsonl.gz \\
-        --stage-data negatives=rlhn.jsonl.gz
+      csplade train rest.jsonl --backbone Llama-3.2-1B --recipe laconic --output run --stage-data pairs=pairs.jsonl.gz
       accelerate launch -m csplade.cli train pairs.jsonl --backbone SmolLM2-135M --output run --set loss.kl=0
     """
     _require_training()
