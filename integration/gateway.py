@@ -21,8 +21,9 @@ from uvicorn.config import Config
 from uvicorn.supervisors.multiprocess import Multiprocess
 
 _BACKLOG = 1024
-# In which a worker has to say that it lives, and a new one that it is ready.
-_ALIVE_SECONDS, _READY_SECONDS = 5, 120
+# In which a worker has to say that it lives, and a new one that it is ready. A busy machine takes long to load one,
+# and who replaces it too soon never gets one.
+_ALIVE_SECONDS, _READY_SECONDS = 60, 180
 
 
 class _Supervisor(Multiprocess):

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from csplade.integration.gateway_checks import looked_at, refused
+from csplade.integration.gateway_delivery import Delivery
+from csplade.integration.gateway_fields import WeightsFields
 from csplade.integration.gateway_headers import answer_headers
 from csplade.integration.gateway_json import UnreadJson
 from csplade.integration.gateway_log import Exchange
@@ -24,12 +26,13 @@ from csplade.integration.gateway_searches import (
     rewritten_items,
     rewritten_search,
 )
-from csplade.integration.gateway_sending import Message, Sender, with_body
+from csplade.integration.gateway_sending import Sender
 from csplade.integration.gateway_shadow import LARGEST, SHADOW_SECONDS, Shadows
 from csplade.integration.gateway_targets import SEVERAL, WRITES, Kind
 from csplade.integration.gateway_upstream import Answer
 from csplade.integration.gateway_vectors import EncoderFailed, EncoderLate, Vectors
-from csplade.integration.gateway_verdict import VERDICT_HEADER, Outcome, Verdict, Why, failed_open, passed
+from csplade.integration.gateway_verdict import Outcome, Verdict, Why, failed_open, passed
+from csplade.integration.gateway_writing import Writing
 from csplade.integration.rewrite import Encode
 
 # Rewritten at once if all vectors are remembered; what is larger would keep others waiting.
@@ -63,7 +66,10 @@ class Rewriting:
 
     def __init__(self, parts: Parts) -> None:
         self._parts, self._rules, self._vectors = parts, parts.rules, parts.vectors
+        self._delivery = Delivery(parts.sender, parts.metrics)
         self._resolver = Resolver(parts.sender, parts.rules, parts.vectors.fingerprint)
+        fields = WeightsFields(parts.sender)
+        self._write = Writing(parts.rules, parts.vectors, self._resolver, fields, self._delivery)
 
     async def __call__(self, request: Request) -> None:
         """Answer one.
@@ -75,16 +81,16 @@ class Rewriting:
         if kind is Kind.OPEN_PIT:
             await self._open_pit(request)
         elif request.signed:
-            await self._as_it_is(request, await gather(request, 0), passed(Why.SIGNED))
+            await self._delivery.as_it_is(request, await gather(request, 0), passed(Why.SIGNED))
         elif kind in WRITES:
-            await self._as_it_is(request, await gather(request, 0), passed(Why.LEFT))
+            await self._write(request)
         else:
             await self._search(request)
 
     async def _search(self, request: Request) -> None:
         turn = self._rules.rollout.turn(request.headers, request.exchange.caller)
         if turn is Turn.OFF:
-            await self._as_it_is(request, await gather(request, 0), passed(Why.ROLLOUT))
+            await self._delivery.as_it_is(request, await gather(request, 0), passed(Why.ROLLOUT))
             return
         body = await gather(request, self._rules.largest_body)
         work = await self._work(request, body)
@@ -93,62 +99,46 @@ class Rewriting:
             return
         sent = work if isinstance(work, Verdict) else await self._done(work, self._rules.deadline_seconds)
         if isinstance(sent, Verdict):
-            await self._as_it_is(request, body, sent)
+            await self._delivery.as_it_is(request, body, sent)
         else:
             await self._by_weights(request, body, sent)
-
-    async def _as_it_is(self, request: Request, body: Gathered, verdict: Verdict) -> None:
-        """Send what the caller sent."""
-        await self._give(request, await self._original(request, body), verdict)
 
     async def _by_weights(self, request: Request, body: Gathered, sent: Sent) -> None:
         """Send the rewritten search; if the cluster does not run it as a whole, the caller's own instead."""
         kind = request.target.kind
-        answer = await self._send(request, sent, request.exchange)
+        answer = await self._delivery.send(request, sent.params, sent.body, request.exchange)
         if not refused(kind, answer.status, answer.headers, await answer.peek(looked_at(kind))):
-            await self._give(request, answer, Verdict(Outcome.REWRITTEN, detail=sent.detail))
+            await self._delivery.give(request, answer, Verdict(Outcome.REWRITTEN, detail=sent.detail))
             return
         await answer.close()
-        own = await self._original(request, body)
+        own = await self._delivery.original(request, body)
         # What the cluster refuses in any case is nobody's failure here.
-        await self._give(request, own, (failed_open if own.status < 300 else passed)(Why.CLUSTER_REFUSED))
+        await self._delivery.give(request, own, (failed_open if own.status < 300 else passed)(Why.CLUSTER_REFUSED))
 
     async def _beside(self, request: Request, body: Gathered, work: Work) -> None:
         """Send what the caller sent, and run the rewritten search for the log once the caller is answered."""
-        answer = await self._original(request, body)
+        answer = await self._delivery.original(request, body)
         # Several searches are not compared; and a scroll would stay open.
         compared = request.target.kind in (Kind.SEARCH, Kind.TEMPLATE) and request.params.get("scroll") is None
         if not compared:
-            await self._give(request, answer, passed(Why.ROLLOUT))
+            await self._delivery.give(request, answer, passed(Why.ROLLOUT))
             return
         answer.keep(LARGEST)
-        await self._give(request, answer, passed(Why.SHADOW))
+        await self._delivery.give(request, answer, passed(Why.SHADOW))
 
         async def search(exchange: Exchange) -> Answer | None:
             sent = await self._done(work, SHADOW_SECONDS)
-            return None if isinstance(sent, Verdict) else await self._send(request, sent, exchange)
+            return (
+                None
+                if isinstance(sent, Verdict)
+                else await self._delivery.send(request, sent.params, sent.body, exchange)
+            )
 
         self._parts.shadows.begin(request.exchange, answer, search)
 
-    async def _original(self, request: Request, body: Gathered) -> Answer:
-        return await self._parts.sender.send(request.message, body.body, request.exchange)
-
-    async def _send(self, request: Request, sent: Sent, exchange: Exchange) -> Answer:
-        headers, frame = with_body(request.headers, len(sent.body), not request.message.frame.empty)
-        query = sent.params.written()
-        target = request.path + b"?" + query if query else request.path
-        message = Message(request.message.method, target, headers, frame)
-        return await self._parts.sender.send(message, lambda: sent.body, exchange)
-
-    async def _give(self, request: Request, answer: Answer, verdict: Verdict) -> None:
-        self._parts.metrics.judged(verdict)
-        header = verdict.header()
-        request.exchange.verdict = header.decode()
-        await request.transfer.answer(answer, [*answer_headers(answer.headers), (VERDICT_HEADER, header)])
-
     async def _open_pit(self, request: Request) -> None:
         """Let a point in time be opened, and remember what it is about."""
-        answer = await self._original(request, await gather(request, 0))
+        answer = await self._delivery.original(request, await gather(request, 0))
         if answer.status < 300:
             self._parts.pits.keep(await answer.peek(_LARGEST_PIT), request.target.names)
         await request.transfer.answer(answer, answer_headers(answer.headers))

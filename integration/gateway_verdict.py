@@ -44,6 +44,8 @@ class Why(enum.StrEnum):
     """It is not this caller's turn."""
     SHADOW = "shadow"
     """The same, and term weights were tried beside it."""
+    NO_FIELD = "no_weights_field"
+    """The mapping of an index that is written to has no field for weights."""
     LEFT = "left_for_enrich"
     """A write whose weights `csplade enrich` makes."""
     ENCODER_SLOW = "encoder_slow"

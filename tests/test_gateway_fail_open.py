@@ -38,7 +38,7 @@ def plain(answer: Answer) -> bytes:
 
 def both(staged: Stage, path: str, body: object, **headers: str) -> tuple[Answer, Answer]:
     """Ask the gateway and the cluster itself."""
-    return staged.ask("POST", path, body, **headers), staged.ask("POST", path, body, direct=True, **headers)
+    return staged.ask("POST", path, body, False, **headers), staged.ask("POST", path, body, True, **headers)
 
 
 @pytest.mark.parametrize(("word", "said"), [(BROKEN, "encoder_broken"), (SLOW, "encoder_slow")])

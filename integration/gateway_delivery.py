@@ -1,0 +1,55 @@
+"""Sends what a caller sent, or something in its place, and gives the caller the answer with the verdict."""
+
+from csplade.integration.gateway_headers import answer_headers
+from csplade.integration.gateway_log import Exchange
+from csplade.integration.gateway_metrics import Metrics
+from csplade.integration.gateway_params import Params
+from csplade.integration.gateway_request import Gathered, Request
+from csplade.integration.gateway_sending import Message, Sender, with_body
+from csplade.integration.gateway_upstream import Answer
+from csplade.integration.gateway_verdict import VERDICT_HEADER, Verdict
+
+
+class Delivery:
+    """What searches and writes have in common."""
+
+    def __init__(self, sender: Sender, metrics: Metrics) -> None:
+        self._sender, self._metrics = sender, metrics
+
+    async def as_it_is(self, request: Request, body: Gathered, verdict: Verdict) -> None:
+        """Send what the caller sent, and give the answer.
+
+        Raises:
+            Refusal: the answer was not begun, and the gateway has to give one itself.
+        """
+        await self.give(request, await self.original(request, body), verdict)
+
+    async def original(self, request: Request, body: Gathered) -> Answer:
+        """Send what the caller sent.
+
+        Raises:
+            Refusal: there is no answer.
+        """
+        return await self._sender.send(request.message, body.body, request.exchange)
+
+    async def send(self, request: Request, params: Params, body: bytes, exchange: Exchange) -> Answer:
+        """Send other parameters and another body.
+
+        Raises:
+            Refusal: there is no answer.
+        """
+        headers, frame = with_body(request.headers, len(body), not request.message.frame.empty)
+        query = params.written()
+        target = request.path + b"?" + query if query else request.path
+        return await self._sender.send(Message(request.message.method, target, headers, frame), lambda: body, exchange)
+
+    async def give(self, request: Request, answer: Answer, verdict: Verdict) -> None:
+        """Give the caller an answer, and say what was done.
+
+        Raises:
+            Refusal: the cluster breaks off.
+        """
+        self._metrics.judged(verdict)
+        header = verdict.header()
+        request.exchange.verdict = header.decode()
+        await request.transfer.answer(answer, [*answer_headers(answer.headers), (VERDICT_HEADER, header)])

@@ -1,0 +1,102 @@
+"""Documents of callers get their weights; the bytes of all else in them stay as they are where they can; pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from csplade.integration.documents import RecordError, acceptable_weights, mark_of
+from csplade.integration.field_map import Coverage, FieldMap
+from csplade.integration.gateway_json import UnreadJson, read_json, write_json
+from csplade.integration.reindex_documents import joined
+from csplade.integration.templates import MARK_FIELD, WEIGHTS_FIELD
+from csplade.pipelines.sparse import SparseVector
+
+Json = dict[str, Any]  # Any: JSON values
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place for weights, and the text that they are made of."""
+
+    text: str
+    field: str
+    """The name in the object that gets it."""
+    inside: Json | None
+    """The nested object that gets it; None: the document itself."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A document that a caller writes."""
+
+    raw: bytes
+    source: Json
+    slots: tuple[Slot, ...]
+
+
+def read_document(raw: bytes, field_map: FieldMap) -> Written:
+    """Return a document, and where it needs weights: not where it has some already, nor where it has no text.
+
+    Raises:
+        UnreadJson: it is no plain JSON object.
+    """
+    source = read_json(raw)
+    if not isinstance(source, dict):
+        raise UnreadJson("it is no JSON object")
+    slots = [slot for coverage in field_map.coverages for slot in _slots(source, coverage)]
+    return Written(raw, source, tuple(slots))
+
+
+def touches_text(part: Json, field_map: FieldMap) -> bool:
+    """Return whether a part of a document has fields whose text weights are made of."""
+    names = [name for coverage in field_map.coverages for name in (*coverage.texts, coverage.nested or "")]
+    return any(_value(part, name) is not None or name in part for name in names if name and "*" not in name)
+
+
+def with_weights(written: Written, vectors: Sequence[SparseVector], fingerprint: str | None) -> bytes:
+    """Return the document with the vectors of its slots, marked as encoded by the encoder if its fingerprint is given.
+
+    Raises:
+        EncoderError: a term key has a dot, which no query would find.
+    """
+    own: Json = {}
+    for slot, vector in zip(written.slots, vectors, strict=True):
+        target = own if slot.inside is None else slot.inside
+        if weights := acceptable_weights(vector):
+            target[slot.field] = weights
+        if fingerprint is not None and slot.inside is None and slot.field == WEIGHTS_FIELD:
+            own[MARK_FIELD] = mark_of(fingerprint, slot.text)
+    if any(slot.inside is not None for slot in written.slots):
+        return write_json({**written.source, **own})
+    if not own:
+        return written.raw
+    # The caller's own bytes stay: a number goes on being written as it was.
+    return written.raw.rstrip()[:-1] + b"," + write_json(own)[1:]
+
+
+def _slots(source: Json, coverage: Coverage) -> Iterator[Slot]:
+    """Give the places for the weights of one coverage."""
+    nested = coverage.nested
+    prefix = 0 if nested is None else len(nested) + 1
+    names = [name[prefix:] for name in coverage.texts if "*" not in name]
+    field = coverage.weights[prefix:]
+    for each in [source] if nested is None else _objects(_value(source, nested)):
+        try:
+            text = joined(each, names)
+        except RecordError as error:
+            raise UnreadJson(str(error)) from error
+        if text and _value(each, field) is None:
+            yield Slot(text, field, None if nested is None else each)
+
+
+def _objects(value: object) -> list[Json]:
+    return [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, dict)]
+
+
+def _value(source: Json, path: str) -> object:
+    """Return what a field holds, whether its name is written with dots or as objects in each other."""
+    if path in source:
+        return source[path]
+    first, _, rest = path.partition(".")
+    inner = source.get(first)
+    return _value(inner, rest) if rest and isinstance(inner, dict) else None
