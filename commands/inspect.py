@@ -1,6 +1,10 @@
 """`csplade inspect`: what an encoder folder promises, and whether it keeps its promise on this machine.
 
-With --json exactly one object, the contract with its fingerprint, and with --check also
+With --json exactly one object, the contract with its fingerprint and
+
+    "machine": {"device": "cpu" | "cuda" | null, "processor": text | null}
+
+where the device is what the graph runs on here (null without a runtime), and with --check also
 
     "check": {"passed": true | false, "tolerance": number, "largest": number,
               "golden": [{"role": "document" | "query", "text": text, "distance": number, "expansion": number,
@@ -15,7 +19,7 @@ from click.core import ParameterSource
 from csplade.commands.options import encoder_option, json_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.pipelines.contract import Contract, check_files, read_contract
-from csplade.pipelines.errors import EncoderError, UsageError
+from csplade.pipelines.errors import EncoderError, MissingExtraError, UsageError
 
 if TYPE_CHECKING:
     from csplade.pipelines.golden import Drift
@@ -44,7 +48,7 @@ def command(folder: Path | None, check: bool, encoder_folder: Path, as_json: boo
     check_files(folder, contract)
     found = _check(folder) if check else []
     if as_json:
-        shown = {"fingerprint": contract.fingerprint, **contract.to_json()}
+        shown = {"fingerprint": contract.fingerprint, **contract.to_json(), "machine": _machine()}
         print_json(shown | ({"check": _check_json(found, contract)} if check else {}))
     else:
         _print(contract, found)
@@ -62,6 +66,20 @@ def _chosen(short: Path | None, encoder_folder: Path) -> Path:
     if short is not None and source is ParameterSource.COMMANDLINE and short != encoder_folder:
         raise UsageError(f"{short} and --encoder {encoder_folder} are two encoders: name one of them")
     return short or encoder_folder
+
+
+def _machine() -> dict[str, str | None]:
+    """Return what the graph runs on here, and what the processor can do for it."""
+    from csplade.pipelines.encode_processor import read_processor
+    from csplade.pipelines.graph import usable_device
+
+    processor = read_processor()
+    try:
+        device = str(usable_device())
+    except MissingExtraError:
+        # A folder can be looked at where nothing is encoded.
+        device = None
+    return {"device": device, "processor": None if processor is None else str(processor)}
 
 
 def _check(folder: Path) -> "list[Drift]":
@@ -96,7 +114,8 @@ def _check_json(found: "list[Drift]", contract: Contract) -> dict[str, Any]:  # 
 
 
 def _print(contract: Contract, found: "list[Drift]") -> None:
-    print_table("", ("contract", "value"), list(_rows(contract).items()))
+    here = {f"here: {name}": value or "unknown" for name, value in _machine().items()}
+    print_table("", ("contract", "value"), list({**_rows(contract), **here}.items()))
     if found:
         rows = [
             (

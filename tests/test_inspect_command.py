@@ -50,6 +50,10 @@ def test_the_contract_is_shown(run: Run, folder: Path) -> None:
 def test_the_contract_as_json_is_the_file_with_its_fingerprint(run: Run, folder: Path) -> None:
     shown = orjson.loads(run("inspect", folder, "--json").out)
     assert shown.pop("fingerprint") == read_contract(folder).fingerprint
+    machine = shown.pop("machine")
+    assert machine["device"] in ("cpu", "cuda")
+    if Path("/proc/cpuinfo").exists():
+        assert "int8 products: " in machine["processor"]
     assert shown == orjson.loads((folder / "encoder.json").read_bytes())
 
 

@@ -1,0 +1,219 @@
+"""`csplade encode` in this process: from sources to one output, behind a progress bar."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import orjson
+from csplade.commands.encode_choices import EncodeChoices
+from csplade.commands.output import notice, print_json, print_table
+from csplade.commands.records import Plan, plan, record_options
+from csplade.integration.dead_letters import DeadLetters
+from csplade.integration.documents import Document, Rejected
+from csplade.pipelines.contract import read_contract
+from csplade.pipelines.encode_lines import vector_line
+from csplade.pipelines.encode_options import Device, EncodeOptions
+from csplade.pipelines.encode_output import Job, PartFile
+from csplade.pipelines.encode_parquet import require_parquet, to_parquet
+from csplade.pipelines.encode_records import with_vectors
+from csplade.pipelines.errors import SourceError, UsageError
+from csplade.pipelines.sources import Format, find_source
+from csplade.pipelines.sparse import SparseVector
+
+if TYPE_CHECKING:
+    from csplade.pipelines.encode import Encoder
+
+DEAD_LETTERS = Path("encode.failed.jsonl")
+_PARQUET = ".parquet"
+
+
+@dataclass
+class _Summary:
+    """What a run has done."""
+
+    read: int = 0
+    written: int = 0
+    skipped: int = 0
+    """Written by an earlier run that this one continues."""
+    failed: int = 0
+    first_reason: str = ""
+    dead_letters: Path | None = None
+
+
+def encode_here(arguments: Sequence[str], choices: EncodeChoices, folder: Path, as_json: bool) -> None:
+    """Encode all sources, print the summary.
+
+    Raises:
+        SourceError: a record cannot be used, or the output cannot be written.
+        UsageError: sources, output and options do not fit together.
+    """
+    sources = [find_source(each, None if choices.format is None else Format(choices.format)) for each in arguments]
+    as_parquet = choices.output is not None and choices.output.suffix == _PARQUET
+    if as_parquet:
+        require_parquet()
+        if choices.keep_fields:
+            raise UsageError(f"--keep-fields writes JSON lines, and {choices.output} is Parquet: name a .jsonl file")
+    contract = read_contract(folder)
+    records = record_options(choices.id_field, choices.text_fields)
+    planned = _together([plan(source, records, choices.skip) for source in sources])
+    began = time.monotonic()
+    with ExitStack() as stack:
+        part = None
+        if choices.output is not None:
+            digests = [source.digest() for source in sources]
+            job = Job(tuple(filter(None, digests)) if all(digests) else (), contract.fingerprint, choices.deciding)
+            part = stack.enter_context(PartFile.open(choices.output, job, choices.force))
+            _tell_resumed(part)
+        encoder = _opened(folder, choices)
+        dead = DeadLetters(choices.dead_letters or DEAD_LETTERS, numbered=choices.dead_letters is None)
+        summary = _encode(encoder, planned, part, stack.enter_context(dead), choices)
+        if part is not None:
+            part.finish(to_parquet if as_parquet else None)
+    _print(summary, encoder, choices, time.monotonic() - began, as_json)
+    if summary.failed:
+        raise SourceError(
+            f"{summary.failed} of {summary.read} records have no vector (the first: {summary.first_reason}): mend them "
+            f"in {summary.dead_letters} and encode that file"
+        )
+
+
+def encoding_options(choices: EncodeChoices, lanes: int | None) -> EncodeOptions:
+    """Return how texts are run; without `lanes` as many as there are cores, of a thread each, and one on a GPU."""
+    from csplade.pipelines.graph import usable_device
+
+    device = None if choices.device is None else Device(choices.device)
+    if lanes is None:
+        lanes = 1 if (device or usable_device()) is Device.CUDA else _cores()
+    return EncodeOptions(
+        batch_tokens=choices.batch_tokens,
+        threads=1 if lanes > 1 else None,
+        lanes=lanes,
+        deterministic=choices.deterministic,
+        device=device,
+        long_texts=choices.long_texts,
+    )
+
+
+def _opened(folder: Path, choices: EncodeChoices) -> "Encoder":
+    from csplade.pipelines.encode import Encoder
+
+    return Encoder.open(folder, encoding_options(choices, choices.lanes))
+
+
+def _together(plans: Sequence[Plan]) -> Plan:
+    counts = [each.total for each in plans]
+    total = None if None in counts else sum(count for count in counts if count is not None)
+    return Plan(chain.from_iterable(each.documents for each in plans), total)
+
+
+def _tell_resumed(part: PartFile) -> None:
+    if part.lines:
+        notice(f"Going on behind the {part.lines} vectors of {part.path}; delete that file to begin anew.")
+
+
+def _encode(
+    encoder: "Encoder", planned: Plan, part: PartFile | None, dead: DeadLetters, choices: EncodeChoices
+) -> _Summary:
+    """Encode and write all; whatever stops it, say what is left and how it goes on."""
+    from tqdm import tqdm
+
+    summary = _Summary(skipped=part.lines if part else 0)
+    write: Callable[[bytes], object] = part.append if part else sys.stdout.buffer.write
+    # disable=None: no bar where standard error is not a terminal.
+    with tqdm(total=planned.total, unit=" texts", disable=None, file=sys.stderr) as bar:
+        fresh = _fresh(planned, summary, choices)
+        encode = encoder.documents if choices.role == "document" else encoder.queries
+        try:
+            for record, vector in with_vectors(fresh, _text, encode):
+                _take(summary, dead, record, vector, choices, write)
+                bar.update(summary.read - bar.n)
+        except BaseException:
+            bar.close()
+            if part is not None:
+                notice(f"{part.lines} vectors are in {part.path}. Run again, the same command goes on from there.")
+            raise
+    summary.dead_letters = dead.path if dead.count else None
+    summary.failed, summary.first_reason = dead.count, dead.first_reason
+    return summary
+
+
+def _fresh(planned: Plan, summary: _Summary, choices: EncodeChoices) -> Iterator[Document | Rejected]:
+    """Pass over the texts whose vectors an earlier run has written."""
+    settled = summary.skipped
+    for record in planned.documents:
+        if settled and isinstance(record, Document) and _expressible(record, choices):
+            settled -= 1
+            summary.read += 1
+        else:
+            yield record
+
+
+def _text(record: Document | Rejected) -> str | None:
+    return record.text if isinstance(record, Document) else None
+
+
+def _expressible(document: Document, choices: EncodeChoices) -> bool:
+    try:
+        return bool(vector_line(document.id, SparseVector(), document.record if choices.keep_fields else None))
+    except TypeError:
+        return False
+
+
+def _take(
+    summary: _Summary,
+    dead: DeadLetters,
+    record: Document | Rejected,
+    vector: SparseVector | None,
+    choices: EncodeChoices,
+    write: Callable[[bytes], object],
+) -> None:
+    """Write the line of a record, or the record to the dead letters."""
+    summary.read += 1
+    if isinstance(record, Rejected) or vector is None:
+        reason = record.sentence if isinstance(record, Rejected) else "has no vector"
+        dead.add(record, reason)
+        return
+    try:
+        line = vector_line(record.id, vector, record.record if choices.keep_fields else None)
+    except TypeError as error:
+        dead.add(record, f"cannot be written as JSON ({error}): correct its fields")
+        return
+    write(line)
+    summary.written += 1
+
+
+def _print(summary: _Summary, encoder: "Encoder", choices: EncodeChoices, seconds: float, as_json: bool) -> None:
+    counts = encoder.counts
+    numbers = {
+        **{name: getattr(summary, name) for name in ("read", "written", "skipped", "failed")},
+        **{name: getattr(counts, name) for name in ("cut", "passages", "tokens")},
+        "seconds": round(seconds, 2),
+        "texts_per_second": round(counts.texts / seconds, 2) if seconds else 0.0,
+    }
+    if as_json:
+        dead = None if summary.dead_letters is None else str(summary.dead_letters)
+        where = None if choices.output is None else str(choices.output)
+        shown = {"output": where, **numbers, "runs_on": encoder.runs_on, "dead_letters": dead}
+        if choices.output is None:
+            # Standard output holds the vectors.
+            notice(orjson.dumps(shown).decode())
+        else:
+            print_json(shown)
+        return
+    if choices.output is None:
+        notice(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in numbers.items()))
+    else:
+        print_table("", ("output", *numbers), [(str(choices.output), *map(str, numbers.values()))])
+    if summary.written and counts.cut and choices.long_texts is None:
+        notice(f"Of {counts.cut} texts the model did not see the end: --stride reads them whole, more slowly.")
+
+
+def _cores() -> int:
+    """Return the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,124 @@
+"""`csplade encode --engine ray`: many encoders, and a folder with a file of vectors for each block of records."""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from csplade.commands.encode_choices import EncodeChoices
+from csplade.commands.encode_run import encoding_options
+from csplade.commands.output import notice, print_json, print_table
+from csplade.commands.records import plan, record_options
+from csplade.integration.documents import Document, RecordOptions, dead_letter, read_documents
+from csplade.pipelines.contract import read_contract
+from csplade.pipelines.encode_blocks import (
+    Block,
+    BlockReport,
+    Entry,
+    Unusable,
+    claim_folder,
+    finished,
+    plan_blocks,
+)
+from csplade.pipelines.encode_lines import vector_line
+from csplade.pipelines.encode_output import Job
+from csplade.pipelines.encode_ray import Work, Workers, encode_blocks, require_ray
+from csplade.pipelines.errors import SourceError, UsageError
+from csplade.pipelines.graph import Role
+from csplade.pipelines.sources import Format, Source, find_source
+from csplade.pipelines.sparse import SparseVector
+
+
+def encode_on_ray(arguments: Sequence[str], choices: EncodeChoices, folder: Path, as_json: bool) -> None:
+    """Encode all sources, print the summary.
+
+    Raises:
+        SourceError: a record cannot be used, or a source cannot be read again.
+        UsageError: sources, output and options do not fit together.
+        MissingExtraError: ray is not installed.
+    """
+    require_ray()
+    if choices.output is None:
+        raise UsageError("--engine ray writes a folder with a file for each block: name one with --output")
+    contract = read_contract(folder)
+    options = record_options(choices.id_field, choices.text_fields)
+    counted = [_counted(each, choices, options) for each in arguments]
+    output = choices.output.resolve()
+    digests = tuple(source.digest() or "" for source, _ in counted)
+    claim_folder(output, Job(digests, contract.fingerprint, f"{choices.deciding} {choices.block}"))
+    blocks = plan_blocks(counted, choices.block, output)
+    before = [report for report in map(finished, blocks) if report is not None]
+    left = [block for block in blocks if not block.output.exists()]
+    if before:
+        notice(f"{len(before)} of {len(blocks)} blocks are finished already.")
+    began = time.monotonic()
+    role = Role[choices.role.upper()]
+    read = partial(entries, options=options, keep=choices.keep_fields)
+    work = Work(folder.resolve(), encoding_options(choices, choices.lanes or 1), role, read, left)
+    now = _run(work, Workers(choices.workers, choices.gpus_per_worker), choices)
+    _print(output, before, now, len(blocks), time.monotonic() - began, as_json)
+    if failed := sum(report.failed for report in (*before, *now)):
+        raise SourceError(
+            f"{failed} records have no vector: mend them in {output}/*.failed.jsonl and encode those files"
+        )
+
+
+def entries(source: Source, options: RecordOptions, keep: bool) -> Iterator[Entry | Unusable]:
+    """Read a source as a worker does; a record that JSON cannot express is of use only without its fields."""
+    for record in read_documents(source.records(), options):
+        if not isinstance(record, Document):
+            yield Unusable(dead_letter(record, record.sentence))
+            continue
+        entry = Entry(record.id, record.text, record.record if keep else None)
+        try:
+            vector_line(entry.id, SparseVector(), entry.record)
+        except TypeError as error:
+            yield Unusable(dead_letter(record, f"cannot be written as JSON ({error}): correct its fields"))
+        else:
+            yield entry
+
+
+def _counted(argument: str, choices: EncodeChoices, options: RecordOptions) -> tuple[Source, int]:
+    source = find_source(argument, None if choices.format is None else Format(choices.format))
+    if source.path is None or not source.rereadable:
+        raise UsageError(f"{source.name} can be read only once, and each worker reads its part: name a file")
+    total = plan(source, options, choices.skip).total
+    return Source(source.name, source.path.resolve(), source.format), total or 0
+
+
+def _run(work: Work, workers: Workers, choices: EncodeChoices) -> list[BlockReport]:
+    """Encode behind a progress bar; whatever stops it, say how it goes on."""
+    from tqdm import tqdm
+
+    reports: list[BlockReport] = []
+    with tqdm(total=len(work.blocks), unit=" blocks", disable=None, file=sys.stderr) as bar:
+        try:
+            for report in encode_blocks(work, workers):
+                reports.append(report)
+                bar.update()
+        except BaseException:
+            bar.close()
+            notice(f"{_finished_of(work.blocks)} blocks were finished. Run again, the same command does the others.")
+            raise
+    return reports
+
+
+def _finished_of(blocks: Sequence[Block]) -> int:
+    return sum(block.output.exists() for block in blocks)
+
+
+def _print(
+    output: Path, before: Sequence[BlockReport], now: Sequence[BlockReport], blocks: int, seconds: float, as_json: bool
+) -> None:
+    numbers = {
+        "blocks": blocks,
+        "written": sum(report.written for report in now),
+        "skipped": sum(report.written for report in before),
+        "failed": sum(report.failed for report in (*before, *now)),
+        "seconds": round(seconds, 2),
+    }
+    if as_json:
+        print_json({"output": str(output), **numbers})
+    else:
+        print_table("", ("output", *numbers), [(str(output), *map(str, numbers.values()))])

@@ -1,0 +1,153 @@
+"""Vectors into a file of JSON lines that is whole or not there; a run that was stopped goes on in the part beside it.
+
+While it is written, FILE.part holds the lines and FILE.part.job tells of what: only the same job goes on in it.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from io import FileIO
+from pathlib import Path
+from typing import Self
+
+import orjson
+from csplade.pipelines.errors import SourceError, UsageError
+from csplade.pipelines.jsonl import append_line, write_line
+from csplade.pipelines.whole_file import replace_bytes
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that decides which lines are written."""
+
+    sources: tuple[str, ...]
+    """Digests of their contents; none if one can be read only once."""
+    fingerprint: str
+    options: str
+
+    @property
+    def line(self) -> bytes:
+        """Return what FILE.part.job holds."""
+        return write_line(asdict(self))
+
+
+class PartFile:
+    """The growing part of an output file; a context manager that closes it, and leaves it there if it holds a line."""
+
+    def __init__(self, output: Path, file: FileIO, lines: int) -> None:
+        self.path = _part_of(output)
+        self.lines = lines
+        """Those there, whole ones."""
+        self._output, self._file = output, file
+
+    @classmethod
+    def open(cls, output: Path, job: Job, force: bool = False) -> "PartFile":
+        """Begin the part, or go on in that of the same job.
+
+        Raises:
+            UsageError: the output is there, or the part of another job, and neither is to be replaced; or another run
+                writes it.
+            SourceError: it cannot be written.
+        """
+        if output.exists() and not force:
+            raise UsageError(f"{output} exists, and is not overwritten: name another file, or add --force")
+        part, told = _part_of(output), _job_of(output)
+        try:
+            same = bool(job.sources) and part.exists() and told.exists() and told.read_bytes() == job.line
+            if part.exists() and not same and not force:
+                raise UsageError(
+                    f"{part} was left by a run with another source, encoder or options, or of standard input: move it "
+                    "away, or add --force"
+                )
+            file = os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=0)
+            _lock(file, part)
+            lines, size = _whole_lines(file) if same else (0, 0)
+            file.truncate(size)
+            file.seek(size)
+            replace_bytes(told, job.line)
+        except OSError as error:
+            raise _unwritable(part, error) from error
+        return cls(output, file, lines)
+
+    def append(self, line: bytes) -> None:
+        """Write a line at once.
+
+        Raises:
+            SourceError: it cannot be written.
+        """
+        try:
+            append_line(self._file, line)
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+        self.lines += 1
+
+    def finish(self, convert: Callable[[Path, Path], None] | None = None) -> None:
+        """Put the part into its place, or have it converted there, and leave nothing beside it.
+
+        Raises:
+            SourceError: that is not possible.
+        """
+        try:
+            if convert is None:
+                os.replace(self.path, self._output)
+            else:
+                convert(self.path, self._output)
+                self.path.unlink()
+            _job_of(self._output).unlink(missing_ok=True)
+        except OSError as error:
+            raise _unwritable(self._output, error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self.lines:
+            self.path.unlink(missing_ok=True)
+            _job_of(self._output).unlink(missing_ok=True)
+        self._file.close()
+
+
+def read_vectors(path: Path) -> Iterator[tuple[str, dict[str, float]]]:
+    """Read ids and weights of lines that were written."""
+    with path.open("rb") as file:
+        for line in file:
+            value = orjson.loads(line)
+            yield value["id"], value["vector"]
+
+
+def _part_of(output: Path) -> Path:
+    return output.with_name(f"{output.name}.part")
+
+
+def _job_of(output: Path) -> Path:
+    return output.with_name(f"{output.name}.part.job")
+
+
+def _whole_lines(file: FileIO) -> tuple[int, int]:
+    """Count the whole lines, and the bytes that they take."""
+    lines = size = read = 0
+    while chunk := file.read(_CHUNK):
+        lines += chunk.count(b"\n")
+        if b"\n" in chunk:
+            size = read + chunk.rindex(b"\n") + 1
+        read += len(chunk)
+    return lines, size
+
+
+def _lock(file: FileIO, path: Path) -> None:
+    """Keep other runs from the file for as long as it is open."""
+    if os.name == "nt":
+        return
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise UsageError(f"another run writes {path}: wait for it, or name another output") from error
+
+
+def _unwritable(path: Path, error: OSError) -> SourceError:
+    return SourceError(f"the vectors cannot be written to {path} ({error.strerror or error}): make room, run it again")

@@ -1,0 +1,112 @@
+"""Blocks of records over the actors of a Ray cluster, one encoder in each; needs ray.
+
+Ray Data starts an actor again that dies, and gives its block to another: `encode_blocks` says why nothing is lost or
+written twice.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from csplade.pipelines.encode import Encoder
+from csplade.pipelines.encode_blocks import Block, BlockReport, Read, encode_block
+from csplade.pipelines.encode_options import EncodeOptions
+from csplade.pipelines.errors import EncoderError, MissingExtraError
+from csplade.pipelines.graph import Role
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Who encodes."""
+
+    count: int
+    gpus: float
+    """Of each; may be a part of one."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every worker is told; all of it can be pickled."""
+
+    folder: Path
+    """The encoder's, at the same path on every node."""
+    options: EncodeOptions
+    role: Role
+    read: Read
+    blocks: Sequence[Block]
+
+
+def require_ray() -> None:
+    """Check that Ray Data is installed.
+
+    Raises:
+        MissingExtraError: it is not.
+    """
+    try:
+        import ray.data  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("ray", "ray") from error
+
+
+def encode_blocks(work: Work, workers: Workers) -> Iterator[BlockReport]:
+    """Encode all blocks, and report each as it is finished, in any order.
+
+    Raises:
+        EncoderError: a worker cannot open the encoder, or cannot do its block.
+    """
+    import ray
+    import ray.data
+    from ray.exceptions import RayError
+
+    if not work.blocks:
+        return
+    with _cluster():
+        ray.data.DataContext.get_current().enable_progress_bars = False
+        numbers = [{"number": number} for number in range(len(work.blocks))]
+        done = ray.data.from_items(numbers, override_num_blocks=len(numbers)).map_batches(
+            _BlockEncoder,
+            fn_constructor_args=(work,),
+            batch_size=1,
+            compute=ray.data.ActorPoolStrategy(size=min(workers.count, len(numbers)), max_tasks_in_flight_per_actor=1),
+            num_gpus=workers.gpus,
+        )
+        try:
+            for row in done.iter_rows():
+                yield BlockReport(int(row["written"]), int(row["failed"]))
+        except RayError as error:
+            reason = next((line for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
+            raise EncoderError(
+                f"a Ray worker failed ({reason.strip()[:300]}): mend that, and run the same command again"
+            ) from error
+
+
+class _BlockEncoder:
+    """An actor of the cluster: opens the encoder once."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._encoder = Encoder.open(work.folder, work.options)
+
+    def __call__(self, batch: Mapping[str, Any]) -> dict[str, Any]:  # Any: arrays (1,)
+        work = self._work
+        reports = [encode_block(self._encoder, work.role, work.blocks[number], work.read) for number in batch["number"]]
+        return {name: np.array([getattr(each, name) for each in reports]) for name in BlockReport._fields}
+
+
+@contextmanager
+def _cluster() -> Iterator[None]:
+    """Use the cluster that this program is connected to, or that RAY_ADDRESS names, or one that is started here."""
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    try:
+        yield
+    finally:
+        ray.shutdown()

@@ -1,0 +1,182 @@
+"""`csplade encode` with a real small encoder: lines, Parquet, going on where a run was stopped, bad records."""
+
+import functools
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import orjson
+import pyarrow.parquet
+import pytest
+from csplade.pipelines.encode import Encoder
+from csplade.tests.command_run import Run, runner
+from csplade.tests.tiny_encoder import TEXTS, write_tiny_encoder
+
+pytestmark = pytest.mark.model
+
+START = "from csplade.cli import main; main()"
+
+
+@pytest.fixture(scope="module")
+def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tiny") / "encoder"
+    write_tiny_encoder(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def encoder(encoder_folder: Path) -> Encoder:
+    return Encoder.open(encoder_folder)
+
+
+@pytest.fixture
+def run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, encoder_folder: Path
+) -> Run:
+    """Run `csplade encode` in an empty folder."""
+    monkeypatch.setenv("CSPLADE_ENCODER", str(encoder_folder))
+    monkeypatch.chdir(tmp_path)
+    return functools.partial(runner(monkeypatch, capsys), "encode")
+
+
+def records(count: int) -> list[bytes]:
+    return [orjson.dumps({"_id": str(n), "text": TEXTS[n % 5], "year": n}) for n in range(count)]
+
+
+def write(name: str, lines: list[bytes]) -> str:
+    Path(name).write_bytes(b"\n".join(lines) + b"\n")
+    return name
+
+
+def vectors(content: bytes | str) -> dict[str, dict[str, float]]:
+    found = [orjson.loads(line) for line in content.splitlines()]
+    assert all(set(line) == {"id", "vector"} for line in found)
+    return {line["id"]: line["vector"] for line in found}
+
+
+def test_vectors_go_to_standard_output_and_the_summary_elsewhere(run: Run, encoder: Encoder) -> None:
+    result = run(write("a.jsonl", records(5)), "--lanes", 1)
+    assert result.code == 0
+    found = vectors(result.out)
+    assert list(found) == [str(n) for n in range(5)]
+    for text, vector in zip(TEXTS[:5], found.values(), strict=True):
+        (wanted,) = encoder.documents([text])
+        assert vector == pytest.approx(dict(wanted.weights), rel=1e-4)
+        assert list(vector.values()) == sorted(vector.values(), reverse=True)
+    assert result.err.startswith("read 5, written 5, skipped 0, failed 0, cut 0, passages 5")
+
+
+def test_queries_have_the_vectors_of_queries(run: Run, encoder: Encoder) -> None:
+    Path("q.tsv").write_text("number\tquestion\n7\tfresh bread\n")
+    result = run("q.tsv", "--role", "query", "--id-field", "number", "--text-fields", "question", "--json")
+    assert vectors(result.out)["7"] == pytest.approx(dict(next(encoder.queries(["fresh bread"])).weights), rel=1e-4)
+    summary = orjson.loads(result.err)
+    assert (summary["written"], summary["output"], summary["runs_on"][-1]) == (1, None, "CPUExecutionProvider")
+
+
+def test_parquet_and_json_lines_hold_the_same_and_several_sources_are_one(run: Run) -> None:
+    sources = (write("a.jsonl", records(3)), write("b.jsonl", [orjson.dumps({"_id": "b", "text": "bread"})]))
+    shown = orjson.loads(run(*sources, "--output", "v.jsonl", "--json").out)
+    assert (shown["read"], shown["written"], shown["output"]) == (4, 4, "v.jsonl")
+    assert "v.parquet" in run(*sources, "--output", "v.parquet").out
+    rows = pyarrow.parquet.read_table("v.parquet").to_pylist()
+    assert {row["id"]: dict(row["vector"]) for row in rows} == vectors(Path("v.jsonl").read_bytes())
+    assert sorted(path.name for path in Path().iterdir()) == ["a.jsonl", "b.jsonl", "v.jsonl", "v.parquet"]
+
+
+def test_whole_records_are_kept_with_their_vectors(run: Run) -> None:
+    result = run(write("a.jsonl", records(2)), "--keep-fields")
+    first = orjson.loads(result.out.splitlines()[0])
+    assert {**orjson.loads(records(1)[0]), "vector": first["vector"]} == first
+    refused = run("a.jsonl", "--keep-fields", "--output", "v.parquet")
+    assert (refused.code, refused.out) == (2, "")
+    assert "name a .jsonl file" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b'{"_id": "x", "text": 5}', "a.jsonl line 3 has a number in the field 'text'"),
+        (b'{"_id": "x", "text": null}', "a.jsonl line 3 has no text in title or text"),
+        (b'{"_id": "x", "text": "caf\xe9"}', "a.jsonl line 3 is not UTF-8"),
+        (b"{", "a.jsonl line 3 is not JSON"),
+    ],
+)
+def test_a_bad_record_stops_before_anything_is_written_or_is_counted(run: Run, line: bytes, said: str) -> None:
+    write("a.jsonl", [*records(2), line, *records(1)])
+    refused = run("a.jsonl", "--output", "v.jsonl")
+    assert (refused.code, refused.out) == (1, "")
+    assert said in refused.err
+    assert [path.name for path in Path().iterdir()] == ["a.jsonl"]
+    skipped = run("a.jsonl", "--output", "v.jsonl", "--on-bad-record", "skip", "--json")
+    assert skipped.code == 1
+    shown = orjson.loads(skipped.out)
+    assert (shown["read"], shown["written"], shown["failed"]) == (4, 3, 1)
+    assert len(Path(shown["dead_letters"]).read_bytes().splitlines()) == 1
+    assert len(Path("v.jsonl").read_bytes().splitlines()) == 3
+
+
+def test_nothing_is_overwritten_unless_it_is_asked_for(run: Run) -> None:
+    source = write("a.jsonl", records(2))
+    Path("v.jsonl").write_text("mine\n")
+    refused = run(source, "--output", "v.jsonl")
+    assert (refused.code, Path("v.jsonl").read_text()) == (2, "mine\n")
+    assert "v.jsonl exists, and is not overwritten" in refused.err
+    assert run(source, "--output", "v.jsonl", "--force").code == 0
+    assert len(vectors(Path("v.jsonl").read_bytes())) == 2
+    assert run(source, "--output", "nowhere/v.jsonl").code == 2
+
+
+def test_a_text_of_ten_megabytes_among_others_stops_nothing(run: Run) -> None:
+    huge = orjson.dumps({"_id": "huge", "text": "pump " + "x" * 10_000_000})
+    result = run(write("a.jsonl", [*records(2), huge, *records(2)]), "--output", "v.jsonl", "--json")
+    assert (result.code, orjson.loads(result.out)["cut"]) == (0, 1)
+    assert vectors(Path("v.jsonl").read_bytes())["huge"]["pump"] > 0
+
+
+def test_standard_input_is_read(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\n".join(records(3)))))
+    assert len(vectors(run("-").out)) == 3
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_run_that_was_stopped_goes_on_in_its_part(run: Run, encoder_folder: Path, how: signal.Signals) -> None:
+    source = write("a.jsonl", records(3000))
+    command = [sys.executable, "-c", START, "encode", source, "--output", "v.jsonl", "--encoder", str(encoder_folder)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    part, deadline = Path("v.jsonl.part"), time.monotonic() + 120
+    while not (part.exists() and part.stat().st_size > 100_000) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(how)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode in (1, -signal.SIGKILL), err
+    assert not Path("v.jsonl").exists()
+    # As a machine that loses power leaves it.
+    with part.open("ab") as file:
+        file.write(b'{"id": "half')
+    done = part.read_bytes().count(b"\n")
+    assert 0 < done < 3000
+    if how is signal.SIGINT:
+        assert f"{done} vectors are in v.jsonl.part" in err
+
+    other = run(source, "--output", "v.jsonl", "--role", "query")
+    assert (other.code, other.out) == (2, "")
+    assert "was left by a run with another source, encoder or options" in other.err
+    again = run(source, "--output", "v.jsonl", "--json")
+    assert f"Going on behind the {done} vectors" in again.err
+    shown = orjson.loads(again.out)
+    assert (shown["read"], shown["skipped"], shown["written"]) == (3000, done, 3000 - done)
+    assert list(vectors(Path("v.jsonl").read_bytes())) == [str(n) for n in range(3000)]
+    assert sorted(os.listdir()) == ["a.jsonl", "v.jsonl"]
+
+
+def test_a_gpu_that_is_not_there_is_told(run: Run, encoder: Encoder) -> None:
+    if len(encoder.runs_on) > 1:
+        pytest.skip("there is a GPU")
+    result = run(write("a.jsonl", records(1)), "--device", "cuda")
+    assert (result.code, result.out) == (2, "")
+    assert "a GPU was asked for" in result.err
