@@ -163,6 +163,7 @@ def _options(client: "OpenSearch", choices: EnrichChoices) -> "EnrichOptions":
     from csplade.integration.bulk import Patience
     from csplade.integration.dead_letters import choose_path
     from csplade.integration.enrich import EnrichOptions, fields_of, write_of
+    from csplade.integration.index import long_of
 
     asked = [] if choices.text_fields is None else [name.strip() for name in choices.text_fields.split(",")]
     if not all(asked):
@@ -178,6 +179,7 @@ def _options(client: "OpenSearch", choices: EnrichChoices) -> "EnrichOptions":
         PaceOptions(choices.batch, requests=choices.requests),
         Patience(outage=choices.wait_for_cluster),
         choices.min_weight,
+        long_of(client, choices.index),
     )
 
 

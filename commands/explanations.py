@@ -38,6 +38,7 @@ def hit_json(hit: "Hit") -> dict[str, Any]:  # Any: a JSON object
         "title": hit.title,
         "snippet": hit.snippet,
         "contributions": parts,
+        "passage": hit.passage,
     }
 
 

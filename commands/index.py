@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import click
 from csplade.commands.connection import Connection, cluster_options, open_cluster
 from csplade.commands.index_swap import rollback_command, swap_command
-from csplade.commands.options import encoder_option, json_option, replicas_option, shards_option
+from csplade.commands.options import encoder_option, json_option, long_option, replicas_option, shards_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.pipelines.errors import UsageError
 
@@ -47,6 +47,7 @@ command.add_command(rollback_command)
 @click.option(
     "--analyzer", default=None, help="The cluster's analyzer for BM25. Default: the live index's, or english."
 )
+@long_option
 @shards_option
 @replicas_option
 @cluster_options
@@ -55,6 +56,7 @@ command.add_command(rollback_command)
 def create_command(
     alias: str,
     analyzer: str | None,
+    long: str | None,
     shards: int,
     replicas: int | None,
     connection: Connection,
@@ -70,14 +72,16 @@ def create_command(
       csplade index create articles
       csplade index create articles --encoder new-model --analyzer german
     """
-    from csplade.integration.lifecycle import create_version, live_analyzer
+    from csplade.integration.lifecycle import create_version, live_analyzer, live_long
+    from csplade.integration.passages import Long
     from csplade.integration.templates import DEFAULT_ANALYZER, IndexOptions
     from csplade.pipelines.contract import read_contract
 
     contract = read_contract(encoder_folder)
     client = open_cluster(connection)
     chosen = analyzer or live_analyzer(client, alias) or DEFAULT_ANALYZER
-    made = create_version(client, alias, contract, IndexOptions(chosen, shards, replicas))
+    kept = live_long(client, alias) if long is None else Long(long)
+    made = create_version(client, alias, contract, IndexOptions(chosen, shards, replicas, long=kept))
     if as_json:
         print_json({"index": made.new, "alias": alias, "live": made.old is None})
     else:

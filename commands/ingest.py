@@ -4,7 +4,7 @@ import signal
 import sys
 from collections.abc import Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from csplade.integration.documents import Document, RecordOptions, Rejected
     from csplade.integration.encoder import Encoder
     from csplade.integration.ingest import IngestOptions, IngestReport
+    from csplade.integration.passages import Long
     from csplade.pipelines.sources import Source
     from opensearchpy import OpenSearch
 
@@ -97,7 +98,7 @@ def command(
     if choices.dry_run:
         _dry_run(client, encoder, plan, choices, as_json)
         return
-    _prepare(client, encoder, choices)
+    options = replace(options, long=_prepare(client, encoder, choices))
     report, counted = _run(client, encoder, plan, options, origin, choices)
     if choices.calibrate:
         _calibrate(client, choices.index, encoder)
@@ -159,21 +160,29 @@ def _dry_run(client: "OpenSearch", encoder: "Encoder", plan: _Plan, choices: Ing
     notice("Nothing was created or indexed.")
 
 
-def _prepare(client: "OpenSearch", encoder: "Encoder", choices: IngestChoices) -> None:
-    """Create the index, or check that the one there fits and heal what a killed run has left."""
-    from csplade.integration.index import IndexState, check_analyzer, check_index, create_index
+def _prepare(client: "OpenSearch", encoder: "Encoder", choices: IngestChoices) -> "Long":
+    """Create the index, or check that the one there fits and heal what a killed run has left.
+
+    Returns:
+        what becomes of long texts in it.
+    """
+    from csplade.integration.index import IndexState, check_analyzer, check_index, create_index, long_of
     from csplade.integration.load_settings import restore
+    from csplade.integration.passages import Long
     from csplade.integration.templates import DEFAULT_ANALYZER, IndexOptions
 
     index, analyzer = choices.index, choices.analyzer
+    asked = None if choices.long is None else Long(choices.long)
     if check_index(client, index, encoder.contract) is IndexState.MISSING:
-        settings = IndexOptions(analyzer or DEFAULT_ANALYZER, choices.shards, choices.replicas)
+        settings = IndexOptions(analyzer or DEFAULT_ANALYZER, choices.shards, choices.replicas, long=asked or Long.CUT)
         create_index(client, index, encoder.contract, settings)
-        return
+        return settings.long
+    found = long_of(client, index, asked)
     if analyzer is not None:
         check_analyzer(client, index, analyzer)
     if restore(client, index):
         notice(f"An earlier run left the settings of {index} as they were while it loaded; they are restored.")
+    return found
 
 
 def _run(

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from csplade.commands.options import gathered, index_option, replicas_option, shards_option
+from csplade.commands.options import gathered, index_option, long_option, replicas_option, shards_option
 from csplade.integration.bulk_pace import PaceOptions
 from csplade.pipelines.sources import Format
 
@@ -25,6 +25,7 @@ class IngestChoices:
     id_field: str | None
     text_fields: str
     analyzer: str | None
+    long: str | None
     shards: int
     replicas: int | None
     on_bad_record: str
@@ -127,6 +128,7 @@ _OPTIONS = (
         help="The fields that are searched, joined in this order; a title may be missing.",
     ),
     analyzer_option,
+    long_option,
     shards_option,
     replicas_option,
     click.option(

@@ -31,6 +31,15 @@ replicas_option = click.option(
     help="Replicas of a new index. Default: 1 as soon as a second node can hold it, on a single node none.",
 )
 
+long_option = click.option(
+    "--long",
+    default=None,
+    type=click.Choice(["cut", "max", "passages"]),
+    help="What becomes of texts longer than the encoder reads, in a new index: cut them; encode windows and keep each "
+    "term's largest weight; or keep the windows as passages, of which the best one scores. Default: that of the index "
+    "that is there, else cut.",
+)
+
 _Command = Callable[..., None]
 
 

@@ -8,7 +8,8 @@ With --json exactly one object, always with these names:
      "hits": [{"rank": 1, "id": text, "score": number, "title": text or null, "snippet": text,
                "contributions": [{"term": text, "origin": "sparse" | "bm25" | "other",
                                   "query_weight": number or null, "document_weight": number or null,
-                                  "contribution": number, "percent": number}, ...]}, ...]}   null without --explain
+                                  "contribution": number, "percent": number}, ...],          null without --explain
+               "passage": text or null}, ...]}                   the best one, in an index that holds passages
 
 Terms come heaviest first, contributions largest first; the contributions of a hit sum up to its score.
 """

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from csplade.integration.checkpoint import Checkpoint
     from csplade.integration.encoder import Encoder
     from csplade.integration.ingest import IngestOptions
+    from csplade.integration.passages import Long
     from csplade.integration.reindex import Origin, ReindexReport
     from csplade.integration.reindex_target import Described
     from csplade.pipelines.contract import Contract
@@ -65,11 +66,11 @@ def command(choices: ReindexChoices, connection: Connection, encoder_folder: Pat
     contract = read_contract(encoder_folder)
     origin, described = _origin(choices, connection)
     target = open_cluster(connection)
-    _prepare(target, origin, choices, contract, described)
+    long = _prepare(target, origin, choices, contract, described)
     from csplade.pipelines.encode import Encoder
 
     encoder = Encoder.open(encoder_folder)
-    found, counted = _run(target, origin, encoder, _sending(choices, letters), choices)
+    found, counted = _run(target, origin, encoder, _sending(choices, letters, long), choices)
     _print(found, counted, origin, choices, as_json)
     account = found.account
     if account.failed:
@@ -100,21 +101,30 @@ def _origin(choices: ReindexChoices, connection: Connection) -> "tuple[Origin, D
 
 def _prepare(
     target: "OpenSearch", origin: "Origin", choices: ReindexChoices, contract: "Contract", described: "Described"
-) -> None:
-    """Make the index that is copied into, or check the one there and heal what a killed run has left."""
+) -> "Long":
+    """Make the index that is copied into, or check the one there and heal what a killed run has left.
+
+    Returns:
+        what becomes of long texts in it.
+    """
+    from csplade.integration.index import long_of
     from csplade.integration.load_settings import restore
+    from csplade.integration.passages import Long
     from csplade.integration.reindex_target import check_apart, prepare_target
     from csplade.integration.templates import DEFAULT_ANALYZER, IndexOptions
 
+    asked = None if choices.long is None else Long(choices.long)
     check_apart(origin.client, origin.index, target, choices.target)
-    options = IndexOptions(choices.analyzer or DEFAULT_ANALYZER, choices.shards, choices.replicas)
+    analyzer = choices.analyzer or DEFAULT_ANALYZER
+    options = IndexOptions(analyzer, choices.shards, choices.replicas, long=asked or Long.CUT)
     copied = described if choices.copy_mapping else None
     prepare_target(target, choices.target, contract, options, copied, origin.text_fields, choices.analyzer)
     if restore(target, choices.target):
         notice(f"An earlier run left the settings of {choices.target} as they were while it loaded; they are restored.")
+    return long_of(target, choices.target, asked)
 
 
-def _sending(choices: ReindexChoices, letters: Path) -> "IngestOptions":
+def _sending(choices: ReindexChoices, letters: Path, long: "Long") -> "IngestOptions":
     from csplade.integration.bulk_pace import PaceOptions
     from csplade.integration.ingest import IngestOptions
 
@@ -122,6 +132,7 @@ def _sending(choices: ReindexChoices, letters: Path) -> "IngestOptions":
         *(choices.target, letters, choices.dead_letters is None),
         PaceOptions(choices.batch, requests=choices.requests),
         least_weight=choices.min_weight,
+        long=long,
         patience=choices.patience,
     )
 

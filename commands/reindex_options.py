@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from csplade.commands.connection import Connection
 from csplade.commands.ingest_options import SENDING_OPTIONS, analyzer_option
-from csplade.commands.options import gathered, replicas_option, shards_option
+from csplade.commands.options import gathered, long_option, replicas_option, shards_option
 
 if TYPE_CHECKING:
     from csplade.integration.bulk import Patience
@@ -29,6 +29,7 @@ class ReindexChoices:
     slices: int
     copy_mapping: bool
     analyzer: str | None
+    long: str | None
     shards: int
     replicas: int | None
     dead_letters: Path | None
@@ -106,6 +107,7 @@ _OPTIONS = (
         help="Give NEW the fields of OLD that it does not have, with their analyzers; or let the cluster guess them.",
     ),
     analyzer_option,
+    long_option,
     shards_option,
     replicas_option,
     *SENDING_OPTIONS,

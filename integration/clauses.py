@@ -6,11 +6,12 @@ which terms are sent is the planner's decision.
 """
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from csplade.integration.dialect import Clause, Dialect
 from csplade.integration.documents import SMALLEST_WEIGHT, acceptable_weights
-from csplade.integration.templates import WEIGHTS_FIELD
+from csplade.integration.templates import PASSAGE_WEIGHTS, PASSAGES_FIELD, WEIGHTS_FIELD
 from csplade.pipelines.sparse import SparseVector
 
 NOTHING: dict[str, Any] = {"match_none": {}}  # Any: a JSON object
@@ -23,7 +24,8 @@ def sparse_clause(
     """Return a query clause that scores documents by `boost` times the dot product, and finds those with one.
 
     It counts as one clause a term against the cluster's limit (`Dialect.max_clauses`), and may stand wherever a query
-    clause may. A vector without terms gives a clause that finds nothing.
+    clause may. A vector without terms gives a clause that finds nothing. Where the index holds passages, the score is
+    that of a document's best passage.
 
     Raises:
         EncoderError: a term key has a dot, which no query would find.
@@ -31,6 +33,9 @@ def sparse_clause(
     weights = acceptable_weights(vector)
     if not weights:
         return dict(NOTHING)
+    if dialect.passages and field == WEIGHTS_FIELD:
+        best = sparse_clause(vector, replace(dialect, passages=False), PASSAGE_WEIGHTS, boost)
+        return {"nested": {"path": PASSAGES_FIELD, "score_mode": "max", "query": best}}
     match dialect.clause:
         case Clause.RANK_FEATURE:
             return _boosted("bool", {"should": [_feature(field, *term) for term in weights.items()]}, boost)

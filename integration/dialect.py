@@ -103,6 +103,8 @@ class Dialect:
     prunes: bool = False
     hides_weights: bool = False
     """Both as in `Line`."""
+    passages: bool = False
+    """Whether the index holds its weights in passages; see `require_index`."""
 
     def require(self, feature: Feature) -> None:
         """Check that the cluster can do something.

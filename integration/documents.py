@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from csplade.integration.templates import MARK_FIELD, TEXT_FIELD, TITLE_FIELD, WEIGHTS_FIELD
+from csplade.integration.passages import Encoded
+from csplade.integration.templates import MARK_FIELD, PASSAGES_FIELD, TEXT_FIELD, TITLE_FIELD, WEIGHTS_FIELD
 from csplade.pipelines.errors import EncoderError, SourceError
 from csplade.pipelines.jsonl import Record, Unreadable, kind, write_line
 from csplade.pipelines.sparse import SparseVector
@@ -29,7 +30,7 @@ _METADATA = {
     *("_id", "_index", "_type", "_routing", "_source", "_field_names"),
     *("_ignored", "_seq_no", "_primary_term", "_version", "_nested_path"),
 }
-OUR_FIELDS = frozenset({WEIGHTS_FIELD, MARK_FIELD})
+OUR_FIELDS = frozenset({WEIGHTS_FIELD, PASSAGES_FIELD, MARK_FIELD})
 """Of these only csplade decides what they hold."""
 _NOT_KEPT = _METADATA | OUR_FIELDS | {TEXT_FIELD, TITLE_FIELD, ERROR_FIELD, RAW_FIELD}
 
@@ -114,7 +115,7 @@ def to_document(record: Mapping[str, Any], options: RecordOptions) -> Document: 
     )
 
 
-def bulk_lines(document: Document, vector: SparseVector, least: float = 0.0, fingerprint: str | None = None) -> bytes:
+def bulk_lines(document: Document, encoded: Encoded, least: float = 0.0, fingerprint: str | None = None) -> bytes:
     """Return the two lines of a bulk request that index the document under its id; without weights below `least`.
 
     With the fingerprint of an encoder the document is marked as encoded by it.
@@ -126,9 +127,7 @@ def bulk_lines(document: Document, vector: SparseVector, least: float = 0.0, fin
     source: dict[str, object] = {**(document.fields or {}), TEXT_FIELD: document.text}
     if document.title is not None:
         source[TITLE_FIELD] = document.title
-    weights = acceptable_weights(vector, least)
-    if weights:
-        source[WEIGHTS_FIELD] = weights
+    source.update(weight_fields(encoded, least))
     place = {"_id": document.id} if document.routing is None else {"_id": document.id, "routing": document.routing}
     try:
         if fingerprint is not None:
@@ -142,6 +141,20 @@ def mark_of(fingerprint: str, text: str) -> str:
     """Return the mark of a document whose weights an encoder made of this text: another of either is another mark."""
     digest = hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=8).hexdigest()
     return f"{fingerprint}-{digest}"
+
+
+def weight_fields(encoded: Encoded, least: float = 0.0) -> dict[str, object]:
+    """Return the field that holds a document's weights from `least` on; none if it has none.
+
+    Raises:
+        EncoderError: a term key has a dot.
+    """
+    if isinstance(encoded, SparseVector):
+        weights = acceptable_weights(encoded, least)
+        return {WEIGHTS_FIELD: weights} if weights else {}
+    held = ((one, acceptable_weights(one.vector, least)) for one in encoded)
+    parts = [{"begin": one.begin, "end": one.end, WEIGHTS_FIELD: weights} for one, weights in held if weights]
+    return {PASSAGES_FIELD: parts} if parts else {}
 
 
 def acceptable_weights(vector: SparseVector, least: float = 0.0) -> dict[str, float]:

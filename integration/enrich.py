@@ -22,6 +22,7 @@ from csplade.integration.enrich_report import EnrichReport, Progress, Tally
 from csplade.integration.enrich_write import Writer
 from csplade.integration.errors import CredentialsError, IndexConflictError, RequestError
 from csplade.integration.index import keep_in_meta, mapping_of, our_meta, require_index
+from csplade.integration.passages import Long
 from csplade.integration.reindex_mapping import chosen_fields
 from csplade.integration.slices import cut
 from csplade.integration.slices_read import ReadOptions, read_slices
@@ -49,6 +50,8 @@ class EnrichOptions:
     pace: PaceOptions = field(default_factory=PaceOptions)
     patience: Patience = field(default_factory=Patience)
     least_weight: float = 0.0
+    long: Long = Long.CUT
+    """What becomes of long texts; that of the index."""
 
 
 def prepare_index(client: OpenSearch, index: str, contract: Contract, replace_encoder: bool = False) -> Dialect:
@@ -139,7 +142,7 @@ class Enricher:
         ):
             writer = Writer(
                 *(self._encoder, senders, dead, self._tally),
-                *(options.text_fields, options.write, options.least_weight),
+                *(options.text_fields, options.write, options.least_weight, options.long),
             )
             begin = self._begin(snapshot)
             try:
@@ -153,6 +156,8 @@ class Enricher:
             everything = snapshot.frozen and not any(begin)
             self._tally.end(snapshot.total if everything else None, before)
             self._seen = snapshot.last
+        with suppress(CredentialsError):
+            self._client.indices.refresh(index=options.index)
         return self.report
 
     def _begin(self, snapshot: Snapshot) -> list[int]:

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from csplade.integration.documents import OUR_FIELDS, acceptable_weights, mark_of
+from csplade.integration.documents import OUR_FIELDS, mark_of, weight_fields
+from csplade.integration.passages import Encoded
 from csplade.integration.reindex_documents import joined
-from csplade.integration.templates import MARK_FIELD, TEXT_FIELD, WEIGHTS_FIELD
+from csplade.integration.templates import MARK_FIELD, TEXT_FIELD
 from csplade.pipelines.jsonl import write_line
-from csplade.pipelines.sparse import SparseVector
 
 # A constant, so that the cluster compiles it once.
 _SCRIPT = "for (name in params.none) { ctx._source.remove(name) } ctx._source.putAll(params.values)"
@@ -70,7 +70,7 @@ def wanted_source(text_fields: Sequence[str], write: Write, hides_weights: bool)
 
 
 def enriched(
-    vector: SparseVector, text: str, text_fields: Sequence[str], fingerprint: str, least: float = 0.0
+    encoded: Encoded, text: str, text_fields: Sequence[str], fingerprint: str, least: float = 0.0
 ) -> dict[str, object]:
     """Return the fields of a document that enriching gives it; of ours, it has no others.
 
@@ -80,9 +80,7 @@ def enriched(
     found: dict[str, object] = {MARK_FIELD: mark_of(fingerprint, text)}
     if tuple(text_fields) != (TEXT_FIELD,):
         found[TEXT_FIELD] = text
-    if weights := acceptable_weights(vector, least):
-        found[WEIGHTS_FIELD] = weights
-    return found
+    return {**found, **weight_fields(encoded, least)}
 
 
 def update_lines(document: Stale, fields: Mapping[str, object], write: Write) -> bytes:

@@ -9,6 +9,7 @@ from csplade.integration.documents import Document
 from csplade.integration.encoder import Encoder
 from csplade.integration.enrich_documents import Stale, Write, enriched, update_lines
 from csplade.integration.enrich_report import Tally
+from csplade.integration.passages import Long, encode_long
 
 # What the cluster says of a document that was changed or deleted since it was read.
 _SUPERSEDED = ("version_conflict_engine_exception", "document_missing_exception")
@@ -26,14 +27,16 @@ class Writer:
         text_fields: tuple[str, ...],
         write: Write,
         least_weight: float,
+        long: Long,
     ) -> None:
         self._encoder, self._senders, self._dead, self._tally = encoder, senders, dead, tally
-        self._text_fields, self._write, self._least = text_fields, write, least_weight
+        self._text_fields, self._write = text_fields, write
+        self._least, self._long = least_weight, long
 
     def send(self, documents: Sequence[Stale], most_bytes: int) -> None:
         """Encode documents, and send them in requests of at most so many bytes, or of one document."""
         batch = Batch(0, 0)
-        vectors = self._encoder.documents([document.text for document in documents])
+        vectors = encode_long(self._encoder, [document.text for document in documents], self._long)
         fingerprint = self._encoder.contract.fingerprint
         for document, vector in zip(documents, vectors, strict=True):
             fields = enriched(vector, document.text, self._text_fields, fingerprint, self._least)

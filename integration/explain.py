@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from csplade.integration.templates import TEXT_FIELD, WEIGHTS_FIELD
+from csplade.integration.templates import PASSAGE_WEIGHTS, TEXT_FIELD, WEIGHTS_FIELD
 from csplade.pipelines.sparse import SparseVector
 from csplade.pipelines.vocab import readable
 
@@ -19,6 +19,8 @@ from csplade.pipelines.vocab import readable
 _TERM = re.compile(r"Linear function on the (\S+) field for the (\S+) feature, ")
 _WORD = re.compile(r"weight\((.+) in \d+\) ")
 _SUM = "sum of:"
+# Of the best passage, which alone is explained.
+_PASSAGE = "Score based on "
 # A score of two phases: each comes with its weight, which is always 1.
 _PHASE, _PHASES = "product of:", ("primaryWeight", "secondaryWeight")
 
@@ -68,10 +70,17 @@ def _parts(node: Mapping[str, Any]) -> Iterator[Contribution]:  # Any: a JSON ob
     if description == _SUM:
         for detail in node["details"]:
             yield from _parts(detail)
-    elif description == _PHASE and node["details"][-1]["description"] in _PHASES:
+    elif _stands_for_first(description, node["details"]):
         yield from _parts(node["details"][0])
     elif value != 0:  # Filters are explained too, with 0.
         yield _part(description, value, node["details"])
+
+
+def _stands_for_first(description: str, details: Sequence[Mapping[str, Any]]) -> bool:  # Any: JSON objects
+    """Say whether a part of a score is the same as the first of its details."""
+    if description == _PHASE:
+        return details[-1]["description"] in _PHASES
+    return description.startswith(_PASSAGE) and bool(details)
 
 
 def _part(description: str, value: float, details: Sequence[Mapping[str, Any]]) -> Contribution:  # Any: JSON objects
@@ -88,7 +97,7 @@ def _part(description: str, value: float, details: Sequence[Mapping[str, Any]]) 
 
 
 def _shown(field: str, key: str) -> str:
-    return readable(key) if field == WEIGHTS_FIELD else f"{field}:{readable(key)}"
+    return readable(key) if field in (WEIGHTS_FIELD, PASSAGE_WEIGHTS) else f"{field}:{readable(key)}"
 
 
 def _named(details: Sequence[Mapping[str, Any]]) -> dict[str, float]:  # Any: JSON objects

@@ -4,13 +4,16 @@ import enum
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from csplade.integration.detect import read_dialect
 from csplade.integration.dialect import Dialect, dialect_of_field
 from csplade.integration.errors import CredentialsError, IndexConflictError, RequestError
+from csplade.integration.passages import Long
 from csplade.integration.templates import (
     INDEX_FORMAT,
+    LONG_KEY,
     META_KEY,
     TEXT_FIELD,
     WEIGHTS_FIELD,
@@ -74,7 +77,33 @@ def require_index(client: OpenSearch, index: str, contract: Contract | None) -> 
         raise IndexConflictError(
             f"there is no index {index!r}: make it with `csplade ingest SOURCE --index {index}`, or correct --index"
         )
-    return dialect_of_field(mapping["properties"][WEIGHTS_FIELD], dialect)
+    return for_mapping(dialect_of_field(mapping["properties"][WEIGHTS_FIELD], dialect), mapping)
+
+
+def for_mapping(dialect: Dialect, mapping: Mapping[str, Any]) -> Dialect:  # Any: a JSON object
+    """Return the dialect with what an index of this mapping does with long texts."""
+    return replace(dialect, passages=long_of_mapping(mapping) is Long.PASSAGES)
+
+
+def long_of_mapping(mapping: Mapping[str, Any]) -> Long:  # Any: a JSON object
+    """Return what becomes of long texts in an index of this mapping."""
+    return Long(our_meta(mapping).get(LONG_KEY, Long.CUT.value))
+
+
+def long_of(client: OpenSearch, index: str, asked: Long | None = None) -> Long:
+    """Return what becomes of long texts in an index, or the one behind an alias; it cannot be changed afterwards.
+
+    Raises:
+        IndexConflictError: something else is asked for.
+    """
+    _, mapping = mapping_of(client, index)
+    found = long_of_mapping(mapping)
+    if asked not in (None, found):
+        raise IndexConflictError(
+            f"the index {index!r} exists with --long {found.value}, not {asked}: leave --long out, or ingest into a "
+            "new name with --index"
+        )
+    return found
 
 
 def check_analyzer(client: OpenSearch, index: str, analyzer: str) -> None:

@@ -8,11 +8,11 @@ from csplade.integration.alias import read_live, versions
 from csplade.integration.answers import ask, count_documents
 from csplade.integration.dialect import Dialect
 from csplade.integration.errors import CredentialsError, IndexConflictError, RequestError
-from csplade.integration.index import check_name, is_closed, our_meta
+from csplade.integration.index import check_name, for_mapping, is_closed, our_meta
 from csplade.integration.lifecycle import REPLACED_KEY
 from csplade.integration.query import Mode
 from csplade.integration.stored_weights import keeps_weights, source_with, weights_of
-from csplade.integration.templates import META_KEY, TEXT_FIELD, WEIGHTS_FIELD
+from csplade.integration.templates import META_KEY, PASSAGE_WEIGHTS, TEXT_FIELD, WEIGHTS_FIELD
 from opensearchpy import OpenSearch
 
 SAMPLE = 1000
@@ -112,8 +112,9 @@ def _weighted(
     """Return how many documents were looked at, and how many of these have weights."""
     if WEIGHTS_FIELD not in mapping.get("properties", {}) or not keeps_weights(mapping, WEIGHTS_FIELD):
         return None, None
+    source = source_with([WEIGHTS_FIELD], for_mapping(dialect, mapping))
     chance = {"random_score": {"seed": _SEED, "field": "_seq_no"}, "query": {"match_all": {}}}
-    body = {"query": {"function_score": chance}, "size": SAMPLE, "_source": source_with([WEIGHTS_FIELD], dialect)}
+    body = {"query": {"function_score": chance}, "size": SAMPLE, "_source": source}
     hits, _ = ask(client, index, body, Mode.SPARSE)
     return len(hits), sum(bool(weights_of(hit.get("_source") or {}, WEIGHTS_FIELD)) for hit in hits)
 
@@ -134,8 +135,8 @@ def _field_sizes(client: OpenSearch, index: str) -> FieldSizes | None:
     except (CredentialsError, RequestError):
         return None
     fields = found.get(index, {}).get("fields", {})
-    sizes = [_postings(fields.get(name, {})) for name in (WEIGHTS_FIELD, TEXT_FIELD)]
-    return FieldSizes(*sizes)
+    weights, passages, text = (_postings(fields.get(name, {})) for name in (WEIGHTS_FIELD, PASSAGE_WEIGHTS, TEXT_FIELD))
+    return FieldSizes(weights + passages, text)
 
 
 def _postings(field: Mapping[str, Any]) -> int:  # Any: a JSON object

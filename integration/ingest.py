@@ -18,9 +18,9 @@ from csplade.integration.dead_letters import DeadLetters, Mark
 from csplade.integration.documents import Document, RecordError, Rejected, bulk_lines
 from csplade.integration.encoder import Encoder
 from csplade.integration.ingest_report import IngestReport, Progress
+from csplade.integration.passages import Encoded, Long, encode_long
 from csplade.integration.survey import DuplicateCounter
 from csplade.pipelines.errors import EncoderError
-from csplade.pipelines.sparse import SparseVector
 from opensearchpy import OpenSearch
 
 __all__ = ["IngestOptions", "IngestReport", "Progress", "ingest"]
@@ -43,6 +43,8 @@ class IngestOptions:
     """After so long a request goes as it is: a slow encoder should not have much to lose."""
     least_weight: float = 0.0
     """Smaller weights are left out."""
+    long: Long = Long.CUT
+    """What becomes of long texts; that of the index."""
     patience: Patience = field(default_factory=Patience)
 
 
@@ -92,7 +94,7 @@ def ingest(
             dead.resume(checkpoint.mark)
         run = _Run(options, encoder.contract.fingerprint, senders, pace, dead, checkpoint, progress)
         try:
-            for item in _encoded(encoder, run.fresh(documents)):
+            for item in _encoded(encoder, run.fresh(documents), options.long):
                 run.add(item)
             run.finish()
         except BaseException:
@@ -107,10 +109,10 @@ class _Item(NamedTuple):
 
     number: int
     record: Document | Rejected
-    vector: SparseVector | None
+    vector: Encoded | None
 
 
-def _encoded(encoder: Encoder, records: Iterable[tuple[int, Document | Rejected]]) -> Iterator[_Item]:
+def _encoded(encoder: Encoder, records: Iterable[tuple[int, Document | Rejected]], long: Long) -> Iterator[_Item]:
     """Pair documents with their vectors, in order; as many records wait as the encoder reads ahead."""
     waiting: deque[tuple[int, Document | Rejected]] = deque()
 
@@ -124,7 +126,7 @@ def _encoded(encoder: Encoder, records: Iterable[tuple[int, Document | Rejected]
         while waiting and isinstance(waiting[0][1], Rejected):
             yield _Item(*waiting.popleft(), None)
 
-    for vector in encoder.documents(texts()):
+    for vector in encode_long(encoder, texts(), long):
         yield from rejected()
         yield _Item(*waiting.popleft(), vector)
     yield from rejected()

@@ -9,7 +9,16 @@ from typing import Any
 
 from csplade.integration.alias import Live, aliases_of, next_version, point, read_live, require_live, versions
 from csplade.integration.errors import IndexConflictError
-from csplade.integration.index import check_name, create_index, is_closed, keep_in_meta, mapping_of, our_meta
+from csplade.integration.index import (
+    check_name,
+    create_index,
+    is_closed,
+    keep_in_meta,
+    long_of,
+    mapping_of,
+    our_meta,
+)
+from csplade.integration.passages import Long
 from csplade.integration.templates import TEXT_FIELD, IndexOptions
 from csplade.pipelines.contract import Contract
 from opensearchpy import OpenSearch
@@ -40,6 +49,16 @@ def live_analyzer(client: OpenSearch, alias: str) -> str | None:
     _, mapping = mapping_of(client, live.index)
     field = mapping.get("properties", {}).get(TEXT_FIELD, {})
     return str(field.get("analyzer", "standard")) if field.get("type") == "text" else None
+
+
+def live_long(client: OpenSearch, alias: str) -> Long:
+    """Return what becomes of long texts in the live index; they are cut if there is none.
+
+    Raises:
+        UsageError, IndexConflictError: as `read_live`.
+    """
+    live = read_live(client, alias)
+    return Long.CUT if live is None else long_of(client, live.index)
 
 
 def create_version(client: OpenSearch, alias: str, contract: Contract, options: IndexOptions) -> Switch:

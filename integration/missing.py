@@ -130,7 +130,7 @@ def _terms(
     if not options.mode.needs_vector or source is None:
         return Terms(query_only=question.vector)
     sent = planned(question, options).vector.weights
-    held = {each.name: weights_of(source, each.name) for each in options.plan.fields}
+    held = {each.name: weights_of(source, each.name, question.vector) for each in options.plan.fields}
     shared = tuple(
         SharedTerm(key, name, weight, vector.weights[key], key in sent)
         for key, weight in question.vector

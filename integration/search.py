@@ -15,7 +15,7 @@ from csplade.integration.planner import Fusion, Total
 from csplade.integration.query import Mode, QueryOptions, Question, planned
 from csplade.integration.searches import Search, build_searches, by_ids, ranked, shown
 from csplade.integration.snippet import best_snippet, one_line, words_of
-from csplade.integration.templates import TEXT_FIELD, TITLE_FIELD
+from csplade.integration.templates import PASSAGES_FIELD, TEXT_FIELD, TITLE_FIELD
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.vocab import readable
 from opensearchpy import OpenSearch
@@ -40,6 +40,8 @@ class Hit:
     snippet: str
     contributions: tuple[Contribution, ...] | None = None
     """What adds up to the score; None if it was not asked for."""
+    passage: str | None = None
+    """The part of the text whose terms score best; None if the index holds no passages, or only BM25 found it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,8 @@ def search_page(
     if options.fusion is Fusion.RRF:
         rankings = [found for found, _ in answers]
         fused = _fuse([list(map(_scored, found)) for found in rankings], searches, options)[:size]
-        documents = {one["_id"]: one for found in rankings for one in found}
+        # The first ranking, by terms, knows the best passage.
+        documents = {one["_id"]: one for found in reversed(rankings) for one in found}
         modes = [one.mode for one in searches] if explain else None
         return Page(tuple(_fused_hit(rank, one, documents, terms, modes) for rank, one in enumerate(fused, 1)))
     ((found, total),) = answers
@@ -188,14 +191,25 @@ def _hit(rank: int, found: Mapping[str, Any], terms: Mapping[str, float]) -> Hit
     source = found.get("_source") or {}
     title, text = source.get(TITLE_FIELD), source.get(TEXT_FIELD) or ""
     explanation = found.get("_explanation")
+    passage = _passage(found, text)
     return Hit(
         rank,
         found["_id"],
         float(found["_score"]),
         one_line(title) if title else None,
-        best_snippet(text, terms),
+        best_snippet(text if passage is None else passage, terms),
         None if explanation is None else contributions(explanation),
+        passage,
     )
+
+
+def _passage(found: Mapping[str, Any], text: str) -> str | None:  # Any: a JSON object
+    """Return the best passage of a hit, if the search asked for it."""
+    inner = found.get("inner_hits", {}).get(PASSAGES_FIELD, {}).get("hits", {}).get("hits", ())
+    if not inner:
+        return None
+    place = inner[0]["_source"]
+    return text[place["begin"] : place["end"]]
 
 
 def _scored(found: Mapping[str, Any]) -> Scored:  # Any: a JSON object

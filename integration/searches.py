@@ -7,7 +7,7 @@ from typing import Any
 from csplade.integration.dialect import Feature
 from csplade.integration.planner import Fusion, Total, two_phases
 from csplade.integration.query import Mode, QueryOptions, Question, any_of, combined, planned, scored
-from csplade.integration.templates import TEXT_FIELD, TITLE_FIELD
+from csplade.integration.templates import PASSAGES_FIELD, TEXT_FIELD, TITLE_FIELD
 
 _TOTALS: Mapping[Total, bool | int] = {Total.NONE: False, Total.USUAL: 10_000, Total.EXACT: True}
 
@@ -49,12 +49,26 @@ def build_searches(question: Question, options: QueryOptions, size: int) -> tupl
 
 def shown(body: Mapping[str, Any], explain: bool = False) -> dict[str, Any]:  # Any: JSON objects
     """Return the body of a search whose hits are shown; the weights, large, stay in the cluster."""
-    return {**body, "_source": [TITLE_FIELD, TEXT_FIELD], "explain": explain}
+    found = {name: _with_best_passage(part) if name == "query" else part for name, part in body.items()}
+    return {**found, "_source": [TITLE_FIELD, TEXT_FIELD], "explain": explain}
 
 
 def ranked(body: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON objects
     """Return the body of a search of which only ids and scores are wanted."""
     return {**body, "_source": False}
+
+
+def _with_best_passage(query: object) -> object:
+    """Ask where the best passage of each hit stands; not in filters, which are the user's own."""
+    if isinstance(query, list):
+        return [_with_best_passage(one) for one in query]
+    # The cluster's hybrid query has no room for it.
+    if not isinstance(query, Mapping) or "hybrid" in query:
+        return query
+    if query.get("nested", {}).get("path") == PASSAGES_FIELD:
+        best = {"size": 1, "_source": [f"{PASSAGES_FIELD}.begin", f"{PASSAGES_FIELD}.end"]}
+        return {"nested": {**query["nested"], "inner_hits": best}}
+    return {name: value if name == "filter" else _with_best_passage(value) for name, value in query.items()}
 
 
 def by_ids(ids: list[str]) -> dict[str, Any]:  # Any: a JSON object

@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from csplade.integration.dialect import Dialect
+from csplade.integration.passages import merged
+from csplade.integration.templates import PASSAGES_FIELD, WEIGHTS_FIELD
 from csplade.pipelines.sparse import SparseVector
 
 
 def source_with(fields: Sequence[str], dialect: Dialect) -> dict[str, Any]:  # Any: a JSON object
     """Return what `_source` of a search must be for these fields to come back, weights among them."""
-    asked: dict[str, Any] = {"includes": [*fields]}
+    passages = [PASSAGES_FIELD] if dialect.passages and WEIGHTS_FIELD in fields else []
+    asked: dict[str, Any] = {"includes": [*fields, *passages]}
     if dialect.hides_weights:
         asked["exclude_vectors"] = False
     return asked
@@ -21,11 +24,23 @@ def source_with(fields: Sequence[str], dialect: Dialect) -> dict[str, Any]:  # A
 def keeps_weights(mapping: Mapping[str, Any], field: str) -> bool:  # Any: a JSON object
     """Say whether an index with this mapping can give the weights of a field back at all."""
     source = mapping.get("_source", {})
-    return source.get("enabled", True) is not False and field not in source.get("excludes", ())
+    excluded = source.get("excludes", ())
+    held = {field, PASSAGES_FIELD} if field == WEIGHTS_FIELD else {field}
+    return source.get("enabled", True) is not False and held.isdisjoint(excluded)
 
 
-def weights_of(source: Mapping[str, Any], field: str) -> SparseVector:  # Any: a JSON object
-    """Return the weights of a field of a document, none if it has none; heaviest first."""
+def weights_of(
+    source: Mapping[str, Any],  # Any: a JSON object
+    field: str,
+    query: SparseVector | None = None,
+) -> SparseVector:
+    """Return the weights of a field of a document, none if it has none; heaviest first.
+
+    Of passages, those of the one that fits the query best; without a query, of each term the largest weight.
+    """
+    if field == WEIGHTS_FIELD and isinstance(passages := source.get(PASSAGES_FIELD), list):
+        vectors = [weights_of(passage, field) for passage in passages]
+        return merged(vectors) if query is None else max(vectors, key=query.dot, default=SparseVector())
     held: Any = source.get(field)  # Any: a JSON value
     if held is None:
         # A field inside an object.

@@ -8,11 +8,17 @@ from typing import Any
 
 import orjson
 from csplade.integration.dialect import PLAIN, SPARSE_VECTOR, Dialect
+from csplade.integration.passages import Long
 from csplade.pipelines.contract import Contract
 
 WEIGHTS_FIELD = "csplade_terms"
 TEXT_FIELD = "text"
 TITLE_FIELD = "title"
+PASSAGES_FIELD = "csplade_passages"
+"""Nested objects, each with a part of the weights, instead of `WEIGHTS_FIELD`."""
+PASSAGE_WEIGHTS = f"{PASSAGES_FIELD}.{WEIGHTS_FIELD}"
+LONG_KEY = "long"
+"""In our part of `_meta`: what becomes of long texts; absent if they are cut."""
 MARK_FIELD = "csplade_encoded"
 """By which encoder, and from which text, the weights of a document were made; see `mark_of`."""
 META_KEY = "csplade"
@@ -33,6 +39,7 @@ class IndexOptions:
     """Copies of each shard; None: one as soon as a second node can hold it, so that one node alone is green."""
     refresh_interval: str = "5s"
     """Longer than the server's one second: fewer small segments while documents stream in."""
+    long: Long = Long.CUT
 
 
 def index_body(
@@ -42,7 +49,13 @@ def index_body(
     own: dict[str, object] = {}
     if dialect.field_type == SPARSE_VECTOR:
         own["index_options"] = {"prune": False} if dialect.prunes else None
-    return load_template(f"{dialect.field_type}.json", {**own, **common_blanks(contract, options)})
+    body = load_template(f"{dialect.field_type}.json", {**own, **common_blanks(contract, options)})
+    if options.long is not Long.CUT:
+        body["mappings"]["_meta"][META_KEY][LONG_KEY] = options.long.value
+    if options.long is Long.PASSAGES:
+        properties = body["mappings"]["properties"]
+        properties[PASSAGES_FIELD] = load_template("passages.json", {"weights": properties[WEIGHTS_FIELD]})
+    return body
 
 
 def common_blanks(contract: Contract, options: IndexOptions) -> dict[str, object]:

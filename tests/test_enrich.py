@@ -91,7 +91,7 @@ def test_what_has_no_weights_or_old_ones_is_encoded_and_the_rest_is_left_alone(
     write(line.client, line.index, documents)
     report = enricher(line, tmp_path).until_current()
     assert (report.read, report.current, report.encoded, report.failed, report.pending) == (6, 1, 5, 0, 0)
-    plain = {
+    plain: dict[str, dict[str, Any]] = {
         name: {key: source[key] for key in ("text", "year") if key in source} for name, source in documents.items()
     }
     assert content(line) == {
