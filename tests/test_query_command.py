@@ -25,7 +25,7 @@ DOCUMENTS = [
     Document("5", "the breads of the world", "Breads", {"lang": "en", "year": 2015}),
     Document("[/b]6", "rye", "Odd id", {"lang": "en"}),
 ]
-HIT_KEYS = ["rank", "id", "score", "title", "snippet", "contributions"]
+HIT_KEYS = ["rank", "id", "score", "title", "snippet", "contributions", "passage"]
 PART_KEYS = ["term", "origin", "query_weight", "document_weight", "contribution", "percent"]
 
 
