@@ -115,10 +115,8 @@ def read_rules(raw: object, place: str, dialect: Dialect = PLAIN) -> GatewayRule
     Raises:
         UsageError: an unknown key, or a value of another type or out of range.
     """
-    if not isinstance(raw, Mapping):
-        raise UsageError(f"{place} is {raw!r}, it must be a table")
-    config = read_config({name: value for name, value in raw.items() if name != "gateway"}, place, dialect)
-    table = _checked(raw.get("gateway", {}), f"{place}: gateway")
+    config = read_config(raw, place, dialect)
+    table = _checked(raw.get("gateway", {}) if isinstance(raw, Mapping) else {}, f"{place}: gateway")
     usual, rollout = GatewayRules(config), Rollout()
     return GatewayRules(
         config,

@@ -71,7 +71,8 @@ def read_config(raw: object, place: str, dialect: Dialect = PLAIN) -> RewriteCon
     Raises:
         UsageError: an unknown key, or a value of another type or out of range.
     """
-    table = _known(raw, ("index",), place)
+    # What stands in `gateway` is read by the gateway, which takes the same file.
+    table = _known(raw, ("index", "gateway"), place)
     indexes = _Reader(table, place).take("index", _list, None, "a list of tables, each as [[index]]")
     if not indexes:
         raise UsageError(f"{place}: there is no index: write an [[index]] table with its pattern and weights")

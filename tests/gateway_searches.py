@@ -79,6 +79,8 @@ def stage(
         fill_index(client, f"{name}-{mode}", DOCUMENTS)
     try:
         with rewriting(url, config, *options) as running:
+            # Answered as soon as a worker is there; stock clients have little patience.
+            ask(running.port, request("GET", "/_csplade/live", None, {}))
             yield Stage(url, running, name)
     finally:
         client.indices.delete(index=f"{name}-*")

@@ -48,7 +48,7 @@ def test_a_header_may_ask_for_a_turn_if_the_configuration_names_it() -> None:
 def test_the_configuration_of_a_gateway() -> None:
     table: Json = {"rollout": 0.25, "sticky_header": "X-User", "rollout_header": "X-Turn", "shadow": True}
     more: Json = {"writes": "enrich", "deadline_ms": 50, "cached_vectors": 7}
-    found = read_rules({"index": [rules("a*")], "gateway": {**table, **more}}, "x")
+    found = read_rules({"index": [rules("a*")], "gateway": table | more}, "x")
     assert found.rollout == Rollout(0.25, "x-user", "x-turn", shadow=True)
     assert (found.writes, found.deadline_seconds, found.cached_vectors) == (Writes.ENRICH, 0.05, 7)
     assert found.for_index("abc") is not None
