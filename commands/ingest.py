@@ -2,9 +2,8 @@
 
 import signal
 import sys
-from collections.abc import Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,25 +12,16 @@ from csplade.commands.connection import Connection, cluster_options, open_cluste
 from csplade.commands.ingest_options import IngestChoices, ingest_options
 from csplade.commands.options import encoder_option, json_option
 from csplade.commands.output import notice, print_json, print_table
+from csplade.commands.records import Plan, plan, record_options
 from csplade.pipelines.errors import CspladeError, SourceError, UsageError
 
 if TYPE_CHECKING:
     from csplade.integration.checkpoint import Checkpoint
-    from csplade.integration.documents import Document, RecordOptions, Rejected
     from csplade.integration.encoder import Encoder
     from csplade.integration.ingest import IngestOptions, IngestReport
     from csplade.integration.passages import Long
     from csplade.pipelines.sources import Source
     from opensearchpy import OpenSearch
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """The documents to come, and what is known of them before."""
-
-    documents: "Iterable[Document | Rejected]"
-    total: int | None
-    """None: standard input or a pipe, which cannot be counted beforehand."""
 
 
 @click.command("ingest")
@@ -64,9 +54,9 @@ def command(
     """
     from csplade.integration.bulk_pace import PaceOptions
     from csplade.integration.dead_letters import choose_path
+    from csplade.integration.given import GivenVectors
     from csplade.integration.index import check_name
     from csplade.integration.ingest import IngestOptions
-    from csplade.pipelines.encode import Encoder
     from csplade.pipelines.sources import Format, find_source
 
     check_name(choices.index)
@@ -77,7 +67,7 @@ def command(
         raise click.MissingParameter(param_type="argument", param_hint="'SOURCE'")
     # A service manager's way to stop a program: let it end as by Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    records = _record_options(choices.id_field, choices.text_fields)
+    records = record_options(choices.id_field, choices.text_fields)
     resuming = choices.checkpoint is not None and choices.checkpoint.exists()
     options = IngestOptions(
         choices.index,
@@ -92,14 +82,16 @@ def command(
         raise UsageError(
             f"--checkpoint {choices.checkpoint} needs a SOURCE that can be read again: leave it out, or name a file"
         )
-    encoder = Encoder.open(encoder_folder)
-    plan = _plan(origin, records, skip=choices.on_bad_record == "skip")
+    encoder = _encoder(encoder_folder, choices)
+    found = plan(origin, records, choices.on_bad_record == "skip", choices.vectors)
+    if isinstance(encoder, GivenVectors):
+        found = Plan(encoder.watch(found.documents), found.total)
     client = open_cluster(connection)
     if choices.dry_run:
-        _dry_run(client, encoder, plan, choices, as_json)
+        _dry_run(client, encoder, found, choices, as_json)
         return
     options = replace(options, long=_prepare(client, encoder, choices))
-    report, counted = _run(client, encoder, plan, options, origin, choices)
+    report, counted = _run(client, encoder, found, options, origin, choices)
     if choices.calibrate:
         _calibrate(client, choices.index, encoder)
     _print(report, counted, choices.index, as_json)
@@ -110,28 +102,17 @@ def command(
         )
 
 
-def _record_options(id_field: str | None, text_fields: str) -> "RecordOptions":
-    from csplade.integration.documents import RecordOptions
+def _encoder(folder: Path, choices: IngestChoices) -> "Encoder":
+    """Open the encoder, or what takes its place where records have their vectors."""
+    from csplade.integration.given import GivenVectors
+    from csplade.pipelines.contract import read_contract
+    from csplade.pipelines.encode import Encoder
 
-    names = tuple(name.strip() for name in text_fields.split(","))
-    if not all(names):
-        raise UsageError(f"--text-fields {text_fields!r} must be names with commas between them, like title,body")
-    return RecordOptions(id_field, names)
-
-
-def _plan(origin: "Source", options: "RecordOptions", skip: bool) -> _Plan:
-    """Look over the source, as far as it can be read twice."""
-    from csplade.integration.documents import read_documents
-    from csplade.integration.survey import all_usable, begun, survey
-
-    def read() -> "Iterable[Document | Rejected]":
-        documents = read_documents(origin.records(), options)
-        return documents if skip else all_usable(documents, origin.name)
-
-    if not origin.rereadable:
-        return _Plan(begun(read(), origin.name), None)
-    found = survey(read(), origin.name)
-    return _Plan(read(), found.documents + found.rejected)
+    if choices.vectors is None:
+        return Encoder.open(folder)
+    if choices.dry_run or choices.calibrate:
+        raise UsageError("--vectors opens no model, which --dry-run and --calibrate need: leave one of them out")
+    return GivenVectors(read_contract(folder), choices.vectors)
 
 
 def _restore(connection: Connection, index: str, source: str | None, as_json: bool) -> None:
@@ -147,17 +128,23 @@ def _restore(connection: Connection, index: str, source: str | None, as_json: bo
         notice(f"The settings of {index} are restored." if found else f"No run has left settings in {index}.")
 
 
-def _dry_run(client: "OpenSearch", encoder: "Encoder", plan: _Plan, choices: IngestChoices, as_json: bool) -> None:
+def _dry_run(client: "OpenSearch", encoder: "Encoder", planned: Plan, choices: IngestChoices, as_json: bool) -> None:
     from csplade.integration.dry_run import try_out
     from csplade.integration.index import check_index
 
     state = check_index(client, choices.index, encoder.contract)
-    trial = try_out(encoder, plan.documents, choices.min_weight)
+    trial = try_out(encoder, planned.documents, choices.min_weight)
     if as_json:
         print_json({"index": choices.index, "index_is": state.value, **trial.numbers})
     else:
         print_table("", ("index", "it is", *trial.numbers), [(choices.index, state.value, *trial.numbers.values())])
     notice("Nothing was created or indexed.")
+
+
+def _check_whole(choices: IngestChoices, long: "Long | None") -> None:
+    """Check that vectors which are given, of whole texts, are not to be those of windows."""
+    if choices.vectors is not None and long is not None and long.value != "cut":
+        raise UsageError(f"--vectors gives those of whole texts, and --long {long.value} needs windows: leave one out")
 
 
 def _prepare(client: "OpenSearch", encoder: "Encoder", choices: IngestChoices) -> "Long":
@@ -173,11 +160,13 @@ def _prepare(client: "OpenSearch", encoder: "Encoder", choices: IngestChoices) -
 
     index, analyzer = choices.index, choices.analyzer
     asked = None if choices.long is None else Long(choices.long)
+    _check_whole(choices, asked)
     if check_index(client, index, encoder.contract) is IndexState.MISSING:
         settings = IndexOptions(analyzer or DEFAULT_ANALYZER, choices.shards, choices.replicas, long=asked or Long.CUT)
         create_index(client, index, encoder.contract, settings)
         return settings.long
     found = long_of(client, index, asked)
+    _check_whole(choices, found)
     if analyzer is not None:
         check_analyzer(client, index, analyzer)
     if restore(client, index):
@@ -188,7 +177,7 @@ def _prepare(client: "OpenSearch", encoder: "Encoder", choices: IngestChoices) -
 def _run(
     client: "OpenSearch",
     encoder: "Encoder",
-    plan: _Plan,
+    planned: Plan,
     options: "IngestOptions",
     origin: "Source",
     choices: IngestChoices,
@@ -199,7 +188,7 @@ def _run(
 
     checkpoint = _checkpoint(client, encoder, origin, choices)
     with checkpoint or nullcontext(), loading(client, choices.index, LoadSettings(choices.load_settings)):
-        report = _stream(client, encoder, plan, options, checkpoint)
+        report = _stream(client, encoder, planned, options, checkpoint)
     counted = count_if_allowed(client, choices.index)
     check_count(report, counted, choices.index)
     if checkpoint is not None:
@@ -231,7 +220,7 @@ def _checkpoint(
 def _stream(
     client: "OpenSearch",
     encoder: "Encoder",
-    plan: _Plan,
+    planned: Plan,
     options: "IngestOptions",
     checkpoint: "Checkpoint | None",
 ) -> "IngestReport":
@@ -241,7 +230,7 @@ def _stream(
 
     latest = IngestReport(0, 0, 0, 0.0)
     # disable=None: no bar where standard error is not a terminal.
-    with tqdm(total=plan.total, unit=" documents", disable=None, file=sys.stderr) as bar:
+    with tqdm(total=planned.total, unit=" documents", disable=None, file=sys.stderr) as bar:
 
         def show(report: IngestReport) -> None:
             nonlocal latest
@@ -249,7 +238,7 @@ def _stream(
             bar.update(report.read - bar.n)
 
         try:
-            return ingest(client, encoder, plan.documents, options, show, checkpoint)
+            return ingest(client, encoder, planned.documents, options, show, checkpoint)
         except (CspladeError, KeyboardInterrupt):
             bar.close()
             again = (

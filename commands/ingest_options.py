@@ -39,6 +39,7 @@ class IngestChoices:
     dry_run: bool
     restore: bool
     calibrate: bool
+    vectors: str | None
 
     @property
     def patience(self) -> "Patience":
@@ -50,7 +51,9 @@ class IngestChoices:
     @property
     def deciding(self) -> str:
         """Return what decides which documents come of a source."""
-        return f"{self.format} {self.id_field} {self.text_fields} {self.on_bad_record} {self.min_weight}"
+        kept = (self.format, self.id_field, self.text_fields, self.on_bad_record, self.min_weight)
+        # Checkpoints were written before there was a choice.
+        return " ".join(map(str, kept if self.vectors is None else (*kept, self.vectors)))
 
 
 analyzer_option = click.option(
@@ -145,6 +148,13 @@ _OPTIONS = (
         "--calibrate",
         is_flag=True,
         help="Afterwards, measure what good hits score in the index, for `csplade query --fusion normalized`.",
+    ),
+    click.option(
+        "--vectors",
+        default=None,
+        metavar="FIELD",
+        help="Take the vectors that `csplade encode --keep-fields` wrote into FIELD, and open no model. --encoder is "
+        "the one that made them.",
     ),
 )
 

@@ -73,6 +73,10 @@ class _Handler(BaseHTTPRequestHandler):
         if "/_bulk" not in self.path:
             self._answer(*self._forward(body))
             return
+        self._take_bulk(body)
+
+    def _take_bulk(self, body: bytes) -> None:
+        """Do to a bulk request what is its turn."""
         self.server.bulks += 1
         fault = self.server.faults.pop(0) if self.server.faults else None
         if self.server.largest is not None and len(body) > self.server.largest:

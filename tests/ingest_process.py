@@ -1,4 +1,4 @@
-"""`csplade ingest`, or a command like it, as a process of its own, with the encoder of the tests, made slow enough to be killed on the way."""
+"""`csplade ingest`, or a command like it, as a process of its own, with an encoder slow enough to be killed."""
 
 import subprocess
 import sys

@@ -1,0 +1,106 @@
+"""`csplade encode --engine ray` on a Ray cluster of this machine with two workers, one of which is killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import pytest
+from csplade.pipelines.encode import EncodeOptions, Encoder
+from csplade.tests.tiny_encoder import TEXTS, write_tiny_encoder
+
+pytestmark = pytest.mark.model
+pytest.importorskip("ray", reason="this is about the extra [ray]: pip install 'csplade[ray]'")
+
+START = "from csplade.cli import main; main()"
+RECORDS, BLOCK = 2500, 500
+
+
+@pytest.fixture(scope="module")
+def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tiny") / "encoder"
+    write_tiny_encoder(folder)
+    return folder
+
+
+def started(folder: Path, encoder: Path, *sources: str) -> subprocess.Popen[str]:
+    arguments = ["--engine", "ray", "--workers", "2", "--block", str(BLOCK), "--output", "out", "--json"]
+    command = [sys.executable, "-c", START, "encode", *sources, *arguments, "--deterministic"]
+    environment = {**os.environ, "CSPLADE_ENCODER": str(encoder), "RAY_USAGE_STATS_ENABLED": "0"}
+    return subprocess.Popen(
+        [*command, "--on-bad-record", "skip"],
+        cwd=folder,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def encoders_below(pid: int) -> Iterator[int]:
+    """Give the processes below that one which are actors that encode."""
+    parents: dict[int, int] = {}
+    names: dict[int, str] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                names[int(entry.name)] = (entry / "cmdline").read_text()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+    for candidate, name in names.items():
+        above = candidate
+        while above in parents and above != pid:
+            above = parents[above]
+        if above == pid and "_BlockEncoder" in name:
+            yield candidate
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
+def test_a_worker_that_is_killed_loses_and_duplicates_nothing(tmp_path: Path, encoder_folder: Path) -> None:
+    lines = [orjson.dumps({"_id": str(n), "text": TEXTS[n % 5]}) for n in range(RECORDS)]
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join([*lines[:1700], b"{", *lines[1700:]]))
+    (tmp_path / "b.jsonl").write_bytes(orjson.dumps({"_id": "b", "text": "bread"}))
+    process = started(tmp_path, encoder_folder, "a.jsonl", "b.jsonl")
+    out, deadline, killed = tmp_path / "out", time.monotonic() + 150, 0
+    while not killed and process.poll() is None and time.monotonic() < deadline:
+        # A hidden file is a block in the middle of being written.
+        if any(out.glob(".*.jsonl.*")):
+            for pid in list(encoders_below(process.pid))[:1]:
+                os.kill(pid, signal.SIGKILL)
+                killed = pid
+        time.sleep(0.02)
+    said, err = process.communicate(timeout=150)
+    assert killed, err
+    # The bad record is counted, and is the reason of the exit code.
+    assert process.returncode == 1, err
+    assert "1 records have no vector" in err
+    shown = orjson.loads(said)
+    assert (shown["blocks"], shown["written"], shown["skipped"], shown["failed"]) == (7, RECORDS + 1, 0, 1)
+    files = sorted(path.name for path in out.glob("0*.jsonl"))
+    assert files == [f"0000-{begin:010}.jsonl" for begin in range(0, 1500, BLOCK)] + [
+        "0000-0000001500.failed.jsonl",
+        "0000-0000001500.jsonl",
+        "0000-0000002000.jsonl",
+        "0000-0000002500.jsonl",
+        "0001-0000000000.jsonl",
+    ]
+    found = [orjson.loads(line) for path in sorted(out.glob("0*0.jsonl")) for line in path.read_bytes().splitlines()]
+    assert [each["id"] for each in found] == [*(str(n) for n in range(RECORDS)), "b"]
+    alone = Encoder.open(encoder_folder, EncodeOptions(deterministic=True))
+    for each, wanted in zip(found[:5], alone.documents(TEXTS[:5]), strict=True):
+        assert each["vector"] == pytest.approx(dict(wanted.weights), rel=1e-5)
+
+    # Blocks that are finished are not done again, and one that is missing is.
+    times = {path.name: path.stat().st_mtime_ns for path in out.glob("0*.jsonl")}
+    (out / "0000-0000000500.jsonl").unlink()
+    again = started(tmp_path, encoder_folder, "a.jsonl", "b.jsonl")
+    said, err = again.communicate(timeout=150)
+    shown = orjson.loads(said)
+    assert (shown["written"], shown["skipped"], shown["failed"]) == (BLOCK, RECORDS + 1 - BLOCK, 1)
+    changed = [path.name for path in out.glob("0*.jsonl") if times[path.name] != path.stat().st_mtime_ns]
+    assert changed == ["0000-0000000500.jsonl"]
