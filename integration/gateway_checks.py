@@ -2,6 +2,7 @@
 
 import re
 
+from csplade.integration.gateway_headers import coding_of
 from csplade.integration.gateway_json import UnreadJson, beginning, read_json
 from csplade.integration.gateway_refusals import Headers
 from csplade.integration.gateway_targets import SEVERAL, Kind
@@ -23,8 +24,7 @@ def refused(kind: Kind, status: int, headers: Headers, start: bytes) -> bool:
     """Return whether a rewritten search did not run as a whole; `start`: the answer's beginning, as it arrived."""
     if status >= 300:
         return status in _BY_QUERY
-    coding = next((value.strip().lower() for name, value in headers if name.lower() == b"content-encoding"), b"")
-    plain = beginning(start, coding, looked_at(kind))
+    plain = beginning(start, coding_of(headers), looked_at(kind))
     if kind in SEVERAL:
         return _SUSPECT.search(plain) is not None and _one_refused(plain)
     if kind is Kind.VALIDATE and _INVALID.search(plain):

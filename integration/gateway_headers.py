@@ -103,6 +103,11 @@ def answer_headers(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     return _passing(headers)
 
 
+def coding_of(headers: Headers) -> bytes:
+    """Return how an answer's body is packed, empty for not at all."""
+    return next((value.strip().lower() for name, value in headers if name.lower() == b"content-encoding"), b"")
+
+
 def _passing(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     headers = list(headers)
     named = {

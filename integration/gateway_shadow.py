@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from csplade.integration.gateway_headers import coding_of
 from csplade.integration.gateway_json import UnreadJson, beginning, read_json
 from csplade.integration.gateway_log import AccessLog, Exchange
 from csplade.integration.gateway_metrics import Metrics
@@ -110,9 +111,8 @@ async def _ids_of(exchange: Exchange, search: Search) -> list[str] | None:
 
 
 def _first_ids(headers: Headers, body: bytes) -> list[str] | None:
-    coding = next((value.strip().lower() for name, value in headers if name.lower() == b"content-encoding"), b"")
     try:
-        found = read_json(beginning(body, coding, LARGEST))["hits"]["hits"]
+        found = read_json(beginning(body, coding_of(headers), LARGEST))["hits"]["hits"]
         return [f"{hit['_index']} {hit['_id']}" for hit in found[:TOP]]
     except (UnreadJson, KeyError, TypeError):
         return None

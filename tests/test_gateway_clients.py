@@ -1,13 +1,17 @@
 """Programs that know nothing of the gateway, run once against the cluster and once through it."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import orjson
 import pytest
-from csplade.tests.gateway_searches import Json, Stage, stage
+from csplade.commands.options import SHIPPED_ENCODER
+from csplade.tests.gateway_process import ask, serving
+from csplade.tests.gateway_searches import Json, Stage, request, rules, stage
 from csplade.tests.rewrite_bodies import make_body
+from csplade.tests.rewrite_index import fill_index
 from opensearchpy import OpenSearch
 from opensearchpy.helpers import scan
 
@@ -150,3 +154,16 @@ def test_totals_aggregations_and_matches_of_generated_searches_are_those_of_bm25
 
 def identities(answer: Json) -> set[str]:
     return {hit["_id"] for hit in answer["hits"]["hits"]}
+
+
+@pytest.mark.model
+def test_the_shipped_encoder_answers_in_each_of_two_workers(opensearch: str, tmp_path: Path, index_name: str) -> None:
+    if not (SHIPPED_ENCODER / "encoder.json").is_file():
+        pytest.skip(f"there is no shipped encoder: {SHIPPED_ENCODER} is made by the export")
+    path = tmp_path / "rewrite.json"
+    path.write_bytes(orjson.dumps({"index": [rules(index_name)], "gateway": {"deadline_ms": 60_000}}))
+    fill_index(OpenSearch(opensearch), index_name, 5)
+    with serving(opensearch, "--config", str(path), "--workers", "2") as gateway:
+        raw = request("POST", f"/{index_name}/_search", {"query": text(), "size": 1}, {})
+        assert {ask(gateway.port, raw).header("x-csplade") for _ in range(12)} == {"rewritten"}
+        assert gateway.counts()["workers"] == 2
