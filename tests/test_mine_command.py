@@ -283,7 +283,8 @@ def test_no_cluster_and_wrong_credentials_are_one_sentence(run: Run, opensearch:
 def test_an_output_that_exists_is_refused_before_anything_is_read(run: Run) -> None:
     Path("out.jsonl").write_text("mine\n")
     arguments = ("--index", "bakery", "--url", NOWHERE, "--output")
-    result = run("mine", "missing.jsonl", *arguments, "out.jsonl")
+    write_lines("broken.jsonl", {"query": "bread"})
+    result = run("mine", "broken.jsonl", *arguments, "out.jsonl")
     assert result.code == 2
     assert "the file out.jsonl exists, and nothing is overwritten" in one_sentence(result)
     assert Path("out.jsonl").read_text() == "mine\n"
