@@ -44,7 +44,7 @@ def test_a_script_assigns_the_whole_vector_under_a_condition() -> None:
     assert action == {"update": {"_id": "1", "if_seq_no": 7, "if_primary_term": 2}}
     mark = mark_of("f", "rye\ndark")
     assert body["script"]["params"] == {
-        "none": [],
+        "none": ["csplade_passages"],
         "values": {"csplade_terms": {"rye": 3.0}, "csplade_encoded": mark, "text": "rye\ndark"},
     }
     # One text for all documents, or the cluster would compile it anew for each.
@@ -54,7 +54,7 @@ def test_a_script_assigns_the_whole_vector_under_a_condition() -> None:
 def test_where_no_term_is_left_the_old_weights_go() -> None:
     fields = enriched(SparseVector(), "", FIELDS, "f")
     _, body = map(orjson.loads, update_lines(document(), fields, Write.SCRIPT).splitlines())
-    assert body["script"]["params"]["none"] == ["csplade_terms"]
+    assert body["script"]["params"]["none"] == ["csplade_passages", "csplade_terms"]
     _, source = map(orjson.loads, update_lines(document(), fields, Write.WHOLE).splitlines())
     assert source == {"name": "rye", "about": "dark", "year": 1999, "text": "", "csplade_encoded": mark_of("f", "")}
 
