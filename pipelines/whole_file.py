@@ -1,7 +1,7 @@
 """Files that are, at any moment, the old or the new one, whenever a program is stopped."""
 
 import os
-import tempfile
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
@@ -22,16 +22,17 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], None], sync: bool = Fa
     Raises:
         OSError: as for `replace_bytes`.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        # Not by `tempfile`, whose files nobody else may read, whatever the umask says.
+        with fresh.open("xb") as file:
             write(file)
             if sync:
                 file.flush()
                 os.fsync(file.fileno())
-        os.replace(name, path)
+        os.replace(fresh, path)
     except BaseException:
-        os.unlink(name)
+        fresh.unlink(missing_ok=True)
         raise
 
 
