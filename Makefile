@@ -17,7 +17,7 @@ fix: ## Format, and mend what ruff can mend
 	$(PYTHON) -m ruff format
 
 test: ## All tests, against real servers
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n 2 --dist loadfile
 
 cluster-test: ## The tests of what a cluster must do, against every line of servers
 	$(PYTHON) -m pytest --every-line

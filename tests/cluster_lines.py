@@ -4,9 +4,10 @@ An ordinary run takes the newest OpenSearch and the newest Elasticsearch; the te
 and counted at the end. `--every-line` runs them all, and nothing else.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Protocol
 from uuid import uuid4
 
 import pytest
@@ -59,6 +60,12 @@ class ClusterLine:
         return self.analyzer == "english"
 
 
+class Worker(Protocol):
+    """A worker of pytest-xdist, as the process that started it knows it."""
+
+    config: pytest.Config
+
+
 class LineServers:
     """Starts the server of a line when it is first asked for, and ends all of them."""
 
@@ -106,10 +113,20 @@ def leave_out_lines(config: pytest.Config, items: list[pytest.Item]) -> None:
     items[:] = [item for item in items if item in kept]
     config.hook.pytest_deselected(items=left_out)
     config.stash[_LEFT_OUT] = 0 if every else len(left_out)
+    # Of pytest-xdist the workers collect, and another process tells.
+    handed_over = getattr(config, "workeroutput", None)
+    if handed_over is not None:
+        handed_over[MARK] = config.stash[_LEFT_OUT]
 
 
 def _is_of_lines(item: pytest.Item) -> bool:
     return "line" in getattr(item, "fixturenames", ())
+
+
+def take_over(worker: Worker) -> None:
+    """Remember what a worker of pytest-xdist has left out, which is the same for each; one that died tells nothing."""
+    told: Mapping[str, int] = getattr(worker, "workeroutput", {})
+    worker.config.stash[_LEFT_OUT] = told.get(MARK, worker.config.stash.get(_LEFT_OUT, 0))
 
 
 def told_reason(config: pytest.Config) -> str | None:

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from csplade.integration.client import connect
 from csplade.integration.node import NodeOptions
-from csplade.tests.cluster_lines import OPTION, leave_out_lines, line, line_servers, told_reason
+from csplade.tests.cluster_lines import OPTION, Worker, leave_out_lines, line, line_servers, take_over, told_reason
 from csplade.tests.local_node import reachable_folder, running
 from hypothesis import settings
 
@@ -37,6 +37,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what needs other servers than the usual ones."""
     leave_out_lines(config, items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Worker) -> None:
+    """Take over what a worker of pytest-xdist knows of the tests that were left out."""
+    take_over(node)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -13,7 +13,7 @@ from csplade.integration.client import connect
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
-TEST_COMMAND = "python3 -m venv .venv && .venv/bin/pip install -e '.[dev]' && .venv/bin/pytest"
+TEST_COMMAND = "python3 -m venv .venv && .venv/bin/pip install -e '.[dev]' && .venv/bin/pytest -n 2 --dist loadfile"
 # The fixture starts the server; the demo and the virtual environment have tests of their own.
 _NOT_RUN = ("csplade node", "python3 -m venv", ". .venv")
 _INDEXES = ("articles", "recipes")
