@@ -43,10 +43,15 @@ _STOP = "\n  csplade node stop"
 @click.option(
     "--analyzer", default="english", show_default=True, help="The cluster's analyzer for BM25; all have standard."
 )
+@click.option(
+    "--open", "opened", is_flag=True, help="Then compare queries of your own in the browser, until Ctrl-C ([serve])."
+)
 @cluster_options
 @encoder_option
 @json_option
-def command(shown: int, analyzer: str, connection: Connection, encoder_folder: Path, as_json: bool) -> None:
+def command(
+    shown: int, analyzer: str, opened: bool, connection: Connection, encoder_folder: Path, as_json: bool
+) -> None:
     """See CSPLADE beside BM25 on the Python library's documentation.
 
     Indexes the documentation strings of this Python's standard library, asks judged questions, shows the hits of BM25
@@ -57,9 +62,11 @@ def command(shown: int, analyzer: str, connection: Connection, encoder_folder: P
     Example:
       csplade demo
       csplade demo --examples 20
+      csplade demo --open
       csplade demo --url https://host:9200 --json
     """
     from csplade.commands.demo_index import INDEX, documents_of
+    from csplade.commands.demo_page import open_page, page_trust
     from csplade.commands.demo_questions import read_questions
     from csplade.commands.demo_report import report_of, to_json
     from csplade.integration.client import address
@@ -68,6 +75,7 @@ def command(shown: int, analyzer: str, connection: Connection, encoder_folder: P
 
     began = time.monotonic()
     require_ir_measures()
+    trust = page_trust(connection) if opened else None
     encoder = _open_encoder(encoder_folder)
     documents = documents_of(read_standard_library())
     questions = read_questions({document.id for document in documents})
@@ -80,6 +88,8 @@ def command(shown: int, analyzer: str, connection: Connection, encoder_folder: P
         print_json({**about, "python": platform.python_version(), "seconds": seconds, **to_json(report)})
     else:
         _print(report, connection, address(client))
+    if trust is not None:
+        open_page(client, trust, encoder_folder)
 
 
 def _open_encoder(folder: Path) -> "CachedEncoder":

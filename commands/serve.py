@@ -26,13 +26,19 @@ from csplade.integration.gateway_config import MEGABYTE, GatewayOptions, Limits
 from csplade.pipelines.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from csplade.integration.access import Access
     from csplade.integration.gateway_app import Weighing
     from csplade.pipelines.encode import Encoder
 
+    Server = Callable[[GatewayOptions, Callable[[str, str], None], Weighing | None], None]
+
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _KILOBYTE = 2**10
 _USUAL = Limits()
+PAGE_PATH = "/_csplade/"
+"""Of the page on which people compare rankings."""
 
 
 @click.command("serve")
@@ -143,10 +149,7 @@ def command(
       csplade serve --url http://127.0.0.1:9200 --config rewrite.toml
       csplade serve --host 0.0.0.0 --tls-cert gateway.pem --tls-key gateway.key --max-body 20 --timeout 60
     """
-    try:
-        from csplade.integration.gateway import serve
-    except ImportError as error:
-        raise MissingExtraError(error.name or "uvicorn", "serve") from error
+    serve = require_server()
     from csplade.integration.addresses import parse_addresses
 
     limits = Limits(
@@ -161,7 +164,7 @@ def command(
     )
     options = GatewayOptions(
         upstream=parse_addresses(cluster_url(connection)),
-        trust=_trust(connection),
+        trust=trust_of(connection),
         host=host,
         port=port,
         workers=workers,
@@ -171,7 +174,27 @@ def command(
         log_requests=log_requests,
         log_queries=log_queries,
     )
-    serve(options, notice, _weighing(config_file, dialect, encoder_folder))
+    weighing = _weighing(config_file, dialect, encoder_folder)
+
+    def tell(url: str, sentence: str) -> None:
+        notice(sentence)
+        if weighing is not None:
+            notice(f"Rankings are compared at {url}{PAGE_PATH}")
+
+    serve(options, tell, weighing)
+
+
+def require_server() -> "Server":
+    """Return what runs a gateway.
+
+    Raises:
+        MissingExtraError: the extra `serve` is not installed.
+    """
+    try:
+        from csplade.integration.gateway import serve
+    except ImportError as error:
+        raise MissingExtraError(error.name or "uvicorn", "serve") from error
+    return serve
 
 
 def open_encoder(folder: Path) -> "Encoder":
@@ -202,8 +225,12 @@ def _size(option: str, amount: float, unit: int) -> int:
     return round(amount * unit)
 
 
-def _trust(connection: Connection) -> "Access":
-    """Return whom the gateway trusts as the cluster, without anybody's credentials."""
+def trust_of(connection: Connection) -> "Access":
+    """Return whom a gateway trusts as the cluster, without anybody's credentials.
+
+    Raises:
+        UsageError: the gateway would have to sign requests.
+    """
     from csplade.integration.settings import access_of
 
     settings = connection.settings

@@ -19,6 +19,8 @@ from csplade.pipelines.vocab import readable
 _TERM = re.compile(r"Linear function on the (\S+) field for the (\S+) feature, ")
 _WORD = re.compile(r"weight\((.+) in \d+\) ")
 _SUM = "sum of:"
+# Of several fields the best one alone counts.
+_BEST = "max of:"
 # Of the best passage, which alone is explained.
 _PASSAGE = "Score based on "
 # A score of two phases: each comes with its weight, which is always 1.
@@ -70,6 +72,8 @@ def _parts(node: Mapping[str, Any]) -> Iterator[Contribution]:  # Any: a JSON ob
     if description == _SUM:
         for detail in node["details"]:
             yield from _parts(detail)
+    elif description == _BEST:
+        yield from _parts(max(node["details"], key=lambda detail: float(detail["value"])))
     elif _stands_for_first(description, node["details"]):
         yield from _parts(node["details"][0])
     elif value != 0:  # Filters are explained too, with 0.

@@ -48,8 +48,10 @@ class _Supervisor(Multiprocess):
         self.config.timeout_worker_healthcheck = _ALIVE_SECONDS
 
 
-def serve(options: GatewayOptions, tell: Callable[[str], None], weighing: Weighing | None = None) -> None:
-    """Answer requests until SIGTERM or SIGINT; `tell` hears where. Nothing is rewritten without a `weighing`.
+def serve(options: GatewayOptions, tell: Callable[[str, str], None], weighing: Weighing | None = None) -> None:
+    """Answer requests until SIGTERM or SIGINT. Nothing is rewritten without a `weighing`.
+
+    `tell` hears its own address, and a sentence about it; workers may still be on their way then, and callers wait.
 
     Raises:
         UsageError: the port or a file of certificates cannot be used.
@@ -60,7 +62,7 @@ def serve(options: GatewayOptions, tell: Callable[[str], None], weighing: Weighi
         # So that a request which comes back is known, also by another worker.
         via = f"1.1 csplade-{secrets.token_hex(4)}".encode()
         supervisor = _Supervisor(_config(options, GatewayApp(options, Path(folder), via, weighing)), [listener])
-        tell(_greeting(options, listener.getsockname()[1]))
+        tell(*_greeting(options, listener.getsockname()[1]))
         supervisor.run()
         if not supervisor.asked:
             raise ClusterError("the gateway's workers could not start: what they say is above")
@@ -115,8 +117,9 @@ def _config(options: GatewayOptions, app: GatewayApp) -> Config:
     )
 
 
-def _greeting(options: GatewayOptions, port: int) -> str:
+def _greeting(options: GatewayOptions, port: int) -> tuple[str, str]:
     scheme = "http" if options.certificate is None else "https"
     host = f"[{options.host}]" if ":" in options.host else options.host
+    url = f"{scheme}://{host}:{port}"
     nodes = ", ".join(f"{address.host}:{address.open_port}" for address in options.upstream)
-    return f"The gateway answers at {scheme}://{host}:{port} and forwards to {nodes}; Ctrl-C stops it."
+    return url, f"The gateway answers at {url} and forwards to {nodes}; Ctrl-C stops it."

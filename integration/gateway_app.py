@@ -13,13 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from csplade.integration.encoder import Encoder
+from csplade.integration.gateway_compared import of_playground
 from csplade.integration.gateway_config import GatewayOptions
-from csplade.integration.gateway_control import PREFIX, control
+from csplade.integration.gateway_control import control
 from csplade.integration.gateway_forward import Forwarder
 from csplade.integration.gateway_headers import framing
 from csplade.integration.gateway_log import AccessLog, Exchange
 from csplade.integration.gateway_metrics import Metrics
+from csplade.integration.gateway_pages import PREFIX
 from csplade.integration.gateway_pits import Pits
+from csplade.integration.gateway_playground import Playground
 from csplade.integration.gateway_protocol import ABORT
 from csplade.integration.gateway_refusals import Reason, Refusal
 from csplade.integration.gateway_rewriting import Parts, Rewriting
@@ -56,7 +59,7 @@ class Worker:
         self.vectors: Vectors | None = None
         self.shadows: Shadows | None = None
         self._sender = Sender(self.upstream, via)
-        self.forward = Forwarder(self._sender, limits, None)
+        self.forward = Forwarder(self._sender, limits)
         self._limits, self._folder = limits, folder
         self.control: ASGIApp = control(self.upstream, folder)
         self.under_way = 0
@@ -68,7 +71,8 @@ class Worker:
         self.shadows = Shadows(self.metrics, self.log)
         pits = Pits(self._folder)
         parts = Parts(weighing.rules, self._sender, self.vectors, self.metrics, pits, self.shadows)
-        self.forward = Forwarder(self._sender, self._limits, Rewriting(parts))
+        playground = Playground(weighing.rules, self._sender, self.vectors)
+        self.forward = Forwarder(self._sender, self._limits, Rewriting(parts), playground)
 
     async def close(self) -> None:
         """Close what is open."""
@@ -173,7 +177,8 @@ def _is_whole(scope: Scope) -> bool:
 
 
 def _of_gateway(path: bytes) -> bool:
-    return path == PREFIX or path.startswith(PREFIX + b"/")
+    """Return whether a request is answered without the cluster."""
+    return (path == PREFIX or path.startswith(PREFIX + b"/")) and not of_playground(path)
 
 
 async def _end_without(parent: int) -> None:

@@ -1,4 +1,7 @@
-"""What the gateway says about itself, below `/_csplade`: whether it lives, whether the cluster answers, its counts."""
+"""What the gateway says about itself, below `/_csplade`: whether it lives, whether the cluster answers, its counts.
+
+The files of the page of comparisons lie there too.
+"""
 
 import asyncio
 import os
@@ -6,6 +9,7 @@ import time
 from pathlib import Path
 
 from csplade.integration.gateway_metrics import exposition
+from csplade.integration.gateway_pages import PREFIX, page_routes
 from csplade.integration.gateway_refusals import Reason, Refusal
 from csplade.integration.gateway_upstream import Upstream
 from starlette.applications import Starlette
@@ -13,9 +17,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
-
-PREFIX = b"/_csplade"
-"""Before the paths that are the gateway's own; no index can be called so."""
 
 _PROBE_SECONDS = 2.0
 # Who asks more often gets what was found last: probes must not become a load.
@@ -69,6 +70,7 @@ def control(upstream: Upstream, folder: Path) -> Starlette:
 
     pages = {"live": live, "health": health, "metrics": metrics}
     routes = [Route(f"{PREFIX.decode()}/{name}", page, methods=["GET"]) for name, page in pages.items()]
+    routes += page_routes(PREFIX.decode())
     return Starlette(routes=routes, exception_handlers={HTTPException: _no_page})
 
 

@@ -7,10 +7,12 @@ off, so that no caller takes half an answer for a whole one.
 import asyncio
 
 from csplade.integration.gateway_body import BodyGuard, check_source
+from csplade.integration.gateway_compared import compared, of_playground
 from csplade.integration.gateway_config import Limits
 from csplade.integration.gateway_headers import answer_headers, check_start, framing
 from csplade.integration.gateway_log import Exchange
 from csplade.integration.gateway_params import Params
+from csplade.integration.gateway_playground import Playground
 from csplade.integration.gateway_refusals import Headers, Reason, Refusal
 from csplade.integration.gateway_request import Request
 from csplade.integration.gateway_rewriting import Rewriting
@@ -21,10 +23,12 @@ from starlette.types import Receive, Scope, Send
 
 
 class Forwarder:
-    """Takes requests that are not about the gateway itself; without a `rewriting` all pass as they are."""
+    """Takes requests that need the cluster; without a `rewriting` all pass as they are, and nothing is compared."""
 
-    def __init__(self, sender: Sender, limits: Limits, rewriting: Rewriting | None) -> None:
-        self._sender, self._limits, self._rewriting = sender, limits, rewriting
+    def __init__(
+        self, sender: Sender, limits: Limits, rewriting: Rewriting | None = None, playground: Playground | None = None
+    ) -> None:
+        self._sender, self._limits, self._rewriting, self._playground = sender, limits, rewriting, playground
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
         """Forward a request, and its answer.
@@ -65,6 +69,9 @@ class Forwarder:
         if frame.empty:
             transfer.watch()
         message = Message(scope["method"], target, headers, frame)
+        if of_playground(scope["raw_path"]):
+            await self._compare(scope, message, transfer, guard)
+            return
         asked = None if self._rewriting is None else read_target(scope["method"], scope["raw_path"])
         if self._rewriting is not None and asked is not None:
             params = Params.read(scope["query_string"])
@@ -74,6 +81,14 @@ class Forwarder:
             message, lambda: None if frame.empty else transfer.body(guard), transfer.exchange
         )
         await transfer.answer(answer, answer_headers(answer.headers))
+
+    async def _compare(self, scope: Scope, message: Message, transfer: Transfer, guard: BodyGuard) -> None:
+        if self._playground is None:
+            raise Refusal(
+                404, Reason.NO_SUCH_PAGE, "this gateway rewrites nothing that could be compared: give it a --config"
+            )
+        path, params = scope["raw_path"], Params.read(scope["query_string"])
+        await self._playground(Request(compared(path), message, path, params, transfer, guard))
 
 
 def _target(scope: Scope) -> bytes:

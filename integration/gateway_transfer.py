@@ -84,6 +84,18 @@ class Transfer:
         finally:
             await answer.close()
 
+    async def own(self, status: int, headers: Headers, body: bytes) -> None:
+        """Give the caller, whose request has been read, an answer of the gateway's own.
+
+        Raises:
+            TimeoutError: the caller takes nothing for too long.
+        """
+        self.exchange.status, self.exchange.answer_bytes, self.begun = status, len(body), True
+        length = (b"content-length", str(len(body)).encode())
+        await self._put({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+        self.end()
+        await self._put({"type": "http.response.body", "body": body, "more_body": False})
+
     def uncancel(self) -> None:
         """Take back the cancellation that `gone` tells of."""
         if self._task is not None:

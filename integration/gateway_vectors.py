@@ -50,6 +50,11 @@ class Vectors:
         """Return that of the encoder; None: it could not be opened."""
         return None if self._encoder is None else self._encoder.contract.fingerprint
 
+    @property
+    def name(self) -> str | None:
+        """Return what the encoder is called; None: it could not be opened."""
+        return None if self._encoder is None else self._encoder.contract.name
+
     async def open(self) -> None:
         """Open the encoder; if that fails, it is told, and all work fails."""
         try:
