@@ -1,7 +1,6 @@
 """Options of the commands that search, and what they say about a query that is not sent as it is."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING
 
@@ -175,13 +174,10 @@ def for_index(
         IndexConflictError: the index is missing, not ours, or made with another encoder.
         ClusterError: the cluster does not answer, or is of a kind that csplade does not know.
     """
-    from csplade.integration.calibrate import read_scales
-    from csplade.integration.index import require_index
+    from csplade.integration.index_facts import facts_of
 
-    dialect = require_index(client, index, contract)
-    normalized = any(options.fusion is Fusion.NORMALIZED for options in asked)
-    scales = read_scales(client, index) if normalized else None
-    return [replace(options, dialect=dialect, scales=scales) for options in asked]
+    facts = facts_of(client, index, contract, any(options.fusion is Fusion.NORMALIZED for options in asked))
+    return [facts.settle(options) for options in asked]
 
 
 def dropped_sentence(plan: Plan) -> str:

@@ -7,6 +7,7 @@ error tree. So no error of a lower layer reaches a caller, and no credential is 
 import logging
 import threading
 from collections.abc import Collection, Mapping
+from typing import Protocol, cast
 from urllib.parse import quote, urlencode
 
 import opensearchpy
@@ -80,7 +81,14 @@ def connect(url: str, access: Access = _NOBODY) -> OpenSearch:
 
 def address(client: OpenSearch) -> str:
     """Return the addresses of the client's cluster, with commas between them and without credentials."""
-    return _addresses(client.transport)
+    return cast(_Addressed, client.transport).addresses
+
+
+class _Addressed(Protocol):
+    """A transport that knows where its cluster is."""
+
+    @property
+    def addresses(self) -> str: ...
 
 
 class _Transport(opensearchpy.Transport):
@@ -88,6 +96,12 @@ class _Transport(opensearchpy.Transport):
 
     # Of each thread: whom it asks.
     _asked = threading.local()
+
+    @property
+    def addresses(self) -> str:
+        """Return where its cluster is, without credentials."""
+        # As they were given: the pool's list of connections holds only those that live, in an order of its own.
+        return ",".join(f"{given.host}{given.url_prefix}" for given, _ in self.connection_pool.connection_opts)
 
     def get_connection(self) -> opensearchpy.Connection:
         """Return the connection whose turn it is."""
@@ -110,9 +124,9 @@ class _Transport(opensearchpy.Transport):
         except lower.ConnectionTimeout as error:
             # Not sent elsewhere, as it may be the request that takes so long; but the next goes to others first.
             self.mark_dead(self._asked.connection)
-            raise translated(error, _addresses(self)) from error
+            raise translated(error, self.addresses) from error
         except (lower.OpenSearchException, lower.ImproperlyConfigured, urllib3.exceptions.HTTPError) as error:
-            raise translated(error, _addresses(self)) from error
+            raise translated(error, self.addresses) from error
 
 
 class _Connection(opensearchpy.Urllib3HttpConnection):
@@ -142,8 +156,3 @@ def _host(address: Address, context: object) -> dict[str, object]:
         "timeout": urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
         **({} if context is None else {"ssl_context": context}),
     }
-
-
-def _addresses(transport: opensearchpy.Transport) -> str:
-    # As they were given: the pool's list of connections holds only those that live, in an order of its own.
-    return ",".join(f"{given.host}{given.url_prefix}" for given, _ in transport.connection_pool.connection_opts)

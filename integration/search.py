@@ -42,6 +42,8 @@ class Hit:
     """What adds up to the score; None if it was not asked for."""
     passage: str | None = None
     """The part of the text whose terms score best; None if the index holds no passages, or only BM25 found it."""
+    source: Mapping[str, Any] | None = None  # Any: a JSON object
+    """The document without its weights; None if it was not asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +78,15 @@ def search(
 
 
 def search_page(
-    client: OpenSearch, index: str, question: Question, options: QueryOptions, size: int = 10, explain: bool = False
+    client: OpenSearch,
+    index: str,
+    question: Question,
+    options: QueryOptions,
+    size: int = 10,
+    explain: bool = False,
+    whole: bool = False,
 ) -> Page:
-    """Return the same as `search`, with the total that the options ask for.
+    """Return the same as `search`, with the total that the options ask for, and if `whole` with the documents.
 
     Raises:
         UsageError, ClusterError: as `search`.
@@ -90,7 +98,7 @@ def search_page(
     searches = build_searches(question, options, size)
     if not searches:
         return Page(total=None if options.plan.total is Total.NONE else 0)
-    answers = [ask(client, index, shown(one.body, explain), options.mode) for one in searches]
+    answers = [ask(client, index, shown(one.body, explain, whole), options.mode) for one in searches]
     terms = _marks(question, options)
     if options.fusion is Fusion.RRF:
         rankings = [found for found, _ in answers]
@@ -98,9 +106,9 @@ def search_page(
         # The first ranking, by terms, knows the best passage.
         documents = {one["_id"]: one for found in reversed(rankings) for one in found}
         modes = [one.mode for one in searches] if explain else None
-        return Page(tuple(_fused_hit(rank, one, documents, terms, modes) for rank, one in enumerate(fused, 1)))
+        return Page(tuple(_fused_hit(rank, one, documents, terms, modes, whole) for rank, one in enumerate(fused, 1)))
     ((found, total),) = answers
-    hits = tuple(_hit(rank, one, terms) for rank, one in enumerate(found[:size], 1))
+    hits = tuple(_hit(rank, one, terms, whole) for rank, one in enumerate(found[:size], 1))
     return Page(hits, *((None,) if total is None else (total["value"], total["relation"] == "eq")))
 
 
@@ -169,9 +177,10 @@ def _fused_hit(
     documents: Mapping[str, Mapping[str, Any]],  # Any: JSON objects
     terms: Mapping[str, float],
     modes: list[Mode] | None,
+    whole: bool,
 ) -> Hit:
     """Return a document of merged rankings as a hit, explained by its ranks if the modes of the rankings are given."""
-    hit = _hit(rank, documents[fused.id], terms)
+    hit = _hit(rank, documents[fused.id], terms, whole)
     return replace(hit, score=fused.score, contributions=None if modes is None else _of_ranks(fused, modes))
 
 
@@ -187,7 +196,7 @@ def _marks(question: Question, options: QueryOptions) -> dict[str, float]:
     return terms or words_of(question.text)
 
 
-def _hit(rank: int, found: Mapping[str, Any], terms: Mapping[str, float]) -> Hit:  # Any: a JSON object
+def _hit(rank: int, found: Mapping[str, Any], terms: Mapping[str, float], whole: bool) -> Hit:  # Any: a JSON object
     source = found.get("_source") or {}
     title, text = source.get(TITLE_FIELD), source.get(TEXT_FIELD) or ""
     explanation = found.get("_explanation")
@@ -200,6 +209,7 @@ def _hit(rank: int, found: Mapping[str, Any], terms: Mapping[str, float]) -> Hit
         best_snippet(text if passage is None else passage, terms),
         None if explanation is None else contributions(explanation),
         passage,
+        source if whole else None,
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from csplade.integration.dialect import Feature
+from csplade.integration.documents import OUR_FIELDS
 from csplade.integration.planner import Fusion, Total, two_phases
 from csplade.integration.query import Mode, QueryOptions, Question, any_of, combined, planned, scored
 from csplade.integration.templates import PASSAGES_FIELD, TEXT_FIELD, TITLE_FIELD
@@ -47,10 +48,11 @@ def build_searches(question: Question, options: QueryOptions, size: int) -> tupl
     return (Search(body, options.mode),)
 
 
-def shown(body: Mapping[str, Any], explain: bool = False) -> dict[str, Any]:  # Any: JSON objects
-    """Return the body of a search whose hits are shown; the weights, large, stay in the cluster."""
+def shown(body: Mapping[str, Any], explain: bool = False, whole: bool = False) -> dict[str, Any]:  # Any: JSON objects
+    """Return the body of a search whose hits are shown, by title and text or `whole`; weights stay in the cluster."""
     found = {name: _with_best_passage(part) if name == "query" else part for name, part in body.items()}
-    return {**found, "_source": [TITLE_FIELD, TEXT_FIELD], "explain": explain}
+    source = {"excludes": sorted(OUR_FIELDS)} if whole else [TITLE_FIELD, TEXT_FIELD]
+    return {**found, "_source": source, "explain": explain}
 
 
 def ranked(body: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON objects

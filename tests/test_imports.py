@@ -17,7 +17,7 @@ from csplade.integration.templates import IndexOptions
 from csplade.tests.word_encoder import word_contract
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("commands", "integration", "mappings", "models", "pipelines")
+PACKAGES = ("adapters", "commands", "integration", "mappings", "models", "pipelines")
 SOURCES = sorted([*ROOT.glob("*.py"), *(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))])
 TESTS = sorted((ROOT / "tests").glob("*.py"))
 MODEL_STACK = {"torch", "transformers", "onnxruntime", "optimum"}

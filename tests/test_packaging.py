@@ -9,10 +9,11 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-_PACKAGES = {"commands", "integration", "mappings", "models", "pipelines"}
+_PACKAGES = {"adapters", "commands", "integration", "mappings", "models", "pipelines"}
 _DATA = {
     "csplade/py.typed",
     "csplade/commands/demo_questions.json",
+    *(f"csplade/integration/playground/{file.name}" for file in (ROOT / "integration" / "playground").iterdir()),
     "csplade/mappings/rank_features.json",
     *(
         f"csplade/models/csplade-mini/{name}"

@@ -1,0 +1,71 @@
+"""What an index and its cluster say of themselves, as searches need it: how its weights are asked for, its scales.
+
+`KnownFacts` keeps them for a while: an index behind an alias may be another one tomorrow, of another encoder.
+"""
+
+import threading
+import time
+from dataclasses import dataclass, replace
+
+from csplade.integration.calibrate import read_scales
+from csplade.integration.dialect import Dialect
+from csplade.integration.index import require_index
+from csplade.integration.planner import Fusion
+from csplade.integration.query import QueryOptions, Scales
+from csplade.pipelines.contract import Contract
+from opensearchpy import OpenSearch
+
+KEPT_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class IndexFacts:
+    """What an index says of itself."""
+
+    dialect: Dialect
+    scales: Scales | None = None
+    """None if there are none, or they were not asked for."""
+
+    def settle(self, options: QueryOptions) -> QueryOptions:
+        """Return the options for this index."""
+        return replace(options, dialect=self.dialect, scales=self.scales)
+
+
+def facts_of(client: OpenSearch, index: str, contract: Contract | None, normalized: bool = False) -> IndexFacts:
+    """Ask for what searches need, `normalized` ones also scales; without a contract (BM25) the index has to be ours.
+
+    Raises:
+        IndexConflictError: the index is missing, not ours, or made with another encoder.
+        ClusterError: the cluster does not answer, or is of a kind that csplade does not know.
+    """
+    dialect = require_index(client, index, contract)
+    return IndexFacts(dialect, read_scales(client, index) if normalized else None)
+
+
+class KnownFacts:
+    """The facts of one index, asked for again after `KEPT_SECONDS`; safe to share between threads."""
+
+    def __init__(self, index: str, contract: Contract) -> None:
+        self._index, self._contract = index, contract
+        self._lock = threading.Lock()
+        self._known: dict[tuple[bool, bool], tuple[float, IndexFacts]] = {}
+
+    def settle(self, client: OpenSearch, options: QueryOptions) -> QueryOptions:
+        """Return the options for this index.
+
+        Raises:
+            ClusterError: as `facts_of`.
+        """
+        by_terms, normalized = key = (options.mode.needs_vector, options.fusion is Fusion.NORMALIZED)
+        with self._lock:
+            since, facts = self._known.get(key, (0.0, None))
+        if facts is None or time.monotonic() - since > KEPT_SECONDS:
+            facts = facts_of(client, self._index, self._contract if by_terms else None, normalized)
+            with self._lock:
+                self._known[key] = time.monotonic(), facts
+        return facts.settle(options)
+
+    def forget(self) -> None:
+        """Ask again the next time."""
+        with self._lock:
+            self._known.clear()

@@ -1,0 +1,141 @@
+"""The retrievers of other libraries, each with the real library over a real index."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from csplade.integration.async_search import AsyncSparseSearch
+from csplade.integration.sparse_search import BulkOptions, SparseSearch
+from csplade.integration.templates import IndexOptions
+from csplade.tests.word_encoder import WordEncoder
+from opensearchpy import OpenSearch
+
+pytestmark = [
+    pytest.mark.cluster,
+    # What these libraries warn of in each other is not ours.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning"),
+]
+
+RECORDS = [
+    {"id": "a", "text": "bread in an oven", "lang": "en", "year": 2001},
+    {"id": "b", "text": "bread bread", "title": "Twice", "lang": "en", "year": 1999},
+    {"id": "c", "text": "bread brot", "lang": "de", "year": 2005},
+    {"id": "d", "text": "salt", "lang": "en", "year": 2001},
+]
+ENGLISH = {"term": {"lang": "en"}}
+
+
+@pytest.fixture
+def search(opensearch: str, index_name: str, tmp_path: Path) -> Iterator[SparseSearch]:
+    with OpenSearch(opensearch, timeout=60) as client:
+        search = SparseSearch(client, WordEncoder(), index_name)
+        search.bulk(RECORDS, BulkOptions(index=IndexOptions(shards=2), dead_letters=tmp_path / "dead"))
+        yield search
+
+
+def test_langchain(opensearch: str, search: SparseSearch) -> None:
+    pytest.importorskip("langchain_core", reason="the extra langchain is not installed")
+    from csplade.adapters.langchain import CspladeRetriever
+    from langchain_core.documents import Document
+    from langchain_core.runnables import RunnableLambda
+
+    retriever = CspladeRetriever(search=search, size=2, filters=ENGLISH)
+    # Letters times count, on both sides; the title is a part of the text.
+    expected = [
+        Document(
+            id="b",
+            page_content="Twice\nbread bread",
+            metadata={"id": "b", "title": "Twice", "lang": "en", "year": 1999, "csplade_score": 50.0},
+        ),
+        Document(
+            id="a",
+            page_content="bread in an oven",
+            metadata={"id": "a", "lang": "en", "year": 2001, "csplade_score": 25.0},
+        ),
+    ]
+    assert retriever.invoke("bread") == expected
+    # As a link of a chain, and asynchronously, over a client of either kind.
+    chain = retriever | RunnableLambda(lambda documents: [document.id for document in documents])
+    assert chain.batch(["salt", "oven bread"]) == [["d"], ["b", "a"]]
+    assert asyncio.run(retriever.ainvoke("bread")) == expected
+
+    async def over_a_loop() -> list[Document]:
+        from opensearchpy import AsyncOpenSearch
+
+        async with (
+            AsyncOpenSearch(opensearch, timeout=60) as client,
+            AsyncSparseSearch(client, WordEncoder(), search.index) as found,
+        ):
+            return await CspladeRetriever(search=search, async_search=found, size=2, filters=ENGLISH).ainvoke("bread")
+
+    assert asyncio.run(over_a_loop()) == expected
+
+
+def test_llama_index(opensearch: str, search: SparseSearch) -> None:
+    pytest.importorskip("llama_index.core", reason="the extra llama-index is not installed")
+    from csplade.adapters.llama_index import CspladeRetriever
+    from llama_index.core.schema import MetadataMode, NodeWithScore
+
+    def seen(nodes: list[NodeWithScore]) -> list[tuple[str, str, float | None, object]]:
+        return [
+            (one.node.node_id, one.node.get_content(MetadataMode.NONE), one.score, one.node.metadata.get("year"))
+            for one in nodes
+        ]
+
+    expected = [("b", "Twice\nbread bread", 50.0, 1999), ("a", "bread in an oven", 25.0, 2001)]
+    assert seen(CspladeRetriever(search, 2, ENGLISH).retrieve("bread")) == expected
+    assert seen(asyncio.run(CspladeRetriever(search, 2, ENGLISH).aretrieve("bread"))) == expected
+
+    async def over_a_loop() -> list[NodeWithScore]:
+        from opensearchpy import AsyncOpenSearch
+
+        async with (
+            AsyncOpenSearch(opensearch, timeout=60) as client,
+            AsyncSparseSearch(client, WordEncoder(), search.index) as found,
+        ):
+            return await CspladeRetriever(search, 2, ENGLISH, found).aretrieve("bread")
+
+    assert seen(asyncio.run(over_a_loop())) == expected
+
+
+def test_haystack(search: SparseSearch) -> None:
+    pytest.importorskip("haystack", reason="the extra haystack is not installed")
+    from csplade.adapters.haystack import CspladeRetriever
+    from haystack import Pipeline
+
+    pipeline = Pipeline()
+    pipeline.add_component("retriever", CspladeRetriever(search, top_k=2, filters=[ENGLISH]))
+    found = pipeline.run({"retriever": {"query": "bread"}})["retriever"]["documents"]
+    assert [(one.id, one.content, one.score, one.meta["year"]) for one in found] == [
+        ("b", "Twice\nbread bread", 50.0, 1999),
+        ("a", "bread in an oven", 25.0, 2001),
+    ]
+    fewer = pipeline.run({"retriever": {"query": "bread", "top_k": 1}})["retriever"]["documents"]
+    assert [one.id for one in fewer] == ["b"]
+
+
+def test_pyterrier(search: SparseSearch) -> None:
+    pytest.importorskip("pyterrier", reason="the extra pyterrier is not installed")
+    import pandas as pd
+    import pyterrier as pt
+    from csplade.adapters.pyterrier import CspladeRetriever
+
+    retriever = CspladeRetriever(search, size=2)
+    topics = pd.DataFrame({"qid": ["1", "2", "3"], "query": ["oven bread", "nothing", "salt"], "mark": [7, 8, 9]})
+    found = retriever(topics)
+    assert list(found.columns) == ["qid", "query", "mark", "docno", "score", "rank"]
+    # Equal scores in the cluster's order, so the second of "oven bread" is one of two.
+    assert [(one.qid, one.mark, one.docno, one.score, one.rank) for one in found.itertuples()] == [
+        ("1", 7, "b", 50.0, 0),
+        ("1", 7, "a", 41.0, 1),
+        ("3", 9, "d", 16.0, 0),
+    ]
+    assert list(retriever(topics.iloc[1:2])["docno"]) == []
+    cut = (retriever % 1)(topics)
+    assert list(cut["docno"]) == ["b", "d"]
+    judged = pd.DataFrame({"qid": ["1", "3"], "docno": ["a", "d"], "label": [1, 1]})
+    measured = pt.Experiment([retriever], topics[topics.qid != "2"], judged, ["recip_rank"], names=["csplade"])
+    assert measured["recip_rank"].tolist() == [0.75]
+    with pytest.raises(KeyError, match="query"):
+        retriever(topics[["qid"]])
