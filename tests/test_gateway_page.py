@@ -32,7 +32,6 @@ PHONE: dict[str, Any] = {
     "has_touch": True,
     "color_scheme": "dark",
 }
-Page = Any  # Any: Playwright's, which may be missing
 
 
 @pytest.fixture(scope="module")

@@ -154,7 +154,7 @@ REFUSED = {
 def test_what_is_no_search_to_compare_is_refused(
     staged: Stage, method: str, path: str, body: bytes | None, headers: dict[str, str], status: int
 ) -> None:
-    answer = staged.ask(method, f"/_csplade/compare/{path}", body, **headers)
+    answer = ask(staged.gateway.port, request(method, f"/_csplade/compare/{path}", body, headers), method)
     assert answer.status == status, answer.body
     if status == 200:
         # The slashes stay inside the index's name, which the cluster does not take.
