@@ -121,9 +121,8 @@ def command(
       csplade adapt pairs.jsonl --backbone SmolLM2.gguf --output adapted --length 128 --batch 8 --steps 200
       csplade adapt scifact --backbone ./llama --attention bidirectional --output adapted --resume
     """
-    from csplade.pipelines.devices import check_alone
-    from csplade.pipelines.folder_lock import locked
-
+    fields = _fields(text_fields)
+    check_files(paths)
     options = AdaptOptions(
         steps=steps,
         batch=batch,
@@ -142,8 +141,10 @@ def command(
         checkpointing=checkpointing,
         bf16=bf16,
     )
-    fields = _fields(text_fields)
-    check_files(paths)
+    # It loads torch, which takes seconds: what is wrong with a command line is told before.
+    from csplade.pipelines.devices import check_alone
+    from csplade.pipelines.folder_lock import locked
+
     check_alone()
     with locked(output):
         report, sequences = _adapt(paths, fields, backbone, mask_token, options, output, resume)

@@ -95,13 +95,14 @@ def command(
       accelerate launch -m csplade.cli train pairs.jsonl --backbone SmolLM2-135M --output run --set loss.kl=0
     """
     _require_training()
-    from csplade.pipelines.curriculum import TrainRequest, run_stages
-
     check_files((*paths, *(() if idf is None else (idf,))))
     check_folder(development, "--development")
     stages = _stages(recipe_name, stage, settings, steps)
     own = _stage_paths(stage_data, [each.name for each in stages])
     _check_paths(paths, own, len(stages))
+    # It loads torch, which takes seconds: what is wrong with a command line is told before.
+    from csplade.pipelines.curriculum import TrainRequest, run_stages
+
     request = TrainRequest(
         paths, backbone, output, stages, teachers, development, idf=idf, split=split, resume=resume, stage_paths=own
     )

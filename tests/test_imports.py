@@ -117,14 +117,14 @@ LOADED = "import sys; print(*sorted({name.partition('.')[0] for name in sys.modu
 def loaded_after(program: str) -> set[str]:
     """Run the program in a Python of its own; return the top-level modules that it has loaded."""
     done = subprocess.run(
-        [sys.executable, "-c", f"{program}\n{LOADED}"], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", f"{program}\n{LOADED}"], capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
     return set(done.stdout.splitlines()[-1].split())
 
 
-def run_of(*arguments: str) -> str:
-    """Return a program that calls csplade and goes on after it has ended well."""
+def run_of(*arguments: str, code: int = 0) -> str:
+    """Return a program that calls csplade and goes on after it has ended with this code."""
     return f"""
 import sys
 from csplade.cli import main
@@ -132,7 +132,7 @@ sys.argv = ["csplade", *{arguments!r}]
 try:
     main()
 except SystemExit as ended:
-    assert not ended.code, ended.code
+    assert (ended.code or 0) == {code}, ended.code
 """
 
 
@@ -167,6 +167,24 @@ def test_looking_at_training_data_needs_no_model(tmp_path: Path) -> None:
     found = loaded_after(run_of("data", write_pair(tmp_path)))
     assert "orjson" in found
     assert found.isdisjoint({"opensearchpy", "onnxruntime"} | HEAVY)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("adapt", "none.txt", "--backbone", "x", "--output", "y"),
+        ("train", "none.jsonl", "--backbone", "x", "--output", "y"),
+        ("train", "{pair}", "--backbone", "x", "--output", "y", "--recipe", "none"),
+        ("train", "{pair}", "--backbone", "x", "--output", "y", "--set", "loss.kll=0"),
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_command_line_of_training_is_told_before_torch_is_loaded(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    pair = write_pair(tmp_path)
+    found = loaded_after(run_of(*(argument.format(pair=pair) for argument in arguments), code=2))
+    assert found.isdisjoint(HEAVY)
 
 
 @pytest.mark.cluster
