@@ -17,6 +17,7 @@ COMMANDS = {
     "adapt": "Adapt a language model to sparse retrieval, before training.",
     "train": "Train a sparse encoder on pairs.",
     "export": "Export a trained model to an encoder folder.",
+    "quantize": "Write an encoder in another precision, measured beside it.",
     "inspect": "Show an encoder folder; --check recomputes its golden vectors.",
     "encode": "Encode texts into sparse vectors: JSON lines or Parquet.",
     "data": "Check and describe training data.",

@@ -2,7 +2,8 @@
 
 With --json exactly one object
 
-    {"output": folder, "layout": layout, "fingerprint": text, "terms": number, "golden": number, "largest": number}
+    {"output": folder, "layout": layout, "fingerprint": text, "terms": number, "golden": number, "largest": number,
+     "pruned": {kind: number}}
 
 where `largest` is the largest distance of the golden vectors from those of the torch model.
 """
@@ -15,6 +16,7 @@ from csplade.commands.options import json_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.pipelines.errors import MissingExtraError, UsageError
 from csplade.pipelines.layout_kinds import Layout
+from csplade.pipelines.prune_kinds import Pruned
 
 _COUNT = click.IntRange(min=1)
 
@@ -39,6 +41,14 @@ _COUNT = click.IntRange(min=1)
 @click.option("--document-tokens", type=_COUNT, metavar="N", help="Tokens read of a document, at most.")
 @click.option("--query-terms", type=_COUNT, metavar="N", help="Expansion terms kept of a query, at most.")
 @click.option("--document-terms", type=_COUNT, metavar="N", help="Expansion terms kept of a document, at most.")
+@click.option(
+    "--prune",
+    multiple=True,
+    type=click.Choice([each.value for each in Pruned]),
+    help="Vocabulary that is to be no term: special pieces, ids that no piece has, pieces of single bytes and broken "
+    "letters. May be given several times; only where terms are pieces.",
+)
+@click.option("--opset", type=click.IntRange(17, 20), default=18, show_default=True, help="ONNX version of operators.")
 @json_option
 def command(
     model: Path,
@@ -56,6 +66,8 @@ def command(
     document_tokens: int | None,
     query_terms: int | None,
     document_terms: int | None,
+    prune: tuple[str, ...],
+    opset: int,
     as_json: bool,
 ) -> None:
     """Export the trained model in the folder MODEL to an encoder folder.
@@ -68,7 +80,7 @@ def command(
     Example:
       csplade export runs/first --output my-encoder
       csplade export runs/first --output my-encoder --int8 --licence Apache-2.0
-      csplade export laconic-1b --tokenizer Llama-3.2-1B --output laconic
+      csplade export laconic-1b --tokenizer Llama-3.2-1B --output laconic --prune special --prune unused
     """
     if output.resolve() == model.resolve():
         raise UsageError(f"{output} is the model itself: name a new folder")
@@ -78,6 +90,7 @@ def command(
         from csplade.pipelines.export_folder import check_output, export_folder
         from csplade.pipelines.layout_policy import LayoutPolicy
         from csplade.pipelines.layouts import detect, read_layout
+        from csplade.pipelines.prune import prune_terms
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "torch", "export") from error
     check_output(output)
@@ -96,17 +109,23 @@ def command(
     )
     kind = Layout(layout) if layout else detect(model)
     trained = read_layout(model, kind, policy)
+    kinds = [Pruned(each) for each in prune]
+    trained, counts = prune_terms(trained, kinds)
+    for each, count in counts.items():
+        notice(f"{count} of {len(trained.terms)} vocabulary ids are {each.said}, and no terms any more.")
     notice(f"{model} is read as {kind.value}; writing {output} takes a while.")
-    exported = export_folder(trained, output, int8)
+    exported = export_folder(trained, output, int8, opset=opset)
     told = {
         "output": str(output),
         "layout": kind.value,
         "fingerprint": exported.contract.fingerprint,
-        "terms": len(trained.terms),
+        "terms": len(trained.terms) - sum(counts.values()),
+        "pruned": {each.value: count for each, count in counts.items()},
         "golden": len(exported.drifts),
         "largest": max(drift.distance for drift in exported.drifts),
     }
     if as_json:
         print_json(told)
     else:
-        print_table("", ("exported", "value"), list(told.items()))
+        shown = told | {"pruned": ", ".join(f"{count} {each}" for each, count in counts.items()) or "none"}
+        print_table("", ("exported", "value"), list(shown.items()))

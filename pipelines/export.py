@@ -1,7 +1,7 @@
 """The torch encoder becomes an ONNX graph, through Optimum; needs the extra [export].
 
 Optimum's exporters know no sparse output, so the encoder gets an export configuration of its own: token ids, mask and
-role go in; term ids, weights and gates come out.
+role go in; term ids, weights and gates come out. It is registered with Optimum as that of the model type `csplade`.
 """
 
 import warnings
@@ -13,9 +13,12 @@ import torch
 from csplade.pipelines.model import SparseEncoderModel
 from optimum.exporters.onnx.base import OnnxConfig
 from optimum.exporters.onnx.convert import export_pytorch
+from optimum.exporters.tasks import TasksManager
 from optimum.utils import DummyInputGenerator, NormalizedTextConfig
 
 OPSET = 18
+MODEL_TYPE, TASK = "csplade", "feature-extraction"
+"""How Optimum finds the configuration; it knows no task of sparse vectors, and this one is nearest."""
 
 _Axes = dict[int, str]
 _BATCH: _Axes = {0: "batch"}
@@ -42,6 +45,7 @@ class SparseDummyInputs(DummyInputGenerator):  # type: ignore[misc]  # optimum i
         return torch.randint(self._vocabulary, (self._BATCH, self._LENGTH))
 
 
+@TasksManager.create_register("onnx", overwrite_existing=True)(MODEL_TYPE, TASK)
 class SparseEncoderOnnxConfig(OnnxConfig):  # type: ignore[misc]  # optimum is not typed
     """Optimum's description of `SparseEncoderModel`."""
 
@@ -61,8 +65,9 @@ class SparseEncoderOnnxConfig(OnnxConfig):  # type: ignore[misc]  # optimum is n
 
 def export_graph(model: SparseEncoderModel, path: Path, opset: int = OPSET) -> None:
     """Write the model as an ONNX graph in float32."""
+    found = TasksManager.get_exporter_config_constructor("onnx", model_type=MODEL_TYPE, task=TASK)
     config: Any = model.config  # Any: transformers' configuration
     with warnings.catch_warnings():
         # The tracer warns of every Python number that becomes a constant; golden vectors tell whether one should not.
         warnings.simplefilter("ignore")
-        export_pytorch(model.eval(), SparseEncoderOnnxConfig(config), opset, path)
+        export_pytorch(model.eval(), found(config), opset, path)

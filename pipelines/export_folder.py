@@ -19,14 +19,12 @@ from csplade.pipelines.golden import Drift, Golden, allowed, drifts, write_golde
 from csplade.pipelines.golden_texts import DOCUMENTS, QUERIES
 from csplade.pipelines.graph import Role
 from csplade.pipelines.model_card import CARD_FILE, model_card
-from csplade.pipelines.quantize import quantize_int8
+from csplade.pipelines.quantize import WEIGHTS_FILE, Precision, QuantizeOptions, quantize_graph
 from csplade.pipelines.torch_graph import TorchGraph
 from csplade.pipelines.trained import Trained
 from csplade.pipelines.trained_contract import contract_of
 
-_INT8 = "int8 weights per channel, float activations"
-_WEIGHTS_FILE = f"{MODEL_FILE}_data"
-"""Where the exporter puts weights that are too large for the graph's own file, 2 GB."""
+_INT8 = QuantizeOptions(Precision.INT8_WEIGHTS)
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,9 @@ class Exported:
     """Of the golden vectors."""
 
 
-def export_folder(trained: Trained, output: Path, quantize: bool, tolerance: Tolerance | None = None) -> Exported:
+def export_folder(
+    trained: Trained, output: Path, quantize: bool, tolerance: Tolerance | None = None, opset: int = OPSET
+) -> Exported:
     """Write the encoder folder, with int8 weights if asked for.
 
     Its contract allows golden vectors to be off by `tolerance`. If that is not given, it is what float arithmetic in
@@ -70,8 +70,8 @@ def export_folder(trained: Trained, output: Path, quantize: bool, tolerance: Tol
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as work:
         fresh = Path(work) / "encoder"
         fresh.mkdir()
-        _write_graph(trained, Path(work) / "exact", fresh, quantize)
-        exported = _complete(trained, fresh, quantize, tolerance)
+        _write_graph(trained, Path(work) / "exact", fresh, quantize, opset)
+        exported = _complete(trained, fresh, quantize, tolerance, opset)
         fresh.rename(output)
     return exported
 
@@ -99,36 +99,38 @@ def _golden_vectors(encoder: Encoder) -> list[Golden]:
     return documents + [Golden(Role.QUERY, text, next(encoder.queries([text]))) for text in QUERIES]
 
 
-def describe(trained: Trained, folder: Path, quantize: bool, tolerance: Tolerance | None = None) -> Contract:
+def describe(
+    trained: Trained, folder: Path, quantize: bool, tolerance: Tolerance | None = None, opset: int = OPSET
+) -> Contract:
     """Return the contract of the files in the folder; without a tolerance it has the largest that is let pass."""
     allowed_drift = tolerance or (_MOST_ROUNDED if quantize else _EXACT)
-    weights = folder / _WEIGHTS_FILE
+    weights = folder / WEIGHTS_FILE
     return dataclasses.replace(
         contract_of(trained),
-        quantization=_INT8 if quantize else "none",
-        opset=OPSET,
+        quantization=_INT8.said if quantize else "none",
+        opset=opset,
         tolerance=allowed_drift.whole,
         expansion_tolerance=allowed_drift.expansion,
         files=deciding_files(folder) | ({weights.name: sha256(weights)} if weights.exists() else {}),
     )
 
 
-def _write_graph(trained: Trained, work: Path, folder: Path, quantize: bool) -> None:
+def _write_graph(trained: Trained, work: Path, folder: Path, quantize: bool, opset: int) -> None:
     if not quantize:
-        export_graph(trained.model, folder / MODEL_FILE)
+        export_graph(trained.model, folder / MODEL_FILE, opset)
         return
     work.mkdir()
-    export_graph(trained.model, work / MODEL_FILE)
-    quantize_int8(work / MODEL_FILE, folder / MODEL_FILE)
+    export_graph(trained.model, work / MODEL_FILE, opset)
+    quantize_graph(work / MODEL_FILE, folder / MODEL_FILE, _INT8)
     shutil.rmtree(work)
 
 
-def _complete(trained: Trained, folder: Path, quantize: bool, tolerance: Tolerance | None) -> Exported:
+def _complete(trained: Trained, folder: Path, quantize: bool, tolerance: Tolerance | None, opset: int) -> Exported:
     """Write all but the graph, and check the whole."""
     trained.tokenizer.save(str(folder / TOKENIZER_FILE))
     tables = Tables(trained.terms, trained.idf)
     write_tables(folder, tables)
-    contract = describe(trained, folder, quantize, tolerance)
+    contract = describe(trained, folder, quantize, tolerance, opset)
     contract.write(folder)
     golden = _golden_vectors(Encoder(contract, trained.tokenizer.to_str(), TorchGraph(trained.model), tables))
     write_golden(folder, golden)

@@ -77,8 +77,11 @@ def drifts(encoder: Encoder, golden: Iterable[Golden]) -> list[Drift]:
     for one in golden:
         encode = encoder.documents if one.role is Role.DOCUMENT else encoder.queries
         (vector,) = encode([one.text])
-        apart = distance(_expansion(encoder, one, vector), _expansion(encoder, one, one.vector))
-        found.append(Drift(one, distance(vector, one.vector), apart, _shared(vector, one.vector)))
+        expected = _expansion(encoder, one, one.vector)
+        # Where the golden vector has no expansion, as a share of the whole: of nothing it would be infinite.
+        whole = expected if expected.weights else one.vector
+        apart = _share(_difference(_expansion(encoder, one, vector), expected), _length(whole))
+        found.append(Drift(one, distance(vector, one.vector), apart, shared(vector, one.vector)))
     return found
 
 
@@ -89,12 +92,22 @@ def allowed(drift: Drift, contract: Contract) -> bool:
 
 def distance(vector: SparseVector, reference: SparseVector) -> float:
     """Return |vector - reference| / |reference|; 0 for two empty vectors, infinite if only the reference is empty."""
+    return _share(_difference(vector, reference), _length(reference))
+
+
+def _difference(vector: SparseVector, reference: SparseVector) -> float:
     terms = vector.weights.keys() | reference.weights.keys()
-    difference = math.hypot(*(vector.weights.get(term, 0.0) - reference.weights.get(term, 0.0) for term in terms))
-    length = math.hypot(*reference.weights.values())
-    if not length:
-        return math.inf if difference else 0.0
-    return difference / length
+    return math.hypot(*(vector.weights.get(term, 0.0) - reference.weights.get(term, 0.0) for term in terms))
+
+
+def _length(vector: SparseVector) -> float:
+    return math.hypot(*vector.weights.values())
+
+
+def _share(part: float, whole: float) -> float:
+    if not whole:
+        return math.inf if part else 0.0
+    return part / whole
 
 
 def _expansion(encoder: Encoder, golden: Golden, vector: SparseVector) -> SparseVector:
@@ -104,6 +117,7 @@ def _expansion(encoder: Encoder, golden: Golden, vector: SparseVector) -> Sparse
     return SparseVector({term: weight for term, weight in vector if term not in own})
 
 
-def _shared(vector: SparseVector, reference: SparseVector) -> float:
+def shared(vector: SparseVector, reference: SparseVector) -> float:
+    """Return the share of the reference's ten heaviest terms that are among the vector's ten heaviest."""
     wanted = reference.heaviest(10).weights.keys()
     return len(wanted & vector.heaviest(10).weights.keys()) / len(wanted) if wanted else 1.0

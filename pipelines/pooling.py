@@ -20,15 +20,18 @@ def max_pool(hidden: Tensor, head: Tensor, mask: Tensor, bias: Tensor | None = N
     Shapes: hidden (batch, length, width), head (vocabulary, width), mask (batch, length), bias (vocabulary,)
     -> (batch, vocabulary). A text none of whose positions counts gets the lowest finite number.
     """
-    closed = (mask == 0).unsqueeze(-1)  # (batch, length, 1)
+    opened = mask != 0
+    first = opened.int().argmax(dim=1)  # (batch,); 0 where nothing counts
+    # A repeated position changes no maximum, so that nothing has to be done with logits, which are wider than states.
+    some = hidden.gather(1, first[:, None, None].expand(-1, 1, hidden.shape[2]))  # (batch, 1, width)
+    states = torch.where(opened.unsqueeze(-1), hidden, some)
     parts = []
     for begin in range(0, head.shape[0], chunk):
         # Slices, not `split`: the exporter folds a slice of a constant into a constant, which can then be quantized.
-        logits = torch.matmul(hidden, head[begin : begin + chunk].transpose(0, 1))
-        # Of the logits, as autocast may make them narrower than the states.
-        lowest = torch.finfo(logits.dtype).min
-        parts.append(logits.masked_fill(closed, lowest).amax(dim=1))
-    return _with_bias(torch.cat(parts, dim=-1), bias)
+        parts.append(torch.matmul(states, head[begin : begin + chunk].transpose(0, 1)).amax(dim=1))
+    pooled = torch.cat(parts, dim=-1)
+    lowest = torch.finfo(pooled.dtype).min
+    return _with_bias(pooled.masked_fill(~opened.any(dim=1, keepdim=True), lowest), bias)
 
 
 def max_pool_for_training(

@@ -1,67 +1,159 @@
-"""An ONNX graph becomes smaller: int8 weights through Optimum and ONNX Runtime; needs the extra [export].
+"""A float graph becomes a smaller or faster one; needs onnx, and for `OPTIMUM` and `FP16` the extra [export].
 
-Only weights are rounded. Language models have activations hundreds of times larger than their neighbours (at BOS, at
-commas), and one int8 scale for a whole activation tensor would leave little of the other tokens; it would also make
-vectors depend on the batch and the processor. So Optimum's dynamic quantization is run for its weights, and each
-integer product is put back as a product of the float activations with the dequantized weights.
+The embedding is rounded to int8 with one scale per row in all integer formats. The head has int8 weights in all of
+them, 4-bit ones too: it writes the terms.
 """
 
+import enum
 import tempfile
+import warnings
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import onnx
-from onnx import GraphProto, NodeProto, helper
-from optimum.onnxruntime import ORTQuantizer
-from optimum.onnxruntime.configuration import AutoQuantizationConfig
+from csplade.pipelines.errors import UsageError
+from csplade.pipelines.folder import MODEL_FILE
+from csplade.pipelines.quantize_blocks import block_product
+from csplade.pipelines.quantize_int8 import (
+    float_product,
+    rounded_columns,
+    rounded_lookup,
+    static_product,
+    token_products,
+)
+from csplade.pipelines.quantize_products import Pieces, Product, lookups, products, replace, save_graph
+from onnx import ModelProto
 
-_QUANTIZED = ["MatMul", "Gather"]
+WEIGHTS_FILE = f"{MODEL_FILE}_data"
+"""Where weights are that are too large for the graph's own file, 2 GB."""
 
 
-def quantize_int8(graph: Path, output: Path) -> None:
-    """Write `graph` with int8 weights, one scale per output channel, and float activations to `output`."""
-    settings = AutoQuantizationConfig.avx2(
-        is_static=False,
-        per_channel=True,
-        operators_to_quantize=_QUANTIZED,
-        nodes_to_exclude=products_of_activations(onnx.load(graph).graph),
+class Precision(enum.StrEnum):
+    """Formats of a graph."""
+
+    INT8 = "int8"
+    INT8_WEIGHTS = "int8-weights"
+    INT8_STATIC = "int8-static"
+    OPTIMUM = "int8-optimum"
+    INT4 = "int4"
+    FP16 = "fp16"
+
+
+class Target(enum.StrEnum):
+    """Processors that integer products are made for, by Optimum's names."""
+
+    AVX2 = "avx2"
+    AVX512 = "avx512"
+    VNNI = "avx512_vnni"
+    ARM64 = "arm64"
+
+    @property
+    def bits(self) -> int:
+        """Return the bits of a weight: without VNNI sums of two products of 8 bits overflow on x86."""
+        return 7 if self in (Target.AVX2, Target.AVX512) else 8
+
+
+SAID = {
+    Precision.INT8: "int8 weights per channel, int8 activations per token",
+    Precision.INT8_WEIGHTS: "int8 weights per channel, float activations",
+    Precision.INT8_STATIC: "int8 weights per channel, int8 activations in static ranges",
+    Precision.OPTIMUM: "int8 weights per channel, int8 activations per tensor",
+    Precision.INT4: "int4 weights in blocks of 32, int8 head and embedding",
+    Precision.FP16: "fp16",
+}
+"""What the contract says."""
+
+
+@dataclass(frozen=True)
+class QuantizeOptions:
+    """How a graph is quantized."""
+
+    precision: Precision
+    target: Target = Target.VNNI
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Smallest and largest value of each activation, by name; for `INT8_STATIC`."""
+    kept: Set[str] = frozenset()
+    """Names of products whose activations stay float; for `INT8_STATIC`."""
+
+    @property
+    def said(self) -> str:
+        """Return what the contract says."""
+        bits = "" if self.target.bits == 8 or self.precision in (Precision.INT4, Precision.FP16) else " of 7 bits"
+        kept = f", {len(self.kept)} products with float ones" if self.kept else ""
+        return SAID[self.precision].replace("weights", f"weights{bits}", 1) + kept
+
+
+def quantize_graph(graph: Path, output: Path, options: QuantizeOptions) -> None:
+    """Write the quantized graph to `output`.
+
+    Raises:
+        UsageError: the graph has no float product, as it is quantized already.
+    """
+    if options.precision is Precision.OPTIMUM:
+        _by_optimum(graph, output, options.target)
+        return
+    model = onnx.load(graph)
+    found = products(model)
+    if not found:
+        raise UsageError(f"{graph} has no float32 weights to quantize: name an encoder as csplade export writes it")
+    if options.precision is Precision.FP16:
+        model = _halved(model)
+    else:
+        _replace(model, found, options)
+    save_graph(model, output)
+
+
+def _replace(model: ModelProto, found: list[Product], options: QuantizeOptions) -> None:
+    replacements = {each.name: rounded_lookup(each) for each in lookups(model)}
+    gone = [name for product in found for name in product.nodes]
+    replace(model, {**replacements, **_products(found, options)}, gone)
+
+
+def _products(found: list[Product], options: QuantizeOptions) -> dict[str, Pieces]:
+    if options.precision is Precision.INT4:
+        return {each.name: block_product(each, 8 if each.pooled else 4) for each in found}
+    weights = {each.name: rounded_columns(each.weight, options.target.bits) for each in found}
+    if options.precision is Precision.INT8:
+        return token_products(found, weights)
+    kept = options.kept if options.precision is Precision.INT8_STATIC else {each.name for each in found}
+    return {
+        each.name: float_product(each, weights[each.name])
+        if each.name in kept
+        else static_product(each, weights[each.name], *options.ranges[each.activation])
+        for each in found
+    }
+
+
+def _halved(model: ModelProto) -> ModelProto:
+    """Return the graph in fp16 between inputs and outputs that stay as they are; squares in norms would overflow."""
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+    from onnxruntime.transformers.onnx_model import OnnxModel
+
+    norms = [node.name for node in model.graph.node if "norm" in node.name]
+    with warnings.catch_warnings():
+        # It warns of each number that fp16 cannot hold: the lowest ones of masks, for which -10,000 does as well.
+        warnings.simplefilter("ignore")
+        converted: ModelProto = convert_float_to_float16(model, keep_io_types=True, node_block_list=norms)
+    # It appends its casts at the end.
+    OnnxModel(converted).topological_sort()
+    return converted
+
+
+def _by_optimum(graph: Path, output: Path, target: Target) -> None:
+    """Quantize as Optimum does: weights per channel, and one scale for each whole activation tensor of a batch."""
+    from optimum.onnxruntime import ORTQuantizer
+    from optimum.onnxruntime.configuration import AutoQuantizationConfig
+
+    made = getattr(AutoQuantizationConfig, target.value)
+    model = onnx.load(graph, load_external_data=False)
+    narrow = {node.name for node in model.graph.node if node.op_type == "MatMul"} - {
+        each.name for each in products(onnx.load(graph))
+    }
+    settings = made(
+        is_static=False, per_channel=True, operators_to_quantize=["MatMul", "Gather"], nodes_to_exclude=sorted(narrow)
     )
-    settings.reduce_range = False
     with tempfile.TemporaryDirectory() as folder:
         quantizer = ORTQuantizer.from_pretrained(graph.parent, file_name=graph.name)
         quantizer.quantize(save_dir=folder, quantization_config=settings, file_suffix="")
-        model = onnx.load(Path(folder) / graph.name)
-    with_float_activations(model.graph)
-    onnx.checker.check_model(model)
-    onnx.save(model, output)
-
-
-def products_of_activations(graph: GraphProto) -> list[str]:
-    """Return the names of the products without a weight: attention, and the angles of rotary positions."""
-    weights = {tensor.name for tensor in graph.initializer}
-    return [node.name for node in graph.node if node.op_type == "MatMul" and weights.isdisjoint(node.input)]
-
-
-def with_float_activations(graph: GraphProto) -> None:
-    """Replace each quantized product of an activation with a weight by a dequantized weight and a float product.
-
-    The pattern is ONNX Runtime's: DynamicQuantizeLinear, MatMulInteger, Cast, and Mul with the product of the scales.
-    """
-    makers = {name: node for node in graph.node for name in node.output}
-    users = {name: node for node in graph.node for name in node.input}
-    weights = {tensor.name for tensor in graph.initializer}
-    replaced: dict[str, list[NodeProto]] = {}
-    removed: set[str] = set()
-    for product in [node for node in graph.node if node.op_type == "MatMulInteger"]:
-        quantized, weight, _, zero_point = product.input
-        scaled = users[users[product.output[0]].output[0]]  # behind the Cast
-        scales = next(makers[name] for name in scaled.input if makers[name].op_type == "Mul")
-        scale = next(name for name in scales.input if name in weights)
-        restored = f"{product.name}_weight"
-        replaced[product.name] = [
-            helper.make_node("DequantizeLinear", [weight, scale, zero_point], [restored], restored, axis=1),
-            helper.make_node("MatMul", [makers[quantized].input[0], restored], list(scaled.output), product.name),
-        ]
-        removed |= {makers[quantized].name, users[product.output[0]].name, scales.name, scaled.name}
-    kept = [replaced.get(node.name, [node]) for node in graph.node if node.name not in removed]
-    del graph.node[:]
-    graph.node.extend(node for nodes in kept for node in nodes)
+        save_graph(onnx.load(Path(folder) / graph.name), output)

@@ -80,3 +80,15 @@ def test_what_cannot_be_exported_is_told_and_leaves_nothing(run: Run, trained: P
         assert (result.code, result.out) == (code, "") and said in result.err
     assert run("export", trained, "--output", trained).code == 2
     assert not (tmp_path / "e").exists()
+
+
+def test_vocabulary_can_be_left_out_and_the_opset_chosen(run: Run, trained: Path, tmp_path: Path) -> None:
+    write_splade(tmp_path / "model")
+    options = ("--prune", "special", "--prune", "unused", "--opset", 17, "--json")
+    result = run("export", tmp_path / "model", "--output", tmp_path / "e", *options)
+    told = orjson.loads(result.out)
+    assert told["pruned"]["special"] > 0
+    assert told["terms"] == read_contract(tmp_path / "e").vocabulary_size - told["pruned"]["special"]
+    assert f"{told['pruned']['special']} of" in result.err and read_contract(tmp_path / "e").opset == 17
+    refused = run("export", trained, "--output", tmp_path / "words", "--prune", "special")
+    assert refused.code == 2 and "leave out --prune" in refused.err

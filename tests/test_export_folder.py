@@ -82,11 +82,11 @@ def test_inference_free_queries_reach_the_contract(tmp_path: Path) -> None:
 def test_a_graph_that_says_something_else_is_refused_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def export_another(model: torch.nn.Module, path: Path) -> None:
+    def export_another(model: torch.nn.Module, path: Path, opset: int) -> None:
         other = tiny_trained().model
         with torch.no_grad():
             other.shift.add_(1.0)
-        export_graph(other, path)
+        export_graph(other, path, opset)
 
     monkeypatch.setattr(module, "export_graph", export_another)
     with pytest.raises(EncoderError, match=r"other vectors than the model: .* nothing was written"):

@@ -1,0 +1,182 @@
+"""An encoder folder in float32 becomes one of another precision, measured, or nothing; needs the extras [export, eval].
+
+The new folder differs in its graph, and so in its fingerprint: an index must be written and asked with the same one.
+"""
+
+import dataclasses
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from csplade.pipelines.contract import Contract, check_files, read_contract, sha256
+from csplade.pipelines.development import Development
+from csplade.pipelines.encode import Encoder
+from csplade.pipelines.errors import UsageError
+from csplade.pipelines.export_folder import check_output
+from csplade.pipelines.folder import IDF_FILE, MODEL_FILE, TERMS_FILE, TOKENIZER_FILE, deciding_files, read_tables
+from csplade.pipelines.golden import GOLDEN_FILE, drifts, read_golden
+from csplade.pipelines.graph import Role
+from csplade.pipelines.model_card import CARD_FILE
+from csplade.pipelines.quantize import (
+    WEIGHTS_FILE,
+    Precision,
+    QuantizeOptions,
+    Target,
+    quantize_graph,
+)
+from csplade.pipelines.quantize_measure import Measured, compared, encoded, lost, ndcg
+from csplade.pipelines.quantize_products import products
+from csplade.pipelines.quantize_static import Ranges, chosen_layers, layers_of, seen_ranges
+
+EXACT = "fp32"
+_ROOM = 0.01, 0.05
+"""Between the drift of golden vectors here and what the contract allows, whole and expansion: for other processors."""
+_COPIED = (TOKENIZER_FILE, TERMS_FILE, IDF_FILE, GOLDEN_FILE)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is asked for."""
+
+    precision: Precision
+    target: Target = Target.VNNI
+    most_loss: float = 0.01
+    """Share of nDCG@10 that may be lost."""
+    force: bool = False
+    """Whether the folder is written whatever is lost."""
+    calibration_texts: int = 64
+    """Documents, and as many queries, on which ranges are taken for `INT8_STATIC`."""
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """What came of it."""
+
+    rows: tuple[Measured, ...]
+    """The float32 encoder's, and the new one's."""
+    written: bool
+    """Whether the folder is there; not if too much was lost."""
+    left_out: tuple[str, ...]
+    """Layers with float activations."""
+    contract: Contract
+
+
+def quantize_folder(
+    source: Path, output: Path, settings: Settings, development: Development, tell: Callable[[str], None]
+) -> Quantized:
+    """Quantize, measure, and write the folder if it is good enough; `tell` is called with what takes long.
+
+    Raises:
+        UsageError: something stands at `output`, or the source is no float32 encoder.
+        EncoderError: the source is damaged.
+    """
+    check_output(output)
+    contract = read_contract(source)
+    check_files(source, contract)
+    if contract.quantization != "none":
+        raise UsageError(
+            f"{source} is quantized already ({contract.quantization}): name an encoder that csplade export wrote "
+            "without --int8"
+        )
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as work:
+        fresh = Path(work) / "encoder"
+        options = QuantizeOptions(settings.precision, settings.target)
+        if settings.precision is Precision.INT8_STATIC:
+            options = _static(source, Path(work), options, settings, development, tell)
+        else:
+            write_precision(source, fresh, options)
+        tell(f"measuring {EXACT} and {settings.precision} on {len(development.documents)} documents")
+        rows = tuple(compared({EXACT: source, settings.precision.value: fresh}, development))
+        good = rows[-1].loss <= settings.most_loss or settings.force
+        if good:
+            _finish_card(source, fresh, rows)
+            fresh.rename(output)
+    left_out = tuple(layers_of(options.kept))
+    return Quantized(rows, good, left_out, read_contract(output) if good else contract)
+
+
+def _static(
+    source: Path,
+    work: Path,
+    options: QuantizeOptions,
+    settings: Settings,
+    development: Development,
+    tell: Callable[[str], None],
+) -> QuantizeOptions:
+    """Write the folder with static ranges, leaving out the layers that the ranking needs."""
+    import onnx
+
+    ranges = _ranges(source, development, settings.calibration_texts)
+    layers = layers_of(each.name for each in products(onnx.load(source / MODEL_FILE)))
+    exact = ndcg(encoded(Encoder.open(source), development), development)
+
+    def with_kept(kept: frozenset[str]) -> QuantizeOptions:
+        names = frozenset(name for layer in kept for name in layers[layer])
+        return dataclasses.replace(options, ranges=ranges, kept=names)
+
+    def score(kept: frozenset[str]) -> float:
+        tried = work / "tried"
+        write_precision(source, tried, with_kept(kept))
+        found = ndcg(encoded(Encoder.open(tried), development), development)
+        shutil.rmtree(tried)
+        tell(f"nDCG@10 {found:.4f} ({lost(exact, found):+.1%} lost) without {', '.join(sorted(kept)) or 'exclusions'}")
+        return found
+
+    chosen = with_kept(chosen_layers(layers, score, exact * (1 - settings.most_loss)))
+    write_precision(source, work / "encoder", chosen)
+    return chosen
+
+
+def _ranges(source: Path, development: Development, texts: int) -> Ranges:
+    contract, tables = read_contract(source), read_tables(source)
+    tokenizer = (source / TOKENIZER_FILE).read_text(encoding="utf-8")
+    chosen: Mapping[Role, list[str]] = {
+        Role.DOCUMENT: list(islice(development.documents.values(), texts)),
+        Role.QUERY: list(islice(development.collection.queries.values(), texts)),
+    }
+    return seen_ranges(source / MODEL_FILE, contract, tokenizer, tables, chosen)
+
+
+def write_precision(source: Path, folder: Path, options: QuantizeOptions) -> None:
+    """Write all but the card; the contract allows the drift of the golden vectors here, and some room."""
+    folder.mkdir()
+    for name in _COPIED:
+        shutil.copy2(source / name, folder / name)
+    quantize_graph(source / MODEL_FILE, folder / MODEL_FILE, options)
+    weights = folder / WEIGHTS_FILE
+    apart = {weights.name: sha256(weights)} if weights.exists() else {}
+    contract = dataclasses.replace(
+        read_contract(source), quantization=options.said, files=deciding_files(folder) | apart
+    )
+    contract.write(folder)
+    found = drifts(Encoder.open(folder), read_golden(folder))
+    whole, expansion = (max(getattr(each, name) for each in found) for name in ("distance", "expansion"))
+    contract = dataclasses.replace(
+        contract, tolerance=round(whole + _ROOM[0], 3), expansion_tolerance=round(expansion + _ROOM[1], 3)
+    )
+    contract.write(folder)
+
+
+def _finish_card(source: Path, folder: Path, rows: tuple[Measured, ...]) -> None:
+    """Copy the model card, correct what is said of weights and fingerprint, and add the table."""
+    old, new = read_contract(source), read_contract(folder)
+    path = source / CARD_FILE
+    text = path.read_text(encoding="utf-8") if path.exists() else f"# {new.name}\n"
+    text = text.replace("| weights | float32 |", f"| weights | {new.quantization} |")
+    text = text.replace(old.fingerprint, new.fingerprint)
+    (folder / CARD_FILE).write_text(f"{text.rstrip()}\n\n{_table(rows)}", encoding="utf-8")
+
+
+def _table(rows: tuple[Measured, ...]) -> str:
+    lines = [
+        f"| {row.precision} | {row.megabytes:.1f} | {row.documents_per_second:.1f} | {row.query_ms:.1f} "
+        f"| {row.difference:.3f} | {row.overlap:.1%} | {row.ndcg:.4f} | {row.loss:+.2%} |"
+        for row in rows
+    ]
+    head = "| precision | MB | documents/s | query p50 ms | weight difference | same top 10 | nDCG@10 | lost |"
+    title = "## Precision\n\nMeasured by `csplade quantize` on one machine, in one run.\n\n"
+    return "\n".join([title + head, "|---|---|---|---|---|---|---|---|", *lines, ""])

@@ -1,0 +1,104 @@
+"""`csplade quantize`: the table it ends in, what it writes, and what it refuses."""
+
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pytest
+from csplade.pipelines.contract import read_contract
+from csplade.pipelines.encode import Encoder
+from csplade.pipelines.export_folder import export_folder
+from csplade.pipelines.golden import allowed, drifts, read_golden
+from csplade.pipelines.quantize_int8 import Int8Weights
+from csplade.pipelines.training_options import TermSpace
+from csplade.tests.command_run import Run, runner
+from csplade.tests.tiny_encoder import TEXTS
+from csplade.tests.tiny_trained import tiny_trained
+from numpy.typing import NDArray
+
+pytestmark = pytest.mark.model
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    return runner(monkeypatch, capsys)
+
+
+@pytest.fixture(scope="module")
+def exact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("quantize") / "exact"
+    export_folder(tiny_trained(), folder, quantize=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a judged collection: each text is found by its own first words."""
+    folder = tmp_path_factory.mktemp("collection")
+    documents = [{"_id": f"d{number}", "text": text} for number, text in enumerate(TEXTS)]
+    queries = [{"_id": f"q{number}", "text": " ".join(text.split()[:3])} for number, text in enumerate(TEXTS)]
+    for name, lines in (("corpus", documents), ("queries", queries)):
+        (folder / f"{name}.jsonl").write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
+    (folder / "qrels").mkdir()
+    judgments = "".join(f"q{number}\td{number}\t1\n" for number in range(len(TEXTS)))
+    (folder / "qrels" / "test.tsv").write_text(f"query-id\tcorpus-id\tscore\n{judgments}")
+    return folder
+
+
+@pytest.mark.parametrize("precision", ["int8", "int8-static", "int4"])
+def test_an_encoder_of_another_precision_is_whole_and_measured(
+    run: Run, exact: Path, collection: Path, tmp_path: Path, precision: str
+) -> None:
+    output = tmp_path / "small"
+    options = ("--precision", precision, "--collection", collection, "--json", "--force")
+    result = run("quantize", exact, "--output", output, *options)
+    assert result.code == 0, result.err
+    told = orjson.loads(result.out)
+    before, after = told["rows"]
+    assert (before["precision"], after["precision"]) == ("fp32", precision)
+    assert (before["difference"], before["overlap"], before["loss"]) == (0, 1, 0)
+    assert 0 < after["difference"] < 0.5 < after["overlap"] <= 1 and after["ndcg"] > 0.5
+    assert after["megabytes"] < before["megabytes"] and min(after["documents_per_second"], after["query_ms"]) > 0
+    contract = read_contract(output)
+    assert told["fingerprint"] == contract.fingerprint != read_contract(exact).fingerprint
+    assert contract.quantization.startswith(precision[:4])
+    assert all(allowed(drift, contract) for drift in drifts(Encoder.open(output), read_golden(output)))
+    card = (output / "README.md").read_text()
+    assert contract.fingerprint in card and f"| weights | {contract.quantization} |" in card and "| fp32 |" in card
+    assert [path.name for path in tmp_path.iterdir()] == ["small"]
+
+
+def test_what_loses_too_much_is_shown_and_not_written(
+    run: Run, collection: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forgotten(weight: NDArray[np.float32], bits: int) -> Int8Weights:
+        return Int8Weights(np.zeros_like(weight, dtype=np.int8), np.ones(weight.shape[1], dtype=np.float32))
+
+    export_folder(tiny_trained(TermSpace.PIECES), tmp_path / "exact", quantize=False)
+    monkeypatch.setattr("csplade.pipelines.quantize.rounded_columns", forgotten)
+    arguments = ("quantize", tmp_path / "exact", "--output", tmp_path / "small", "--collection", collection)
+    result = run(*arguments)
+    assert result.code == 1 and "int8" in result.out and "nothing was written" in result.err
+    assert [path.name for path in tmp_path.iterdir()] == ["exact"]
+    assert run(*arguments, "--force").code == 0
+    assert (tmp_path / "small").is_dir()
+
+
+def test_what_cannot_be_quantized_is_told(run: Run, exact: Path, collection: Path, tmp_path: Path) -> None:
+    export_folder(tiny_trained(), tmp_path / "int8", quantize=True)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "kept").write_text("kept")
+    for encoder, output, options, code, said in (
+        (tmp_path / "none", "new", (), 2, "there is no folder"),
+        (exact, "new", ("--collection", tmp_path / "none"), 2, "correct --collection"),
+        (exact, "new", ("--collection", tmp_path), 1, "queries.jsonl"),
+        (exact, "full", (), 2, "is there already: name a new folder"),
+        (exact, "new", ("--precision", "int3"), 2, "int3"),
+        (exact, "new", ("--max-loss", "-1"), 2, "max-loss"),
+        (tmp_path / "int8", "new", (), 2, "is quantized already (int8 weights"),
+        (tmp_path / "full", "new", (), 1, "is not an encoder folder"),
+    ):
+        result = run("quantize", encoder, "--collection", collection, "--output", tmp_path / output, *options)
+        assert (result.code, result.out) == (code, "") and said in result.err, result.err
+    assert run("quantize", exact, "--collection", collection, "--output", exact).code == 2
+    assert not (tmp_path / "new").exists()
