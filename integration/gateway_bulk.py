@@ -1,6 +1,10 @@
-"""The lines of a bulk request: what is written where, and the same lines again with other documents; pure."""
+"""The lines of a bulk request: what is written where, and the same lines again with other documents; pure.
 
-from collections.abc import Sequence
+And its answer: which items were refused, and the same answer with what became of them a second time.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +12,7 @@ from csplade.integration.gateway_json import UnreadJson, read_json
 
 _ACTIONS = ("index", "create", "update", "delete")
 _WHOLE = ("index", "create")
+_REFUSED = 400
 
 
 @dataclass(frozen=True)
@@ -19,6 +24,8 @@ class Action:
     index: str
     """Empty: that of the request."""
     source: bytes | None
+    id: str = ""
+    """Empty: the cluster makes one."""
 
     @property
     def whole(self) -> bool:
@@ -42,7 +49,7 @@ def read_actions(body: bytes) -> list[Action]:
         source = None if kind == "delete" else next(waiting, None)
         if kind != "delete" and source is None:
             raise UnreadJson("an action has no document")
-        found.append(Action(line, kind, values.get("_index", ""), source))
+        found.append(Action(line, kind, values.get("_index", ""), source, str(values.get("_id", ""))))
     return found
 
 
@@ -55,6 +62,44 @@ def written_actions(actions: Sequence[Action], sources: Sequence[bytes | None]) 
         if line is not None
     ]
     return b"\n".join([*lines, b""])
+
+
+def refused_places(answer: object, actions: Sequence[Action], places: Collection[int]) -> list[int]:
+    """Return those of the places whose documents the cluster refused for what they hold, and may be sent once more.
+
+    A document that the request writes, or deletes, more than once may not: the order of its changes would be another.
+    """
+    items = _items(answer)
+    if items is None or len(items) != len(actions):
+        return []
+    times = Counter(action.id for action in actions if action.id)
+    alone = [place for place in places if times[actions[place].id] <= 1]
+    return [place for place in alone if _result(items[place]).get("status") == _REFUSED]
+
+
+def merged(answer: Mapping[str, Any], places: Sequence[int], again: object) -> dict[str, Any] | None:
+    """Return the answer with other results in these places; None: `again` is no answer about so many.
+
+    Any: JSON values.
+    """
+    later, items = _items(again), _items(answer)
+    if items is None or later is None or len(later) != len(places):
+        return None
+    whole = [*items]
+    for place, item in zip(places, later, strict=True):
+        whole[place] = item
+    return {**answer, "errors": any("error" in _result(item) for item in whole), "items": whole}
+
+
+def _items(answer: object) -> list[Any] | None:  # Any: JSON values
+    items = answer.get("items") if isinstance(answer, Mapping) else None
+    return items if isinstance(items, list) else None
+
+
+def _result(item: object) -> Mapping[str, Any]:  # Any: JSON values
+    """Return what became of one action; it stands under the action's name."""
+    values = list(item.values()) if isinstance(item, Mapping) else []
+    return values[0] if len(values) == 1 and isinstance(values[0], Mapping) else {}
 
 
 def _action(line: bytes) -> tuple[str, dict[str, Any]]:  # Any: JSON values

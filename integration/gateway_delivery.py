@@ -49,7 +49,20 @@ class Delivery:
         Raises:
             Refusal: the cluster breaks off.
         """
+        told = self._told(request, verdict)
+        await request.transfer.answer(answer, [*answer_headers(answer.headers), told])
+
+    async def instead(self, request: Request, answer: Answer, body: bytes, verdict: Verdict) -> None:
+        """Give another body in an answer's place, in the clear, and say what was done."""
+        await answer.close()
+        told = self._told(request, verdict)
+        left_out = (b"content-length", b"content-encoding")
+        kept = [(name, value) for name, value in answer_headers(answer.headers) if name.lower() not in left_out]
+        await request.transfer.own(answer.status, [*kept, told], body)
+
+    def _told(self, request: Request, verdict: Verdict) -> tuple[bytes, bytes]:
+        """Count what was done, write it down, and return the header that says so."""
         self._metrics.judged(verdict)
         header = verdict.header()
         request.exchange.verdict = header.decode()
-        await request.transfer.answer(answer, [*answer_headers(answer.headers), (VERDICT_HEADER, header)])
+        return VERDICT_HEADER, header

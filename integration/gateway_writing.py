@@ -8,20 +8,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from csplade.integration.field_map import FieldMap
-from csplade.integration.gateway_bulk import Action, read_actions, written_actions
+from csplade.integration.gateway_bulk import Action, merged, read_actions, refused_places, written_actions
 from csplade.integration.gateway_delivery import Delivery
 from csplade.integration.gateway_documents import Written, read_document, touches_text, with_weights
 from csplade.integration.gateway_fields import WeightsFields
-from csplade.integration.gateway_json import UnreadJson, read_json
+from csplade.integration.gateway_headers import coding_of
+from csplade.integration.gateway_json import UnreadJson, beginning, read_json, write_json
 from csplade.integration.gateway_request import Gathered, Request, gather
 from csplade.integration.gateway_resolve import Resolver
 from csplade.integration.gateway_rules import GatewayRules, Writes
 from csplade.integration.gateway_targets import Kind
+from csplade.integration.gateway_upstream import Answer
 from csplade.integration.gateway_vectors import EncoderFailed, EncoderLate, Vectors
 from csplade.integration.gateway_verdict import Outcome, Verdict, Why, failed_open, passed
 from csplade.pipelines.errors import EncoderError
 
-_REFUSED = 400
+_DONE, _REFUSED = 200, 400
+_ALL_WELL, _HEAD = b'"errors":false', 256
+_LARGEST_ANSWER = 2**25
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,15 @@ class _Aim:
 @dataclass(frozen=True)
 class _Sent:
     body: bytes
-    detail: str = ""
+    actions: Sequence[Action] = ()
+    """Of a bulk request, as its caller sent them."""
+    places: tuple[int, ...] = ()
+    """Of those whose documents got weights."""
+
+    @property
+    def detail(self) -> str:
+        """Return how many of several documents have weights."""
+        return f"{len(self.places)} of {len(self.actions)}" if self.actions else ""
 
 
 class Writing:
@@ -60,6 +72,9 @@ class Writing:
             await self._delivery.as_it_is(request, body, sent)
             return
         answer = await self._delivery.send(request, request.params, sent.body, request.exchange)
+        if answer.status == _DONE and sent.actions:
+            await self._give_bulk(request, answer, sent)
+            return
         if answer.status != _REFUSED:
             await self._delivery.give(request, answer, Verdict(Outcome.REWRITTEN, detail=sent.detail))
             return
@@ -67,6 +82,27 @@ class Writing:
         await answer.close()
         own = await self._delivery.original(request, body)
         await self._delivery.give(request, own, (failed_open if own.status < 300 else passed)(Why.CLUSTER_REFUSED))
+
+    async def _give_bulk(self, request: Request, answer: Answer, sent: _Sent) -> None:
+        """Give the answer to a bulk request; documents that were refused with their weights are written without."""
+        told = None if _ALL_WELL in await _start(answer, _HEAD) else await _read(answer)
+        refused = refused_places(told, sent.actions, sent.places)
+        if refused and isinstance(told, dict):
+            actions = [sent.actions[place] for place in refused]
+            body = written_actions(actions, [action.source for action in actions])
+            again = await self._delivery.send(request, request.params, body, request.exchange)
+            try:
+                whole = merged(told, refused, await _read(again) if again.status == _DONE else None)
+            finally:
+                await again.close()
+            if whole is not None:
+                kept = len(sent.places) - len(refused)
+                verdict = Verdict(Outcome.REWRITTEN, detail=f"{kept} of {len(sent.actions)}")
+                await self._delivery.instead(
+                    request, answer, write_json(whole), verdict if kept else failed_open(Why.CLUSTER_REFUSED)
+                )
+                return
+        await self._delivery.give(request, answer, Verdict(Outcome.REWRITTEN, detail=sent.detail))
 
     async def _prepared(self, request: Request, body: Gathered) -> _Sent | Verdict:
         if self._rules.writes is Writes.ENRICH:
@@ -120,7 +156,7 @@ class Writing:
         sources = [action.source for action in actions]
         for (place, _, _), source in zip(picked, found, strict=True):
             sources[place] = source
-        return _Sent(written_actions(actions, sources), f"{len(picked)} of {len(actions)}")
+        return _Sent(written_actions(actions, sources), actions, tuple(place for place, _, _ in picked))
 
     async def _weighted(self, documents: Sequence[Written], aims: Sequence[_Aim]) -> list[bytes]:
         """Return documents with their weights."""
@@ -146,6 +182,18 @@ class Writing:
 
 # Of several reasons in one request the one that its caller should know.
 _TOLD = (Why.LEFT, Why.NO_FIELD, Why.OTHER_ENCODER, Why.MIXED_RULES, Why.UNRESOLVED, Why.NO_RULES)
+
+
+async def _start(answer: Answer, most: int) -> bytes:
+    return beginning(await answer.peek(most), coding_of(answer.headers), most)
+
+
+async def _read(answer: Answer) -> object:
+    """Return an answer's JSON; None if it is too large, or none."""
+    try:
+        return read_json(await _start(answer, _LARGEST_ANSWER))
+    except UnreadJson:
+        return None
 
 
 def _document(action: Action, aim: _Aim | Why) -> Written | Why:

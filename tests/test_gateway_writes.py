@@ -109,6 +109,47 @@ def test_documents_in_bulk_get_their_weights(staged: Stage) -> None:
     assert routed["_source"]["summary_terms"] == WEIGHTS
 
 
+LONG = "x" * 40_000
+"""Standard analyzers cut such a word in pieces; as the name of a feature no cluster takes it."""
+
+
+@pytest.mark.cluster
+def test_documents_whose_weights_the_cluster_refuses_are_written_without_them(staged: Stage) -> None:
+    index = staged.index("replace")
+    body = bulk(
+        *({"index": {"_id": "f1"}}, {"text": TEXT}),
+        *({"index": {"_id": "f2"}}, {"text": LONG}),
+        *({"index": {"_id": "f3"}}, {"text": TEXT, "year": "no year"}),
+        *({"create": {}}, {"text": f"{LONG} too"}),
+        {"delete": {"_id": "f9"}},
+    )
+    answer = staged.ask("POST", f"/{index}/_bulk?refresh=true", body, accept_encoding="gzip")
+    told = orjson.loads(answer.body)
+    results = [result for item in told["items"] for result in item.values()]
+    assert [result["status"] for result in results] == [201, 201, 400, 201, 404]
+    assert told["errors"] is True
+    assert "[year]" in results[2]["error"]["reason"]
+    assert verdict(answer) == "rewritten; 1 of 5"
+    assert source(staged, index, "f1") == {"text": TEXT, "csplade_terms": WEIGHTS}
+    assert source(staged, index, "f2") == {"text": LONG}
+    assert source(staged, index, results[3]["_id"]) == {"text": f"{LONG} too"}
+    assert staged.direct.count(index=index, body={"query": {"prefix": {"text": "xxxx"}}})["count"] == 2
+
+
+@pytest.mark.cluster
+def test_a_document_that_one_request_changes_twice_is_not_sent_again_behind_its_later_change(staged: Stage) -> None:
+    index = staged.index("replace")
+    body = bulk(
+        *({"index": {"_id": "t1"}}, {"text": LONG}),
+        *({"index": {"_id": "t1"}}, {"text": TEXT}),
+        *({"index": {"_id": "t2"}}, {"text": LONG}),
+    )
+    answer = staged.ask("POST", f"/{index}/_bulk?refresh=true", body)
+    results = [item["index"]["status"] for item in orjson.loads(answer.body)["items"]]
+    assert results == [400, 201, 201]
+    assert source(staged, index, "t1") == {"text": TEXT, "csplade_terms": WEIGHTS}
+
+
 @pytest.mark.cluster
 def test_a_stock_client_that_writes_and_searches_needs_no_change(staged: Stage) -> None:
     index, client = staged.index("replace"), staged.through
