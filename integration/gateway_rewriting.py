@@ -34,10 +34,12 @@ from csplade.integration.gateway_vectors import EncoderFailed, EncoderLate, Vect
 from csplade.integration.gateway_verdict import Outcome, Verdict, Why, failed_open, passed
 from csplade.integration.gateway_writing import Writing
 from csplade.integration.rewrite import Encode
+from csplade.pipelines.sparse import SparseVector
 
 # Rewritten at once if all vectors are remembered; what is larger would keep others waiting.
 _SMALL_BYTES = 2**16
 _LARGEST_PIT = 2**16
+_ANY_VECTOR = SparseVector({"any": 1.0})
 
 
 @dataclass(frozen=True)
@@ -161,15 +163,17 @@ class Rewriting:
         """Return what is sent instead of a search, or what becomes of the caller's own."""
         try:
             found = await self._vectors.with_queries(work.make, seconds, work.small)
+            return found if isinstance(found, Sent) else passed(found)
         except UnreadJson:
             return passed(Why.NOT_READ)
         except EncoderLate:
-            return failed_open(Why.ENCODER_SLOW)
+            verdict = failed_open(Why.ENCODER_SLOW)
         except EncoderFailed:
-            return failed_open(Why.ENCODER_BROKEN)
+            verdict = failed_open(Why.ENCODER_BROKEN)
         except ForbiddenSearch as error:
-            raise Refusal(400, Reason.FORBIDDEN, str(error)) from error
-        return found if isinstance(found, Sent) else passed(found)
+            raise _forbidden(error) from error
+        _check_allowed(work)
+        return verdict
 
     async def _single(self, request: Request, plain: bytes) -> Callable[[Encode], Sent | Why] | Why:
         """Return how a single search is rewritten."""
@@ -196,3 +200,19 @@ class Rewriting:
         return await self._resolver.rules_of(
             found, request.params.get("expand_wildcards"), request.headers, request.exchange
         )
+
+
+def _check_allowed(work: Work) -> None:
+    """Find out whether the configuration forbids a search, which does not hang on the vectors of its texts.
+
+    Raises:
+        Refusal: it does.
+    """
+    try:
+        work.make(lambda _: _ANY_VECTOR)
+    except ForbiddenSearch as error:
+        raise _forbidden(error) from error
+
+
+def _forbidden(error: ForbiddenSearch) -> Refusal:
+    return Refusal(400, Reason.FORBIDDEN, str(error))
