@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from csplade.integration.async_search import AsyncSparseSearch
@@ -40,6 +41,9 @@ def test_langchain(opensearch: str, search: SparseSearch) -> None:
     from langchain_core.documents import Document
     from langchain_core.runnables import RunnableLambda
 
+    def ids(documents: list[Document]) -> list[str | None]:
+        return [document.id for document in documents]
+
     retriever = CspladeRetriever(search=search, size=2, filters=ENGLISH)
     # Letters times count, on both sides; the title is a part of the text.
     expected = [
@@ -56,7 +60,7 @@ def test_langchain(opensearch: str, search: SparseSearch) -> None:
     ]
     assert retriever.invoke("bread") == expected
     # As a link of a chain, and asynchronously, over a client of either kind.
-    chain = retriever | RunnableLambda(lambda documents: [document.id for document in documents])
+    chain = retriever | RunnableLambda(ids)
     assert chain.batch(["salt", "oven bread"]) == [["d"], ["b", "a"]]
     assert asyncio.run(retriever.ainvoke("bread")) == expected
 
@@ -121,11 +125,10 @@ def test_pyterrier(search: SparseSearch) -> None:
     import pyterrier as pt
     from csplade.adapters.pyterrier import CspladeRetriever
 
-    retriever = CspladeRetriever(search, size=2)
+    retriever: Any = CspladeRetriever(search, size=2)
     topics = pd.DataFrame({"qid": ["1", "2", "3"], "query": ["oven bread", "nothing", "salt"], "mark": [7, 8, 9]})
     found = retriever(topics)
     assert list(found.columns) == ["qid", "query", "mark", "docno", "score", "rank"]
-    # Equal scores in the cluster's order, so the second of "oven bread" is one of two.
     assert [(one.qid, one.mark, one.docno, one.score, one.rank) for one in found.itertuples()] == [
         ("1", 7, "b", 50.0, 0),
         ("1", 7, "a", 41.0, 1),
@@ -135,7 +138,7 @@ def test_pyterrier(search: SparseSearch) -> None:
     cut = (retriever % 1)(topics)
     assert list(cut["docno"]) == ["b", "d"]
     judged = pd.DataFrame({"qid": ["1", "3"], "docno": ["a", "d"], "label": [1, 1]})
-    measured = pt.Experiment([retriever], topics[topics.qid != "2"], judged, ["recip_rank"], names=["csplade"])
+    measured: Any = pt.Experiment([retriever], topics[topics.qid != "2"], judged, ["recip_rank"], names=["csplade"])
     assert measured["recip_rank"].tolist() == [0.75]
     with pytest.raises(KeyError, match="query"):
         retriever(topics[["qid"]])
