@@ -51,12 +51,11 @@ class StrictConnection(h11.Connection):
         try:
             return super().next_event()
         except h11.RemoteProtocolError as error:
+            # h11 says 501 to other codings than chunked. They are the caller's doing, as all that is refused here.
+            status = 400 if error.error_status_hint >= 500 else error.error_status_hint
+            reason = Reason.HEAD_TOO_LARGE if status == 431 else Reason.BAD_REQUEST
             # Written by h11, with nothing of the request in it but its kind.
-            self.refusal = Refusal(
-                error.error_status_hint,
-                Reason.HEAD_TOO_LARGE if error.error_status_hint == 431 else Reason.BAD_REQUEST,
-                f"the request is not HTTP/1.1 as it should be: {error}",
-            )
+            self.refusal = Refusal(status, reason, f"the request is not HTTP/1.1 as it should be: {error}")
             raise
 
     def _check_head(self, data: bytes) -> None:
