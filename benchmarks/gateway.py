@@ -1,6 +1,7 @@
 """What the gateway costs: latency and searches per second beside the cluster itself and nginx as a plain proxy.
 
-    python benchmarks/gateway.py [--url URL] [--requests 2000] [--rounds 3] [--rate 150] [--memory 100000]
+    python benchmarks/gateway.py [--url URL] [--requests 2000] [--rounds 3] [--rate 150]
+                                 [--documents 160] [--memory 100000]
 
 Needs `hey` and `nginx` (Debian's packages of these names). All systems take turns in each round of one run, so that
 ratios mean something on a machine that others use too; times are those that `hey` writes down of each request, pooled
@@ -37,7 +38,6 @@ from csplade.tests.local_node import running
 
 _TEXT = "remove duplicates but keep the order"
 _MANY = 50
-_DOCUMENTS = 160
 _NGINX = """\
 daemon off; pid {folder}/pid; error_log {folder}/errors; worker_processes 1;
 events {{ worker_connections 1024; }}
@@ -117,11 +117,11 @@ def nginx(upstream: str) -> Iterator[str]:
 
 
 @contextmanager
-def filled(url: str) -> Iterator[str]:
+def filled(url: str, count: int) -> Iterator[str]:
     """Give the name of an index with documentation strings and their weights; afterwards it is deleted."""
     name, client, encoder = f"benchmark-{uuid4().hex}", connect(url), Encoder.open(SHIPPED_ENCODER)
     entries = list(read_standard_library())
-    chosen = entries[:: max(1, len(entries) // _DOCUMENTS)][:_DOCUMENTS]
+    chosen = entries[:: max(1, len(entries) // count)][:count]
     documents = [Document(entry.id, entry.searchable, entry.title) for entry in chosen]
     create_index(client, name, encoder.contract, IndexOptions("english"))
     try:
@@ -195,6 +195,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=2000, help="searches of each system, in all rounds together")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rate", type=float, default=150.0, help="searches per second of the paced load")
+    parser.add_argument("--documents", type=int, default=160, help="in the index")
     parser.add_argument("--memory", type=int, default=0, help="searches of the memory's measurement")
     arguments = parser.parse_args()
     missing = [tool for tool in ("hey", "nginx") if shutil.which(tool) is None]
@@ -202,7 +203,7 @@ def main() -> None:
         parser.error(f"{' and '.join(missing)} not found: apt-get install {' '.join(missing)}")
     with ExitStack() as stack:
         url = arguments.url or stack.enter_context(running(NodeOptions(port=0, heap_mb=512))).url
-        index = stack.enter_context(filled(url))
+        index = stack.enter_context(filled(url, arguments.documents))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         body, config = folder / "body.json", folder / "rewrite.json"
         body.write_bytes(orjson.dumps({"query": {"match": {"text": _TEXT}}, "_source": False}))

@@ -1,0 +1,44 @@
+// An ordinary program with the JavaScript client of OpenSearch; it knows nothing of gateways.
+//   node search.mjs URL INDEX      prints what it found, as JSON; the client lies in the working directory's node_modules
+
+import { createRequire } from "node:module";
+
+const { Client } = createRequire(`${process.cwd()}/package.json`)("@opensearch-project/opensearch");
+const [url, index] = process.argv.slice(2);
+const client = new Client({ node: url, requestTimeout: 120_000 });
+const text = { match: { text: "fresh salted bread" } };
+const query = { bool: { must: [text], filter: [{ range: { year: { gte: 1995 } } }] } };
+const aggs = { langs: { terms: { field: "lang" } } };
+
+const found = await client.search({ index, body: { query, aggs, size: 20, highlight: { fields: { text: {} } } } });
+const several = await client.msearch({ body: [{ index }, { query: text }, { index }, { query, size: 0 }] });
+const counted = await client.count({ index, body: { query: text } });
+const written = await client.bulk({
+  index,
+  refresh: true,
+  body: [{ index: { _id: "stock" } }, { text: "written by a stock client", year: 2001 }],
+});
+const got = await client.get({ index, id: "stock", _source_includes: ["text", "year"] });
+let refused;
+try {
+  await client.search({ index, body: { query: { nonsense: {} } } });
+} catch (error) {
+  refused = [error.name, error.statusCode];
+}
+
+const { hits, aggregations } = found.body;
+console.log(
+  JSON.stringify({
+    ids: hits.hits.map(({ _id }) => _id),
+    highlighted: hits.hits.every(({ highlight }) => highlight.text.length > 0),
+    same: {
+      total: hits.total,
+      aggregations,
+      totals: several.body.responses.map(({ hits }) => hits.total),
+      count: counted.body.count,
+      errors: written.body.errors,
+      source: got.body._source,
+      refused,
+    },
+  }),
+);
