@@ -146,7 +146,7 @@ def test_ids_are_of_512_bytes_at_most(run: Run, client: OpenSearch, index: str) 
 
 
 def test_of_ids_that_come_twice_the_last_wins_and_it_is_said(run: Run, client: OpenSearch, index: str) -> None:
-    records = [{"_id": "3", "text": text} for text in ("bread", "butter", "oven")]
+    records: list[dict[str, object]] = [{"_id": "3", "text": text} for text in ("bread", "butter", "oven")]
     result = run("ingest", write(records, "b.jsonl"), "--index", index)
     assert result.code == 0
     assert "2 documents had an id that came before: the index keeps the later one." in result.err

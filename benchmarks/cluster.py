@@ -1,0 +1,200 @@
+"""Ingest and queries on a live cluster: documents per second, latencies, recall and nDCG of each query plan, sizes.
+
+    csplade encode FOLDER --output vectors.jsonl
+    csplade encode FOLDER/queries.jsonl --role query --output queries.jsonl
+    python benchmarks/cluster.py FOLDER --vectors vectors.jsonl --query-vectors queries.jsonl --documents 50000
+
+FOLDER is a judged BEIR collection; its documents are indexed for nDCG, and synthetic ones like them
+(`cluster_material`) for all else. Rows of a table were measured in turns in one run, so that their ratios mean
+something on a busy machine.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from csplade.benchmarks.cluster_ingest import Precomputed, encoding_speed, ingest_rows, load, sizes
+from csplade.benchmarks.cluster_material import Exact, Material, read_material
+from csplade.benchmarks.cluster_queries import (
+    Contestant,
+    Result,
+    contestants,
+    load_test,
+    longest,
+    mean_terms,
+    measure,
+    plans,
+)
+from csplade.benchmarks.cluster_seismic import contestants as seismic_contestants
+from csplade.benchmarks.cluster_seismic import make as make_seismic
+from csplade.commands.options import SHIPPED_ENCODER
+from csplade.commands.output import notice, print_table
+from csplade.integration.client import connect
+from csplade.integration.detect import read_dialect
+from csplade.integration.dialect import Feature
+from csplade.integration.index import create_index
+from csplade.integration.query import QueryOptions, Question
+from csplade.integration.search import search_many
+from csplade.integration.servers import title
+from csplade.integration.templates import IndexOptions
+from csplade.pipelines.contract import read_contract
+from csplade.pipelines.encode import Encoder
+from csplade.pipelines.evaluate import measure as judge
+from csplade.pipelines.evaluate import order
+
+_INDEX, _JUDGED, _SEISMIC = "benchmark-documents", "benchmark-judged", "benchmark-seismic"
+_FILE = click.Path(exists=True, path_type=Path)
+_AT_ONCE = 10_000
+_INGESTED, _SIZED, _ENCODED = 10_000, 20_000, 100
+_CLIENTS = (1, 4, 16)
+
+
+class Bench:
+    """A cluster, the material, and what all parts of a run share."""
+
+    def __init__(self, url: str, material: Material) -> None:
+        self.url, self.material = url, material
+        self.contract = read_contract(SHIPPED_ENCODER)
+        self.client = connect(url)
+        self.dialect = read_dialect(self.client)
+        self.exact = Exact(material.queries)
+        self.documents = 0
+
+    def clean(self) -> None:
+        """Delete what a run makes."""
+        self.client.indices.delete(index=f"{_INDEX},{_JUDGED},{_SEISMIC}", params={"ignore_unavailable": "true"})
+
+    def grow(self, size: int) -> None:
+        """Bring the index to so many documents."""
+        if not self.documents:
+            create_index(self.client, _INDEX, self.contract, IndexOptions())
+        while self.documents < size:
+            part = [self.material.synthetic(number) for number in range(self.documents, size)[:_AT_ONCE]]
+            load(self.client, Precomputed(self.contract, part), _INDEX, part)
+            for one in part:
+                self.exact.add(one.vector)
+            self.documents += len(part)
+            notice(f"{self.documents} documents are indexed.")
+
+    def ndcg(self) -> dict[str, float]:
+        """Return nDCG@10 of each plan on the judged documents."""
+        create_index(self.client, _JUDGED, self.contract, IndexOptions())
+        load(self.client, Precomputed(self.contract, self.material.documents), _JUDGED, self.material.documents)
+        every = plans(longest(self.material.queries))
+        return {name: self._ndcg(options) for name, options in every.items()}
+
+    def _ndcg(self, options: QueryOptions) -> float:
+        queries = self.material.queries
+        questions = [Question(one.text, one.vector) for one in queries]
+        found = search_many(self.client, _JUDGED, questions, options, 10)
+        rankings = {
+            query.id: order((hit.id, hit.score) for hit in hits) for query, hits in zip(queries, found, strict=True)
+        }
+        judgments = {query.id: self.material.collection.judgments[query.id] for query in queries}
+        return judge(judgments, rankings)["nDCG@10"]
+
+
+def ingest_table(bench: Bench) -> None:
+    """Print documents per second of each way to ingest."""
+    documents = [bench.material.synthetic(number) for number in range(_INGESTED)]
+    rows = ingest_rows(bench.client, bench.dialect, bench.contract, documents, 5)
+    best = max(speed for name, speed in rows if name.startswith("parallel_bulk"))
+    shown = [(name, f"{speed:.0f}", f"{speed / best:.2f}") for name, speed in rows]
+    real = bench.material.documents[:_ENCODED]
+    speed = encoding_speed(bench.client, bench.dialect, Encoder.open(SHIPPED_ENCODER), real)
+    shown.append((f"csplade ingest with encoding, {len(real)} real documents", f"{speed:.1f}", f"{speed / best:.3f}"))
+    print_table(
+        f"Ingest of {_INGESTED} documents with vectors that are there, in turns",
+        ("way", "documents/s", "of the best parallel_bulk"),
+        shown,
+    )
+
+
+def size_table(bench: Bench) -> None:
+    """Print bytes per document."""
+    documents = [bench.material.synthetic(number) for number in range(_SIZED)]
+    found = sizes(bench.client, bench.dialect, bench.contract, documents)
+    rows = [(name, f"{size:.0f}", f"{size / found['all']:.0%}") for name, size in found.items()]
+    print_table(f"Size of {_SIZED} documents in one segment", ("part", "bytes a document", "share"), rows)
+
+
+def query_table(bench: Bench, ways: Sequence[Contestant], ndcg: dict[str, float], rounds: int, seconds: float) -> None:
+    """Print what each way takes and finds."""
+    results = measure(bench.url, ways, bench.material, bench.exact, rounds)
+    load_test(bench.url, ways, bench.material.queries, results, _CLIENTS, seconds)
+    first = results[ways[0].name]
+    rows = [_row(name, result, first, ndcg) for name, result in results.items()]
+    columns = ("way", "p50 ms", "p95", "p99", "p50/bm25", "p95/bm25", "recall@10", "nDCG@10", "loss")
+    busy = [f"/s, {number} clients" for number in _CLIENTS]
+    print_table(f"{bench.documents} documents, {len(bench.material.queries)} queries", (*columns, *busy), rows)
+
+
+def _row(name: str, result: Result, first: Result, ndcg: dict[str, float]) -> tuple[str, ...]:
+    parts = [result.percentile(part) for part in (50, 95, 99)]
+    ratios = [f"{result.percentile(part) / first.percentile(part):.2f}" for part in (50, 95)]
+    whole, own = ndcg["sparse, every term"], ndcg.get(name)
+    judged = ("", "") if own is None else (f"{own:.4f}", f"{1 - own / whole:+.1%}")
+    recall = sum(result.recalls) / len(result.recalls)
+    busy = [f"{result.per_second[number]:.0f}" if number in result.per_second else "" for number in _CLIENTS]
+    return name, *(f"{part:.1f}" for part in parts), *ratios, f"{recall:.3f}", *judged, *busy
+
+
+@click.command(epilog="Example:  python benchmarks/cluster.py scifact --vectors v.jsonl --query-vectors q.jsonl")
+@click.argument("folder", type=_FILE)
+@click.option("--vectors", required=True, type=_FILE, help="Of its documents, by `csplade encode`.")
+@click.option("--query-vectors", required=True, type=_FILE, help="Of its queries, by `csplade encode --role query`.")
+@click.option("--documents", "counts", multiple=True, default=(50_000,), type=int, help="May be given several times.")
+@click.option("--queries", default=100, show_default=True, type=int, help="Judged queries to ask.")
+@click.option("--rounds", default=5, show_default=True, type=int, help="How often each query is asked in each way.")
+@click.option("--seconds", default=6.0, show_default=True, help="Of each way under load, by each number of clients.")
+@click.option("--seismic", default=0, help="Documents of a SEISMIC field, where the cluster has it; 0: none.")
+@click.option("--only-queries", is_flag=True, help="Leave ingest and sizes out.")
+@click.option("--url", default="http://127.0.0.1:9200", show_default=True, help="A cluster without other work.")
+def main(
+    folder: Path,
+    vectors: Path,
+    query_vectors: Path,
+    counts: tuple[int, ...],
+    queries: int,
+    rounds: int,
+    seconds: float,
+    seismic: int,
+    only_queries: bool,
+    url: str,
+) -> None:
+    """Measure a cluster with documents like those of FOLDER."""
+    bench = Bench(url, read_material(folder, vectors, query_vectors, queries))
+    material = bench.material
+    terms = [mean_terms([one.vector for one in side]) for side in (material.documents, material.queries)]
+    notice(f"{title(bench.dialect.distribution, bench.dialect.version)}; terms: {terms[0]:.0f} and {terms[1]:.0f}")
+    bench.clean()
+    try:
+        if not only_queries:
+            ingest_table(bench)
+            size_table(bench)
+        judged = bench.ndcg()
+        for count in sorted(counts):
+            bench.grow(count)
+            query_table(bench, _ways(bench, min(seismic, count)), judged, rounds, seconds)
+    finally:
+        bench.clean()
+
+
+def _ways(bench: Bench, seismic: int) -> list[Contestant]:
+    found = contestants(bench.client, _INDEX, longest(bench.material.queries), bench.dialect)
+    if not seismic or Feature.SEISMIC not in bench.dialect.features:
+        return found
+    bench.client.indices.delete(index=_SEISMIC, params={"ignore_unavailable": "true"})
+    documents = [bench.material.synthetic(number) for number in range(seismic)]
+    began = time.perf_counter()
+    remap, loss = make_seismic(bench.client, bench.dialect, bench.contract, bench.material, documents, _SEISMIC)
+    notice(
+        f"SEISMIC: {seismic} documents indexed and merged in {time.perf_counter() - began:.0f} s; without a number "
+        f"{loss.terms:.2%} of terms, {loss.mass:.2%} of weight; scores change by {loss.score:.2%}"
+    )
+    return [*found, *seismic_contestants(_SEISMIC, remap)]
+
+
+if __name__ == "__main__":
+    main()

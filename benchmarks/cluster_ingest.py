@@ -1,0 +1,159 @@
+"""Documents per second into a cluster: csplade, opensearch-py's parallel_bulk, requests made beforehand; and sizes."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import orjson
+from csplade.benchmarks.cluster_material import Weighted
+from csplade.integration.dialect import Dialect
+from csplade.integration.documents import Document, bulk_lines
+from csplade.integration.encoder import Encoder
+from csplade.integration.ingest import IngestOptions, ingest
+from csplade.integration.templates import TEXT_FIELD, WEIGHTS_FIELD, IndexOptions, index_body
+from csplade.pipelines.contract import Contract
+from csplade.pipelines.sparse import SparseVector
+from opensearchpy import OpenSearch
+from opensearchpy.helpers import parallel_bulk
+
+_THREADS = 4
+_AT_ONCE = 500
+_PREFIX = "benchmark-ingest-"
+Way = Callable[[str, Sequence[Weighted]], Callable[[], None]]
+"""Prepares documents for an index, and returns what sends them."""
+
+
+class Precomputed:
+    """Gives texts the vectors that they have already, in order."""
+
+    def __init__(self, contract: Contract, documents: Iterable[Weighted]) -> None:
+        self.contract = contract
+        self._vectors = (one.vector for one in documents)
+
+    def documents(self, texts: Iterable[str]) -> Iterator[SparseVector]:
+        """Return the next vectors."""
+        for _ in texts:
+            yield next(self._vectors)
+
+    queries = documents
+
+
+def load(client: OpenSearch, encoder: Encoder, index: str, documents: Iterable[Weighted]) -> None:
+    """Ingest as `csplade ingest` does."""
+    with TemporaryDirectory() as folder:
+        records = (Document(one.id, one.text) for one in documents)
+        report = ingest(client, encoder, records, IngestOptions(index, Path(folder) / "dead.jsonl"))
+    if report.failed:
+        raise SystemExit(f"{report.failed} documents failed: {report.first_reason}")
+
+
+def ingest_rows(
+    client: OpenSearch, dialect: Dialect, contract: Contract, documents: Sequence[Weighted], rounds: int
+) -> list[tuple[str, float]]:
+    """Return documents per second of each way, in turns over the same parts of the documents."""
+    ways: dict[str, Way] = {
+        "csplade ingest": lambda index, part: lambda: load(client, Precomputed(contract, part), index, part),
+        **{
+            f"parallel_bulk, {chunk} a request, {_THREADS} threads": _parallel(client, contract, chunk)
+            for chunk in (200, 500, 1000)
+        },
+        f"requests made beforehand, {_THREADS} threads": _prepared(client, contract),
+    }
+    seconds = dict.fromkeys(ways, 0.0)
+    for number in range(len(ways)):
+        client.indices.create(index=f"{_PREFIX}{number}", body=index_body(contract, IndexOptions(), dialect))
+    size = -(-len(documents) // rounds)
+    try:
+        for turn in range(rounds):
+            part = documents[turn * size : (turn + 1) * size]
+            # Each way is first once, as what one leaves to be merged slows the next.
+            for number in sorted(range(len(ways)), key=lambda number: (number + turn) % len(ways)):
+                name = list(ways)[number]
+                run = ways[name](f"{_PREFIX}{number}", part)
+                began = time.perf_counter()
+                run()
+                seconds[name] += time.perf_counter() - began
+    finally:
+        client.indices.delete(index=f"{_PREFIX}*", params={"expand_wildcards": "open"})
+    return [(name, len(documents) / took) for name, took in seconds.items()]
+
+
+def encoding_speed(client: OpenSearch, dialect: Dialect, encoder: Encoder, documents: Sequence[Weighted]) -> float:
+    """Return documents per second with encoding."""
+    index = f"{_PREFIX}encoded"
+    client.indices.create(index=index, body=index_body(encoder.contract, IndexOptions(), dialect))
+    try:
+        began = time.perf_counter()
+        load(client, encoder, index, documents)
+        return len(documents) / (time.perf_counter() - began)
+    finally:
+        client.indices.delete(index=index)
+
+
+def sizes(client: OpenSearch, dialect: Dialect, contract: Contract, documents: Sequence[Weighted]) -> dict[str, float]:
+    """Return bytes per document of each part of an index, in one segment, from indexes that lack the others."""
+    whole = _size(client, index_body(contract, IndexOptions(), dialect), contract, documents)
+    parts = {}
+    for field in (TEXT_FIELD, WEIGHTS_FIELD):
+        body = index_body(contract, IndexOptions(), dialect)
+        mapping = body["mappings"]
+        mapping["properties"] = {field: mapping["properties"][field]}
+        mapping |= {"_source": {"enabled": False}, "dynamic": False}
+        parts[field] = _size(client, body, contract, documents)
+    return {**parts, "_source and the rest": whole - sum(parts.values()), "all": whole}
+
+
+def _size(client: OpenSearch, body: dict[str, Any], contract: Contract, documents: Sequence[Weighted]) -> float:
+    index = f"{_PREFIX}size"
+    client.indices.create(index=index, body=body)
+    try:
+        _prepared(client, contract)(index, documents)()
+        client.indices.forcemerge(index=index, params={"max_num_segments": 1, "request_timeout": 600})
+        stats = client.indices.stats(index=index, metric="store")
+        return float(stats["_all"]["primaries"]["store"]["size_in_bytes"]) / len(documents)
+    finally:
+        client.indices.delete(index=index)
+
+
+def _lines(contract: Contract, one: Weighted) -> bytes:
+    return bulk_lines(Document(one.id, one.text), one.vector, fingerprint=contract.fingerprint)
+
+
+def _parallel(client: OpenSearch, contract: Contract, chunk: int) -> Way:
+    def prepare(index: str, documents: Sequence[Weighted]) -> Callable[[], None]:
+        actions = [
+            {"_index": index, "_id": one.id, "_source": orjson.loads(_lines(contract, one).splitlines()[1])}
+            for one in documents
+        ]
+
+        def run() -> None:
+            for _ in parallel_bulk(client, actions, thread_count=_THREADS, chunk_size=chunk, request_timeout=120):
+                pass
+            client.indices.refresh(index=index)
+
+        return run
+
+    return prepare
+
+
+def _prepared(client: OpenSearch, contract: Contract) -> Way:
+    def prepare(index: str, documents: Sequence[Weighted]) -> Callable[[], None]:
+        lines = iter([_lines(contract, one) for one in documents])
+        bodies = list(iter(lambda: b"".join(islice(lines, _AT_ONCE)), b""))
+
+        def send(body: bytes) -> None:
+            if client.bulk(body=body, index=index, params={"request_timeout": 120})["errors"]:
+                raise SystemExit("the cluster refused documents of the benchmark")
+
+        def run() -> None:
+            with ThreadPoolExecutor(_THREADS) as threads:
+                list(threads.map(send, bodies))
+            client.indices.refresh(index=index)
+
+        return run
+
+    return prepare
