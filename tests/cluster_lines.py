@@ -120,7 +120,7 @@ def leave_out_lines(config: pytest.Config, items: list[pytest.Item]) -> None:
 
 
 def _is_of_lines(item: pytest.Item) -> bool:
-    return "line" in getattr(item, "fixturenames", ())
+    return "line" in getattr(item, "fixturenames", ()) or item.get_closest_marker(MARK) is not None
 
 
 def take_over(worker: Worker) -> None:
