@@ -65,7 +65,9 @@ class SparseEncoderOnnxConfig(OnnxConfig):  # type: ignore[misc]  # optimum is n
 
 def export_graph(model: SparseEncoderModel, path: Path, opset: int = OPSET) -> None:
     """Write the model as an ONNX graph in float32."""
-    found = TasksManager.get_exporter_config_constructor("onnx", model_type=MODEL_TYPE, task=TASK)
+    found = TasksManager.get_exporter_config_constructor(
+        "onnx", model_type=MODEL_TYPE, task=TASK, library_name="transformers"
+    )
     config: Any = model.config  # Any: transformers' configuration
     with warnings.catch_warnings():
         # The tracer warns of every Python number that becomes a constant; golden vectors tell whether one should not.
