@@ -5,7 +5,8 @@
 
 Needs `hey` and `nginx` (Debian's packages of these names). All systems take turns in each round of one run, so that
 ratios mean something on a machine that others use too; times are those that `hey` writes down of each request, pooled
-over the rounds. `--memory N` sends N searches through the rewriting gateway instead, and shows its memory meanwhile.
+over the rounds. `hey` starts all clients of a rate at once, so that they ask in bursts. `--memory N` sends N searches
+through the rewriting gateway instead, and shows its memory meanwhile.
 """
 
 import argparse
@@ -136,7 +137,7 @@ def compare(systems: Mapping[str, str], path: str, body: Path, arguments: argpar
     """Print a table for each load."""
     loads = (
         Load("one client", 1),
-        Load(f"{_MANY} clients, paced", _MANY, arguments.rate),
+        Load(f"bursts of {_MANY} clients", _MANY, arguments.rate),
         Load(f"{_MANY} clients", _MANY),
     )
     for load in loads:
@@ -194,7 +195,7 @@ def main() -> None:
     parser.add_argument("--url", help="an empty cluster without security; default: a node is started")
     parser.add_argument("--requests", type=int, default=2000, help="searches of each system, in all rounds together")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--rate", type=float, default=150.0, help="searches per second of the paced load")
+    parser.add_argument("--rate", type=float, default=150.0, help="searches per second of the bursts")
     parser.add_argument("--documents", type=int, default=160, help="in the index")
     parser.add_argument("--memory", type=int, default=0, help="searches of the memory's measurement")
     arguments = parser.parse_args()
