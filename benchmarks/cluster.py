@@ -1,4 +1,4 @@
-"""Ingest and queries on a live cluster: documents per second, latencies, recall and nDCG of each query plan, sizes.
+"""Ingest and queries on a live cluster: documents per second, latencies, recall and nDCG of each query plan.
 
     csplade encode FOLDER --output vectors.jsonl
     csplade encode FOLDER/queries.jsonl --role query --output queries.jsonl
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from csplade.benchmarks.cluster_ingest import Precomputed, encoding_speed, ingest_rows, load, sizes
+from csplade.benchmarks.cluster_ingest import Precomputed, encoding_speed, ingest_rows, load
 from csplade.benchmarks.cluster_material import Exact, Material, read_material
 from csplade.benchmarks.cluster_queries import (
     Contestant,
@@ -46,7 +46,7 @@ from csplade.pipelines.evaluate import order
 _INDEX, _JUDGED, _SEISMIC = "benchmark-documents", "benchmark-judged", "benchmark-seismic"
 _FILE = click.Path(exists=True, path_type=Path)
 _AT_ONCE = 10_000
-_INGESTED, _SIZED, _ENCODED = 10_000, 20_000, 100
+_INGESTED, _ENCODED = 10_000, 100
 _CLIENTS = (1, 4, 16)
 
 
@@ -111,14 +111,6 @@ def ingest_table(bench: Bench) -> None:
     )
 
 
-def size_table(bench: Bench) -> None:
-    """Print bytes per document."""
-    documents = [bench.material.synthetic(number) for number in range(_SIZED)]
-    found = sizes(bench.client, bench.dialect, bench.contract, documents)
-    rows = [(name, f"{size:.0f}", f"{size / found['all']:.0%}") for name, size in found.items()]
-    print_table(f"Size of {_SIZED} documents in one segment", ("part", "bytes a document", "share"), rows)
-
-
 def query_table(bench: Bench, ways: Sequence[Contestant], ndcg: dict[str, float], rounds: int, seconds: float) -> None:
     """Print what each way takes and finds."""
     results = measure(bench.url, ways, bench.material, bench.exact, rounds)
@@ -149,7 +141,7 @@ def _row(name: str, result: Result, first: Result, ndcg: dict[str, float]) -> tu
 @click.option("--rounds", default=5, show_default=True, type=int, help="How often each query is asked in each way.")
 @click.option("--seconds", default=6.0, show_default=True, help="Of each way under load, by each number of clients.")
 @click.option("--seismic", default=0, help="Documents of a SEISMIC field, where the cluster has it; 0: none.")
-@click.option("--only-queries", is_flag=True, help="Leave ingest and sizes out.")
+@click.option("--only-queries", is_flag=True, help="Leave ingest out.")
 @click.option("--url", default="http://127.0.0.1:9200", show_default=True, help="A cluster without other work.")
 def main(
     folder: Path,
@@ -172,7 +164,6 @@ def main(
     try:
         if not only_queries:
             ingest_table(bench)
-            size_table(bench)
         judged = bench.ndcg()
         for count in sorted(counts):
             bench.grow(count)

@@ -1,4 +1,4 @@
-"""Documents per second into a cluster: csplade, opensearch-py's parallel_bulk, requests made beforehand; and sizes."""
+"""Documents per second into a cluster: csplade, opensearch-py's parallel_bulk, requests made beforehand"""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import orjson
 from csplade.benchmarks.cluster_material import Weighted
@@ -14,7 +13,7 @@ from csplade.integration.dialect import Dialect
 from csplade.integration.documents import Document, bulk_lines
 from csplade.integration.encoder import Encoder
 from csplade.integration.ingest import IngestOptions, ingest
-from csplade.integration.templates import TEXT_FIELD, WEIGHTS_FIELD, IndexOptions, index_body
+from csplade.integration.templates import IndexOptions, index_body
 from csplade.pipelines.contract import Contract
 from csplade.pipelines.sparse import SparseVector
 from opensearchpy import OpenSearch
@@ -64,8 +63,11 @@ def ingest_rows(
         f"requests made beforehand, {_THREADS} threads": _prepared(client, contract),
     }
     seconds = dict.fromkeys(ways, 0.0)
-    for number in range(len(ways)):
-        client.indices.create(index=f"{_PREFIX}{number}", body=index_body(contract, IndexOptions(), dialect))
+    names = [f"{_PREFIX}{number}" for number in range(len(ways))]
+    # A run that was killed may have left them.
+    client.indices.delete(index=",".join(names), params={"ignore_unavailable": "true"})
+    for name in names:
+        client.indices.create(index=name, body=index_body(contract, IndexOptions(), dialect))
     size = -(-len(documents) // rounds)
     try:
         for turn in range(rounds):
@@ -78,7 +80,7 @@ def ingest_rows(
                 run()
                 seconds[name] += time.perf_counter() - began
     finally:
-        client.indices.delete(index=f"{_PREFIX}*", params={"expand_wildcards": "open"})
+        client.indices.delete(index=",".join(names))
     return [(name, len(documents) / took) for name, took in seconds.items()]
 
 
@@ -90,31 +92,6 @@ def encoding_speed(client: OpenSearch, dialect: Dialect, encoder: Encoder, docum
         began = time.perf_counter()
         load(client, encoder, index, documents)
         return len(documents) / (time.perf_counter() - began)
-    finally:
-        client.indices.delete(index=index)
-
-
-def sizes(client: OpenSearch, dialect: Dialect, contract: Contract, documents: Sequence[Weighted]) -> dict[str, float]:
-    """Return bytes per document of each part of an index, in one segment, from indexes that lack the others."""
-    whole = _size(client, index_body(contract, IndexOptions(), dialect), contract, documents)
-    parts = {}
-    for field in (TEXT_FIELD, WEIGHTS_FIELD):
-        body = index_body(contract, IndexOptions(), dialect)
-        mapping = body["mappings"]
-        mapping["properties"] = {field: mapping["properties"][field]}
-        mapping |= {"_source": {"enabled": False}, "dynamic": False}
-        parts[field] = _size(client, body, contract, documents)
-    return {**parts, "_source and the rest": whole - sum(parts.values()), "all": whole}
-
-
-def _size(client: OpenSearch, body: dict[str, Any], contract: Contract, documents: Sequence[Weighted]) -> float:
-    index = f"{_PREFIX}size"
-    client.indices.create(index=index, body=body)
-    try:
-        _prepared(client, contract)(index, documents)()
-        client.indices.forcemerge(index=index, params={"max_num_segments": 1, "request_timeout": 600})
-        stats = client.indices.stats(index=index, metric="store")
-        return float(stats["_all"]["primaries"]["store"]["size_in_bytes"]) / len(documents)
     finally:
         client.indices.delete(index=index)
 
