@@ -1,4 +1,4 @@
-"""Documents per second into a cluster: csplade, opensearch-py's parallel_bulk, requests made beforehand"""
+"""Documents per second into a cluster: csplade, opensearch-py's parallel_bulk, requests made beforehand."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
