@@ -1,74 +1,208 @@
-"""The recipe's training scores are those of the encoder that is served."""
+"""The recipe of csplade-mini: its layers are those of transformers, its losses are their formulas, its start fires."""
 
-import math
+import random
 
 import numpy as np
 import pytest
 import torch
-from csplade.models.recipe.corpus import Text
-from csplade.models.recipe.plan import LITERAL
-from csplade.models.recipe.scores import Training, imitation_loss, literal_weights
-from csplade.pipelines.fold import fold_vocabulary
-from csplade.pipelines.graph import Role
+from csplade.models.recipe.corpus import Corpus, crop
+from csplade.models.recipe.dictionary import Dictionary, begin
+from csplade.models.recipe.expansion import Expansion, choose
+from csplade.models.recipe.literal_scores import literal_scores
+from csplade.models.recipe.llama import Llama
+from csplade.models.recipe.masters import Group, Masters
+from csplade.models.recipe.plan import LITERAL, Stage
+from csplade.models.recipe.pupil import Pupil
+from csplade.models.recipe.ranking import Target, ranking_loss
+from csplade.models.recipe.start import start
+from csplade.models.recipe.train import Lesson, likeness, loss_of, rate_of
+from csplade.pipelines.fold import Fold
 from csplade.pipelines.literal import document_weights, frequencies, query_weights
-from csplade.pipelines.losses import flops
+from csplade.pipelines.model import HeadOptions, SparseEncoderModel
 from csplade.pipelines.words import split_words
-from csplade.tests.tiny_encoder import IDF, tiny_model, tiny_tokenizer
+from csplade.tests.tiny_encoder import IDF, TEXTS, tiny_tokenizer
+from csplade.tests.tiny_llama import tiny_llama
+from torch import nn
 
-TEXT = "Bread and salt; salt and bread with butter. XJ-4400B runs"
+TERMS = ("bread", "light", "plant", "pump", "run", "sugar")
+STAGE = Stage(10, 1, 32, None, ranking=1.0, contrastive=0.5, rate=1e-3, head_rate=1e-3, warm_up=4, decay=0.5)
 
 
-@pytest.fixture(scope="module")
-def training() -> Training:
+@pytest.fixture
+def pupil() -> Pupil:
     tokenizer = tiny_tokenizer()
-    fold = fold_vocabulary(tokenizer, "english")
-    model = tiny_model(tokenizer, fold)
-    return Training(model, model.backbone, {term: number for number, term in enumerate(fold.terms)}, IDF, 6.0)
+    language_model = tiny_llama(tokenizer.get_vocab_size(), seed=7)
+    rows = np.arange(len(TERMS))
+    head = torch.zeros(len(TERMS), language_model.config.hidden_size)
+    options = HeadOptions(bos_id=0, document_terms=4, query_terms=2, centred=False)
+    model = SparseEncoderModel(language_model.model, head, Fold(rows, TERMS, rows[:, None]), options)
+    model.backbone = Llama(language_model.model, frozen=0)
+    return Pupil(language_model, model, TERMS, tokenizer, IDF)
 
 
-@pytest.mark.parametrize("role", list(Role))
-def test_literal_weights_are_those_of_the_literal_path(training: Training, role: Role) -> None:
-    words = split_words(TEXT, "english")
-    gates = torch.linspace(0.5, 2.0, len(words))
-    states = np.zeros((len(words), 1), dtype=np.float16)
-    text = Text(np.arange(len(words)), states, states, tuple(words), np.arange(len(words)))
-    known = len(training.term_ids)
-    keys = dict.fromkeys(word.key for word in words if word.key not in training.term_ids)
-    extra = {key: known + number for number, key in enumerate(keys)}
-    found = literal_weights(training, text, gates, role, extra, known)
-    counted = frequencies([word.key for word in words], gates.numpy())
-    literal = LITERAL.__class__(**{**LITERAL.__dict__, "default_idf": 6.0})
-    if role is Role.DOCUMENT:
-        expected = document_weights(counted, len(words), IDF, literal)
-    else:
-        expected = query_weights(counted, IDF, literal)
-    places = training.term_ids | extra
-    assert {key: found[places[key]].item() for key in expected} == pytest.approx(expected, rel=1e-5)
-    assert int((found != 0).sum()) == len(expected)
+@pytest.fixture
+def corpus() -> Corpus:
+    chance = torch.Generator().manual_seed(1)
+    queries = [" ".join(text.split(" ")[:3]) for text in TEXTS]
+    vectors = torch.nn.functional.normalize(torch.randn(len(TEXTS), 8, generator=chance), dim=-1)
+    neighbours = (vectors @ vectors.T).topk(4).indices.numpy()
+    return Corpus(TEXTS, queries, [[n] for n in range(len(TEXTS))], vectors, vectors.clone(), neighbours)
 
 
-def test_flops_is_the_sum_of_squared_means() -> None:
-    terms = torch.tensor([[1.0, 0.0, 2.0], [3.0, 0.0, 0.0]])
-    assert flops(terms).item() == pytest.approx((4 / 2) ** 2 + 0 + (2 / 2) ** 2)
+@pytest.fixture
+def dictionary(corpus: Corpus) -> Dictionary:
+    generator = torch.Generator().manual_seed(2)
+    expansion = Expansion(TERMS, torch.randn(len(TERMS), 8, generator=generator))
+    rows = begin(expansion, corpus.document_vectors, firing=3)
+    return Dictionary(rows.rows, rows.biases, rows.strength, rows.log_scale)
 
 
-def test_imitation_pulls_what_fires_and_pushes_what_does_not() -> None:
-    wanted = torch.tensor([[1.0, -2.0, -1.0]])
-    calibrated = torch.tensor([[-0.5, 0.25, -3.0]], requires_grad=True)
-    loss = imitation_loss(calibrated, wanted)
-    assert loss.item() == pytest.approx((1.5**2 + 0.25**2) / 2.0**2)
-    (gradient,) = torch.autograd.grad(loss, calibrated)
+def test_layers_and_gradients_are_those_of_transformers(pupil: Pupil) -> None:
+    theirs, ours = pupil.language_model.model, pupil.model.backbone
+    ids = torch.randint(0, pupil.language_model.config.vocab_size, (3, 11), generator=torch.Generator().manual_seed(0))
+    mixing = torch.randn(theirs.config.hidden_size, generator=torch.Generator().manual_seed(3))
+    expected, found = theirs(input_ids=ids, use_cache=False).last_hidden_state, ours(ids).last_hidden_state
+    assert (found - expected).norm() < 0.02 * expected.norm()
+    (expected @ mixing).tanh().sum().backward()
+    (found.float() @ mixing).tanh().sum().backward()
+    for layer, own in zip(theirs.layers, ours.layers, strict=True):
+        pairs = [
+            (layer.mlp.down_proj.weight.grad, own.inner_out.grad),
+            (layer.self_attn.o_proj.weight.grad, own.heads_out.grad),
+            (layer.self_attn.q_proj.weight.grad, own.heads_in.grad[: len(layer.self_attn.q_proj.weight)]),
+            (layer.mlp.gate_proj.weight.grad, own.inner_in.grad.chunk(2)[0]),
+            (layer.input_layernorm.weight.grad, own.norms.grad[0]),
+        ]
+        for wanted, got in pairs:
+            assert torch.nn.functional.cosine_similarity(wanted.flatten(), got.float().flatten(), dim=0) > 0.99
+
+
+def test_trained_layers_go_back_into_the_language_model(pupil: Pupil) -> None:
+    with torch.no_grad():
+        for weight in pupil.model.backbone.parameters():
+            weight.add_(torch.randn_like(weight) * 0.01)
+        pupil.model.backbone.embedding.copy_(pupil.language_model.model.embed_tokens.weight)
+    pupil.model.backbone.copy_to(pupil.language_model.model)
+    ids = torch.arange(2, 12).unsqueeze(0)
+    expected = pupil.language_model.model(input_ids=ids, use_cache=False).last_hidden_state
+    assert (pupil.model.backbone(ids).last_hidden_state - expected).norm() < 0.05 * expected.norm()
+
+
+def test_frozen_layers_have_no_gradient(pupil: Pupil) -> None:
+    half = Llama(pupil.language_model.model, frozen=1)
+    half(torch.arange(2, 12).unsqueeze(0)).last_hidden_state.float().sum().backward()
+    assert half.layers[0].heads_in.grad is None
+    assert half.layers[1].heads_in.grad is not None
+
+
+def test_small_steps_add_up_in_bf16() -> None:
+    weight = nn.Parameter(torch.ones(1, dtype=torch.bfloat16))
+    optimizer = Masters([Group([weight], rate=1e-4)], lambda step: 1.0)
+    for _ in range(100):
+        weight.grad = torch.ones(1, dtype=torch.bfloat16)
+        optimizer.step()
+    # A hundredth is lost if each step of 1e-4 is rounded to the 8 bits of bf16.
+    assert weight.item() == pytest.approx(0.99, abs=0.004)
+
+
+def test_literal_scores_are_those_of_the_literal_path(pupil: Pupil) -> None:
+    _, collator = pupil.training(32)
+    extra: dict[str, int] = {}
+    queries, documents = collator.queries(["bread pumps", "ok"], extra), collator.documents(TEXTS, extra)
+    found = literal_scores(queries, documents, len(TERMS) + len(extra))
+    for row, query in enumerate(["bread pumps", "ok"]):
+        for column, text in enumerate(TEXTS):
+            words = [word.key for word in split_words(text, "english")]
+            asked = [word.key for word in split_words(query, "english")]
+            theirs = document_weights(
+                frequencies(words, np.ones(len(words), dtype=np.float32)), len(words), IDF, LITERAL
+            )
+            ours = query_weights(frequencies(asked, np.ones(len(asked), dtype=np.float32)), IDF, LITERAL)
+            exact = sum(weight * theirs.get(key, 0.0) for key, weight in ours.items())
+            assert found[row, column].item() == pytest.approx(exact, rel=1e-5)
+
+
+def test_likeness_pulls_what_is_missed_and_pushes_what_fires() -> None:
+    logits = torch.tensor([[-0.5, 0.25, -3.0, 2.0]], requires_grad=True)
+    wanted = torch.tensor([[1.0, 0.0, 0.0, 0.5]])
+    loss = likeness(logits, wanted)
+    exact = (1.5**2 + np.log(1.25) ** 2 + (np.log(3.0) - 0.5) ** 2) / (1.0 + 0.25)
+    assert loss.item() == pytest.approx(exact, rel=1e-6)
+    (gradient,) = torch.autograd.grad(loss, logits)
     assert gradient[0, 0] < 0 < gradient[0, 1]
-    assert gradient[0, 2] == 0
+    assert gradient[0, 2] == 0 < gradient[0, 3]
 
 
-def test_tempered_gates_keep_a_share_of_what_they_learned() -> None:
-    tokenizer = tiny_tokenizer()
-    model = tiny_model(tokenizer, fold_vocabulary(tokenizer, "english"))
-    hidden = torch.randn(1, 4, model.head.shape[1])
-    learned = [model.gate(hidden)[..., role] for role in Role]
-    one = math.log(math.e - 1)  # softplus of this is 1
-    model.temper_gates(torch.tensor([0.0, 0.5]))
-    torch.testing.assert_close(model.gates(hidden, torch.tensor(0)), torch.ones(1, 4))
-    kept = torch.nn.functional.softplus(one + 0.5 * (learned[Role.QUERY] - one))
-    torch.testing.assert_close(model.gates(hidden, torch.tensor(1)), kept)
+def test_ranking_loss_is_the_divergence_both_ways() -> None:
+    generator = torch.Generator().manual_seed(0)
+    found, literal, dense = (torch.randn(3, 3, generator=generator) for _ in range(3))
+    divergence, contrastive = ranking_loss(found, Target(literal, dense))
+    theirs = 2.0 * (literal.numpy() / 4.0 + dense.numpy() / 0.1)
+    exact = _divergence(theirs, found.numpy()) + _divergence(theirs.T, found.numpy().T)
+    assert divergence.item() == pytest.approx(exact, rel=1e-4)
+    assert contrastive.item() == pytest.approx(-np.diag(np.log(_shares(found.numpy()))).mean(), rel=1e-5)
+
+
+def _shares(scores: np.ndarray) -> np.ndarray:
+    exact = np.exp(scores.astype(np.float64) - scores.max(axis=1, keepdims=True))
+    shares: np.ndarray = exact / exact.sum(axis=1, keepdims=True)
+    return shares
+
+
+def _divergence(theirs: np.ndarray, ours: np.ndarray) -> float:
+    wanted = _shares(theirs)
+    return float((wanted * np.log(np.maximum(wanted, 1e-300) / _shares(ours))).sum(axis=1).mean())
+
+
+def test_head_starts_as_the_dictionary_fires(pupil: Pupil, corpus: Corpus, dictionary: Dictionary) -> None:
+    start(pupil, corpus, dictionary, random.Random(0))
+    _, collator = pupil.training(32)
+    texts = collator.documents(corpus.documents, {})
+    with torch.no_grad():
+        hidden, counted = pupil.model.read(texts.ids, texts.mask)
+        logits = (hidden.float() @ pupil.model.head.T).masked_fill(counted.unsqueeze(-1) == 0, -1e9).amax(1)
+    logits = logits + pupil.model.shift
+    wanted = dictionary.logits(corpus.document_vectors)
+    torch.testing.assert_close(logits.quantile(0.97, dim=0), wanted.quantile(0.97, dim=0), rtol=0.02, atol=0.02)
+    torch.testing.assert_close(logits.std(0), wanted.std(0), rtol=0.02, atol=0.02)
+
+
+def test_a_few_steps_bring_the_pupil_nearer_to_both_teachers(
+    pupil: Pupil, corpus: Corpus, dictionary: Dictionary
+) -> None:
+    start(pupil, corpus, dictionary, random.Random(0))
+    _, collator = pupil.training(32)
+    extra: dict[str, int] = {}
+    queries, documents = collator.queries(corpus.queries, extra), collator.documents(corpus.documents, extra)
+    lesson = Lesson(queries, documents, len(extra), corpus.query_vectors, corpus.document_vectors)
+    weights = [weight for weight in pupil.model.parameters() if weight.requires_grad]
+    optimizer = Masters([Group(weights, 2e-3)], lambda step: 1.0)
+    seen = []
+    for _ in range(30):
+        loss = loss_of(pupil, lesson, dictionary, STAGE, torch.zeros(()))
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        seen.append(loss.item())
+    assert seen[-1] < 0.7 * seen[0]
+
+
+def test_rates_rise_and_fall() -> None:
+    assert [rate_of(STAGE, step) for step in (0, 3, 5, 9)] == pytest.approx([0.25, 1.0, 1.0, 0.2])
+
+
+def test_a_crop_is_a_run_of_the_text() -> None:
+    text, chance = " ".join(map(str, range(100))), random.Random(0)
+    begins = set()
+    for _ in range(50):
+        words = [int(word) for word in crop(text, 5, 9, chance).split(" ")]
+        assert 5 <= len(words) <= 9
+        assert words == list(range(words[0], words[0] + len(words)))
+        begins.add(words[0])
+    assert 0 in begins
+    assert len(begins) > 10
+    assert crop("a b", 5, 9, chance) == "a b"
+
+
+def test_terms_are_frequent_stems_with_the_word_they_are_written_by() -> None:
+    texts = ["Running runs", "he runs the pump"] * 8 + ["rare words"]
+    assert choose(texts) == (("pump", "run"), ["pump", "runs"])

@@ -1,77 +1,76 @@
-"""The pairs with their cached states, as the training steps read them."""
+"""What is trained on: documents, the queries that each answers, their embeddings, and which documents are near."""
 
+import random
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import orjson
 import torch
-from csplade.models.recipe.states import SHARD
-from csplade.pipelines.literal import last_tokens
-from csplade.pipelines.words import Word, split_words
-from tokenizers import Tokenizer
+from csplade.models.recipe.teacher import Teacher
+from numpy.typing import NDArray
 from torch import Tensor
 
-
-@dataclass(frozen=True)
-class Text:
-    """One text: its tokens, the two states of each, its words as far as the tokens reach."""
-
-    ids: np.ndarray
-    lower: np.ndarray
-    """(tokens, width), float16: behind the lower layers."""
-    last: np.ndarray
-    """(tokens, width), float16: the whole model's last state."""
-    words: tuple[Word, ...]
-    word_tokens: np.ndarray
-    """(words,): position of each word's last token."""
+_NEIGHBOURS = 9
+"""Nearest documents of each, itself among them."""
+_ROWS = 2048
 
 
 @dataclass(frozen=True)
-class Pair:
-    """A query and a document that answers it."""
+class Corpus:
+    """Distinct documents and queries."""
 
-    source: str
-    query: Text
-    document: Text
-    query_text: str
-    document_text: str
+    documents: list[str]
+    queries: list[str]
+    answered: list[list[int]]
+    """For each document the queries that it answers."""
+    document_vectors: Tensor
+    """(documents, 384): of the dense teacher."""
+    query_vectors: Tensor
+    """(queries, 384)"""
+    neighbours: NDArray[np.int64]
+    """(documents, neighbours): each document's nearest, itself first."""
 
-
-def read_pairs(work: Path) -> list[Pair]:
-    """Return the pairs whose states are there."""
-    tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
-    raw = [orjson.loads(line) for line in (work / "pairs.jsonl").read_bytes().splitlines()]
-    pairs: list[Pair] = []
-    for path in sorted((work / "states").glob("[0-9][0-9][0-9].npz")):
-        shard = raw[int(path.stem) * SHARD : (int(path.stem) + 1) * SHARD]
-        texts = [pair["query"] for pair in shard] + [pair["positive"] for pair in shard]
-        read = _read_texts(path, texts, tokenizer)
-        for position, pair in enumerate(shard):
-            query, document = read[position], read[position + len(shard)]
-            pairs.append(Pair(pair["source"], query, document, pair["query"], pair["positive"]))
-    return pairs
+    def batch(self, seeds: int, chance: random.Random) -> tuple[list[int], list[int]]:
+        """Draw documents, each with three of its neighbours, and for each document one of its queries."""
+        drawn: dict[int, None] = {}
+        for seed in chance.sample(range(len(self.documents)), seeds):
+            drawn[seed] = None
+            drawn |= dict.fromkeys(chance.sample(self.neighbours[seed, 1:].tolist(), 3))
+        return list(drawn), [chance.choice(self.answered[document]) for document in drawn]
 
 
-def padded(states: list[np.ndarray]) -> tuple[Tensor, Tensor]:
-    """Return states padded on the right and their mask: (texts, length, width), (texts, length)."""
-    longest = max(map(len, states))
-    filled = torch.zeros(len(states), longest, states[0].shape[1])
-    mask = torch.zeros(len(states), longest, dtype=torch.int64)
-    for row, state in enumerate(states):
-        filled[row, : len(state)] = torch.from_numpy(state.astype(np.float32))
-        mask[row, : len(state)] = 1
-    return filled, mask
+def read_corpus(work: Path, teacher_folder: str) -> Corpus:
+    """Read the pairs, and let the teacher embed their texts, once."""
+    pairs = [orjson.loads(line) for line in (work / "pairs.jsonl").read_bytes().splitlines()]
+    documents = list(dict.fromkeys(pair["positive"] for pair in pairs))
+    queries = list(dict.fromkeys(pair["query"] for pair in pairs))
+    place_of, number_of = _places(documents), _places(queries)
+    answered: list[list[int]] = [[] for _ in documents]
+    for pair in pairs:
+        answered[place_of[pair["positive"]]].append(number_of[pair["query"]])
+    kept = work / "embeddings.pt"
+    if not kept.exists():
+        teacher = Teacher(teacher_folder)
+        torch.save([teacher.embed(documents, "documents"), teacher.embed(queries, "queries")], kept)
+    document_vectors, query_vectors = torch.load(kept)
+    return Corpus(documents, queries, answered, document_vectors, query_vectors, _nearest(document_vectors))
 
 
-def _read_texts(path: Path, texts: list[str], tokenizer: Tokenizer) -> list[Text]:
-    with np.load(path) as shard:
-        ids, lower, last = shard["ids"], shard["lower"], shard["last"]
-        ends = np.cumsum(shard["lengths"])
-    read = []
-    for text, encoding, begin, end in zip(texts, tokenizer.encode_batch(texts), [0, *ends], ends, strict=False):
-        token_ends = np.array([stop for _, stop in encoding.offsets[: end - begin]])
-        words = [word for word in split_words(text, "english") if word.end <= token_ends[-1]]
-        tokens = last_tokens(words, token_ends)
-        read.append(Text(ids[begin:end], lower[begin:end], last[begin:end], tuple(words), tokens))
-    return read
+def crop(text: str, fewest: int, most: int, chance: random.Random) -> str:
+    """Return a run of so many of the text's words, often its first ones."""
+    words = text.split(" ")
+    size = chance.randint(fewest, most)
+    begin = 0 if chance.random() < 0.4 or len(words) <= size else chance.randrange(len(words) - size)
+    return " ".join(words[begin : begin + size])
+
+
+def _places(texts: list[str]) -> dict[str, int]:
+    return {text: place for place, text in enumerate(texts)}
+
+
+def _nearest(vectors: Tensor) -> NDArray[np.int64]:
+    narrow = vectors.bfloat16()
+    parts = [(rows @ narrow.T).topk(_NEIGHBOURS).indices for rows in torch.split(narrow, _ROWS)]
+    found: NDArray[np.int64] = torch.cat(parts).numpy()
+    return found

@@ -1,23 +1,49 @@
-"""What the steps of the recipe share: sizes of the model and of its training texts."""
+"""What the steps of the recipe share: sizes of the model and of its vectors, and the stages of its training."""
+
+from dataclasses import dataclass
 
 from csplade.pipelines.contract import Literal
+from csplade.pipelines.literal import K1, B
 
-LOWER_LAYERS = 10
-"""Lower layers of SmolLM2-135M that are kept as they are."""
-TOP_LAYERS = (28, 29)
-"""Layers put on top of them and trained."""
+LAYERS = 12
+"""Layers of SmolLM2-135M that are kept, the lowest: their states tell a text's topic better than those of the top."""
+FROZEN_LAYERS = 4
+"""Of these, the lowest are not trained."""
 VOCABULARY = 32_768
-BOS = "<|im_start|>"
-DOCUMENT_TOKENS = 80
-QUERY_TOKENS = 32
-"""Longest training texts, in tokens; the encoder itself reads longer ones."""
-DOCUMENT_TERMS = 96
-QUERY_TERMS = 8
+BOS, BOS_ID = "<|im_start|>", 1
+DOCUMENT_TERMS = 72
+QUERY_TERMS = 16
 """Expansion terms that the graph keeps of a text."""
-LITERAL = Literal(k1=1.2, b=0.75, average_words=90.0, default_idf=0.0, analysis="english")
-"""The literal path; the idf of unknown words comes from the table."""
-STRENGTHS = (0.75, 0.25)
-"""Factors on the trained strengths of the expansion, documents and queries; chosen on med and a part of squad-dev."""
-GATE_STRENGTHS = (0.0, 0.5)
-"""Factors on what training moved the gates away from 1, documents and queries; chosen on the same. The documents' gates
-learned on texts of at most 80 tokens and cost 2 to 3% on whole ones."""
+LITERAL = Literal(K1, B, average_words=90.0, default_idf=10.8216, analysis="english")
+"""The literal path, with the idf of a word that the table has not."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the training."""
+
+    steps: int
+    seeds: int
+    """Documents drawn for a batch; each brings three of its neighbours."""
+    document_tokens: int
+    crops: tuple[int, int] | None
+    """Fewest and most words of the run of a document that is read; None for all of it."""
+    ranking: float
+    """Weight of the divergence from the target scores."""
+    contrastive: float
+    rate: float
+    """Of the layers."""
+    head_rate: float
+    warm_up: int
+    """Steps until the rates are reached."""
+    decay: float = 0.0
+    """Share of the steps, the last ones, over which the rates fall to 0."""
+
+
+STAGES = (
+    Stage(50, 32, 72, (16, 44), ranking=1.0, contrastive=0.0, rate=4e-4, head_rate=1e-3, warm_up=30),
+    Stage(100, 32, 56, (10, 32), ranking=0.3, contrastive=0.0, rate=3e-4, head_rate=2e-4, warm_up=5),
+    Stage(50, 20, 144, None, ranking=1.0, contrastive=0.3, rate=3e-4, head_rate=2e-4, warm_up=5),
+    Stage(60, 20, 144, None, ranking=1.0, contrastive=0.3, rate=3e-4, head_rate=2e-4, warm_up=5, decay=0.8),
+)
+"""Short texts are a cheap way to learn what words mean; whole ones come last."""

@@ -1,174 +1,124 @@
-"""Step 5: train the top layers, the gates and the calibration to rank as the dense teacher does.
+"""Step 5: train the pupil to have the terms that the dictionary gives a text, and to rank as literal path and teacher.
 
-Each batch holds groups of near documents, so that its other documents are hard negatives. The loss is the divergence
-between the teacher's and our softmax over the batch, both ways, plus InfoNCE, plus FLOPS on the expansion, plus the
-distance to the whole model's expansions.
+The first loss compares logits, so that a term that should fire and does not has a gradient, however far below 0 it is;
+terms that should not fire are only pushed below 0. The second is that of the dictionary's own training.
 
-    python -m csplade.models.recipe.train MODEL_FOLDER GGUF_FILE TEACHER_FOLDER WORK_FOLDER STEPS
+    python -m csplade.models.recipe.train GGUF_FILE MINILM_FOLDER WORK_FOLDER
 """
 
 import random
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
-import orjson
 import torch
-from csplade.models.recipe.corpus import Pair, Text, padded, read_pairs
-from csplade.models.recipe.plan import DOCUMENT_TERMS, LITERAL, QUERY_TERMS
-from csplade.models.recipe.scores import Training, encode_pairs, imitation_loss, loss_of
-from csplade.models.recipe.teacher import embed
-from csplade.models.recipe.top import BOS_ID, cut_model, run_top, top_parameters, top_state
-from csplade.models.recipe.whole import Whole, measure_whole
-from csplade.pipelines.fold import fold_vocabulary
-from csplade.pipelines.losses import flops
-from csplade.pipelines.model import HeadOptions, SparseEncoderModel
-from csplade.pipelines.pooling import max_pool
-from tokenizers import Tokenizer
-from torch import Tensor
-from tqdm import tqdm
+from csplade.models.recipe.corpus import Corpus, crop, read_corpus
+from csplade.models.recipe.dictionary import Dictionary, read_dictionary
+from csplade.models.recipe.expansion import read_expansion
+from csplade.models.recipe.literal_scores import literal_scores
+from csplade.models.recipe.masters import Group, Masters
+from csplade.models.recipe.plan import DOCUMENT_TERMS, QUERY_TERMS, STAGES, Stage
+from csplade.models.recipe.pupil import Pupil, build
+from csplade.models.recipe.ranking import Target, ranking_loss
+from csplade.models.recipe.start import start
+from csplade.models.recipe.teacher import Teacher
+from csplade.pipelines.batches import TextBatch
+from csplade.pipelines.graph import Role
+from torch import Tensor, nn
+from tqdm import trange
 
-_SEEDS, _NEIGHBOURS = 6, 4
-"""A batch: 6 pairs drawn at random, each with the 3 pairs whose documents are nearest."""
-_FLOPS_DOCUMENT, _FLOPS_QUERY = 1e-3, 3e-3
-_RATES = {"top": 2e-4, "gates": 1e-3, "calibration": 2e-3, "strength": 5e-3}
-_THRESHOLD = 2.5
-_IMITATION = 1.0
-_CALIBRATION_TEXTS = 400
-_HELD_OUT = 250
-_LOG_EVERY = 50
+_GATE_RATE = 3e-3
+_DECAY = 0.01
 
 
 @dataclass(frozen=True)
-class Data:
-    """The pairs, the held-out ones first, with the teacher's vectors."""
+class Lesson:
+    """A batch, and what is to be learned from it."""
 
-    pairs: list[Pair]
-    queries: Tensor
-    documents: Tensor
-
-    @property
-    def learned(self) -> range:
-        """Return the positions that are trained on."""
-        return range(_HELD_OUT, len(self.pairs))
-
-    def neighbours(self) -> list[list[int]]:
-        """Return for each learned pair the positions of the nearest documents, its own among them."""
-        known = self.documents[_HELD_OUT:]
-        nearest: list[list[int]] = ((known @ known.T).topk(_NEIGHBOURS, dim=-1).indices + _HELD_OUT).tolist()
-        return nearest
+    queries: TextBatch
+    documents: TextBatch
+    extra: int
+    asking: Tensor
+    """(queries, 384): the dense teacher's embeddings."""
+    answering: Tensor
+    """(documents, 384)"""
 
 
-def read_data(work: Path, teacher_folder: str) -> Data:
-    """Read the pairs and let the teacher read them."""
-    pairs = [pair for pair in read_pairs(work) if len(pair.query.ids) > 1 and len(pair.document.ids) > 1]
-    kept = work / "teacher.pt"
-    if not kept.exists():
-        texts = [pair.query_text for pair in pairs], [pair.document_text for pair in pairs]
-        torch.save([embed(teacher_folder, side) for side in texts], kept)
-    queries, documents = torch.load(kept)
-    return Data(pairs, queries, documents)
+def likeness(logits: Tensor, wanted: Tensor) -> Tensor:
+    """Return the squared distance to the wanted weights, as a share of their own: (texts, terms) both -> ().
+
+    Where a weight is wanted, a logit below 0 counts as it is, and log(1 + logit) above; where none is, only what fires.
+    """
+    found = torch.where(logits > 0, torch.log1p(logits.clamp(min=0)), logits)
+    missed = torch.where(wanted > 0, found - wanted, found.relu()).square().sum(1)
+    return (missed / wanted.square().sum(1)).mean()
 
 
-def build(source: str, gguf_file: str, work: Path) -> Training:
-    """Return the healed model with an untrained head."""
-    language_model = cut_model(source, gguf_file)
-    language_model.load_state_dict(torch.load(work / "healed.pt"), strict=False)
-    tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
-    fold = fold_vocabulary(tokenizer, LITERAL.analysis)
-    options = HeadOptions(BOS_ID, DOCUMENT_TERMS, QUERY_TERMS)
-    model = SparseEncoderModel(language_model.model, language_model.lm_head.weight, fold, options)
-    table = orjson.loads((work / "idf.json").read_bytes())
-    ids = {term: number for number, term in enumerate(fold.terms)}
-    return Training(model, language_model, ids, table["idf"], table["default"])
+def draw(corpus: Corpus, pupil: Pupil, stage: Stage, teacher: Teacher, chance: random.Random) -> Lesson:
+    """Draw a batch; what is read of a document is what the teacher embeds."""
+    _, collator = pupil.training(stage.document_tokens)
+    drawn, asked = corpus.batch(stage.seeds, chance)
+    texts, answering = [corpus.documents[place] for place in drawn], corpus.document_vectors[drawn]
+    if stage.crops is not None:
+        texts = [crop(text, *stage.crops, chance) for text in texts]
+        answering = teacher.embed(texts)
+    extra: dict[str, int] = {}
+    queries = collator.queries([corpus.queries[place] for place in asked], extra)
+    documents = collator.documents(texts, extra)
+    return Lesson(queries, documents, len(extra), corpus.query_vectors[asked], answering)
 
 
-@torch.inference_mode()
-def calibrate(training: Training, texts: list[Text]) -> None:
-    """Start the expansion from the statistics of pooled logits over plain texts."""
-    pooled = []
-    for begin in range(0, len(texts), 50):
-        lower, mask = padded([text.lower for text in texts[begin : begin + 50]])
-        mask[:, 0] = 0
-        pooled.append(max_pool(run_top(training.language_model, lower), training.model.head, mask))
-    rows = torch.cat(pooled)
-    training.model.calibrate(rows.mean(0), rows.std(0), _THRESHOLD)
+def loss_of(pupil: Pupil, lesson: Lesson, dictionary: Dictionary, stage: Stage, log_scale: Tensor) -> Tensor:
+    """Return the loss of a batch."""
+    model, _ = pupil.training(stage.document_tokens)
+    with torch.autocast("cpu", torch.bfloat16):
+        query = model.encode(lesson.queries, Role.QUERY, lesson.extra, QUERY_TERMS, logits=True)
+        document = model.encode(lesson.documents, Role.DOCUMENT, lesson.extra, DOCUMENT_TERMS, logits=True)
+    assert query.logits is not None and document.logits is not None  # as they were asked for
+    with torch.no_grad():
+        target = Target(
+            literal_scores(lesson.queries, lesson.documents, len(pupil.terms) + lesson.extra),
+            lesson.asking @ lesson.answering.T,
+        )
+        # Twice as many of a query: which of its terms survive is for the ranking to say.
+        terms_of_query = dictionary.terms(lesson.asking, 2 * QUERY_TERMS)
+        terms_of_document = dictionary.terms(lesson.answering, DOCUMENT_TERMS)
+    alike = likeness(query.logits, terms_of_query) + likeness(document.logits, terms_of_document)
+    scores = query.vectors @ document.vectors.T * log_scale.exp()
+    ranking, contrastive = ranking_loss(scores, target)
+    return alike + stage.ranking * (ranking + stage.contrastive * contrastive)
 
 
-@torch.inference_mode()
-def held_out_quality(training: Training, data: Data) -> dict[str, float]:
-    """Return MRR of the held-out pairs among each other, and the mean numbers of expansion terms."""
-    queries, documents = encode_pairs(training, data.pairs[:_HELD_OUT])
-    found = queries.vectors @ documents.vectors.T
-    ranks = (found > found.diagonal()[:, None]).sum(dim=1) + 1
-    return {
-        "mrr": (1 / ranks).mean().item(),
-        "document_terms": (documents.expansion > 0).sum(1).float().mean().item(),
-        "query_terms": (queries.expansion > 0).sum(1).float().mean().item(),
-    }
+def optimize(pupil: Pupil, corpus: Corpus, dictionary: Dictionary, teacher: Teacher, work: Path) -> None:
+    """Run the stages; `trained.pt` is written after each."""
+    model, chance = pupil.model, random.Random(0)
+    log_scale = nn.Parameter(dictionary.log_scale.clone())
+    layers = [weight for weight in model.backbone.parameters() if weight.requires_grad]
+    small = [model.shift, model.strength, model.gate.weight, model.gate.bias, log_scale]
+    for number, stage in enumerate(STAGES):
+        groups = [Group(layers, stage.rate, _DECAY), Group([model.head], stage.head_rate), Group(small, _GATE_RATE)]
+        optimizer = Masters(groups, lambda step, stage=stage: rate_of(stage, step))  # type: ignore[misc]
+        for _ in (bar := trange(stage.steps, desc=f"stage {number + 1}", unit=" steps")):
+            loss = loss_of(pupil, draw(corpus, pupil, stage, teacher, chance), dictionary, stage, log_scale)
+            loss.backward()  # type: ignore[no-untyped-call]
+            bar.set_postfix(loss=loss.item(), gradient=optimizer.step().item())
+        torch.save(model.state_dict(), work / "trained.pt")
 
 
-def optimize(training: Training, data: Data, whole: Whole, steps: int, work: Path) -> None:
-    """Train; a checkpoint and a line of the log every `_LOG_EVERY` steps."""
-    model, chance, neighbours = training.model, random.Random(0), data.neighbours()
-    temperature = torch.nn.Parameter(torch.tensor(0.0))
-    trained = {
-        "top": top_parameters(training.language_model),
-        "gates": [*model.gate.parameters(), temperature],
-        "calibration": [model.scale, model.shift],
-        "strength": [model.strength],
-    }
-    optimizer = torch.optim.AdamW([{"params": weights, "lr": _RATES[name]} for name, weights in trained.items()])
-    rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, list(_RATES.values()), total_steps=steps, pct_start=0.1)
-    with (work / "train.jsonl").open("wb") as log:
-        for step in tqdm(range(steps), unit=" steps"):
-            if step % _LOG_EVERY == 0:
-                checkpoint(training, data, step, log, work)
-            chosen = [neighbours[seed - _HELD_OUT] for seed in chance.sample(data.learned, _SEEDS)]
-            batch = list(dict.fromkeys(position for group in chosen for position in group))
-            pairs = [data.pairs[position] for position in batch]
-            queries, documents = encode_pairs(training, pairs)
-            ours = queries.vectors @ documents.vectors.T * temperature.exp()
-            ranking = loss_of(ours, data.queries[batch] @ data.documents[batch].T)
-            imitated = torch.cat([queries.calibrated, documents.calibrated])
-            wanted = whole.expansions([pair.query for pair in pairs] + [pair.document for pair in pairs])
-            pruning = _FLOPS_QUERY * flops(queries.expansion) + _FLOPS_DOCUMENT * flops(documents.expansion)
-            # Quadratic warm-up, as in SPLADE: pruning at once would leave nothing to learn from.
-            loss = ranking + _IMITATION * imitation_loss(imitated, wanted) + min(1.0, 3 * step / steps) ** 2 * pruning
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_([weight for weights in trained.values() for weight in weights], 1.0)
-            optimizer.step()
-            rates.step()
-        checkpoint(training, data, steps, log, work)
-
-
-def checkpoint(training: Training, data: Data, step: int, log: BinaryIO, work: Path) -> None:
-    """Write `trained.pt` and one line of the log."""
-    factors = {"strength": training.model.strength.tolist()}
-    log.write(
-        orjson.dumps({"step": step, **held_out_quality(training, data), **factors}, option=orjson.OPT_APPEND_NEWLINE)
-    )
-    log.flush()
-    torch.save({"top": top_state(training.language_model), "head": head_state(training.model)}, work / "trained.pt")
-
-
-def head_state(model: SparseEncoderModel) -> dict[str, Tensor]:
-    """Return the weights that stand on the language model."""
-    return {name: value for name, value in model.state_dict().items() if not name.startswith("backbone.")}
+def rate_of(stage: Stage, step: int) -> float:
+    """Return the factor of the rates at a step: a linear rise, then, if the stage has one, a linear fall at its end."""
+    falling = (stage.steps - step) / (stage.decay * stage.steps) if stage.decay else 1.0
+    return min(1.0, (step + 1) / stage.warm_up, falling)
 
 
 def main() -> None:
-    """Train and write `trained.pt` and `train.jsonl`."""
-    source, gguf_file, teacher_folder, work, steps = sys.argv[1:]
+    """Train and write `trained.pt`."""
+    gguf, folder, work = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
     torch.manual_seed(0)
-    data, training = read_data(Path(work), teacher_folder), build(source, gguf_file, Path(work))
-    sample = random.Random(0).sample(data.learned, _CALIBRATION_TEXTS)
-    plain = [data.pairs[position].document for position in sample]
-    calibrate(training, plain)
-    whole = measure_whole(training.model.head.detach().clone(), plain, _THRESHOLD)
-    optimize(training, data, whole, int(steps), Path(work))
+    corpus, dictionary = read_corpus(work, folder), read_dictionary(work)
+    pupil = build(gguf, work, read_expansion(work).terms)
+    start(pupil, corpus, dictionary, random.Random(0))
+    optimize(pupil, corpus, dictionary, Teacher(folder), work)
 
 
 if __name__ == "__main__":
