@@ -85,7 +85,7 @@ def bad_sources() -> dict[str, tuple[str, bytes, str]]:
         "blank": ("a.jsonl", b"\n \n", "a.jsonl is empty"),
         "half a gzip file": (
             "a.jsonl.gz",
-            gzip.compress(b"\n".join(good))[:-30],
+            gzip.compress(b"\n".join(good), mtime=0)[:-30],
             "a.jsonl.gz cannot be read (",
         ),
         "a short row": ("a.csv", b"_id,text\n1,x\n2\n", "a.csv line 3 has 1 cells, the header has 2"),
