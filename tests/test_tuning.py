@@ -131,3 +131,13 @@ def test_gradients_are_scaled_down_to_a_norm_and_left_if_smaller() -> None:
     torch.testing.assert_close(weight.grad, torch.tensor([0.6, 0.8]), atol=1e-5, rtol=1e-5)
     assert clip([weight], 2.0) == pytest.approx(1.0)
     torch.testing.assert_close(weight.grad, torch.tensor([0.6, 0.8]), atol=1e-5, rtol=1e-5)
+
+
+def test_what_lora_adds_is_multiplied_by_alpha_and_divided_by_the_rank() -> None:
+    model = prepared(TuneOptions(tuned=Tuned.LORA, lora_rank=4, lora_alpha=12))
+    move(model)
+    adapted = model.model.backbone.get_submodule("base_model.model.layers.0.self_attn.q_proj")
+    weights = {name.removesuffix(".default.weight"): weight for name, weight in adapted.named_parameters()}
+    added = weights["lora_B"] @ weights["lora_A"] * (12 / 4)
+    given = torch.randn(3, added.shape[1])
+    torch.testing.assert_close(adapted(given), given @ (weights["base_layer.weight"] + added).T)
