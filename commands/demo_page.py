@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from csplade.commands.connection import Connection
 from csplade.commands.demo_index import INDEX
 from csplade.commands.output import notice
-from csplade.commands.serve import PAGE_PATH, open_encoder, require_server, trust_of
+from csplade.commands.serve import open_encoder, require_server, tell_page, trust_of
 
 if TYPE_CHECKING:
     from csplade.integration.access import Access
@@ -58,6 +58,5 @@ def _rules(dialect: "Dialect") -> "GatewayRules":
 
 def _show(url: str, sentence: str) -> None:
     notice(sentence)
-    notice(f"Rankings are compared at {url}{PAGE_PATH}")
-    # Where there is no browser, such as on a server, the line above is all there can be.
-    webbrowser.open(f"{url}{PAGE_PATH}")
+    # Where there is no browser, such as on a server, the address in print is all there can be.
+    webbrowser.open(tell_page(url))

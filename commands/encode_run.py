@@ -136,6 +136,7 @@ def _encode(
         except BaseException:
             bar.close()
             if part is not None:
+                part.recount()
                 notice(f"{part.lines} vectors are in {part.path}. Run again, the same command goes on from there.")
             raise
     summary.dead_letters = dead.path if dead.count else None

@@ -18,12 +18,11 @@ from csplade.commands.given import check_folder
 from csplade.commands.options import json_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.pipelines.errors import EncoderError, MissingExtraError, UsageError
+from csplade.pipelines.quantize_kinds import Precision, Target
 
 if TYPE_CHECKING:
     from csplade.pipelines.quantize_folder import Quantized
 
-_PRECISIONS = ("int8", "int8-weights", "int8-static", "int8-optimum", "int4", "fp16")
-_TARGETS = ("avx2", "avx512", "avx512_vnni", "arm64")
 _COLUMNS = ("precision", "MB", "documents/s", "query p50 ms", "weight difference", "same top 10", "nDCG@10", "lost")
 
 
@@ -41,7 +40,7 @@ _COLUMNS = ("precision", "MB", "documents/s", "query p50 ms", "weight difference
     "--precision",
     default="int8",
     show_default=True,
-    type=click.Choice(_PRECISIONS),
+    type=click.Choice([each.value for each in Precision]),
     help="int8: weights, and activations with a scale for each token. int8-weights: weights alone, smaller and no "
     "faster. int8-static: activations in ranges of a calibration set, with layers left out as nDCG@10 needs it. "
     "int8-optimum: one scale for each activation tensor. int4: weights in blocks of 32. fp16: for GPUs.",
@@ -50,7 +49,7 @@ _COLUMNS = ("precision", "MB", "documents/s", "query p50 ms", "weight difference
     "--target",
     default="avx512_vnni",
     show_default=True,
-    type=click.Choice(_TARGETS),
+    type=click.Choice([each.value for each in Target]),
     help="Processor that int8 is for; avx2 and avx512 mean one without VNNI, and weights of 7 bits.",
 )
 @click.option("--max-loss", default=1.0, show_default=True, type=click.FloatRange(0, 100), help="Percent of nDCG@10.")
@@ -91,7 +90,6 @@ def command(
     check_folder(collection, "--collection")
     try:
         from csplade.pipelines.development import read_development
-        from csplade.pipelines.quantize import Precision, Target
         from csplade.pipelines.quantize_folder import Settings, quantize_folder
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "onnx", "export") from error

@@ -22,7 +22,7 @@ from csplade.commands.connection import Connection, cluster_options, cluster_url
 from csplade.commands.options import encoder_option
 from csplade.commands.output import notice
 from csplade.commands.rewrite import DIALECTS
-from csplade.integration.gateway_config import MEGABYTE, GatewayOptions, Limits
+from csplade.integration.gateway_config import MEGABYTE, PREFIX, GatewayOptions, Limits
 from csplade.pipelines.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _KILOBYTE = 2**10
 _USUAL = Limits()
-PAGE_PATH = "/_csplade/"
-"""Of the page on which people compare rankings."""
 
 
 @click.command("serve")
@@ -179,7 +177,7 @@ def command(
     def tell(url: str, sentence: str) -> None:
         notice(sentence)
         if weighing is not None:
-            notice(f"Rankings are compared at {url}{PAGE_PATH}")
+            tell_page(url)
 
     serve(options, tell, weighing)
 
@@ -195,6 +193,13 @@ def require_server() -> "Server":
     except ImportError as error:
         raise MissingExtraError(error.name or "uvicorn", "serve") from error
     return serve
+
+
+def tell_page(url: str) -> str:
+    """Say where the page is on which people compare rankings, and return its address."""
+    page = f"{url}{PREFIX.decode()}/"
+    notice(f"Rankings are compared at {page}")
+    return page
 
 
 def open_encoder(folder: Path) -> "Encoder":

@@ -14,13 +14,12 @@ from pathlib import Path
 
 from csplade.integration.encoder import Encoder
 from csplade.integration.gateway_compared import of_playground
-from csplade.integration.gateway_config import GatewayOptions
+from csplade.integration.gateway_config import PREFIX, GatewayOptions
 from csplade.integration.gateway_control import control
 from csplade.integration.gateway_forward import Forwarder
 from csplade.integration.gateway_headers import framing
 from csplade.integration.gateway_log import AccessLog, Exchange
 from csplade.integration.gateway_metrics import Metrics
-from csplade.integration.gateway_pages import PREFIX
 from csplade.integration.gateway_pits import Pits
 from csplade.integration.gateway_playground import Playground
 from csplade.integration.gateway_protocol import ABORT

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from csplade.integration.gateway_config import PREFIX
 from csplade.integration.gateway_json import UnreadJson, read_json
-from csplade.integration.gateway_pages import PREFIX
 from csplade.integration.gateway_ranking import Json
 from csplade.integration.gateway_refusals import Reason, Refusal
 from csplade.integration.gateway_request import Request, gather

@@ -8,6 +8,8 @@ from csplade.integration.addresses import Address
 from csplade.pipelines.errors import UsageError
 
 MEGABYTE = 2**20
+PREFIX = b"/_csplade"
+"""Before the paths that are the gateway's own; no index can be called so."""
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ import os
 import time
 from pathlib import Path
 
+from csplade.integration.gateway_config import PREFIX
 from csplade.integration.gateway_metrics import exposition
-from csplade.integration.gateway_pages import PREFIX, page_routes
+from csplade.integration.gateway_pages import page_routes
 from csplade.integration.gateway_refusals import Reason, Refusal
 from csplade.integration.gateway_upstream import Upstream
 from starlette.applications import Starlette

@@ -7,9 +7,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-PREFIX = b"/_csplade"
-"""Before the paths that are the gateway's own; no index can be called so."""
-
 _FOLDER = files("csplade.integration").joinpath("playground")
 _FILES = {
     "": ("index.html", "text/html; charset=utf-8"),

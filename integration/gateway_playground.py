@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from csplade.integration.gateway_compared import BM25, JSON_KIND, read_asked, read_modes
-from csplade.integration.gateway_headers import answer_headers, coding_of
-from csplade.integration.gateway_json import UnreadJson, beginning, read_json, write_json
+from csplade.integration.gateway_headers import answer_headers
+from csplade.integration.gateway_json import write_json
 from csplade.integration.gateway_pages import SAFE_HEADERS
 from csplade.integration.gateway_ranking import Json, Prepared, ranking, shown_body, text_fields, told_error
 from csplade.integration.gateway_refusals import Reason, Refusal
@@ -77,7 +77,7 @@ class Playground:
             await _passed_on(request, answer)
             return
         try:
-            names = _names(await _read(answer, _LARGEST_ANSWER)) if answer.status == 200 else self._plain_names()
+            names = _names(await answer.json(_LARGEST_ANSWER)) if answer.status == 200 else self._plain_names()
         finally:
             await answer.close()
         ruled = [(name, rules) for name in names if (rules := self._rules.for_index(name)) is not None]
@@ -203,17 +203,9 @@ def _names(answer: object) -> list[str]:
 
 async def _closed(answer: Answer) -> object:
     try:
-        return await _read(answer, _LARGEST_ANSWER)
+        return await answer.json(_LARGEST_ANSWER)
     finally:
         await answer.close()
-
-
-async def _read(answer: Answer, most: int) -> object:
-    """Return an answer's JSON; None if it is larger, or no JSON."""
-    try:
-        return read_json(beginning(await answer.peek(most), coding_of(answer.headers), most))
-    except UnreadJson:
-        return None
 
 
 async def _passed_on(request: Request, answer: Answer) -> None:

@@ -7,8 +7,8 @@ from functools import partial
 from csplade.integration.gateway_checks import looked_at, refused
 from csplade.integration.gateway_delivery import Delivery
 from csplade.integration.gateway_fields import WeightsFields
-from csplade.integration.gateway_headers import answer_headers, coding_of
-from csplade.integration.gateway_json import UnreadJson, beginning
+from csplade.integration.gateway_headers import answer_headers
+from csplade.integration.gateway_json import UnreadJson
 from csplade.integration.gateway_log import Exchange
 from csplade.integration.gateway_metrics import Metrics
 from csplade.integration.gateway_pits import Pits
@@ -142,7 +142,7 @@ class Rewriting:
         """Let a point in time be opened, and remember what it is about."""
         answer = await self._delivery.original(request, await gather(request, 0))
         if answer.status < 300:
-            opened = beginning(await answer.peek(_LARGEST_PIT), coding_of(answer.headers), _LARGEST_PIT)
+            opened = await answer.start(_LARGEST_PIT)
             self._parts.pits.keep(opened, request.target.names)
         await request.transfer.answer(answer, answer_headers(answer.headers))
 

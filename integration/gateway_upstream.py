@@ -11,6 +11,8 @@ from collections.abc import AsyncIterable, AsyncIterator, Sequence
 import httpcore
 from csplade.integration.addresses import Address
 from csplade.integration.gateway_config import Limits
+from csplade.integration.gateway_headers import coding_of
+from csplade.integration.gateway_json import UnreadJson, beginning, read_json
 from csplade.integration.gateway_network import Backend
 from csplade.integration.gateway_refusals import Headers, Reason, Refusal
 
@@ -103,6 +105,25 @@ class Answer:
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
             raise _broken(self._node, error) from error
         return b"".join(self._ahead)
+
+    async def start(self, most: int) -> bytes:
+        """Return the body's beginning as `peek` does, unpacked as far as it can be, and no more than `most` bytes.
+
+        Raises:
+            Refusal: the cluster breaks off.
+        """
+        return beginning(await self.peek(most), coding_of(self.headers), most)
+
+    async def json(self, most: int) -> object:
+        """Return the body's value; None if the body is larger than `most`, or no JSON.
+
+        Raises:
+            Refusal: the cluster breaks off.
+        """
+        try:
+            return read_json(await self.start(most))
+        except UnreadJson:
+            return None
 
     def keep(self, most: int) -> None:
         """Keep the body while it is given on, if it has at most `most` bytes."""

@@ -12,8 +12,7 @@ from csplade.integration.gateway_bulk import Action, merged, read_actions, refus
 from csplade.integration.gateway_delivery import Delivery
 from csplade.integration.gateway_documents import Written, read_document, touches_text, with_weights
 from csplade.integration.gateway_fields import WeightsFields
-from csplade.integration.gateway_headers import coding_of
-from csplade.integration.gateway_json import UnreadJson, beginning, read_json, write_json
+from csplade.integration.gateway_json import UnreadJson, read_json, write_json
 from csplade.integration.gateway_request import Gathered, Request, gather
 from csplade.integration.gateway_resolve import Resolver
 from csplade.integration.gateway_rules import GatewayRules, Writes
@@ -85,14 +84,14 @@ class Writing:
 
     async def _give_bulk(self, request: Request, answer: Answer, sent: _Sent) -> None:
         """Give the answer to a bulk request; documents that were refused with their weights are written without."""
-        told = None if _ALL_WELL in await _start(answer, _HEAD) else await _read(answer)
+        told = None if _ALL_WELL in await answer.start(_HEAD) else await answer.json(_LARGEST_ANSWER)
         refused = refused_places(told, sent.actions, sent.places)
         if refused and isinstance(told, dict):
             actions = [sent.actions[place] for place in refused]
             body = written_actions(actions, [action.source for action in actions])
             again = await self._delivery.send(request, request.params, body, request.exchange)
             try:
-                whole = merged(told, refused, await _read(again) if again.status == _DONE else None)
+                whole = merged(told, refused, await again.json(_LARGEST_ANSWER) if again.status == _DONE else None)
             finally:
                 await again.close()
             if whole is not None:
@@ -182,18 +181,6 @@ class Writing:
 
 # Of several reasons in one request the one that its caller should know.
 _TOLD = (Why.LEFT, Why.NO_FIELD, Why.OTHER_ENCODER, Why.MIXED_RULES, Why.UNRESOLVED, Why.NO_RULES)
-
-
-async def _start(answer: Answer, most: int) -> bytes:
-    return beginning(await answer.peek(most), coding_of(answer.headers), most)
-
-
-async def _read(answer: Answer) -> object:
-    """Return an answer's JSON; None if it is too large, or none."""
-    try:
-        return read_json(await _start(answer, _LARGEST_ANSWER))
-    except UnreadJson:
-        return None
 
 
 def _document(action: Action, aim: _Aim | Why) -> Written | Why:

@@ -83,6 +83,11 @@ class PartFile:
             raise _unwritable(self.path, error) from error
         self.lines += 1
 
+    def recount(self) -> None:
+        """Count the lines that are there, whole ones: a signal may come between the writing of one and its counting."""
+        self._file.seek(0)
+        self.lines, _ = _whole_lines(self._file)
+
     def finish(self, convert: Callable[[Path, Path], None] | None = None) -> None:
         """Put the part into its place, or have it converted there, and leave nothing beside it.
 

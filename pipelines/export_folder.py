@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from csplade.pipelines.contract import Contract, sha256
+from csplade.pipelines.contract import Contract
 from csplade.pipelines.encode import Encoder
 from csplade.pipelines.errors import EncoderError, SourceError, UsageError
 from csplade.pipelines.export import OPSET, export_graph
@@ -19,7 +19,8 @@ from csplade.pipelines.golden import Drift, Golden, allowed, drifts, write_golde
 from csplade.pipelines.golden_texts import DOCUMENTS, QUERIES
 from csplade.pipelines.graph import Role
 from csplade.pipelines.model_card import CARD_FILE, model_card
-from csplade.pipelines.quantize import WEIGHTS_FILE, Precision, QuantizeOptions, quantize_graph
+from csplade.pipelines.quantize import QuantizeOptions, quantize_graph
+from csplade.pipelines.quantize_kinds import Precision
 from csplade.pipelines.torch_graph import TorchGraph
 from csplade.pipelines.trained import Trained
 from csplade.pipelines.trained_contract import contract_of
@@ -104,14 +105,13 @@ def describe(
 ) -> Contract:
     """Return the contract of the files in the folder; without a tolerance it has the largest that is let pass."""
     allowed_drift = tolerance or (_MOST_ROUNDED if quantize else _EXACT)
-    weights = folder / WEIGHTS_FILE
     return dataclasses.replace(
         contract_of(trained),
         quantization=_INT8.said if quantize else "none",
         opset=opset,
         tolerance=allowed_drift.whole,
         expansion_tolerance=allowed_drift.expansion,
-        files=deciding_files(folder) | ({weights.name: sha256(weights)} if weights.exists() else {}),
+        files=deciding_files(folder),
     )
 
 

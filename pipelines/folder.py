@@ -10,6 +10,8 @@ from csplade.pipelines.contract import sha256
 from csplade.pipelines.errors import EncoderError
 
 MODEL_FILE = "model.onnx"
+WEIGHTS_FILE = f"{MODEL_FILE}_data"
+"""Where weights are that are too large for the graph's own file, 2 GB."""
 TOKENIZER_FILE = "tokenizer.json"
 TERMS_FILE = "terms.json.gz"
 IDF_FILE = "idf.json.gz"
@@ -46,7 +48,8 @@ def write_tables(folder: Path, tables: Tables) -> None:
 
 def deciding_files(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of each file that decides a weight, for the contract."""
-    return {name: sha256(folder / name) for name in DECIDING_FILES}
+    names = (*DECIDING_FILES, *((WEIGHTS_FILE,) if (folder / WEIGHTS_FILE).exists() else ()))
+    return {name: sha256(folder / name) for name in names}
 
 
 def _read(path: Path) -> object:

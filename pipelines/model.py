@@ -145,9 +145,3 @@ class SparseEncoderModel(nn.Module):
         """Let a row fire when its pooled logit is `threshold` deviations above its mean over plain texts."""
         self.scale.copy_(1.0 / deviation)
         self.shift.copy_(-mean / deviation - threshold)
-
-    @torch.no_grad()
-    def temper_gates(self, strengths: Tensor) -> None:
-        """Keep this share of what training moved each role's gates away from 1: (roles,)."""
-        self.gate.weight.mul_(strengths.unsqueeze(-1))
-        self.gate.bias.copy_(_GATE_OF_ONE + strengths * (self.gate.bias - _GATE_OF_ONE))

@@ -4,7 +4,6 @@ The embedding is rounded to int8 with one scale per row in all integer formats. 
 them, 4-bit ones too: it writes the terms.
 """
 
-import enum
 import tempfile
 import warnings
 from collections.abc import Mapping, Set
@@ -13,7 +12,6 @@ from pathlib import Path
 
 import onnx
 from csplade.pipelines.errors import UsageError
-from csplade.pipelines.folder import MODEL_FILE
 from csplade.pipelines.quantize_blocks import block_product
 from csplade.pipelines.quantize_int8 import (
     float_product,
@@ -22,47 +20,9 @@ from csplade.pipelines.quantize_int8 import (
     static_product,
     token_products,
 )
+from csplade.pipelines.quantize_kinds import SAID, Precision, Target
 from csplade.pipelines.quantize_products import Pieces, Product, lookups, products, replace, save_graph
 from onnx import ModelProto
-
-WEIGHTS_FILE = f"{MODEL_FILE}_data"
-"""Where weights are that are too large for the graph's own file, 2 GB."""
-
-
-class Precision(enum.StrEnum):
-    """Formats of a graph."""
-
-    INT8 = "int8"
-    INT8_WEIGHTS = "int8-weights"
-    INT8_STATIC = "int8-static"
-    OPTIMUM = "int8-optimum"
-    INT4 = "int4"
-    FP16 = "fp16"
-
-
-class Target(enum.StrEnum):
-    """Processors that integer products are made for, by Optimum's names."""
-
-    AVX2 = "avx2"
-    AVX512 = "avx512"
-    VNNI = "avx512_vnni"
-    ARM64 = "arm64"
-
-    @property
-    def bits(self) -> int:
-        """Return the bits of a weight: without VNNI sums of two products of 8 bits overflow on x86."""
-        return 7 if self in (Target.AVX2, Target.AVX512) else 8
-
-
-SAID = {
-    Precision.INT8: "int8 weights per channel, int8 activations per token",
-    Precision.INT8_WEIGHTS: "int8 weights per channel, float activations",
-    Precision.INT8_STATIC: "int8 weights per channel, int8 activations in static ranges",
-    Precision.OPTIMUM: "int8 weights per channel, int8 activations per tensor",
-    Precision.INT4: "int4 weights in blocks of 32, int8 head and embedding",
-    Precision.FP16: "fp16",
-}
-"""What the contract says."""
 
 
 @dataclass(frozen=True)

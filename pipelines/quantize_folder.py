@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from csplade.pipelines.contract import Contract, check_files, read_contract, sha256
+from csplade.pipelines.contract import Contract, check_files, read_contract
 from csplade.pipelines.development import Development
 from csplade.pipelines.encode import Encoder
 from csplade.pipelines.errors import UsageError
@@ -20,13 +20,8 @@ from csplade.pipelines.folder import IDF_FILE, MODEL_FILE, TERMS_FILE, TOKENIZER
 from csplade.pipelines.golden import GOLDEN_FILE, drifts, read_golden
 from csplade.pipelines.graph import Role
 from csplade.pipelines.model_card import CARD_FILE
-from csplade.pipelines.quantize import (
-    WEIGHTS_FILE,
-    Precision,
-    QuantizeOptions,
-    Target,
-    quantize_graph,
-)
+from csplade.pipelines.quantize import QuantizeOptions, quantize_graph
+from csplade.pipelines.quantize_kinds import Precision, Target
 from csplade.pipelines.quantize_measure import Measured, compared, encoded, lost, ndcg
 from csplade.pipelines.quantize_products import products
 from csplade.pipelines.quantize_static import Ranges, chosen_layers, layers_of, seen_ranges
@@ -147,11 +142,7 @@ def write_precision(source: Path, folder: Path, options: QuantizeOptions) -> Non
     for name in _COPIED:
         shutil.copy2(source / name, folder / name)
     quantize_graph(source / MODEL_FILE, folder / MODEL_FILE, options)
-    weights = folder / WEIGHTS_FILE
-    apart = {weights.name: sha256(weights)} if weights.exists() else {}
-    contract = dataclasses.replace(
-        read_contract(source), quantization=options.said, files=deciding_files(folder) | apart
-    )
+    contract = dataclasses.replace(read_contract(source), quantization=options.said, files=deciding_files(folder))
     contract.write(folder)
     found = drifts(Encoder.open(folder), read_golden(folder))
     whole, expansion = (max(getattr(each, name) for each in found) for name in ("distance", "expansion"))

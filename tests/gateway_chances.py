@@ -7,14 +7,13 @@ nothing that two readers could understand differently: what it does not take is 
 import gzip
 import re
 import socket
-import threading
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from random import Random
 from typing import BinaryIO
 
 import orjson
+from csplade.tests.raw_upstream import Listening, listening
 from csplade.tests.rewrite_bodies import make_body
 
 NAME = re.compile(rb"own[0-9a-f]{16}")
@@ -155,24 +154,13 @@ def _broken(chance: Random, raw: bytes) -> bytes:
     return raw[:place] if kind == 2 else raw[:place] + raw[place + chance.randrange(1, 9) :]
 
 
-class Witness:
+class Witness(Listening):
     """Answers each request with the names in it, and keeps those that are no proper request."""
 
     def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        super().__init__(backlog=256)
         self.improper: list[bytes] = []
         self.seen = 0
-
-    def run(self) -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
 
     def _serve(self, connection: socket.socket) -> None:
         with connection, suppress(ConnectionError), connection.makefile("rb") as file:
@@ -230,14 +218,6 @@ def _read_body(file: BinaryIO, headers: bytes) -> bytes | None:
     return body
 
 
-@contextmanager
-def witness() -> Iterator[Witness]:
+def witness() -> AbstractContextManager[Witness]:
     """Run one in threads."""
-    made = Witness()
-    thread = threading.Thread(target=made.run, daemon=True)
-    thread.start()
-    try:
-        yield made
-    finally:
-        made.close()
-        thread.join()
+    return listening(Witness())

@@ -7,8 +7,9 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
+from typing import TypeVar
 
 _OK = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
 _ANSWERS = {
@@ -24,15 +25,15 @@ _ANSWERS = {
 }
 
 
-class RawUpstream:
-    """Takes connections on a free port; each request's bytes are kept in `seen`."""
+_Server = TypeVar("_Server", bound="Listening")
 
-    def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
+
+class Listening:
+    """Takes connections on a free port, each in a thread of its own."""
+
+    def __init__(self, backlog: int | None = None) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=backlog)
         self.port = int(self._listener.getsockname()[1])
-        self.seen: list[bytes] = []
-        self.left = threading.Event()
-        """Set when a caller leaves while it waits for the answer to /hang."""
 
     @property
     def url(self) -> str:
@@ -48,6 +49,19 @@ class RawUpstream:
         # Closing alone does not wake who waits in accept.
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+
+    def _serve(self, connection: socket.socket) -> None:
+        raise NotImplementedError
+
+
+class RawUpstream(Listening):
+    """Answers as a request's path says; each request's bytes are kept in `seen`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[bytes] = []
+        self.left = threading.Event()
+        """Set when a caller leaves while it waits for the answer to /hang."""
 
     def _serve(self, connection: socket.socket) -> None:
         with connection, suppress(OSError):
@@ -70,16 +84,20 @@ class RawUpstream:
 
 
 @contextmanager
-def raw_upstream() -> Iterator[RawUpstream]:
-    """Run one in threads."""
-    upstream = RawUpstream()
-    thread = threading.Thread(target=upstream.run, daemon=True)
+def listening(server: _Server) -> Iterator[_Server]:
+    """Run a server in threads."""
+    thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
-        yield upstream
+        yield server
     finally:
-        upstream.close()
+        server.close()
         thread.join()
+
+
+def raw_upstream() -> AbstractContextManager[RawUpstream]:
+    """Run one in threads."""
+    return listening(RawUpstream())
 
 
 class Relay:

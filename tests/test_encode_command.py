@@ -161,8 +161,7 @@ def test_a_run_that_was_stopped_goes_on_in_its_part(run: Run, encoder_folder: Pa
     done = part.read_bytes().count(b"\n")
     assert 0 < done < 3000
     if how is signal.SIGINT:
-        # The signal may come between the writing of a vector and its counting.
-        assert any(f"{count} vectors are in v.jsonl.part" in err for count in (done, done - 1))
+        assert f"{done} vectors are in v.jsonl.part" in err
 
     other = run(source, "--output", "v.jsonl", "--role", "query")
     assert (other.code, other.out) == (2, "")

@@ -8,7 +8,8 @@ import pytest
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.folder import MODEL_FILE
 from csplade.pipelines.graph import Graph, GraphOutput, Role
-from csplade.pipelines.quantize import Precision, QuantizeOptions, Target, quantize_graph
+from csplade.pipelines.quantize import QuantizeOptions, quantize_graph
+from csplade.pipelines.quantize_kinds import Precision, Target
 from csplade.pipelines.quantize_products import products, save_graph
 from csplade.pipelines.quantize_static import WatchedGraph
 from csplade.tests.tiny_encoder import write_tiny_encoder

@@ -14,6 +14,7 @@ from csplade.models.recipe.masters import Group, Masters
 from csplade.models.recipe.plan import LITERAL, Stage
 from csplade.models.recipe.pupil import Pupil
 from csplade.models.recipe.ranking import Target, ranking_loss
+from csplade.models.recipe.reader import Reader
 from csplade.models.recipe.start import start
 from csplade.models.recipe.train import Lesson, likeness, loss_of, rate_of
 from csplade.pipelines.fold import Fold
@@ -37,7 +38,7 @@ def pupil() -> Pupil:
     options = HeadOptions(bos_id=0, document_terms=4, query_terms=2, centred=False)
     model = SparseEncoderModel(language_model.model, head, Fold(rows, TERMS, rows[:, None]), options)
     model.backbone = Llama(language_model.model, frozen=0)
-    return Pupil(language_model, model, TERMS, tokenizer, IDF)
+    return Pupil(language_model, model, Reader(tokenizer, TERMS, IDF))
 
 
 @pytest.fixture
@@ -106,7 +107,7 @@ def test_small_steps_add_up_in_bf16() -> None:
 
 
 def test_literal_scores_are_those_of_the_literal_path(pupil: Pupil) -> None:
-    _, collator = pupil.training(32)
+    collator = pupil.reader.collator(32)
     extra: dict[str, int] = {}
     queries, documents = collator.queries(["bread pumps", "ok"], extra), collator.documents(TEXTS, extra)
     found = literal_scores(queries, documents, len(TERMS) + len(extra))
@@ -156,7 +157,7 @@ def _divergence(theirs: np.ndarray, ours: np.ndarray) -> float:
 
 def test_head_starts_as_the_dictionary_fires(pupil: Pupil, corpus: Corpus, dictionary: Dictionary) -> None:
     start(pupil, corpus, dictionary, random.Random(0))
-    _, collator = pupil.training(32)
+    collator = pupil.reader.collator(32)
     texts = collator.documents(corpus.documents, {})
     with torch.no_grad():
         hidden, counted = pupil.model.read(texts.ids, texts.mask)
@@ -171,15 +172,15 @@ def test_a_few_steps_bring_the_pupil_nearer_to_both_teachers(
     pupil: Pupil, corpus: Corpus, dictionary: Dictionary
 ) -> None:
     start(pupil, corpus, dictionary, random.Random(0))
-    _, collator = pupil.training(32)
+    collator = pupil.reader.collator(32)
     extra: dict[str, int] = {}
     queries, documents = collator.queries(corpus.queries, extra), collator.documents(corpus.documents, extra)
     lesson = Lesson(queries, documents, len(extra), corpus.query_vectors, corpus.document_vectors)
     weights = [weight for weight in pupil.model.parameters() if weight.requires_grad]
     optimizer = Masters([Group(weights, 2e-3)], lambda step: 1.0)
-    seen = []
+    seen, training = [], pupil.training()
     for _ in range(30):
-        loss = loss_of(pupil, lesson, dictionary, STAGE, torch.zeros(()))
+        loss = loss_of(training, lesson, dictionary, STAGE, torch.zeros(()))
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         seen.append(loss.item())

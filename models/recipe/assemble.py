@@ -15,6 +15,7 @@ from csplade.models.recipe.llama import Llama
 from csplade.models.recipe.pairs import SHARES
 from csplade.models.recipe.plan import DOCUMENT_TERMS, LAYERS, LITERAL, QUERY_TERMS
 from csplade.models.recipe.pupil import Pupil, build
+from csplade.models.recipe.reader import open_reader
 from csplade.pipelines.export_folder import Tolerance, export_folder
 from csplade.pipelines.model_card import CARD_FILE
 from csplade.pipelines.trained import About, Trained
@@ -41,7 +42,7 @@ _TOLERANCE = Tolerance(0.35, 0.9)
 
 def restore(gguf: Path, work: Path) -> Pupil:
     """Return the trained model, with transformers' layers."""
-    pupil = build(gguf, work, read_expansion(work).terms)
+    pupil = build(gguf, open_reader(gguf, work, read_expansion(work).terms))
     pupil.model.load_state_dict(torch.load(work / "trained.pt"))
     assert isinstance(pupil.model.backbone, Llama)
     pupil.model.backbone.copy_to(pupil.language_model.model)
@@ -51,8 +52,8 @@ def restore(gguf: Path, work: Path) -> Pupil:
 
 def trained_of(pupil: Pupil) -> Trained:
     """Return the trained model as any training hands it over."""
-    words, default = LITERAL.average_words, LITERAL.default_idf
-    return Trained(pupil.model, pupil.tokenizer, _READING, pupil.terms, pupil.idf, default, words, _ABOUT)
+    reader, words, default = pupil.reader, LITERAL.average_words, LITERAL.default_idf
+    return Trained(pupil.model, reader.tokenizer, _READING, reader.terms, reader.idf, default, words, _ABOUT)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 import random
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import orjson
@@ -16,14 +17,21 @@ _NEIGHBOURS = 9
 _ROWS = 2048
 
 
-@dataclass(frozen=True)
-class Corpus:
-    """Distinct documents and queries."""
+class Texts(NamedTuple):
+    """Distinct documents and queries, and for each document the queries that it answers."""
 
     documents: list[str]
     queries: list[str]
     answered: list[list[int]]
-    """For each document the queries that it answers."""
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """`Texts` with their embeddings."""
+
+    documents: list[str]
+    queries: list[str]
+    answered: list[list[int]]
     document_vectors: Tensor
     """(documents, 384): of the dense teacher."""
     query_vectors: Tensor
@@ -40,8 +48,8 @@ class Corpus:
         return list(drawn), [chance.choice(self.answered[document]) for document in drawn]
 
 
-def read_corpus(work: Path, teacher_folder: str) -> Corpus:
-    """Read the pairs, and let the teacher embed their texts, once."""
+def read_texts(work: Path) -> Texts:
+    """Read the pairs that step 1 drew."""
     pairs = [orjson.loads(line) for line in (work / "pairs.jsonl").read_bytes().splitlines()]
     documents = list(dict.fromkeys(pair["positive"] for pair in pairs))
     queries = list(dict.fromkeys(pair["query"] for pair in pairs))
@@ -49,12 +57,17 @@ def read_corpus(work: Path, teacher_folder: str) -> Corpus:
     answered: list[list[int]] = [[] for _ in documents]
     for pair in pairs:
         answered[place_of[pair["positive"]]].append(number_of[pair["query"]])
-    kept = work / "embeddings.pt"
+    return Texts(documents, queries, answered)
+
+
+def read_corpus(work: Path, teacher_folder: str) -> Corpus:
+    """Read the pairs, and let the teacher embed their texts, once."""
+    texts, kept = read_texts(work), work / "embeddings.pt"
     if not kept.exists():
         teacher = Teacher(teacher_folder)
-        torch.save([teacher.embed(documents, "documents"), teacher.embed(queries, "queries")], kept)
+        torch.save([teacher.embed(texts.documents, "documents"), teacher.embed(texts.queries, "queries")], kept)
     document_vectors, query_vectors = torch.load(kept)
-    return Corpus(documents, queries, answered, document_vectors, query_vectors, _nearest(document_vectors))
+    return Corpus(*texts, document_vectors, query_vectors, _nearest(document_vectors))
 
 
 def crop(text: str, fewest: int, most: int, chance: random.Random) -> str:

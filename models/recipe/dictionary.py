@@ -17,8 +17,8 @@ from csplade.models.recipe.corpus import Corpus, read_corpus
 from csplade.models.recipe.expansion import Expansion, read_expansion
 from csplade.models.recipe.literal_scores import literal_scores
 from csplade.models.recipe.plan import DOCUMENT_TERMS, QUERY_TERMS
-from csplade.models.recipe.pupil import build
 from csplade.models.recipe.ranking import Target, ranking_loss
+from csplade.models.recipe.reader import open_reader
 from csplade.pipelines.batches import Collator
 from csplade.pipelines.losses import flops, focused
 from torch import Tensor
@@ -108,7 +108,7 @@ def main() -> None:
     gguf, folder, work, steps = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), int(sys.argv[4])
     torch.manual_seed(0)
     corpus, expansion = read_corpus(work, folder), read_expansion(work)
-    _, collator = build(gguf, work, expansion.terms).training(_TOKENS)
+    collator = open_reader(gguf, work, expansion.terms).collator(_TOKENS)
     dictionary = begin(expansion, corpus.document_vectors[:_MEASURED])
     optimize(dictionary, corpus, collator, steps)
     torch.save({name: value.detach() for name, value in vars(dictionary).items()}, work / "dictionary.pt")

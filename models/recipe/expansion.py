@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from csplade.models.recipe.corpus import read_corpus
+from csplade.models.recipe.corpus import read_texts
 from csplade.models.recipe.plan import LITERAL
 from csplade.models.recipe.teacher import Teacher
 from csplade.pipelines.words import split_words
@@ -55,8 +55,8 @@ def read_expansion(work: Path) -> Expansion:
 def main() -> None:
     """Write `expansion.pt`."""
     folder, work = sys.argv[1], Path(sys.argv[2])
-    corpus = read_corpus(work, folder)
-    terms, words = choose(corpus.documents + corpus.queries)
+    texts = read_texts(work)
+    terms, words = choose(texts.documents + texts.queries)
     torch.save([list(terms), Teacher(folder).embed(words, "terms")], work / "expansion.pt")
 
 

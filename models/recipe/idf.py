@@ -1,4 +1,4 @@
-"""Step 4: inverse document frequencies of words over broad text, the documents of the sources of step 1.
+"""Step 2: inverse document frequencies of words over broad text, the documents of the sources of step 1.
 
 python -m csplade.models.recipe.idf PAIRS_FOLDER WORK_FOLDER
 """

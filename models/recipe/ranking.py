@@ -2,8 +2,9 @@
 
 from typing import NamedTuple
 
+import torch
+from csplade.pipelines.losses import info_nce, kl_to_teacher
 from torch import Tensor
-from torch.nn.functional import log_softmax
 
 _LITERAL_SPREAD, _DENSE_SPREAD = 4.0, 0.1
 """Standard deviations of a query's literal scores and of its cosines over a collection, rounded means of eight."""
@@ -24,7 +25,5 @@ class Target(NamedTuple):
 def ranking_loss(found: Tensor, wanted: Target) -> tuple[Tensor, Tensor]:
     """Return the divergence from the target, of queries over documents and the other way, and InfoNCE."""
     target = wanted.logits().detach()
-    ours, theirs = log_softmax(found, dim=1), log_softmax(target, dim=1)
-    back, their_back = log_softmax(found.T, dim=1), log_softmax(target.T, dim=1)
-    divergence = (theirs.exp() * (theirs - ours)).sum(1).mean() + (their_back.exp() * (their_back - back)).sum(1).mean()
-    return divergence, -ours.diagonal().mean()
+    divergence = kl_to_teacher(found, target, 1.0, 1.0) + kl_to_teacher(found.T, target.T, 1.0, 1.0)
+    return divergence, info_nce(found, torch.arange(len(found)), None, 1.0)

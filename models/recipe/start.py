@@ -28,7 +28,7 @@ _HIGH = 0.97
 @torch.no_grad()
 def start(pupil: Pupil, corpus: Corpus, dictionary: Dictionary, chance: random.Random) -> None:
     """Set head and shifts of the model, and the strengths."""
-    _, collator = pupil.training(_TOKENS)
+    collator = pupil.reader.collator(_TOKENS)
     documents = chance.sample(range(len(corpus.documents)), min(_TEXTS, len(corpus.documents)))
     queries = chance.sample(range(len(corpus.queries)), min(_TEXTS, len(corpus.queries)))
     read = [

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 import torch
+from csplade.pipelines.encode_batches import batches
+from csplade.pipelines.graph import padded_batch
 from torch import Tensor
 from tqdm import tqdm
 from transformers import AutoModel, AutoTokenizer
@@ -23,24 +25,10 @@ class Teacher:
         """Return mean-pooled, normalised embeddings: (texts, 384)."""
         ids = self._tokenizer(list(texts), truncation=True, max_length=_LONGEST)["input_ids"]
         vectors = torch.zeros(len(texts), self._model.config.hidden_size)
-        for group in tqdm(by_length(list(map(len, ids)), _TOKENS_AT_ONCE), desc=progress, disable=not progress):
-            padded = torch.zeros(len(group), len(ids[group[-1]]), dtype=torch.int64)
-            mask = torch.zeros_like(padded)
-            for row, position in enumerate(group):
-                padded[row, : len(ids[position])] = torch.tensor(ids[position])
-                mask[row, : len(ids[position])] = 1
+        groups = list(batches(dict(enumerate(map(len, ids))), _TOKENS_AT_ONCE))
+        for group in tqdm(groups, desc=progress, disable=not progress):
+            padded, mask = map(torch.from_numpy, padded_batch([ids[position] for position in group]))
             states = self._model(input_ids=padded, attention_mask=mask).last_hidden_state.float()
             counted = mask.unsqueeze(-1)
             vectors[group] = (states * counted).sum(1) / counted.sum(1)
         return torch.nn.functional.normalize(vectors, dim=-1)
-
-
-def by_length(lengths: Sequence[int], tokens: int) -> list[list[int]]:
-    """Return positions of texts in groups of like length, the longest last, each of at most so many padded tokens."""
-    groups: list[list[int]] = []
-    for position in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if groups and (len(groups[-1]) + 1) * lengths[position] <= tokens:
-            groups[-1].append(position)
-        else:
-            groups.append([position])
-    return groups

@@ -20,10 +20,12 @@ from csplade.models.recipe.masters import Group, Masters
 from csplade.models.recipe.plan import DOCUMENT_TERMS, QUERY_TERMS, STAGES, Stage
 from csplade.models.recipe.pupil import Pupil, build
 from csplade.models.recipe.ranking import Target, ranking_loss
+from csplade.models.recipe.reader import open_reader
 from csplade.models.recipe.start import start
 from csplade.models.recipe.teacher import Teacher
-from csplade.pipelines.batches import TextBatch
+from csplade.pipelines.batches import Collator, TextBatch
 from csplade.pipelines.graph import Role
+from csplade.pipelines.training_model import TrainingModel
 from torch import Tensor, nn
 from tqdm import trange
 
@@ -54,9 +56,8 @@ def likeness(logits: Tensor, wanted: Tensor) -> Tensor:
     return (missed / wanted.square().sum(1)).mean()
 
 
-def draw(corpus: Corpus, pupil: Pupil, stage: Stage, teacher: Teacher, chance: random.Random) -> Lesson:
+def draw(corpus: Corpus, collator: Collator, stage: Stage, teacher: Teacher, chance: random.Random) -> Lesson:
     """Draw a batch; what is read of a document is what the teacher embeds."""
-    _, collator = pupil.training(stage.document_tokens)
     drawn, asked = corpus.batch(stage.seeds, chance)
     texts, answering = [corpus.documents[place] for place in drawn], corpus.document_vectors[drawn]
     if stage.crops is not None:
@@ -68,16 +69,15 @@ def draw(corpus: Corpus, pupil: Pupil, stage: Stage, teacher: Teacher, chance: r
     return Lesson(queries, documents, len(extra), corpus.query_vectors[asked], answering)
 
 
-def loss_of(pupil: Pupil, lesson: Lesson, dictionary: Dictionary, stage: Stage, log_scale: Tensor) -> Tensor:
+def loss_of(model: TrainingModel, lesson: Lesson, dictionary: Dictionary, stage: Stage, log_scale: Tensor) -> Tensor:
     """Return the loss of a batch."""
-    model, _ = pupil.training(stage.document_tokens)
     with torch.autocast("cpu", torch.bfloat16):
         query = model.encode(lesson.queries, Role.QUERY, lesson.extra, QUERY_TERMS, logits=True)
         document = model.encode(lesson.documents, Role.DOCUMENT, lesson.extra, DOCUMENT_TERMS, logits=True)
     assert query.logits is not None and document.logits is not None  # as they were asked for
     with torch.no_grad():
         target = Target(
-            literal_scores(lesson.queries, lesson.documents, len(pupil.terms) + lesson.extra),
+            literal_scores(lesson.queries, lesson.documents, len(dictionary.rows) + lesson.extra),
             lesson.asking @ lesson.answering.T,
         )
         # Twice as many of a query: which of its terms survive is for the ranking to say.
@@ -91,15 +91,17 @@ def loss_of(pupil: Pupil, lesson: Lesson, dictionary: Dictionary, stage: Stage, 
 
 def optimize(pupil: Pupil, corpus: Corpus, dictionary: Dictionary, teacher: Teacher, work: Path) -> None:
     """Run the stages; `trained.pt` is written after each."""
-    model, chance = pupil.model, random.Random(0)
+    model, training, chance = pupil.model, pupil.training(), random.Random(0)
     log_scale = nn.Parameter(dictionary.log_scale.clone())
     layers = [weight for weight in model.backbone.parameters() if weight.requires_grad]
     small = [model.shift, model.strength, model.gate.weight, model.gate.bias, log_scale]
     for number, stage in enumerate(STAGES):
+        collator = pupil.reader.collator(stage.document_tokens)
         groups = [Group(layers, stage.rate, _DECAY), Group([model.head], stage.head_rate), Group(small, _GATE_RATE)]
         optimizer = Masters(groups, lambda step, stage=stage: rate_of(stage, step))  # type: ignore[misc]
         for _ in (bar := trange(stage.steps, desc=f"stage {number + 1}", unit=" steps")):
-            loss = loss_of(pupil, draw(corpus, pupil, stage, teacher, chance), dictionary, stage, log_scale)
+            lesson = draw(corpus, collator, stage, teacher, chance)
+            loss = loss_of(training, lesson, dictionary, stage, log_scale)
             loss.backward()  # type: ignore[no-untyped-call]
             bar.set_postfix(loss=loss.item(), gradient=optimizer.step().item())
         torch.save(model.state_dict(), work / "trained.pt")
@@ -116,7 +118,7 @@ def main() -> None:
     gguf, folder, work = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
     torch.manual_seed(0)
     corpus, dictionary = read_corpus(work, folder), read_dictionary(work)
-    pupil = build(gguf, work, read_expansion(work).terms)
+    pupil = build(gguf, open_reader(gguf, work, read_expansion(work).terms))
     start(pupil, corpus, dictionary, random.Random(0))
     optimize(pupil, corpus, dictionary, Teacher(folder), work)
 
