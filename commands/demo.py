@@ -146,7 +146,7 @@ def _encode(encoder: "CachedEncoder", documents: "Sequence[Document]") -> "Work"
 
 
 def _ingest(client: "OpenSearch", encoder: "CachedEncoder", documents: "Iterable[Document]") -> None:
-    from csplade.commands.demo_index import INDEX
+    from csplade.commands.demo_index import INDEX, settle
     from csplade.integration.errors import ClusterError
     from csplade.integration.ingest import IngestOptions, ingest
 
@@ -157,6 +157,7 @@ def _ingest(client: "OpenSearch", encoder: "CachedEncoder", documents: "Iterable
             f"{report.failed} of {report.read} documents failed (the first: {report.first_reason}): look at the "
             "cluster's log, or show the demo another cluster with --url"
         )
+    settle(client)
 
 
 def _ask(client: "OpenSearch", encoder: "CachedEncoder", judged: "JudgedQuestions") -> "dict[str, Rankings]":

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 INDEX = "csplade-demo"
 
 _META_KEY = "csplade_demo"
+_MERGE_SECONDS = 300
 
 
 def documents_of(entries: Sequence[Entry]) -> list[Document]:
@@ -53,6 +54,16 @@ def make_anew(client: "OpenSearch", contract: Contract, documents: Sequence[Docu
     if _mark_found(client) is not None:
         client.indices.delete(index=INDEX)
     client.indices.create(index=INDEX, body=body)
+
+
+def settle(client: "OpenSearch") -> None:
+    """Merge the index into one segment: documents that score alike then keep their order from one search to the next.
+
+    Raises:
+        ClusterError: the cluster refuses, or does not answer.
+    """
+    client.indices.forcemerge(index=INDEX, params={"max_num_segments": 1, "request_timeout": _MERGE_SECONDS})
+    client.indices.refresh(index=INDEX)
 
 
 def _mark(contract: Contract, documents: Sequence[Document], analyzer: str) -> dict[str, str]:
