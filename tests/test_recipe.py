@@ -5,6 +5,7 @@ import random
 import numpy as np
 import pytest
 import torch
+from csplade.models.recipe import by_length
 from csplade.models.recipe.corpus import Corpus, crop
 from csplade.models.recipe.dictionary import Dictionary, begin
 from csplade.models.recipe.expansion import Expansion, choose
@@ -18,6 +19,7 @@ from csplade.models.recipe.reader import Reader
 from csplade.models.recipe.start import start
 from csplade.models.recipe.train import Lesson, likeness, loss_of, rate_of
 from csplade.pipelines.fold import Fold
+from csplade.pipelines.graph import Role
 from csplade.pipelines.literal import document_weights, frequencies, query_weights
 from csplade.pipelines.model import HeadOptions, SparseEncoderModel
 from csplade.pipelines.words import split_words
@@ -185,6 +187,21 @@ def test_a_few_steps_bring_the_pupil_nearer_to_both_teachers(
         optimizer.step()
         seen.append(loss.item())
     assert seen[-1] < 0.7 * seen[0]
+
+
+def test_parts_of_a_batch_say_what_the_batch_says(
+    pupil: Pupil, corpus: Corpus, dictionary: Dictionary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start(pupil, corpus, dictionary, random.Random(0))
+    monkeypatch.setattr(by_length, "_TOKENS_AT_ONCE", 16)
+    extra: dict[str, int] = {}
+    documents = pupil.reader.collator(32).documents(["", *corpus.documents], extra)
+    training = pupil.training()
+    vectors, logits = by_length.encode(training, documents, Role.DOCUMENT, len(extra), keep=4)
+    whole = training.encode(documents, Role.DOCUMENT, len(extra), keep=4, logits=True)
+    assert len(set(documents.mask.sum(1).tolist())) > 2
+    torch.testing.assert_close(vectors, whole.vectors, rtol=1e-2, atol=1e-2)
+    torch.testing.assert_close(logits, whole.logits, rtol=1e-2, atol=1e-2)
 
 
 def test_rates_rise_and_fall() -> None:

@@ -13,24 +13,62 @@ from torch.autograd.function import FunctionCtx
 from torch.nn.functional import linear, silu
 from transformers import PreTrainedModel
 
+# What stands between two products is one pass over memory each, compiled for sizes of any kind.
+_fused = torch.compile(dynamic=True)
+
+
+@_fused
+def _norm(x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    factor = torch.rsqrt(x.square().mean(-1, keepdim=True) + eps)
+    return (x * factor * weight).bfloat16(), factor
+
+
+@_fused
+def _norm_gradient(gradient: Tensor, x: Tensor, factor: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    exact, normed = gradient.float(), x * factor
+    inner = exact * weight
+    for_weight = (exact * normed).sum((0, 1))
+    return factor * (inner - normed * (inner * normed).mean(-1, keepdim=True)), for_weight
+
+
+@_fused
+def _softmax_gradient(for_shares: Tensor, shares: Tensor) -> Tensor:
+    exact, share = for_shares.float(), shares.float()
+    return (share * (exact - (exact * share).sum(-1, keepdim=True))).bfloat16()
+
+
+@_fused
+def _gated(halves: Tensor) -> Tensor:
+    gate, up = halves.float().chunk(2, -1)
+    return (silu(gate) * up).bfloat16()
+
+
+@_fused
+def _gated_gradient(gradient: Tensor, halves: Tensor) -> tuple[Tensor, Tensor]:
+    gate, up = halves.float().chunk(2, -1)
+    exact, share = gradient.float(), torch.sigmoid(gate)
+    active = gate * share
+    return (exact * up * (share + active * (1 - share))).bfloat16(), (exact * active).bfloat16()
+
+
+def _saved(ctx: FunctionCtx) -> list[Tensor]:
+    """Return what was saved, detached: that some tensors need gradients is no reason to compile again."""
+    return [tensor.detach() for tensor in ctx.saved_tensors]  # type: ignore[attr-defined]
+
 
 class _Norm(torch.autograd.Function):
     """x / sqrt(mean(x^2) + eps) * weight: (..., width) float -> bf16."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, x: Tensor, weight: Tensor, eps: float) -> Tensor:
-        factor = torch.rsqrt(x.square().mean(-1, keepdim=True) + eps)
-        normed = x * factor
-        ctx.save_for_backward(normed, factor, weight)
-        return (normed * weight).bfloat16()
+        normed, factor = _norm(x.detach(), weight.detach(), eps)
+        ctx.save_for_backward(x, factor, weight)
+        return normed
 
     @staticmethod
     def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
-        normed, factor, weight = ctx.saved_tensors  # type: ignore[attr-defined]
-        exact = gradient.float()
-        for_weight = (exact * normed).sum((0, 1))
-        inner = exact * weight
-        return factor * (inner - normed * (inner * normed).mean(-1, keepdim=True)), for_weight, None
+        for_x, for_weight = _norm_gradient(gradient, *_saved(ctx))
+        return for_x, for_weight, None
 
 
 class _Attention(torch.autograd.Function):
@@ -44,9 +82,8 @@ class _Attention(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        query, key, value, shares = ctx.saved_tensors  # type: ignore[attr-defined]
-        for_shares = gradient @ value.transpose(-1, -2)
-        inner = shares * (for_shares - (for_shares * shares).sum(-1, keepdim=True))
+        query, key, value, shares = _saved(ctx)
+        inner = _softmax_gradient(gradient @ value.transpose(-1, -2), shares)
         return inner @ key, inner.transpose(-1, -2) @ query, shares.transpose(-1, -2) @ gradient, None
 
 
@@ -56,16 +93,13 @@ class _Gated(torch.autograd.Function):
     @staticmethod
     def forward(ctx: FunctionCtx, halves: Tensor) -> Tensor:
         ctx.save_for_backward(halves)
-        gate, up = halves.chunk(2, -1)
-        return silu(gate) * up
+        return _gated(halves.detach())
 
     @staticmethod
     def backward(ctx: FunctionCtx, gradient: Tensor) -> Tensor:
-        (halves,) = ctx.saved_tensors  # type: ignore[attr-defined]
-        gate, up = halves.chunk(2, -1)
-        share = torch.sigmoid(gate)
-        active = gate * share
-        return torch.cat([gradient * up * (share + active * (1 - share)), gradient * active], -1)
+        (halves,) = _saved(ctx)
+        # Put together outside: compiled, it would take every number of both halves.
+        return torch.cat(_gated_gradient(gradient, halves), -1)
 
 
 class _Layer(nn.Module):

@@ -41,9 +41,9 @@ class Stage:
 
 
 STAGES = (
-    Stage(50, 32, 72, (16, 44), ranking=1.0, contrastive=0.0, rate=4e-4, head_rate=1e-3, warm_up=30),
-    Stage(100, 32, 56, (10, 32), ranking=0.3, contrastive=0.0, rate=3e-4, head_rate=2e-4, warm_up=5),
-    Stage(50, 20, 144, None, ranking=1.0, contrastive=0.3, rate=3e-4, head_rate=2e-4, warm_up=5),
-    Stage(60, 20, 144, None, ranking=1.0, contrastive=0.3, rate=3e-4, head_rate=2e-4, warm_up=5, decay=0.8),
+    Stage(350, 32, 64, (10, 40), ranking=0.3, contrastive=0.0, rate=3e-4, head_rate=3e-4, warm_up=40),
+    Stage(350, 32, 64, (10, 40), ranking=0.3, contrastive=0.0, rate=3e-4, head_rate=2e-4, warm_up=5),
+    Stage(200, 20, 144, None, ranking=1.0, contrastive=0.3, rate=3e-4, head_rate=2e-4, warm_up=5),
+    Stage(350, 20, 144, None, ranking=1.0, contrastive=0.3, rate=3e-4, head_rate=2e-4, warm_up=5, decay=0.9),
 )
 """Short texts are a cheap way to learn what words mean; whole ones come last."""

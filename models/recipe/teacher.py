@@ -10,7 +10,7 @@ from tqdm import tqdm
 from transformers import AutoModel, AutoTokenizer
 
 _LONGEST = 256
-_TOKENS_AT_ONCE = 16_384
+_TOKENS_AT_ONCE = 2048
 
 
 class Teacher:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from csplade.models.recipe.by_length import encode
 from csplade.models.recipe.corpus import Corpus, crop, read_corpus
 from csplade.models.recipe.dictionary import Dictionary, read_dictionary
 from csplade.models.recipe.expansion import read_expansion
@@ -72,9 +73,8 @@ def draw(corpus: Corpus, collator: Collator, stage: Stage, teacher: Teacher, cha
 def loss_of(model: TrainingModel, lesson: Lesson, dictionary: Dictionary, stage: Stage, log_scale: Tensor) -> Tensor:
     """Return the loss of a batch."""
     with torch.autocast("cpu", torch.bfloat16):
-        query = model.encode(lesson.queries, Role.QUERY, lesson.extra, QUERY_TERMS, logits=True)
-        document = model.encode(lesson.documents, Role.DOCUMENT, lesson.extra, DOCUMENT_TERMS, logits=True)
-    assert query.logits is not None and document.logits is not None  # as they were asked for
+        query, query_logits = encode(model, lesson.queries, Role.QUERY, lesson.extra, QUERY_TERMS)
+        document, document_logits = encode(model, lesson.documents, Role.DOCUMENT, lesson.extra, DOCUMENT_TERMS)
     with torch.no_grad():
         target = Target(
             literal_scores(lesson.queries, lesson.documents, len(dictionary.rows) + lesson.extra),
@@ -83,8 +83,8 @@ def loss_of(model: TrainingModel, lesson: Lesson, dictionary: Dictionary, stage:
         # Twice as many of a query: which of its terms survive is for the ranking to say.
         terms_of_query = dictionary.terms(lesson.asking, 2 * QUERY_TERMS)
         terms_of_document = dictionary.terms(lesson.answering, DOCUMENT_TERMS)
-    alike = likeness(query.logits, terms_of_query) + likeness(document.logits, terms_of_document)
-    scores = query.vectors @ document.vectors.T * log_scale.exp()
+    alike = likeness(query_logits, terms_of_query) + likeness(document_logits, terms_of_document)
+    scores = query @ document.T * log_scale.exp()
     ranking, contrastive = ranking_loss(scores, target)
     return alike + stage.ranking * (ranking + stage.contrastive * contrastive)
 
