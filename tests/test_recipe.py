@@ -1,11 +1,14 @@
 """The recipe of csplade-mini: its layers are those of transformers, its losses are their formulas, its start fires."""
 
+import dataclasses
 import random
+from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 import torch
-from csplade.models.recipe import by_length
+from csplade.models.recipe import by_length, train
 from csplade.models.recipe.corpus import Corpus, crop
 from csplade.models.recipe.dictionary import Dictionary, begin
 from csplade.models.recipe.expansion import Expansion, choose
@@ -17,6 +20,7 @@ from csplade.models.recipe.pupil import Pupil
 from csplade.models.recipe.ranking import Target, ranking_loss
 from csplade.models.recipe.reader import Reader
 from csplade.models.recipe.start import start
+from csplade.models.recipe.teacher import Teacher
 from csplade.models.recipe.train import Lesson, likeness, loss_of, rate_of
 from csplade.pipelines.fold import Fold
 from csplade.pipelines.graph import Role
@@ -187,6 +191,22 @@ def test_a_few_steps_bring_the_pupil_nearer_to_both_teachers(
         optimizer.step()
         seen.append(loss.item())
     assert seen[-1] < 0.7 * seen[0]
+
+
+def test_a_stopped_training_goes_on_behind_its_last_finished_stage(
+    pupil: Pupil, corpus: Corpus, dictionary: Dictionary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = dataclasses.replace(STAGE, steps=2)
+    monkeypatch.setattr(train, "STAGES", (stage,))
+    no_teacher = cast("Teacher", None)  # whole documents have their embeddings
+    train.optimize(pupil, corpus, dictionary, no_teacher, tmp_path)
+    first = {name: weight.clone() for name, weight in pupil.model.state_dict().items()}
+    with torch.no_grad():
+        pupil.model.head.zero_()
+    monkeypatch.setattr(train, "STAGES", (stage, dataclasses.replace(stage, rate=0.0, head_rate=0.0)))
+    train.optimize(pupil, corpus, dictionary, no_teacher, tmp_path)
+    assert torch.equal(torch.load(tmp_path / "trained.pt")["head"], first["head"])
+    assert first["head"].abs().max() > 0
 
 
 def test_parts_of_a_batch_say_what_the_batch_says(

@@ -1,5 +1,7 @@
 """Step 6: export and quantize the trained model and write the encoder folder; its model card is kept by hand.
 
+The trained model itself is left in the work folder, in `model`, for `csplade export` and the benchmarks.
+
 python -m csplade.models.recipe.assemble GGUF_FILE WORK_FOLDER OUTPUT_FOLDER
 """
 
@@ -19,6 +21,7 @@ from csplade.models.recipe.reader import open_reader
 from csplade.pipelines.export_folder import Tolerance, export_folder
 from csplade.pipelines.model_card import CARD_FILE
 from csplade.pipelines.trained import About, Trained
+from csplade.pipelines.trained_folder import write_trained
 from csplade.pipelines.training_options import ReadingOptions
 
 _ABOUT = About(
@@ -60,6 +63,7 @@ def main() -> None:
     """Write the encoder folder and say how far the int8 graph is from the exact model."""
     gguf, work, output = map(Path, sys.argv[1:])
     trained = trained_of(restore(gguf, work))
+    write_trained(work / "model", trained)
     with tempfile.TemporaryDirectory(dir=work) as folder:
         fresh = Path(folder) / "encoder"
         exported = export_folder(trained, fresh, quantize=True, tolerance=_TOLERANCE)

@@ -8,6 +8,7 @@ terms that should not fire are only pushed below 0. The second is that of the di
 
 import random
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from csplade.pipelines.batches import Collator, TextBatch
 from csplade.pipelines.graph import Role
 from csplade.pipelines.training_model import TrainingModel
 from torch import Tensor, nn
-from tqdm import trange
+from tqdm import tqdm
 
 _GATE_RATE = 3e-3
 _DECAY = 0.01
@@ -90,21 +91,48 @@ def loss_of(model: TrainingModel, lesson: Lesson, dictionary: Dictionary, stage:
 
 
 def optimize(pupil: Pupil, corpus: Corpus, dictionary: Dictionary, teacher: Teacher, work: Path) -> None:
-    """Run the stages; `trained.pt` is written after each."""
-    model, training, chance = pupil.model, pupil.training(), random.Random(0)
-    log_scale = nn.Parameter(dictionary.log_scale.clone())
+    """Run the stages, each from where the one before ended, and write `stage-N.pt` after each.
+
+    Those that an earlier run has finished are not run again.
+    """
+    model, chance, log_scale = pupil.model, random.Random(0), nn.Parameter(dictionary.log_scale.clone())
+    first = sum(_ended(work, number).exists() for number in range(len(STAGES)))
+    if first:
+        ended = torch.load(_ended(work, first - 1))
+        model.load_state_dict(ended["model"])
+        log_scale.data.copy_(ended["log_scale"])
+        chance.seed(first)
+    else:
+        start(pupil, corpus, dictionary, chance)
+    for number in range(first, len(STAGES)):
+        lessons = _lessons(pupil, corpus, STAGES[number], teacher, chance)
+        _run(pupil, lessons, dictionary, STAGES[number], log_scale, f"stage {number + 1}")
+        torch.save({"model": model.state_dict(), "log_scale": log_scale.data}, _ended(work, number))
+    torch.save(model.state_dict(), work / "trained.pt")
+
+
+def _lessons(pupil: Pupil, corpus: Corpus, stage: Stage, teacher: Teacher, chance: random.Random) -> Iterator[Lesson]:
+    collator = pupil.reader.collator(stage.document_tokens)
+    for _ in range(stage.steps):
+        yield draw(corpus, collator, stage, teacher, chance)
+
+
+def _run(
+    pupil: Pupil, lessons: Iterator[Lesson], dictionary: Dictionary, stage: Stage, log_scale: nn.Parameter, name: str
+) -> None:
+    model, training = pupil.model, pupil.training()
     layers = [weight for weight in model.backbone.parameters() if weight.requires_grad]
     small = [model.shift, model.strength, model.gate.weight, model.gate.bias, log_scale]
-    for number, stage in enumerate(STAGES):
-        collator = pupil.reader.collator(stage.document_tokens)
-        groups = [Group(layers, stage.rate, _DECAY), Group([model.head], stage.head_rate), Group(small, _GATE_RATE)]
-        optimizer = Masters(groups, lambda step, stage=stage: rate_of(stage, step))  # type: ignore[misc]
-        for _ in (bar := trange(stage.steps, desc=f"stage {number + 1}", unit=" steps")):
-            lesson = draw(corpus, collator, stage, teacher, chance)
-            loss = loss_of(training, lesson, dictionary, stage, log_scale)
-            loss.backward()  # type: ignore[no-untyped-call]
-            bar.set_postfix(loss=loss.item(), gradient=optimizer.step().item())
-        torch.save(model.state_dict(), work / "trained.pt")
+    groups = [Group(layers, stage.rate, _DECAY), Group([model.head], stage.head_rate), Group(small, _GATE_RATE)]
+    optimizer = Masters(groups, lambda step: rate_of(stage, step))
+    for lesson in (bar := tqdm(lessons, desc=name, total=stage.steps, unit=" steps")):
+        loss = loss_of(training, lesson, dictionary, stage, log_scale)
+        loss.backward()  # type: ignore[no-untyped-call]
+        bar.set_postfix(loss=loss.item(), gradient=optimizer.step().item())
+
+
+def _ended(work: Path, stage: int) -> Path:
+    return work / f"stage-{stage + 1}.pt"
 
 
 def rate_of(stage: Stage, step: int) -> float:
@@ -119,7 +147,6 @@ def main() -> None:
     torch.manual_seed(0)
     corpus, dictionary = read_corpus(work, folder), read_dictionary(work)
     pupil = build(gguf, open_reader(gguf, work, read_expansion(work).terms))
-    start(pupil, corpus, dictionary, random.Random(0))
     optimize(pupil, corpus, dictionary, Teacher(folder), work)
 
 

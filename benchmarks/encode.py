@@ -1,0 +1,190 @@
+"""Speed and memory of encoding: csplade's precisions beside other ways to run the same weights.
+
+    python benchmarks/encode.py TRAINED --work FOLDER
+    python benchmarks/encode.py TRAINED --work FOLDER --collection BEIR_FOLDER --lengths 64,128 --rounds 3 --json
+
+TRAINED is a folder `model/` that `csplade train` wrote. In FOLDER it is exported and quantized, once. Each way runs in
+a process of its own, one after the other, and in as many rounds as asked for; speeds are the best of the rounds,
+latencies of all. All ways read the same texts, from text to weights; csplade's also give the literal path, which
+the others do not have. sentence-transformers pools the logits of the same weights (a module of its own reads texts,
+SpladePooling does the rest), once with PyTorch and once with an ONNX graph that stops at logits.
+"""
+
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+import orjson
+from csplade.benchmarks.encode_limit import Limit, measure_limit
+from csplade.benchmarks.encode_material import make
+from csplade.benchmarks.encode_systems import EAGER, LIBRARY, LIBRARY_ONNX, Material, disk, names, open_system
+from csplade.benchmarks.encode_texts import texts_of
+from csplade.commands.output import notice, print_json, print_table
+from csplade.pipelines.development import read_development
+from csplade.pipelines.quantize_kinds import Precision
+from csplade.pipelines.quantize_measure import Measured, compared
+from tokenizers import Tokenizer
+
+_INSIDE = "--inside"
+_QUERY_TOKENS = (8, 16, 32)
+_QUERIES, _WARM = 200, 20
+_TOKENS, _FEWEST = 8192, 32
+"""Tokens of a measurement of documents, and its fewest texts."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one process measured."""
+
+    documents: dict[str, float]
+    """Documents/s by tokens."""
+    queries: dict[str, list[float]]
+    """Milliseconds of single queries by tokens."""
+    open_seconds: float
+    """From the start of the process to the first vector."""
+    peak_mb: float
+
+
+def measure(name: str, material: Material, lengths: Sequence[int], began: float) -> Row:
+    """Measure one way in this process."""
+    system = open_system(name, material)
+    system.query("warm up")
+    opened = time.time() - began
+    tokenizer = Tokenizer.from_file(str(material.trained / "tokenizer.json"))
+    documents = {}
+    for tokens in lengths:
+        texts = texts_of(tokenizer, tokens, max(_FEWEST, _TOKENS // tokens))
+        system.documents(texts[: _FEWEST // 2])
+        started = time.perf_counter()
+        system.documents(texts)
+        documents[str(tokens)] = len(texts) / (time.perf_counter() - started)
+    queries = {}
+    for tokens in _QUERY_TOKENS:
+        texts = texts_of(tokenizer, tokens, _QUERIES + _WARM)
+        queries[str(tokens)] = [_milliseconds(system.query, text) for text in texts][_WARM:]
+    return Row(documents, queries, opened, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def _milliseconds(query: object, text: str) -> float:
+    assert callable(query)
+    began = time.perf_counter()
+    query(text)
+    return 1000 * (time.perf_counter() - began)
+
+
+def measure_apart(name: str, material: Material, lengths: Sequence[int]) -> Row:
+    """Do `measure` in a process of its own."""
+    folders = {precision: str(folder) for precision, folder in material.folders.items()}
+    order = {"name": name, "lengths": list(lengths), "began": time.time(), "folders": folders}
+    order |= {"trained": str(material.trained), "logits": str(material.logits)}
+    command = [sys.executable, __file__, _INSIDE, orjson.dumps(order).decode()]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    return Row(**orjson.loads(done.stdout.splitlines()[-1]))
+
+
+def _inside(order: str) -> None:
+    given = orjson.loads(order)
+    folders = {precision: Path(folder) for precision, folder in given["folders"].items()}
+    material = Material(Path(given["trained"]), folders, Path(given["logits"]))
+    print_json(asdict(measure(given["name"], material, given["lengths"], given["began"])))
+
+
+def together(rounds: Sequence[Row]) -> Row:
+    """Return the best speeds of some rounds, all latencies, and the median of the rest."""
+    first = rounds[0]
+    return Row(
+        {tokens: max(each.documents[tokens] for each in rounds) for tokens in first.documents},
+        {tokens: [ms for each in rounds for ms in each.queries[tokens]] for tokens in first.queries},
+        statistics.median(each.open_seconds for each in rounds),
+        statistics.median(each.peak_mb for each in rounds),
+    )
+
+
+def _size_mb(path: Path) -> float:
+    files = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
+    return sum(each.stat().st_size for each in files) / 1e6
+
+
+def _print(rows: Mapping[str, Row], material: Material, ndcg: Mapping[str, Measured], limit: Limit) -> None:
+    lengths = list(next(iter(rows.values())).documents)
+    eager, best = rows[EAGER], [rows[name] for name in (LIBRARY, LIBRARY_ONNX)]
+    table = []
+    for name, row in rows.items():
+        speeds = [f"{row.documents[tokens]:.1f}" for tokens in lengths]
+        ratios = [
+            f"{row.documents[tokens] / eager.documents[tokens]:.2f} / "
+            f"{row.documents[tokens] / max(each.documents[tokens] for each in best):.2f}"
+            for tokens in lengths
+        ]
+        table.append((name, *(f"{speed} ({ratio})" for speed, ratio in zip(speeds, ratios, strict=True))))
+    title = "Documents/s by tokens (times torch eager / times the better sentence-transformers)"
+    print_table(title, ("way", *lengths), table)
+    table = []
+    for name, row in rows.items():
+        waits = [f"{statistics.median(ms):.1f} / {_p99(ms):.1f}" for ms in row.queries.values()]
+        size = _size_mb(disk(name, material))
+        measured = ndcg.get(name.removeprefix("csplade "))
+        quality = ("", "") if measured is None else (f"{measured.ndcg:.4f}", f"{measured.loss:+.2%}")
+        table.append((name, *waits, f"{row.open_seconds:.1f}", f"{row.peak_mb:.0f}", f"{size:.0f}", *quality))
+    queries = [f"query {tokens}" for tokens in next(iter(rows.values())).queries]
+    columns = ("way", *queries, "open s", "peak MB", "disk MB", "nDCG@10", "lost")
+    print_table("Milliseconds of one query by tokens (p50 / p99), start, memory", columns, table)
+    print_table("Integer products", ("", "GOP/s"), limit.rows({name: row.documents for name, row in rows.items()}))
+
+
+def _p99(values: Sequence[float]) -> float:
+    return sorted(values)[round(0.99 * (len(values) - 1))]
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("trained", type=click.Path(path_type=Path, exists=True))
+@click.option("--work", required=True, type=click.Path(path_type=Path), help="Where forms of the model are kept.")
+@click.option("--collection", type=click.Path(path_type=Path, exists=True), help="Judged BEIR folder, for nDCG@10.")
+@click.option("--most", default=2000, show_default=True, help="Documents of it, besides the judged ones.")
+@click.option("--lengths", default="64,128,256,512", show_default=True, help="Tokens of documents.")
+@click.option("--precisions", default="int8,int8-weights,int4", show_default=True)
+@click.option("--rounds", default=2, show_default=True)
+@click.option("--json", "as_json", is_flag=True)
+def main(
+    trained: Path,
+    work: Path,
+    collection: Path | None,
+    most: int,
+    lengths: str,
+    precisions: str,
+    rounds: int,
+    as_json: bool,
+) -> None:
+    """Print the tables."""
+    work.mkdir(parents=True, exist_ok=True)
+    material = make(trained, work, [Precision(each) for each in precisions.split(",")])
+    sizes = [int(each) for each in lengths.split(",")]
+    found: dict[str, list[Row]] = {name: [] for name in names(material.folders)}
+    for number in range(rounds):
+        for name, measured in found.items():
+            notice(f"round {number + 1}: {name}")
+            measured.append(measure_apart(name, material, sizes))
+    rows = {name: together(measured) for name, measured in found.items()}
+    ndcg = {}
+    if collection is not None:
+        notice("measuring nDCG@10")
+        ndcg = {each.precision: each for each in compared(material.folders, read_development(collection, most))}
+    limit = measure_limit(material.folders["fp32"])
+    if as_json:
+        quality = {name: asdict(each) for name, each in ndcg.items()}
+        print_json({"rows": {name: asdict(row) for name, row in rows.items()}, "ndcg": quality, "limit": asdict(limit)})
+    else:
+        _print(rows, material, ndcg, limit)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == [_INSIDE]:
+        _inside(sys.argv[2])
+    else:
+        main()
