@@ -12,16 +12,20 @@ import pytest
 from csplade.integration.access import Access
 from csplade.integration.client import connect
 from csplade.integration.errors import CredentialsError, UnreachableError
+from csplade.integration.index import create_index
+from csplade.integration.templates import IndexOptions
 from csplade.tests.command_run import Result, Run, runner, use_word_encoder
 from csplade.tests.secure_node import ADMIN, ADMIN_PASSWORD, SecureNode, running_secure_node
 from csplade.tests.tls_files import needs_openssl
+from csplade.tests.word_encoder import word_contract
 from opensearchpy import OpenSearch
 
 pytestmark = [pytest.mark.cluster, needs_openssl]
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "connecting.md"
 PASSWORD = "geheim: ü"
-INDEX, OTHER = "articles-1", "letters"
+INDEX, COPY, SHOP, OTHER = "articles-1", "articles-2", "products", "letters"
+ROLES = ("csplade_ingest", "csplade_query", "csplade_reindex", "csplade_enrich")
 REFUSED = "does not let this user do that"
 
 
@@ -41,7 +45,7 @@ def roles(node: SecureNode) -> dict[str, Any]:
         found[name] = json.loads(block)
         put(node, path, found[name])
         put(node, f"/_security/user/{name}", {"password": PASSWORD, "roles": [name]})
-    assert set(found) == {"csplade_ingest", "csplade_query"}
+    assert set(found) == set(ROLES)
     return found
 
 
@@ -144,6 +148,56 @@ def test_the_documented_roles_ingest_and_query(run: Run, profile: Path, tmp_path
         assert PASSWORD not in result.err
 
 
+def test_the_documented_role_copies_an_index_and_cannot_touch_it(node: SecureNode, run: Run, profile: Path) -> None:
+    for number in range(3):
+        product = {"name": f"rye bread {number}", "price": number}
+        node.admin.index(index=SHOP, id=f"p{number}", body=product, params={"refresh": "true"})
+    where = ("--from", SHOP, "--to", COPY, "--text-fields", "name", "--profile", "csplade_reindex", "--json")
+    for _ in range(2):
+        done = run("reindex", *where)
+        assert done.code == 0, done.err
+        told = json.loads(done.out)
+        assert (told["read"], told["indexed"], told["in_source"], told["one_moment"]) == (3, 3, 3, True)
+    node.admin.indices.refresh(index=COPY)
+    assert node.admin.count(index=COPY)["count"] == 3
+    client = as_user(node, "csplade_reindex")
+    for refused in (
+        lambda: client.index(index=SHOP, id="p0", body={}),
+        lambda: client.delete(index=SHOP, id="p0"),
+        lambda: client.indices.delete(index=SHOP),
+        lambda: client.indices.put_mapping(index=SHOP, body={"properties": {"x": {"type": "keyword"}}}),
+        lambda: client.search(index=COPY, body={}),
+        lambda: client.delete(index=COPY, id="p0"),
+    ):
+        with pytest.raises(CredentialsError, match=REFUSED):
+            refused()
+    assert node.admin.count(index=SHOP)["count"] == 3
+
+
+def test_the_documented_role_enriches_what_is_there_and_makes_nothing_new(
+    node: SecureNode, run: Run, profile: Path
+) -> None:
+    index = "articles-3"
+    create_index(node.admin, index, word_contract(), IndexOptions(analyzer="standard"))
+    for number in range(3):
+        node.admin.index(index=index, id=str(number), body={"text": "rye", "year": number}, params={"refresh": "true"})
+    for expected in (3, 0):
+        done = run("enrich", "--index", index, "--profile", "csplade_enrich", "--json")
+        assert done.code == 0, done.err
+        told = json.loads(done.out)
+        assert (told["encoded"], told["failed"], told["pending"]) == (expected, 0, 0)
+    found = node.admin.get(index=index, id="2", params={"_source_exclude_vectors": "false"})["_source"]
+    assert (found["year"], found["csplade_terms"]) == (2, {"rye": 3.0})
+    client = as_user(node, "csplade_enrich")
+    for refused in (
+        lambda: client.delete(index=index, id="0"),
+        lambda: client.indices.create(index="articles-4"),
+        lambda: client.indices.put_alias(index=index, name="articles"),
+    ):
+        with pytest.raises(CredentialsError, match=REFUSED):
+            refused()
+
+
 FORBIDDEN: dict[str, Callable[[OpenSearch], object]] = {
     "delete the index": lambda client: client.indices.delete(index=INDEX),
     "close the index": lambda client: client.indices.close(index=INDEX),
@@ -174,7 +228,7 @@ def articles(node: SecureNode, roles: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("what", FORBIDDEN)
-@pytest.mark.parametrize("role", ["csplade_ingest", "csplade_query"])
+@pytest.mark.parametrize("role", ROLES)
 def test_the_documented_roles_do_nothing_else(node: SecureNode, articles: str, role: str, what: str) -> None:
     with pytest.raises(CredentialsError, match=REFUSED):
         FORBIDDEN[what](as_user(node, role))
@@ -188,7 +242,7 @@ def test_each_role_lacks_the_other_half(node: SecureNode, articles: str) -> None
         ("csplade_ingest", lambda client: client.get(index=INDEX, id="9")),
         ("csplade_query", lambda client: client.index(index=INDEX, id="9", body={})),
         ("csplade_query", lambda client: client.delete(index=INDEX, id="9")),
-        ("csplade_query", lambda client: client.indices.create(index="articles-2")),
+        ("csplade_query", lambda client: client.indices.create(index="articles-4")),
         ("csplade_query", lambda client: client.cluster.health()),
     )
     for role, action in forbidden:
