@@ -26,7 +26,10 @@ main()
 """
 
 
-def start(folder: Path, arguments: Sequence[object], command: str = "ingest") -> subprocess.Popen[str]:
+def start(
+    folder: Path, arguments: Sequence[object], command: str = "ingest", stdin: int | None = None
+) -> subprocess.Popen[str]:
     """Start `csplade COMMAND ARGUMENTS` in a folder."""
     program = [sys.executable, "-c", _PROGRAM, command, *map(str, arguments)]
-    return subprocess.Popen(program, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(program, cwd=folder, stdin=stdin, stdout=pipe, stderr=pipe, text=True)

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 from csplade.integration.client import connect
+from csplade.integration.errors import ClusterError
 from csplade.integration.index import create_index
-from csplade.integration.node import Member, Node, NodeOptions
+from csplade.integration.node import Node, NodeOptions
 from csplade.integration.templates import IndexOptions
-from csplade.tests.ingest_process import start
+from csplade.tests.ingest_stream import Stream
 from csplade.tests.local_node import running
 from csplade.tests.test_ingest_faults import settings
 from csplade.tests.word_encoder import word_contract
@@ -26,9 +26,9 @@ from opensearchpy import OpenSearch
 pytestmark = [pytest.mark.cluster, pytest.mark.cluster_line]
 
 INDEX = "three"
-COUNT = 6000
+FIRST, STEP = 1000, 500
+"""Documents that are there when the first node is killed, and that come before what follows."""
 GREEN_SECONDS = 600
-ENDED_SECONDS = 900
 
 
 @pytest.fixture(scope="module")
@@ -40,15 +40,15 @@ def three() -> Iterator[Node]:
 class Killed:
     """A server process that was ended by `kill -9`, and how it is started again as it was."""
 
-    def __init__(self, member: Member) -> None:
-        proc = Path(f"/proc/{member.process.pid}")
+    def __init__(self, pid: int) -> None:
+        proc = Path(f"/proc/{pid}")
         self._command = proc.joinpath("cmdline").read_text().split("\0")[:-1]
         lines = proc.joinpath("environ").read_text().split("\0")[:-1]
         self._environment = {name: value for name, _, value in (line.partition("=") for line in lines)}
         self._folder = os.readlink(proc / "cwd")
         # Servers refuse root; only root may be somebody else.
         self._owner = proc.stat() if os.getuid() == 0 else None
-        os.kill(member.process.pid, signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
 
     def start(self) -> "subprocess.Popen[bytes]":
         owner = self._owner
@@ -65,43 +65,31 @@ class Killed:
 
 
 def test_a_data_node_and_later_the_manager_are_killed_and_nothing_is_lost(three: Node, tmp_path: Path) -> None:
-    urls = [member.url for member in three.members]
-    client = connect(",".join(urls))
+    urls = ",".join(member.url for member in three.members)
+    client = connect(urls)
     create_index(client, INDEX, word_contract(), IndexOptions(shards=3, replicas=1))
     # Otherwise a copy that is gone is waited for a minute before another is made.
     client.indices.put_settings(index=INDEX, body={"index.unassigned.node_left.delayed_timeout": "0s"})
     wait_for_green(client, 3)
     before = settings(client, INDEX)
-    records: list[dict[str, Any]] = [{"_id": str(one), "text": f"bread {one}", "year": one} for one in range(COUNT)]
-    records[7]["year"] = "soon"
-    records[COUNT - 1]["_id"] = "20"
-    (tmp_path / "a.jsonl").write_bytes(b"".join(orjson.dumps(one) + b"\n" for one in records))
-    ingest = start(tmp_path, ["a.jsonl", "--index", INDEX, "--url", ",".join(urls), "--batch", 50, "--json"])
+    pids = {member.name: member.process.pid for member in three.members}
     again: list[subprocess.Popen[bytes]] = []
+    stream = Stream(tmp_path, client, INDEX, ["--url", urls, "--batch", 50, "--load-settings", "safe"])
     try:
-        wait_for_count(client, COUNT // 6, ingest)
+        stream.wait_for_more(FIRST)
         manager = manager_of(client)
-        other = next(member for member in three.members if member.name != manager)
-        killed = Killed(other)
-        wait_for_count(client, COUNT // 3, ingest)
-        again.append(killed.start())
-        wait_for_green(client, 3)
-        assert ingest.poll() is None, "the ingest ended before the manager was killed: give it more documents"
-        again.append(Killed(next(one for one in three.members if one.name == manager)).start())
-        out, err = ingest.communicate(timeout=ENDED_SECONDS)
-        wait_for_green(client, 3)
+        other = next(name for name in pids if name != manager)
+        for name in (other, manager):
+            killed = Killed(pids[name])
+            stream.wait_for_more(STEP)
+            again.append(killed.start())
+            wait_for_green(client, 3)
+            stream.wait_for_more(STEP)
         assert manager_of(client) != manager
-        told = orjson.loads(out)
-        assert told["read"] == COUNT == told["indexed"] + told["skipped"] + told["failed"], err
-        assert (told["failed"], told["duplicates"], told["in_index"]) == (1, 1, COUNT - 2), err
-        client.indices.refresh(index=INDEX)
-        found = client.search(index=INDEX, body={"size": 10_000, "_source": ["text"], "track_total_hits": True})["hits"]
-        assert found["total"]["value"] == COUNT - 2
-        expected = {one["_id"]: one["text"] for one in records if one["year"] != "soon"}
-        assert {hit["_id"]: hit["_source"]["text"] for hit in found["hits"]} == expected
-        assert settings(client, INDEX) == before
+        stream.check_end()
+        assert settings(client, INDEX) == {**before, "index.max_result_window": str(stream.count)}
     finally:
-        ingest.kill()
+        stream.kill()
         for process in again:
             process.kill()
             process.wait()
@@ -113,30 +101,15 @@ def manager_of(client: OpenSearch) -> str:
 
 
 def wait_for_green(client: OpenSearch, nodes: int) -> None:
+    """Wait until all copies are there on so many nodes; in between a manager may be elected."""
     deadline = time.monotonic() + GREEN_SECONDS
     health: dict[str, Any] = {}
     while time.monotonic() < deadline:
         try:
-            health = client.cluster.health(params={"timeout": "1s", "wait_for_status": "green"})
-        # A manager is being elected.
-        except Exception as error:
+            health = client.cluster.health(params={"request_timeout": 10})
+        except ClusterError as error:
             health = {"error": str(error)}
         if (health.get("status"), health.get("number_of_nodes")) == ("green", nodes):
             return
         time.sleep(0.5)
     pytest.fail(f"the cluster of {nodes} nodes is not green after {GREEN_SECONDS} s: {health}")
-
-
-def wait_for_count(client: OpenSearch, count: int, ingest: "subprocess.Popen[str]") -> None:
-    deadline = time.monotonic() + ENDED_SECONDS
-    while time.monotonic() < deadline:
-        assert ingest.poll() is None, ingest.communicate()
-        try:
-            client.indices.refresh(index=INDEX)
-            if client.count(index=INDEX)["count"] >= count:
-                return
-        except Exception:
-            # A node was killed a moment ago.
-            pass
-        time.sleep(0.2)
-    pytest.fail(f"{count} documents were not reached in {ENDED_SECONDS} s")

@@ -1,0 +1,71 @@
+"""A disk that is full for the cluster while documents go in: it blocks the index itself, and lets go by itself.
+
+It looks at its disks every ten seconds at most, so that only `--every-line` runs this.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from csplade.integration.client import connect
+from csplade.integration.index import create_index
+from csplade.integration.templates import IndexOptions
+from csplade.tests.ingest_stream import Stream
+from csplade.tests.test_ingest_faults import settings
+from csplade.tests.word_encoder import word_contract
+from opensearchpy import OpenSearch
+
+pytestmark = [pytest.mark.cluster, pytest.mark.cluster_line]
+
+_DISK = "cluster.routing.allocation.disk"
+_BLOCK = "index.blocks.read_only_allow_delete"
+_LOOKS = {f"{_DISK}.threshold_enabled": "true", "cluster.info.update.interval": "10s"}
+_MARKS = tuple(f"{_DISK}.watermark.{name}" for name in ("low", "high", "flood_stage"))
+
+
+def wait_until(what: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+@contextmanager
+def needed(client: OpenSearch, free: str) -> Iterator[None]:
+    """Let the cluster want so much free on its disk; afterwards it is content with a byte."""
+    client.cluster.put_settings(body={"transient": {**_LOOKS, **dict.fromkeys(_MARKS, free)}})
+    try:
+        yield
+    finally:
+        client.cluster.put_settings(body={"transient": dict.fromkeys(_MARKS, "1b")})
+
+
+def test_an_index_that_the_cluster_blocks_for_its_disk_is_waited_for_and_nothing_is_lost(
+    opensearch: str, index_name: str, tmp_path: Path
+) -> None:
+    client = connect(opensearch)
+    create_index(client, index_name, word_contract(), IndexOptions())
+    before = settings(client, index_name)
+
+    def blocked() -> bool:
+        return settings(client, index_name).get(_BLOCK) == "true"
+
+    stream = Stream(tmp_path, client, index_name, ["--url", opensearch, "--batch", 20, "--load-settings", "safe"])
+    try:
+        stream.wait_for_more(100)
+        with needed(client, "1000tb"):
+            wait_until(blocked)
+            # What was on its way when the block came may still arrive.
+            time.sleep(1.0)
+            count = stream.counted()
+            time.sleep(2.0)
+            assert (stream.counted(), stream.run.poll()) == (count, None)
+        wait_until(lambda: not blocked())
+        stream.wait_for_more(100)
+        stream.check_end()
+        assert settings(client, index_name) == {**before, "index.max_result_window": str(stream.count)}
+    finally:
+        stream.kill()
+        client.cluster.put_settings(body={"transient": dict.fromkeys([*_LOOKS, *_MARKS])})
