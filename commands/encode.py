@@ -4,7 +4,8 @@ import signal
 from pathlib import Path
 
 import click
-from csplade.commands.encode_choices import LOCAL, EncodeChoices, encode_options
+from csplade.commands.encode_choices import EncodeChoices, encode_options
+from csplade.commands.engine_options import LOCAL
 from csplade.commands.options import encoder_option, json_option
 from csplade.pipelines.errors import UsageError
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from csplade.commands.engine_options import engine_option, gpus_option, workers_option
 from csplade.commands.options import gathered
 from csplade.pipelines.encode_options import Device, LongTexts
 from csplade.pipelines.sources import Format
 
-LOCAL, RAY = "local", "ray"
 _FILE = click.Path(path_type=Path)
 
 
@@ -140,23 +140,9 @@ _OPTIONS = (
         type=click.IntRange(1),
         help="The most passages of a document, with --stride.",
     ),
-    click.option(
-        "--engine",
-        default=LOCAL,
-        show_default=True,
-        type=click.Choice([LOCAL, RAY]),
-        help="Encode in this process, or on a Ray cluster: RAY_ADDRESS names it, else one is started here.",
-    ),
-    click.option(
-        "--workers", default=2, show_default=True, type=click.IntRange(1), help="Encoders at once, with --engine ray."
-    ),
-    click.option(
-        "--gpus-per-worker",
-        default=0.0,
-        show_default=True,
-        type=click.FloatRange(min=0.0),
-        help="GPUs of each encoder, with --engine ray; may be a part of one.",
-    ),
+    engine_option,
+    workers_option,
+    gpus_option,
     click.option(
         "--block",
         default=2_000,

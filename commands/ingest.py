@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 from csplade.commands.connection import Connection, cluster_options, open_cluster
+from csplade.commands.engine_options import RAY
 from csplade.commands.ingest_options import IngestChoices, ingest_options
 from csplade.commands.options import encoder_option, json_option
 from csplade.commands.output import notice, print_json, print_table
@@ -50,6 +51,7 @@ def command(
       zcat articles.tsv.gz | csplade ingest - --format tsv --index articles
       csplade ingest articles.jsonl --index articles --dry-run
       csplade ingest articles.parquet --index articles --load-settings fast
+      csplade ingest articles.parquet --index articles --engine ray --workers 8
       csplade ingest --restore --index articles
     """
     from csplade.integration.bulk_pace import PaceOptions
@@ -108,11 +110,25 @@ def _encoder(folder: Path, choices: IngestChoices) -> "Encoder":
     from csplade.pipelines.contract import read_contract
     from csplade.pipelines.encode import Encoder
 
+    if choices.engine == RAY:
+        return _ray_encoder(folder, choices)
     if choices.vectors is None:
         return Encoder.open(folder)
     if choices.dry_run or choices.calibrate:
         raise UsageError("--vectors opens no model, which --dry-run and --calibrate need: leave one of them out")
     return GivenVectors(read_contract(folder), choices.vectors)
+
+
+def _ray_encoder(folder: Path, choices: IngestChoices) -> "Encoder":
+    from csplade.pipelines.encode_options import EncodeOptions
+    from csplade.pipelines.encode_ray import Workers, require_ray
+
+    if choices.vectors is not None:
+        raise UsageError("--vectors encodes nothing, so there is nothing for --engine ray: leave one of them out")
+    require_ray()
+    from csplade.pipelines.encode_actors import ActorEncoder
+
+    return ActorEncoder(folder, EncodeOptions(threads=1), Workers(choices.workers, choices.gpus_per_worker))
 
 
 def _restore(connection: Connection, index: str, source: str | None, as_json: bool) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from csplade.commands.engine_options import engine_option, gpus_option, workers_option
 from csplade.commands.options import gathered, index_option, long_option, replicas_option, shards_option
 from csplade.integration.bulk_pace import PaceOptions
 from csplade.pipelines.sources import Format
@@ -40,6 +41,9 @@ class IngestChoices:
     restore: bool
     calibrate: bool
     vectors: str | None
+    engine: str
+    workers: int
+    gpus_per_worker: float
 
     @property
     def patience(self) -> "Patience":
@@ -156,6 +160,9 @@ _OPTIONS = (
         help="Take the vectors that `csplade encode --keep-fields` wrote into FIELD, and open no model. --encoder is "
         "the one that made them.",
     ),
+    engine_option,
+    workers_option,
+    gpus_option,
 )
 
 ingest_options = gathered("choices", IngestChoices, _OPTIONS)

@@ -42,8 +42,9 @@ _COLUMNS = ("precision", "MB", "documents/s", "query p50 ms", "weight difference
     show_default=True,
     type=click.Choice([each.value for each in Precision]),
     help="int8: weights, and activations with a scale for each token. int8-weights: weights alone, smaller and no "
-    "faster. int8-static: activations in ranges of a calibration set, with layers left out as nDCG@10 needs it. "
-    "int8-optimum: one scale for each activation tensor. int4: weights in blocks of 32. fp16: for GPUs.",
+    "faster. int8-static: activations in ranges of a calibration set. Both of int8 leave float activations in layers "
+    "where nDCG@10 needs them. int8-blocks: weights and activations with a scale for each 32 numbers. int8-optimum: "
+    "one scale for each activation tensor. int4: weights in blocks of 32. fp16: for GPUs.",
 )
 @click.option(
     "--target",

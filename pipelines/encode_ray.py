@@ -65,7 +65,7 @@ def encode_blocks(work: Work, workers: Workers) -> Iterator[BlockReport]:
 
     if not work.blocks:
         return
-    with _cluster():
+    with ray_cluster():
         ray.data.DataContext.get_current().enable_progress_bars = False
         numbers = [{"number": number} for number in range(len(work.blocks))]
         done = ray.data.from_items(numbers, override_num_blocks=len(numbers)).map_batches(
@@ -79,10 +79,13 @@ def encode_blocks(work: Work, workers: Workers) -> Iterator[BlockReport]:
             for row in done.iter_rows():
                 yield BlockReport(int(row["written"]), int(row["failed"]))
         except RayError as error:
-            reason = next((line for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
-            raise EncoderError(
-                f"a Ray worker failed ({reason.strip()[:300]}): mend that, and run the same command again"
-            ) from error
+            raise worker_failed(error) from error
+
+
+def worker_failed(error: Exception) -> EncoderError:
+    """Return what is said of an error of Ray's: its last line is the reason."""
+    reason = next((line for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
+    return EncoderError(f"a Ray worker failed ({reason.strip()[:300]}): mend that, and run the same command again")
 
 
 class _BlockEncoder:
@@ -99,7 +102,7 @@ class _BlockEncoder:
 
 
 @contextmanager
-def _cluster() -> Iterator[None]:
+def ray_cluster() -> Iterator[None]:
     """Use the cluster that this program is connected to, or that RAY_ADDRESS names, or one that is started here."""
     import ray
 

@@ -24,6 +24,9 @@ from csplade.pipelines.quantize_kinds import SAID, Precision, Target
 from csplade.pipelines.quantize_products import Pieces, Product, lookups, products, replace, save_graph
 from onnx import ModelProto
 
+_NO_TARGET = (Precision.INT4, Precision.INT8_BLOCKS, Precision.FP16)
+"""Formats that are the same for all processors."""
+
 
 @dataclass(frozen=True)
 class QuantizeOptions:
@@ -34,7 +37,7 @@ class QuantizeOptions:
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Smallest and largest value of each activation, by name; for `INT8_STATIC`."""
     kept: Set[str] = frozenset()
-    """Names of products whose activations stay float; for `INT8_STATIC`."""
+    """Names of products whose activations stay float; for `INT8` and `INT8_STATIC`."""
 
     @property
     def said(self) -> str:
@@ -71,18 +74,17 @@ def _replace(model: ModelProto, found: list[Product], options: QuantizeOptions) 
 
 
 def _products(found: list[Product], options: QuantizeOptions) -> dict[str, Pieces]:
-    if options.precision is Precision.INT4:
-        return {each.name: block_product(each, 8 if each.pooled else 4) for each in found}
+    if options.precision in (Precision.INT4, Precision.INT8_BLOCKS):
+        bits = 4 if options.precision is Precision.INT4 else 8
+        return {each.name: block_product(each, 8 if each.pooled else bits) for each in found}
     weights = {each.name: rounded_columns(each.weight, options.target.bits) for each in found}
+    kept = {each.name for each in found} if options.precision is Precision.INT8_WEIGHTS else options.kept
+    made = {each.name: float_product(each, weights[each.name]) for each in found if each.name in kept}
+    left = [each for each in found if each.name not in kept]
     if options.precision is Precision.INT8:
-        return token_products(found, weights)
-    kept = options.kept if options.precision is Precision.INT8_STATIC else {each.name for each in found}
-    return {
-        each.name: float_product(each, weights[each.name])
-        if each.name in kept
-        else static_product(each, weights[each.name], *options.ranges[each.activation])
-        for each in found
-    }
+        return made | token_products(left, weights)
+    ranges = options.ranges
+    return made | {each.name: static_product(each, weights[each.name], *ranges[each.activation]) for each in left}
 
 
 def _halved(model: ModelProto) -> ModelProto:

@@ -29,6 +29,8 @@ from csplade.pipelines.quantize_static import Ranges, chosen_layers, layers_of, 
 EXACT = "fp32"
 _ROOM = 0.01, 0.05
 """Between the drift of golden vectors here and what the contract allows, whole and expansion: for other processors."""
+_CHOOSING = (Precision.INT8, Precision.INT8_STATIC)
+"""Formats that round activations: where that costs too much, some layers go on with float ones."""
 _COPIED = (TOKENIZER_FILE, TERMS_FILE, IDF_FILE, GOLDEN_FILE)
 
 
@@ -80,8 +82,8 @@ def quantize_folder(
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as work:
         fresh = Path(work) / "encoder"
         options = QuantizeOptions(settings.precision, settings.target)
-        if settings.precision is Precision.INT8_STATIC:
-            options = _static(source, Path(work), options, settings, development, tell)
+        if settings.precision in _CHOOSING:
+            options = _with_float_layers(source, Path(work), options, settings, development, tell)
         else:
             write_precision(source, fresh, options)
         tell(f"measuring {EXACT} and {settings.precision} on {len(development.documents)} documents")
@@ -94,7 +96,7 @@ def quantize_folder(
     return Quantized(rows, good, left_out, read_contract(output) if good else contract)
 
 
-def _static(
+def _with_float_layers(
     source: Path,
     work: Path,
     options: QuantizeOptions,
@@ -102,10 +104,11 @@ def _static(
     development: Development,
     tell: Callable[[str], None],
 ) -> QuantizeOptions:
-    """Write the folder with static ranges, leaving out the layers that the ranking needs."""
+    """Write the folder, with float activations in those layers where the ranking needs them."""
     import onnx
 
-    ranges = _ranges(source, development, settings.calibration_texts)
+    static = options.precision is Precision.INT8_STATIC
+    ranges = _ranges(source, development, settings.calibration_texts) if static else {}
     layers = layers_of(each.name for each in products(onnx.load(source / MODEL_FILE)))
     exact = ndcg(encoded(Encoder.open(source), development), development)
 

@@ -8,6 +8,7 @@ class Precision(enum.StrEnum):
 
     INT8 = "int8"
     INT8_WEIGHTS = "int8-weights"
+    INT8_BLOCKS = "int8-blocks"
     INT8_STATIC = "int8-static"
     OPTIMUM = "int8-optimum"
     INT4 = "int4"
@@ -31,6 +32,7 @@ class Target(enum.StrEnum):
 SAID = {
     Precision.INT8: "int8 weights per channel, int8 activations per token",
     Precision.INT8_WEIGHTS: "int8 weights per channel, float activations",
+    Precision.INT8_BLOCKS: "int8 weights and activations in blocks of 32",
     Precision.INT8_STATIC: "int8 weights per channel, int8 activations in static ranges",
     Precision.OPTIMUM: "int8 weights per channel, int8 activations per tensor",
     Precision.INT4: "int4 weights in blocks of 32, int8 head and embedding",

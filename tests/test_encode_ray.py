@@ -5,12 +5,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
 import pytest
 from csplade.pipelines.encode import EncodeOptions, Encoder
+from csplade.tests.ray_workers import actors_below
 from csplade.tests.tiny_encoder import TEXTS, write_tiny_encoder
 
 pytestmark = pytest.mark.model
@@ -41,25 +41,6 @@ def started(folder: Path, encoder: Path, *sources: str) -> subprocess.Popen[str]
     )
 
 
-def encoders_below(pid: int) -> Iterator[int]:
-    """Give the processes below that one which are actors that encode."""
-    parents: dict[int, int] = {}
-    names: dict[int, str] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-                names[int(entry.name)] = (entry / "cmdline").read_text()
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-    for candidate, name in names.items():
-        above = candidate
-        while above in parents and above != pid:
-            above = parents[above]
-        if above == pid and "_BlockEncoder" in name:
-            yield candidate
-
-
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 def test_a_worker_that_is_killed_loses_and_duplicates_nothing(tmp_path: Path, encoder_folder: Path) -> None:
     lines = [orjson.dumps({"_id": str(n), "text": TEXTS[n % 5]}) for n in range(RECORDS)]
@@ -70,7 +51,7 @@ def test_a_worker_that_is_killed_loses_and_duplicates_nothing(tmp_path: Path, en
     while not killed and process.poll() is None and time.monotonic() < deadline:
         # A hidden file is a block in the middle of being written.
         if any(out.glob(".*.jsonl.*")):
-            for pid in list(encoders_below(process.pid))[:1]:
+            for pid in list(actors_below(process.pid, "_BlockEncoder"))[:1]:
                 os.kill(pid, signal.SIGKILL)
                 killed = pid
         time.sleep(0.02)

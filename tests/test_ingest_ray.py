@@ -1,0 +1,90 @@
+"""`csplade ingest --engine ray` into a real index, with two workers, one of which is killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import pytest
+from csplade.integration.client import connect
+from csplade.pipelines.encode import Encoder
+from csplade.tests.ray_workers import actors_below
+from csplade.tests.tiny_encoder import TEXTS, write_tiny_encoder
+from opensearchpy import OpenSearch
+
+pytestmark = [pytest.mark.model, pytest.mark.cluster]
+pytest.importorskip("ray", reason="this is about the extra [ray]: pip install 'csplade[ray]'")
+
+START = "from csplade.cli import main; main()"
+INDEX = "ingest-ray"
+DOCUMENTS = 6000
+
+
+@pytest.fixture
+def client(opensearch: str) -> Iterator[OpenSearch]:
+    client = connect(opensearch)
+    client.indices.delete(index=INDEX, params={"ignore_unavailable": "true"})
+    yield client
+    client.indices.delete(index=INDEX, params={"ignore_unavailable": "true"})
+
+
+@pytest.fixture(scope="module")
+def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tiny") / "encoder"
+    write_tiny_encoder(folder)
+    return folder
+
+
+def started(folder: Path, url: str, encoder: Path, *options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", START, "ingest", "a.jsonl", "--index", INDEX, "--url", url, "--json"]
+    environment = {**os.environ, "CSPLADE_ENCODER": str(encoder), "RAY_USAGE_STATS_ENABLED": "0"}
+    return subprocess.Popen(
+        [*command, "--engine", "ray", *options],
+        cwd=folder,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
+def test_a_worker_that_is_killed_loses_and_duplicates_nothing(
+    tmp_path: Path, opensearch: str, client: OpenSearch, encoder_folder: Path
+) -> None:
+    lines = [orjson.dumps({"_id": str(n), "text": f"{TEXTS[n % 5]} number {n}"}) for n in range(DOCUMENTS)]
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join(lines))
+    process = started(tmp_path, opensearch, encoder_folder)
+    deadline, killed = time.monotonic() + 150, 0
+    while not killed and process.poll() is None and time.monotonic() < deadline:
+        if client.indices.exists(index=INDEX) and client.count(index=INDEX)["count"] == 0:
+            for pid in list(actors_below(process.pid, "_WindowEncoder"))[:1]:
+                os.kill(pid, signal.SIGKILL)
+                killed = pid
+        time.sleep(0.02)
+    said, err = process.communicate(timeout=150)
+    assert killed, err
+    assert process.returncode == 0, err
+    shown = orjson.loads(said)
+    counts = [shown[name] for name in ("read", "indexed", "failed", "duplicates", "in_index")]
+    assert counts == [DOCUMENTS, DOCUMENTS, 0, 0, DOCUMENTS]
+
+    alone = Encoder.open(encoder_folder)
+    for number in (0, 1, 2999, DOCUMENTS - 1):
+        (wanted,) = alone.documents([orjson.loads(lines[number])["text"]])
+        kept = client.get(index=INDEX, id=str(number))["_source"]["csplade_terms"]
+        assert kept == pytest.approx(dict(wanted.weights), rel=1e-4)
+
+
+def test_what_does_not_go_together_is_told(tmp_path: Path, opensearch: str, encoder_folder: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"_id": "1", "text": "bread"}')
+    process = started(tmp_path, opensearch, encoder_folder, "--vectors", "vector")
+    said, err = process.communicate(timeout=60)
+    assert (process.returncode, said) == (1, "")
+    assert err.splitlines()[-1] == (
+        "Error: --vectors encodes nothing, so there is nothing for --engine ray: leave one of them out"
+    )
