@@ -55,7 +55,7 @@ def export(folder: Path, vocabulary: int) -> None:
     rows = np.arange(vocabulary)
     fold = Fold(rows, tuple(map(str, rows)), rows[:, None])
     head = torch.randn(vocabulary, _WIDTH) / _WIDTH**0.5
-    model = SparseEncoderModel(LlamaModel(config), head, fold, HeadOptions(bos_id=None))
+    model = SparseEncoderModel(LlamaModel(config), head, fold, HeadOptions(None, 400, 100))
     export_graph(model, folder / f"{_OURS}.onnx")
     export_logits(model, folder / f"{_LOGITS}.onnx")
 

@@ -2,12 +2,15 @@
 
 With --json exactly one object, with the modes that were asked for:
 
-    {"bm25": {"nDCG@10": number, "RR@10": number, "R@100": number}, "sparse": {...}, "hybrid": {...}}
+    {"bm25": {"nDCG@10": number, "RR@10": number, "R@100": number}, "sparse": {..., "p": number}, "hybrid": {...}}
+
+where `p` says how often chance alone makes nDCG@10 differ so much from that of the first mode.
 """
 
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -23,11 +26,12 @@ from csplade.pipelines.evaluate import (
     ASKED_DEPTH,
     MEASURES,
     Collection,
-    measure,
+    measure_each,
     order,
     read_collection,
     require_ir_measures,
 )
+from csplade.pipelines.significance import randomization
 
 if TYPE_CHECKING:
     from opensearchpy import OpenSearch
@@ -71,7 +75,8 @@ def command(
 ) -> None:
     """Measure nDCG@10, MRR@10 and recall@100 on a judged collection.
 
-    MRR@10 is called RR@10, as ir-measures calls it. A document is relevant from grade 1 on.
+    MRR@10 is called RR@10, as ir-measures calls it. A document is relevant from grade 1 on. p is that of a paired
+    randomization test: how often chance alone makes nDCG@10 differ so much from that of the first mode.
 
     \b
     Example:
@@ -90,15 +95,23 @@ def command(
     asked = for_index(client, index, asked, contract)
     _check_documents(client, index, collection)
     questions = _questions(collection, encoder)
-    results: dict[str, dict[str, float]] = {}
-    for options in asked:
-        results[options.mode.value] = _measure(client, index, collection, questions, options)
+    each = {options.mode.value: _measure(client, index, collection, questions, options) for options in asked}
+    results = _with_chance(each)
     if as_json:
         print_json(results)
     else:
-        rows = [(mode, *(found[name] for name in MEASURES)) for mode, found in results.items()]
-        print_table("", ("mode", *MEASURES), rows)
+        rows = [(mode, *(found[name] for name in MEASURES), found.get("p", "")) for mode, found in results.items()]
+        print_table("", ("mode", *MEASURES, "p"), rows)
     _tell(collection)
+
+
+def _with_chance(measured: dict[str, dict[str, list[float]]]) -> dict[str, dict[str, float]]:
+    """Return the means of each mode and, of all but the first, whether its nDCG@10 differs from the first's."""
+    first, *others = measured
+    results = {mode: {name: fmean(values) for name, values in each.items()} for mode, each in measured.items()}
+    for mode in others:
+        results[mode]["p"] = randomization(measured[first][MEASURES[0]], measured[mode][MEASURES[0]])
+    return results
 
 
 def _check_documents(client: "OpenSearch", index: str, collection: Collection) -> None:
@@ -129,7 +142,7 @@ def _questions(collection: Collection, encoder_folder: Path | None) -> list[Ques
 
 def _measure(
     client: "OpenSearch", index: str, collection: Collection, questions: list[Question], options: QueryOptions
-) -> dict[str, float]:
+) -> dict[str, list[float]]:
     from csplade.integration.search import search_many
 
     pruned = sum(planned(question, options).dropped > 0 for question in questions)
@@ -140,7 +153,7 @@ def _measure(
         query: order((hit.id, hit.score) for hit in hits)
         for query, hits in zip(collection.queries, _watched(found, len(questions), options.mode.value), strict=True)
     }
-    return measure(collection.judgments, rankings)
+    return measure_each(collection.judgments, rankings)
 
 
 def _watched(items: Iterable[_Item], total: int, what: str) -> Iterator[_Item]:

@@ -1,7 +1,7 @@
 """What a request asks for, by its method and path: a search of some kind, a write, or nothing to rewrite; pure."""
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import unquote_to_bytes
 
 
@@ -65,6 +65,11 @@ def read_target(method: str, path: bytes) -> Target | None:
     names = "" if steps[0].startswith("_") and steps[0] != "_all" else steps.pop(0)
     kind = _search_of(method, tuple(steps), bool(names)) or _write_of(method, steps, bool(names))
     return None if kind is None else Target(kind, names)
+
+
+def with_index(target: Target, index: str | None) -> Target:
+    """Return a target with the indexes that the parameter `index` names; clusters heed it where the path names none."""
+    return target if target.names or index is None else replace(target, names=index)
 
 
 def _search_of(method: str, steps: tuple[str, ...], named: bool) -> Kind | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 from csplade.pipelines.errors import MissingExtraError, SourceError
 from csplade.pipelines.jsonl import Record, Unreadable
@@ -105,14 +106,31 @@ def measure(judgments: Mapping[str, Mapping[str, int]], rankings: Mapping[str, S
     Raises:
         MissingExtraError: ir_measures is not installed.
     """
+    return {name: fmean(values) for name, values in measure_each(judgments, rankings).items()}
+
+
+def measure_each(
+    judgments: Mapping[str, Mapping[str, int]], rankings: Mapping[str, Sequence[str]]
+) -> dict[str, list[float]]:
+    """Return each of `MEASURES` for each judged query, in their order; the means are those of `measure`.
+
+    Raises:
+        MissingExtraError: ir_measures is not installed.
+    """
     require_ir_measures()
     import ir_measures
 
     wanted = [ir_measures.parse_measure(name) for name in MEASURES]
-    # Ranks instead of scores: every program below sorts ties in its own way, and like this there are none.
-    run = {query: {document: -float(rank) for rank, document in enumerate(ids)} for query, ids in rankings.items()}
-    found = ir_measures.calc_aggregate(wanted, judgments, run)
-    return {str(name): float(found[name]) for name in wanted}
+    places = {query: place for place, query in enumerate(judgments)}
+    found = {name: [0.0] * len(places) for name in MEASURES}
+    for each in ir_measures.iter_calc(wanted, judgments, _run_of(rankings)):
+        found[str(each.measure)][places[each.query_id]] = float(each.value)
+    return found
+
+
+def _run_of(rankings: Mapping[str, Sequence[str]]) -> dict[str, dict[str, float]]:
+    """Return ranks instead of scores: measuring programs sort ties in their own ways, and like this there are none."""
+    return {query: {document: -float(rank) for rank, document in enumerate(ids)} for query, ids in rankings.items()}
 
 
 def _find(folder: Path, names: Sequence[str]) -> Path:

@@ -64,11 +64,17 @@ def request(method: str, path: str, body: object, headers: dict[str, str]) -> by
 
 @contextmanager
 def stage(
-    url: str, *modes: str, gateway: Json | None = None, more: Json | None = None, options: tuple[str, ...] = ()
+    url: str,
+    *modes: str,
+    gateway: Json | None = None,
+    more: Json | None = None,
+    options: tuple[str, ...] = (),
+    mapped: Json | None = None,
 ) -> Iterator[Stage]:
     """Fill an index for each mode and run a gateway in front; `other` is an index without rules.
 
-    `gateway` is the configuration's table of that name, `more` what the rules of each index hold besides.
+    `gateway` is the configuration's table of that name, `more` what the rules of each index hold besides, `mapped` the
+    mapping for servers that do not take the usual one.
     """
     name, client = f"test-{uuid4().hex}", connect(url)
     config = {
@@ -76,14 +82,15 @@ def stage(
         "gateway": gateway or {},
     }
     for mode in (*modes, "other"):
-        fill_index(client, f"{name}-{mode}", DOCUMENTS)
+        fill_index(client, f"{name}-{mode}", DOCUMENTS, mapped)
     try:
         with rewriting(url, config, *options) as running:
             # Answered as soon as a worker is there; stock clients have little patience.
             ask(running.port, request("GET", "/_csplade/live", None, {}))
             yield Stage(url, running, name)
     finally:
-        client.indices.delete(index=f"{name}-*")
+        # Newer Elasticsearch deletes nothing by wildcards.
+        client.indices.delete(index=",".join(client.indices.get(index=f"{name}-*")))
 
 
 def verdict(answer: Answer) -> str | None:

@@ -1,7 +1,7 @@
 """The index of the rewriter's tests: which weights cover what, its mapping, documents, and how clauses are written."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from csplade.integration.field_map import Coverage, FieldMap
@@ -89,6 +89,16 @@ def fill_index(client: OpenSearch, index: str, count: int, mappings: dict[str, A
             lines += [{**comment, "relation": {"name": "comment", "parent": name}}]
     answer = client.bulk(index=index, body=lines, params={"refresh": "true"})
     assert not answer["errors"], answer
+
+
+def stored_weights(count: int) -> dict[str, Mapping[str, float]]:
+    """Return the weights of the texts of an index that was filled with so many documents, comments included."""
+    found: dict[str, Mapping[str, float]] = {}
+    for number, (name, source) in enumerate(documents(count)):
+        found[name] = source.get("csplade_terms", {})
+        if number % 3 == 0:
+            found[f"{name}c"] = word_vector(f"{source['author']} bread").weights
+    return found
 
 
 def _words(chance: random.Random, longest: int) -> str:

@@ -136,6 +136,9 @@ def test_the_json_holds_the_measures_of_each_mode_as_their_definitions_give_them
     measured = json_of(result)
     assert list(measured) == ["bm25", "sparse", "hybrid"]
     for mode in measured:
+        chance = measured[mode].pop("p", None)
+        assert (chance is None) == (mode == "bm25")
+        assert chance is None or 0 < chance <= 1
         assert list(measured[mode]) == MEASURES
         assert measured[mode] == pytest.approx(expected[mode], abs=1e-9)
         assert 0 < measured[mode]["R@100"] < 1
@@ -149,8 +152,8 @@ def test_a_table_holds_the_same_numbers(evaluate: Run) -> None:
     result = evaluate()
     assert result.code == 0
     lines = [line.split() for line in result.out.splitlines() if line.strip(" ─")]
-    assert lines[0] == ["mode", *MEASURES]
-    assert lines[1:] == [[mode, *(f"{found[name]:.4f}" for name in MEASURES)] for mode, found in measured.items()]
+    assert lines[0] == ["mode", *MEASURES, "p"]
+    assert lines[1:] == [[mode, *(f"{value:.4f}" for value in found.values())] for mode, found in measured.items()]
 
 
 @pytest.mark.cluster
@@ -158,6 +161,8 @@ def test_only_the_modes_asked_for_are_measured_in_that_order_and_once(evaluate: 
     everything = json_of(evaluate("--json"))
     found = json_of(evaluate("--mode", "sparse", "--mode", "bm25", "--mode", "sparse", "--json"))
     assert list(found) == ["sparse", "bm25"]
+    # The test is of differences, whichever comes first.
+    assert found["bm25"].pop("p") == pytest.approx(everything["sparse"].pop("p"), abs=0.03)
     assert found == {mode: everything[mode] for mode in found}
 
 

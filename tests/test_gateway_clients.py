@@ -10,6 +10,7 @@ import pytest
 from csplade.commands.options import SHIPPED_ENCODER
 from csplade.tests.gateway_process import ask, serving
 from csplade.tests.gateway_searches import Json, Stage, request, rules, stage
+from csplade.tests.gateway_shape import shape
 from csplade.tests.rewrite_bodies import make_body
 from csplade.tests.rewrite_index import fill_index
 from opensearchpy import OpenSearch
@@ -80,26 +81,6 @@ PROGRAM: dict[str, Part] = {
     "documents": lambda client, index: client.mget(index=index, body={"ids": ["d1", "d2", "none"]}),
     "fields": lambda client, index: client.indices.get_mapping(index=index),
 }
-
-
-def shape(value: object) -> object:
-    """Return the names in an answer and how they lie in each other, and the kinds of values; of hits all together."""
-    if isinstance(value, dict):
-        # How a score came about is another story; and other documents have other fields.
-        own = {name: below for name, below in value.items() if name not in _OF_ONE_HIT}
-        return {name: _names_of(below) if name == "hits" else shape(below) for name, below in own.items()}
-    if isinstance(value, list):
-        return [shape(each) for each in value]
-    return type(value).__name__
-
-
-_OF_ONE_HIT = ("_explanation", "highlight", "_source", "_routing", "fields")
-
-
-def _names_of(hits: object) -> object:
-    if not isinstance(hits, list):
-        return shape(hits)
-    return sorted({name for hit in hits for name in hit if name != "_routing"})
 
 
 @pytest.mark.parametrize("part", PROGRAM)

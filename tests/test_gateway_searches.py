@@ -80,6 +80,18 @@ def test_parameters_that_sort_or_count_decide_as_the_body_would(staged: Stage) -
     assert len(hits(answer)) == 3
 
 
+def test_an_index_in_the_parameters_is_heeded_where_the_path_names_none(staged: Stage) -> None:
+    named, other = staged.index("replace"), staged.index("other")
+    answer = staged.ask("POST", f"/_search?index={named}", MATCH)
+    assert verdict(answer) == "rewritten"
+    assert hits(answer) == wanted(staged, MATCH)
+    assert verdict(staged.ask("POST", f"/_search?index={other}", MATCH)) == "passed; no_rules"
+    beside = [staged.ask("POST", f"/{other}/_search?index={named}", MATCH, direct) for direct in (True, False)]
+    assert verdict(beside[1]) == "passed; no_rules"
+    assert hits(beside[0]) == hits(beside[1])
+    assert hits(beside[0]) == hits(staged.ask("POST", f"/{other}/_search", MATCH, direct=True))
+
+
 def test_a_body_in_the_parameters_is_rewritten(staged: Stage) -> None:
     source = quote(orjson.dumps(MATCH))
     path = f"/{staged.index('replace')}/_search?source_content_type=application/json&source={source}"

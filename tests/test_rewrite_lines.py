@@ -1,6 +1,5 @@
 """Rewritten searches on every line of servers: taken where their originals are, and anchored to what BM25 finds."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -9,7 +8,7 @@ from csplade.integration.rewrite_policy import RewriteMode, RewriteOptions
 from csplade.tests.cluster_lines import ClusterLine
 from csplade.tests.rewrite_case import match
 from csplade.tests.rewrite_cases import CASES
-from csplade.tests.rewrite_index import FIELD_MAP, documents, fill_index, mapping
+from csplade.tests.rewrite_index import FIELD_MAP, fill_index, mapping, stored_weights
 from csplade.tests.rewrite_searches import EVERYTHING, Searched, compare_anchored
 from csplade.tests.test_rewrite import options_of
 from csplade.tests.word_encoder import word_vector
@@ -41,16 +40,9 @@ def test_what_is_rewritten_is_taken_scored_and_anchored(searched: Searched) -> N
     assert len(hits) > 30
     assert all(hit["matched_queries"] == ["q"] for hit in hits)
     # Letters times count on both sides, and the boost; stored weights have 9 significant bits, which is enough here.
-    wanted = {name: 10.0 * (found.get("fresh", 0) + found.get("bread", 0)) for name, found in _stored().items()}
+    wanted = {
+        name: 10.0 * (found.get("fresh", 0) + found.get("bread", 0))
+        for name, found in stored_weights(_DOCUMENTS).items()
+    }
     assert {hit["_id"]: hit["_score"] for hit in hits} == {name: score for name, score in wanted.items() if score}
     assert compare_anchored(searched, 120, some_are_not_taken=True) > 50
-
-
-def _stored() -> dict[str, Mapping[str, float]]:
-    """Return the term weights of the index, comments included."""
-    found: dict[str, Mapping[str, float]] = {}
-    for number, (name, source) in enumerate(documents(_DOCUMENTS)):
-        found[name] = source.get("csplade_terms", {})
-        if number % 3 == 0:
-            found[f"{name}c"] = word_vector(f"{source['author']} bread").weights
-    return found

@@ -1,5 +1,4 @@
 // An ordinary program with the JavaScript client of OpenSearch; it knows nothing of gateways.
-//   node search.mjs URL INDEX      prints what it found, as JSON; the client lies in the working directory's node_modules
 
 import { createRequire } from "node:module";
 
@@ -37,8 +36,9 @@ console.log(
       totals: several.body.responses.map(({ hits }) => hits.total),
       count: counted.body.count,
       errors: written.body.errors,
-      source: got.body._source,
+      got: got.body._source,
       refused,
     },
+    answers: { search: found.body, several: several.body, count: counted.body, written: written.body },
   }),
 );

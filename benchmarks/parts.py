@@ -1,0 +1,120 @@
+"""What gates and expansion of an encoder are worth: nDCG@10 with and without each, by exact dot products.
+
+    python benchmarks/parts.py ENCODER BEIR_FOLDER [BEIR_FOLDER...]
+
+The graph runs once for each text; what it said is changed for each row of the table. The literal path with all gates at
+1 is BM25 with the encoder's idf over broad text.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import NamedTuple
+
+import click
+import numpy as np
+from csplade.commands.output import notice, print_json, print_table
+from csplade.pipelines.contract import read_contract
+from csplade.pipelines.development import Development, read_development
+from csplade.pipelines.encode import Encoder
+from csplade.pipelines.folder import MODEL_FILE, TOKENIZER_FILE, read_tables
+from csplade.pipelines.graph import Graph, GraphOutput, Role, Runs
+from csplade.pipelines.quantize_measure import encoded, ndcg
+from numpy.typing import NDArray
+
+Change = Callable[[GraphOutput], GraphOutput]
+
+
+class _Row(NamedTuple):
+    term_ids: NDArray[np.int64]
+    weights: NDArray[np.float32]
+    gates: NDArray[np.float32]
+
+
+class Remembered:
+    """Runs a graph once for each text."""
+
+    def __init__(self, graph: Runs) -> None:
+        self._graph = graph
+        self._rows: dict[tuple[Role, tuple[int, ...]], _Row] = {}
+
+    def run(self, token_ids: Sequence[Sequence[int]], role: Role) -> GraphOutput:
+        """Run the texts that were not run before."""
+        keys = [(role, tuple(ids)) for ids in token_ids]
+        fresh = [ids for _, ids in dict.fromkeys(key for key in keys if key not in self._rows)]
+        if fresh:
+            found = self._graph.run(fresh, role)
+            for ids, *row in zip(fresh, found.term_ids, found.weights, found.gates, strict=True):
+                self._rows[role, ids] = _Row(row[0], row[1], row[2][: len(ids)])
+        rows = [self._rows[key] for key in keys]
+        longest = max(map(len, token_ids))
+        gates = np.stack([np.pad(row.gates, (0, longest - len(row.gates))) for row in rows])
+        return GraphOutput(np.stack([row.term_ids for row in rows]), np.stack([row.weights for row in rows]), gates)
+
+
+class Changed:
+    """Runs a graph and changes what it says."""
+
+    def __init__(self, graph: Runs, change: Change) -> None:
+        self._graph, self._change = graph, change
+
+    def run(self, token_ids: Sequence[Sequence[int]], role: Role) -> GraphOutput:
+        """Run one batch of texts."""
+        return self._change(self._graph.run(token_ids, role))
+
+
+def _no_expansion(output: GraphOutput) -> GraphOutput:
+    return dataclasses.replace(output, weights=np.zeros_like(output.weights))
+
+
+def _open_gates(output: GraphOutput) -> GraphOutput:
+    return dataclasses.replace(output, gates=np.ones_like(output.gates))
+
+
+def _no_words(output: GraphOutput) -> GraphOutput:
+    return dataclasses.replace(output, gates=np.zeros_like(output.gates))
+
+
+ROWS: Mapping[str, Change] = {
+    "literal path, all gates at 1": lambda output: _no_expansion(_open_gates(output)),
+    "with the trained gates": _no_expansion,
+    "gates at 1, with the expansion": _open_gates,
+    "gates and expansion": lambda output: output,
+    "the expansion alone": _no_words,
+}
+
+
+def scores(folder: Path, development: Development) -> dict[str, float]:
+    """Return nDCG@10 for each of `ROWS`."""
+    contract, tables = read_contract(folder), read_tables(folder)
+    tokenizer = (folder / TOKENIZER_FILE).read_text(encoding="utf-8")
+    graph = Remembered(Graph.open(folder / MODEL_FILE))
+    return {
+        name: ndcg(encoded(Encoder(contract, tokenizer, Changed(graph, change), tables), development), development)
+        for name, change in ROWS.items()
+    }
+
+
+@click.command()
+@click.argument("encoder", type=click.Path(path_type=Path, exists=True))
+@click.argument("collections", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@click.option("--most", default=100_000, show_default=True, help="Documents of a collection, besides the judged ones.")
+@click.option("--json", "as_json", is_flag=True)
+def main(encoder: Path, collections: tuple[Path, ...], most: int, as_json: bool) -> None:
+    """Print the table."""
+    found: dict[str, dict[str, float]] = {}
+    for folder in collections:
+        notice(f"measuring {folder.name}")
+        found[folder.name] = scores(encoder, read_development(folder, most))
+    if as_json:
+        print_json(found)
+        return
+    table = [
+        (name, *(each[name] for each in found.values()), fmean(each[name] for each in found.values())) for name in ROWS
+    ]
+    print_table("nDCG@10", ("", *found, "mean"), table)
+
+
+if __name__ == "__main__":
+    main()

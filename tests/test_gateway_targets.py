@@ -1,0 +1,55 @@
+"""What requests ask for, by methods and paths as the interfaces of OpenSearch and Elasticsearch have them."""
+
+import pytest
+from csplade.integration.gateway_targets import Kind, Target, read_target, with_index
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "kind", "names"),
+    [
+        ("GET", "/a,b*/_search", Kind.SEARCH, "a,b*"),
+        ("POST", "/_search", Kind.SEARCH, ""),
+        ("POST", "/_all/_search", Kind.SEARCH, "_all"),
+        ("POST", "/a/_async_search", Kind.SEARCH, "a"),
+        ("POST", "/_async_search", Kind.SEARCH, ""),
+        ("POST", "/_plugins/_asynchronous_search", Kind.SEARCH, ""),
+        ("GET", "/%61/_search/template", Kind.TEMPLATE, "a"),
+        ("POST", "/a/_msearch/template", Kind.MANY_TEMPLATES, "a"),
+        ("POST", "/a/_explain/7", Kind.EXPLAIN, "a"),
+        ("POST", "/a/_pit", Kind.OPEN_PIT, "a"),
+        ("POST", "/a/_search/point_in_time", Kind.OPEN_PIT, "a"),
+        ("PUT", "/_bulk", Kind.BULK, ""),
+        ("PUT", "/a/_create/7", Kind.INDEX, "a"),
+    ],
+)
+def test_searches_and_writes_are_known(method: str, path: str, kind: Kind, names: str) -> None:
+    assert read_target(method, path.encode()) == Target(kind, names)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        # What becomes of an asynchronous search is asked, and dropped, as it is.
+        ("GET", "/_async_search/FmRldE8zREVEUzA2ZVpUeGs2ejJFUFEaMkZ5QTVrSTZSaVN3WlNFVmtlWHJsdzoxMDc="),
+        ("GET", "/_async_search/status/FmRldE8zREVEUzA2ZVpUeGs2ejJFUFE="),
+        ("DELETE", "/_async_search/FmRldE8zREVEUzA2ZVpUeGs2ejJFUFE="),
+        ("GET", "/_plugins/_asynchronous_search/FmRldE8zREVEUzA2ZVpUeGs2ejJFUFE="),
+        ("DELETE", "/_plugins/_asynchronous_search/FmRldE8zREVEUzA2ZVpUeGs2ejJFUFE="),
+        ("GET", "/_plugins/_asynchronous_search/stats"),
+        ("GET", "/_async_search"),
+        ("POST", "/_search/scroll"),
+        ("PUT", "/a/_search"),
+        ("GET", "/a/_doc/7"),
+        ("POST", "/a//_search"),
+        ("POST", "/%ff/_search"),
+    ],
+)
+def test_all_else_is_left_alone(method: str, path: str) -> None:
+    assert read_target(method, path.encode()) is None
+
+
+def test_a_parameter_names_indexes_where_the_path_does_not() -> None:
+    target = Target(Kind.SEARCH, "")
+    assert with_index(target, "a,b") == Target(Kind.SEARCH, "a,b")
+    assert with_index(target, None) is target
+    assert with_index(Target(Kind.SEARCH, "c"), "a") == Target(Kind.SEARCH, "c")
