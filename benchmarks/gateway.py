@@ -1,12 +1,12 @@
 """What the gateway costs: latency and searches per second beside the cluster itself and nginx as a plain proxy.
 
     python benchmarks/gateway.py [--url URL] [--requests 2000] [--rounds 3] [--rate 150]
-                                 [--documents 160] [--memory 100000]
+                                 [--documents 160] [--memory 100000] [--workers 1 4]
 
 Needs `hey` and `nginx` (Debian's packages of these names). All systems take turns in each round of one run, so that
 ratios mean something on a machine that others use too; times are those that `hey` writes down of each request, pooled
 over the rounds. `hey` starts all clients of a rate at once, so that they ask in bursts. `--memory N` sends N searches
-through the rewriting gateway instead, and shows its memory meanwhile.
+through the rewriting gateway instead, and shows its memory meanwhile; `--workers 1 4` shows that of several workers.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import csv
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ from uuid import uuid4
 
 import numpy as np
 import orjson
+from csplade.benchmarks.gateway_memory import compare_workers, remember
 from csplade.commands.options import SHIPPED_ENCODER
 from csplade.commands.output import notice, print_table
 from csplade.integration.client import connect
@@ -34,7 +35,7 @@ from csplade.integration.templates import IndexOptions
 from csplade.pipelines.encode import Encoder
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.standard_library import read_standard_library
-from csplade.tests.gateway_process import Gateway, serving
+from csplade.tests.gateway_process import serving
 from csplade.tests.local_node import running
 
 _TEXT = "remove duplicates but keep the order"
@@ -171,24 +172,6 @@ def shown(load: Load, found: Mapping[str, Measured]) -> None:
     print_table(f"{load.name}, {len(direct.times)} searches each", columns, rows)
 
 
-def remember(gateway: Gateway, path: str, body: Path, requests: int) -> None:
-    """Print the gateway's memory after each tenth of many searches."""
-    rows: list[Sequence[object]] = [("0", f"{resident(gateway.process.pid):.1f}")]
-    load, measured = Load("memory", 16), Measured()
-    for _ in range(10):
-        load.run(gateway.url + path, body, requests // 10, measured)
-        rows.append((f"{len(measured.times)}", f"{resident(gateway.process.pid):.1f}"))
-        notice(f"{rows[-1][0]} searches: {rows[-1][1]} MB")
-    print_table("memory of the gateway's processes", ("searches so far", "resident MB"), rows)
-
-
-def resident(process: int) -> float:
-    """Return the resident memory of a process and all below it, in MB."""
-    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
-    below = Path(f"/proc/{process}/task/{process}/children").read_text().split()
-    return pages * 4096 / 2**20 + sum(map(resident, map(int, below)))
-
-
 def main() -> None:
     """Measure, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -198,9 +181,10 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=150.0, help="searches per second of the bursts")
     parser.add_argument("--documents", type=int, default=160, help="in the index")
     parser.add_argument("--memory", type=int, default=0, help="searches of the memory's measurement")
+    parser.add_argument("--workers", type=int, nargs="+", help="show the memory of so many workers, as in 1 4")
     arguments = parser.parse_args()
     missing = [tool for tool in ("hey", "nginx") if shutil.which(tool) is None]
-    if missing:
+    if missing and not arguments.workers:
         parser.error(f"{' and '.join(missing)} not found: apt-get install {' '.join(missing)}")
     with ExitStack() as stack:
         url = arguments.url or stack.enter_context(running(NodeOptions(port=0, heap_mb=512))).url
@@ -211,9 +195,13 @@ def main() -> None:
         weights = [{"field": "csplade_terms", "covers": ["title", "text"]}]
         rules = {"index": [{"pattern": index, "weights": weights}], "gateway": {"deadline_ms": 10_000}}
         config.write_bytes(orjson.dumps(rules))
+        if arguments.workers:
+            compare_workers(url, f"/{index}/_search", config, arguments.workers)
+            return
         rewriting = stack.enter_context(serving(url, "--no-log", "--config", str(config)))
         if arguments.memory:
-            remember(rewriting, f"/{index}/_search", body, arguments.memory)
+            address, load = f"{rewriting.url}/{index}/_search", Load("memory", 16)
+            remember(rewriting, lambda count: load.run(address, body, count, Measured()), arguments.memory)
             return
         systems = {
             "direct": url,

@@ -11,6 +11,7 @@ Each request becomes one line of JSON on standard error, always with these names
 """
 
 import os
+import sys
 from dataclasses import replace
 from functools import partial
 from math import isfinite
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from csplade.integration.access import Access
+    from csplade.integration.dialect import Dialect
     from csplade.integration.gateway_app import Weighing
     from csplade.pipelines.encode import Encoder
 
@@ -82,7 +84,10 @@ _USUAL = Limits()
     help="Rewrite as this file says (TOML or JSON). Default: rewrite nothing.",
 )
 @click.option(
-    "--dialect", default="opensearch", show_default=True, type=click.Choice(list(DIALECTS)), help="Kind of cluster."
+    "--dialect",
+    default=None,
+    type=click.Choice(list(DIALECTS)),
+    help="Kind of cluster. Default: with --config, it is asked.",
 )
 @encoder_option
 @click.option("--max-depth", default=_USUAL.depth, show_default=True, type=int, help="Levels of JSON in a request.")
@@ -129,7 +134,7 @@ def command(
     log_requests: bool,
     log_queries: bool,
     config_file: Path | None,
-    dialect: str,
+    dialect: str | None,
     encoder_folder: Path,
     connection: Connection,
 ) -> None:
@@ -172,7 +177,10 @@ def command(
         log_requests=log_requests,
         log_queries=log_queries,
     )
-    weighing = _weighing(config_file, dialect, encoder_folder)
+    weighing = None
+    if config_file is not None:
+        asked = partial(_dialect, dialect, cluster_url(connection), options.trust)
+        weighing = _weighing(config_file, asked, encoder_folder)
 
     def tell(url: str, sentence: str) -> None:
         notice(sentence)
@@ -209,18 +217,30 @@ def open_encoder(folder: Path) -> "Encoder":
     return Encoder.open(folder, EncodeOptions(threads=1))
 
 
-def _weighing(path: Path | None, dialect: str, encoder_folder: Path) -> "Weighing | None":
-    """Return what is rewritten and by which encoder, which is looked at before anything listens."""
-    if path is None:
-        return None
-    from csplade.integration.dialect import dialect_for
+def _open_shared(folder: Path) -> "Encoder | None":
+    """Open an encoder for all workers; None: it outlives no fork, as on a graphics card, or outside of Linux."""
+    encoder = open_encoder(folder) if sys.platform == "linux" else None
+    return encoder if encoder is not None and encoder.runs_on[:1] == ("CPUExecutionProvider",) else None
+
+
+def _weighing(path: Path, dialect: "Callable[[], Dialect]", encoder_folder: Path) -> "Weighing":
+    """Return what is rewritten and by which encoder; both are looked at before the cluster is, and anything listens."""
     from csplade.integration.gateway_app import Weighing
     from csplade.integration.gateway_rules import load_rules
     from csplade.pipelines.contract import check_files, read_contract
 
-    rules = load_rules(path, dialect_for(*DIALECTS[dialect]))
+    rules = load_rules(path)
     check_files(encoder_folder, read_contract(encoder_folder))
-    return Weighing(rules, partial(open_encoder, encoder_folder))
+    if not rules.empty:
+        rules = load_rules(path, dialect())
+    return Weighing(rules, partial(open_encoder, encoder_folder), partial(_open_shared, encoder_folder))
+
+
+def _dialect(named: str | None, url: str, trust: "Access") -> "Dialect":
+    from csplade.integration.dialect import dialect_for
+    from csplade.integration.gateway_dialect import ask_dialect
+
+    return ask_dialect(url, trust) if named is None else dialect_for(*DIALECTS[named])
 
 
 def _size(option: str, amount: float, unit: int) -> int:

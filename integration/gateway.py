@@ -1,7 +1,6 @@
 """Runs the gateway: options come in, a listening socket and worker processes go out, until a signal ends them.
 
-The parent process only minds the workers. SIGTERM and SIGINT let what is under way end; SIGHUP puts new workers in the
-place of the old ones, one after the other, while the socket stays open; a worker that dies is replaced.
+The parent process holds the socket, which stays open while workers are renewed, and the encoder if they can share it.
 """
 
 import secrets
@@ -15,37 +14,12 @@ from csplade.integration.errors import ClusterError
 from csplade.integration.gateway_app import GatewayApp, Weighing
 from csplade.integration.gateway_config import GatewayOptions
 from csplade.integration.gateway_protocol import GatewayProtocol
+from csplade.integration.gateway_workers import Workers
 from csplade.integration.trust import check_certificate, tls_context
 from csplade.pipelines.errors import UsageError
 from uvicorn.config import Config
-from uvicorn.supervisors.multiprocess import Multiprocess
 
 _BACKLOG = 1024
-# In which a worker has to say that it lives, and a new one that it is ready. A busy machine takes long to load one,
-# and who replaces it too soon never gets one.
-_ALIVE_SECONDS, _READY_SECONDS = 60, 180
-
-
-class _Supervisor(Multiprocess):
-    """uvicorn's parent of workers, which knows whether somebody asked it to stop."""
-
-    asked = False
-
-    def handle_int(self) -> None:
-        """Stop because of SIGINT."""
-        self.asked = True
-        super().handle_int()
-
-    def handle_term(self) -> None:
-        """Stop because of SIGTERM."""
-        self.asked = True
-        super().handle_term()
-
-    def restart_all(self) -> None:
-        """Replace the workers; each stays until its successor is ready, which takes longer than a sign of life."""
-        self.config.timeout_worker_healthcheck = _READY_SECONDS
-        super().restart_all()
-        self.config.timeout_worker_healthcheck = _ALIVE_SECONDS
 
 
 def serve(options: GatewayOptions, tell: Callable[[str, str], None], weighing: Weighing | None = None) -> None:
@@ -61,10 +35,10 @@ def serve(options: GatewayOptions, tell: Callable[[str, str], None], weighing: W
     with _listen(options.host, options.port) as listener, tempfile.TemporaryDirectory(prefix="csplade-") as folder:
         # So that a request which comes back is known, also by another worker.
         via = f"1.1 csplade-{secrets.token_hex(4)}".encode()
-        supervisor = _Supervisor(_config(options, GatewayApp(options, Path(folder), via, weighing)), [listener])
+        app = GatewayApp(options, Path(folder), via, weighing)
+        workers = Workers(_config(options, app), listener, app.prepare)
         tell(*_greeting(options, listener.getsockname()[1]))
-        supervisor.run()
-        if not supervisor.asked:
+        if not workers.run():
             raise ClusterError("the gateway's workers could not start: what they say is above")
 
 
@@ -111,7 +85,6 @@ def _config(options: GatewayOptions, app: GatewayApp) -> Config:
         backlog=_BACKLOG,
         timeout_keep_alive=options.limits.keep_alive_seconds,
         timeout_graceful_shutdown=options.patience_seconds,
-        timeout_worker_healthcheck=_ALIVE_SECONDS,
         ssl_certfile=options.certificate,
         ssl_keyfile=options.key,
     )

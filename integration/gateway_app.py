@@ -1,9 +1,10 @@
 """The ASGI application of one worker: counts and logs each request, and forwards all but what is about the gateway.
 
-It is made in the parent process and sent to each worker, where its lifespan opens what belongs to a worker alone.
+It is made in the parent process; in each worker its lifespan opens what belongs to a worker alone.
 """
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -39,10 +40,12 @@ _PARENT_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Weighing:
-    """What searches and writes are rewritten by; it is sent to each worker, which opens the encoder itself."""
+    """What searches and writes are rewritten by."""
 
     rules: GatewayRules
     opener: Callable[[], Encoder]
+    sharing: Callable[[], Encoder | None] | None = None
+    """Opens one in the parent for all workers, which are forked then; None: it cannot be shared, here or at all."""
 
 
 class Worker:
@@ -63,9 +66,10 @@ class Worker:
         self.control: ASGIApp = control(self.upstream, folder)
         self.under_way = 0
 
-    async def rewrite(self, weighing: Weighing) -> None:
-        """Open the encoder, and rewrite from now on."""
-        self.vectors = Vectors(weighing.opener, weighing.rules.cached_vectors, self.metrics)
+    async def rewrite(self, weighing: Weighing, shared: Encoder | None) -> None:
+        """Open the encoder, unless there is one for all workers, and rewrite from now on."""
+        opener = weighing.opener if shared is None else lambda: shared
+        self.vectors = Vectors(opener, weighing.rules.cached_vectors, self.metrics)
         await self.vectors.open()
         self.shadows = Shadows(self.metrics, self.log)
         pits = Pits(self._folder)
@@ -89,7 +93,23 @@ class GatewayApp:
         self.options, self.limits = options, options.limits
         self._folder, self._via, self._weighing = folder, via, weighing
         self._parent = os.getpid()
+        self._shared: Encoder | None = None
         self._worker: Worker | None = None
+
+    def prepare(self) -> str:
+        """Open, in the parent, the encoder that workers share, anew if it was open; return how workers begin."""
+        self._shared = None
+        if self._weighing is None or self._weighing.rules.empty or self._weighing.sharing is None:
+            return "spawn"
+        # A worker that cannot open it either tells why.
+        with suppress(Exception):
+            self._shared = self._weighing.sharing()
+        if self._shared is None:
+            return "spawn"
+        # What is there now stays; looking it over in each worker would copy it.
+        gc.collect()
+        gc.freeze()
+        return "fork"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or live through the worker's life."""
@@ -109,7 +129,7 @@ class GatewayApp:
         await receive()
         worker = Worker(self.options, self._folder, self._via)
         if self._weighing is not None and not self._weighing.rules.empty:
-            await worker.rewrite(self._weighing)
+            await worker.rewrite(self._weighing, self._shared)
         self._worker = worker
         orphan = asyncio.create_task(_end_without(self._parent))
         await send({"type": "lifespan.startup.complete"})

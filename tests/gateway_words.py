@@ -27,6 +27,8 @@ NO_ENCODER = "CSPLADE_TEST_NO_ENCODER"
 class TroubledEncoder(WordEncoder):
     """Meets trouble where a text asks for it."""
 
+    runs_on = ("CPUExecutionProvider",)
+
     def documents(self, texts: Iterable[str]) -> Iterator[SparseVector]:
         wanted = list(texts)
         for text in wanted:

@@ -13,11 +13,16 @@ import pytest
 from csplade.integration.access import Access
 from csplade.integration.client import connect
 from csplade.tests.gateway_process import Gateway, ask, serving
+from csplade.tests.gateway_searches import request, rules
+from csplade.tests.gateway_words import rewriting
 from csplade.tests.raw_upstream import raw_upstream
+from csplade.tests.rewrite_index import fill_index
 from csplade.tests.tls_files import TlsFiles, make_tls_files, needs_openssl
 from opensearchpy import OpenSearch
 
 pytestmark = [pytest.mark.cluster, needs_openssl]
+
+WORKERS = ("--workers", "2")
 
 
 @dataclass
@@ -39,7 +44,7 @@ class Chain:
 @pytest.fixture(scope="module")
 def chain(opensearch: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
     files = make_tls_files(tmp_path_factory.mktemp("tls"))
-    tls = ("--workers", "2", "--tls-cert", str(files.server), "--tls-key", str(files.server_key), "--log-queries")
+    tls = (*WORKERS, "--tls-cert", str(files.server), "--tls-key", str(files.server_key), "--log-queries")
     with serving(opensearch, *tls) as inner:
         url = f"https://127.0.0.1:{inner.port}"
         with serving(url, "--ca-certs", str(files.authority)) as outer:
@@ -145,3 +150,32 @@ def test_a_request_under_way_is_answered_before_the_gateway_stops() -> None:
         caller.join()
         assert answers == [200]
         assert gateway.process.wait(30) == 0
+
+
+def test_workers_that_share_an_encoder_are_replaced_and_renewed(opensearch: str, index_name: str) -> None:
+    fill_index(connect(opensearch), index_name, 5)
+    raw = request("POST", f"/{index_name}/_search", {"query": {"match": {"text": "bread"}}}, {"connection": "close"})
+    with rewriting(opensearch, {"index": [rules(index_name)], "gateway": {"deadline_ms": 60_000}}, *WORKERS) as gateway:
+
+        def answered(before: set[int]) -> set[int]:
+            """Wait until other workers are at work, and see that each rewrites."""
+            deadline = time.monotonic() + 120
+            while len(forked(gateway) - before) < 2:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            assert {ask(gateway.port, raw).header("x-csplade") for _ in range(12)} == {"rewritten"}
+            return forked(gateway)
+
+        before = answered(set())
+        os.kill(min(before), signal.SIGKILL)
+        before = answered({min(before)})
+        gateway.process.send_signal(signal.SIGHUP)
+        answered(before)
+
+
+def forked(gateway: Gateway) -> set[int]:
+    """Return the workers that are copies of their parent, which holds the encoder."""
+    parent = Path(f"/proc/{gateway.process.pid}")
+    below = map(int, (parent / f"task/{gateway.process.pid}/children").read_text().split())
+    same = (parent / "cmdline").read_bytes()
+    return {pid for pid in below if Path(f"/proc/{pid}/cmdline").read_bytes() == same}
