@@ -23,7 +23,7 @@ from csplade.pipelines.graph import Graph, GraphOutput, Role, Runs
 from csplade.pipelines.quantize_measure import encoded, ndcg
 from numpy.typing import NDArray
 
-Change = Callable[[GraphOutput], GraphOutput]
+Change = Callable[[GraphOutput, Role], GraphOutput]
 
 
 class _Row(NamedTuple):
@@ -61,27 +61,26 @@ class Changed:
 
     def run(self, token_ids: Sequence[Sequence[int]], role: Role) -> GraphOutput:
         """Run one batch of texts."""
-        return self._change(self._graph.run(token_ids, role))
+        return self._change(self._graph.run(token_ids, role), role)
 
 
-def _no_expansion(output: GraphOutput) -> GraphOutput:
-    return dataclasses.replace(output, weights=np.zeros_like(output.weights))
-
-
-def _open_gates(output: GraphOutput) -> GraphOutput:
-    return dataclasses.replace(output, gates=np.ones_like(output.gates))
-
-
-def _no_words(output: GraphOutput) -> GraphOutput:
-    return dataclasses.replace(output, gates=np.zeros_like(output.gates))
+def _changed(output: GraphOutput, gate: float | None, expands: bool) -> GraphOutput:
+    """Return the output with all gates set, if there is one, and without expansion, if there is to be none."""
+    gates = output.gates if gate is None else np.full_like(output.gates, gate)
+    return dataclasses.replace(
+        output, gates=gates, weights=output.weights if expands else np.zeros_like(output.weights)
+    )
 
 
 ROWS: Mapping[str, Change] = {
-    "literal path, all gates at 1": lambda output: _no_expansion(_open_gates(output)),
-    "with the trained gates": _no_expansion,
-    "gates at 1, with the expansion": _open_gates,
-    "gates and expansion": lambda output: output,
-    "the expansion alone": _no_words,
+    "literal path, all gates at 1": lambda output, _: _changed(output, 1.0, False),
+    "with the trained gates": lambda output, _: _changed(output, None, False),
+    "gates at 1, with the expansion": lambda output, _: _changed(output, 1.0, True),
+    "gates and expansion": lambda output, _: output,
+    "the expansion alone": lambda output, _: _changed(output, 0.0, True),
+    "gates and expansion, queries by table": lambda output, role: (
+        output if role is Role.DOCUMENT else _changed(output, 1.0, False)
+    ),
 }
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 from csplade.commands.connection import Connection, cluster_options, open_cluster
-from csplade.commands.options import encoder_option, index_option, json_option
+from csplade.commands.options import encoder_option, index_option, json_option, query_path_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.commands.search_options import MODES, bm25_weight_option, for_index, plan_options
 from csplade.integration.planner import PlanOptions
@@ -62,6 +62,7 @@ _Item = TypeVar("_Item")
 @plan_options
 @cluster_options
 @encoder_option
+@query_path_option
 @json_option
 def command(
     index: str,
@@ -71,6 +72,7 @@ def command(
     plan: PlanOptions,
     connection: Connection,
     encoder_folder: Path,
+    table_queries: bool,
     as_json: bool,
 ) -> None:
     """Measure nDCG@10, MRR@10 and recall@100 on a judged collection.
@@ -84,6 +86,7 @@ def command(
       csplade evaluate --index scifact --collection scifact
       csplade evaluate --index scifact --collection scifact --mode sparse --json
       csplade evaluate --index scifact --collection scifact --mode hybrid --fusion rrf --phases two
+      csplade evaluate --index scifact --collection scifact --query-path table
     """
     require_ir_measures()
     collection = read_collection(folder)
@@ -94,7 +97,7 @@ def command(
     contract = None if encoder is None else read_contract(encoder)
     asked = for_index(client, index, asked, contract)
     _check_documents(client, index, collection)
-    questions = _questions(collection, encoder)
+    questions = _questions(collection, encoder, table_queries)
     each = {options.mode.value: _measure(client, index, collection, questions, options) for options in asked}
     results = _with_chance(each)
     if as_json:
@@ -129,14 +132,15 @@ def _check_documents(client: "OpenSearch", index: str, collection: Collection) -
         notice(f"The index holds {known} of the {len(judged)} judged documents; the others count as not found.")
 
 
-def _questions(collection: Collection, encoder_folder: Path | None) -> list[Question]:
+def _questions(collection: Collection, encoder_folder: Path | None, by_table: bool) -> list[Question]:
     """Return the judged queries in the order of the collection, with their vectors if there is an encoder."""
     texts = list(collection.queries.values())
     if encoder_folder is None:
         return [Question(text) for text in texts]
     from csplade.pipelines.encode import Encoder
+    from csplade.pipelines.encode_options import EncodeOptions
 
-    vectors = Encoder.open(encoder_folder).queries(texts)
+    vectors = Encoder.open(encoder_folder, EncodeOptions(table_queries=by_table)).queries(texts)
     return [Question(text, vector) for text, vector in zip(texts, _watched(vectors, len(texts), "encode"), strict=True)]
 
 

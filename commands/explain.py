@@ -22,7 +22,7 @@ from csplade.commands.connection import Connection, cluster_options, open_cluste
 from csplade.commands.explained_document import document_json, print_document
 from csplade.commands.explained_hit import print_hit
 from csplade.commands.explanations import hit_json, terms_json
-from csplade.commands.options import encoder_option, index_option, json_option
+from csplade.commands.options import encoder_option, index_option, json_option, query_path_option
 from csplade.commands.output import notice, print_json
 from csplade.commands.question import check_text, prepare
 from csplade.commands.search_options import (
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 @plan_options
 @cluster_options
 @encoder_option
+@query_path_option
 @json_option
 def command(
     text: str,
@@ -66,6 +67,7 @@ def command(
     plan: PlanOptions,
     connection: Connection,
     encoder_folder: Path,
+    table_queries: bool,
     as_json: bool,
 ) -> None:
     """Show which terms met in each hit for TEXT, and what each adds to the score.
@@ -85,7 +87,7 @@ def command(
     filters = parse_filter(filter_text) if filter_text is not None else ()
     asked = QueryOptions(Mode(mode), filters, bm25_weight, plan)
     client = open_cluster(connection)
-    options, question = prepare(client, text, index, asked, encoder_folder)
+    options, question = prepare(client, text, index, asked, encoder_folder, table_queries)
     sent = planned(question, options)
     shown = {"query": text, "index": index, "mode": mode, "terms": terms_json(sent.vector)}
     limit = None if all_terms else 12

@@ -40,6 +40,17 @@ long_option = click.option(
     "that is there, else cut.",
 )
 
+query_path_option = click.option(
+    "--query-path",
+    "table_queries",
+    default="encoder",
+    show_default=True,
+    type=click.Choice(["encoder", "table"]),
+    callback=lambda _context, _option, value: value == "table",
+    help="Weigh a query as the encoder does, or its words alone by the encoder's table of idf, without the model: "
+    "faster, and without expansion of the query.",
+)
+
 _Command = Callable[..., None]
 
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from csplade.commands.connection import Connection, cluster_options, open_cluster
 from csplade.commands.explanations import contribution_row, hit_json, terms_json
-from csplade.commands.options import encoder_option, index_option, json_option
+from csplade.commands.options import encoder_option, index_option, json_option, query_path_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.commands.question import check_text, prepare
 from csplade.commands.search_options import (
@@ -57,6 +57,7 @@ _TITLE_WIDTH = 60
 @total_option
 @cluster_options
 @encoder_option
+@query_path_option
 @json_option
 def command(
     text: str,
@@ -71,6 +72,7 @@ def command(
     total: str,
     connection: Connection,
     encoder_folder: Path,
+    table_queries: bool,
     as_json: bool,
 ) -> None:
     """Search an index for TEXT.
@@ -91,7 +93,7 @@ def command(
     filters = parse_filter(filter_text) if filter_text is not None else ()
     asked = QueryOptions(Mode(mode), filters, bm25_weight, replace(plan, total=Total(total)))
     client = open_cluster(connection)
-    options, question = prepare(client, text, index, asked, encoder_folder)
+    options, question = prepare(client, text, index, asked, encoder_folder, table_queries)
     sent = planned(question, options)
     page = search_page(client, index, question, options, size, explain)
     if as_json:

@@ -24,9 +24,11 @@ def check_text(text: str) -> None:
 
 
 def prepare(
-    client: "OpenSearch", text: str, index: str, options: QueryOptions, folder: Path
+    client: "OpenSearch", text: str, index: str, options: QueryOptions, folder: Path, by_table: bool = False
 ) -> tuple[QueryOptions, Question]:
     """Check the index first, as loading an encoder takes longer; BM25 needs none.
+
+    `by_table` weighs the words alone, without the model.
 
     Returns:
         the options with what cluster and index say of themselves, and the question.
@@ -43,6 +45,7 @@ def prepare(
 
     (options,) = for_index(client, index, [options], read_contract(folder))
     from csplade.pipelines.encode import Encoder
+    from csplade.pipelines.encode_options import EncodeOptions
 
-    (vector,) = Encoder.open(folder).queries([text])
+    (vector,) = Encoder.open(folder, EncodeOptions(table_queries=by_table)).queries([text])
     return options, Question(text, vector)

@@ -16,7 +16,7 @@ from csplade.pipelines.encode_lanes import Lanes, Pending
 from csplade.pipelines.encode_options import DEFAULT, Device, EncodeOptions, LongTexts
 from csplade.pipelines.encode_reading import LONGEST_TOKEN, Reader, Reading, cutting_tokenizer
 from csplade.pipelines.encode_vectors import PassageOutput, VectorMaker
-from csplade.pipelines.errors import EncoderError, SourceError
+from csplade.pipelines.errors import EncoderError, SourceError, UsageError
 from csplade.pipelines.folder import DECIDING_FILES, MODEL_FILE, TOKENIZER_FILE, Tables, read_tables
 from csplade.pipelines.graph import Graph, Role, Runs
 from csplade.pipelines.jsonl import kind
@@ -49,10 +49,20 @@ class Encoder:
         tables: Tables,
         options: EncodeOptions = DEFAULT,
     ) -> None:
+        """Take an encoder's parts.
+
+        Raises:
+            UsageError: queries are to be weighed by a table that the encoder has not, or long texts cannot be read so.
+        """
+        if options.table_queries and contract.literal is None and not tables.idf:
+            raise UsageError(
+                f"{contract.name} has no table of idf that queries could be weighed by: let it encode them"
+            )
         self.contract = contract
         self.runs_on: tuple[str, ...] = tuple(graph.providers) if isinstance(graph, Graph) else ()
         """The runtime's names of what the graph runs on, the preferred first."""
         self._options = options
+        self._by_table = options.table_queries or contract.query_path == TABLE_QUERIES
         self._lanes = Lanes(graph, options.lanes)
         self._vectors = VectorMaker(contract, tables)
         self._readers = {
@@ -69,7 +79,7 @@ class Encoder:
         Raises:
             EncoderError: the folder is incomplete, damaged or of another version.
             MissingExtraError: there is no onnxruntime.
-            UsageError: the device asked for is not there, both runtimes are installed, or long texts cannot be read so.
+            UsageError: the device asked for is not there, both runtimes are installed, or the options do not fit it.
         """
         contract = read_contract(folder)
         check_files(folder, contract)
@@ -141,7 +151,7 @@ class Encoder:
 
     def _start(self, role: Role, texts: list[str]) -> "_Started":
         """Read texts and start their batches."""
-        if role is Role.QUERY and self.contract.query_path == TABLE_QUERIES:
+        if role is Role.QUERY and self._by_table:
             return _Started(role, [], [], [], self._from_table(texts))
         readings = self._readers[role].read(texts)
         passages = [passage.ids for reading in readings if reading for passage in reading.passages]

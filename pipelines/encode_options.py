@@ -25,7 +25,7 @@ class LongTexts:
 
 @dataclass(frozen=True)
 class EncodeOptions:
-    """How texts are batched and run; only `long_texts` changes what a vector holds."""
+    """How texts are batched and run; only `long_texts` and `table_queries` change what a vector holds."""
 
     window: int = 128
     """Texts that are read ahead and sorted by length."""
@@ -44,6 +44,9 @@ class EncodeOptions:
     """None: a GPU if the runtime has one, else the processor."""
     long_texts: LongTexts | None = None
     """None: documents are cut after the contract's most tokens, as queries always are."""
+    table_queries: bool = False
+    """Weigh the words of queries by the table alone, whatever the contract says: without the model, and for vectors of
+    documents that are the same."""
     kept_queries: int = 1024
     """Vectors of queries that `Encoder.query` keeps, those asked for last."""
 

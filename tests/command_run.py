@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 from csplade.cli import main
 from csplade.pipelines.contract import read_contract
+from csplade.pipelines.encode_options import DEFAULT, EncodeOptions
 from csplade.tests.word_encoder import WordEncoder, word_contract
 
 
@@ -28,7 +29,8 @@ def use_word_encoder(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
 
     class Encoder:
         @staticmethod
-        def open(folder: Path) -> WordEncoder:
+        def open(folder: Path, options: EncodeOptions = DEFAULT) -> WordEncoder:
+            assert options == DEFAULT
             return WordEncoder(read_contract(folder))
 
     module = ModuleType("csplade.pipelines.encode")

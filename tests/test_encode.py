@@ -13,7 +13,7 @@ import torch
 from csplade.pipelines.attention_kinds import Attention
 from csplade.pipelines.contract import Literal, Side
 from csplade.pipelines.encode import EncodeOptions, Encoder, batches
-from csplade.pipelines.errors import EncoderError
+from csplade.pipelines.errors import EncoderError, UsageError
 from csplade.pipelines.export import export_graph
 from csplade.pipelines.fold import every_piece, fold_vocabulary
 from csplade.pipelines.folder import IDF_FILE, MODEL_FILE, TERMS_FILE, TOKENIZER_FILE, Tables, read_tables
@@ -220,9 +220,19 @@ def test_queries_of_words_without_a_model_weigh_their_own_words(encoder: Encoder
     contract = dataclasses.replace(encoder.contract, query_path="table")
     tokenizer = (folder / TOKENIZER_FILE).read_text(encoding="utf-8")
     alone = Encoder(contract, tokenizer, NoGraph(), read_tables(folder))
-    bread, nothing, blank = alone.queries(["bread and bread with plants", "what is it", " "])
-    assert dict(bread.weights) == pytest.approx({"bread": 2 * math.sqrt(3.0), "plant": math.sqrt(4.0)})
-    assert (nothing, blank) == (SparseVector(), SparseVector())
+    asked = Encoder(encoder.contract, tokenizer, NoGraph(), read_tables(folder), EncodeOptions(table_queries=True))
+    for each in (alone, asked):
+        bread, nothing, blank = each.queries(["bread and bread with plants", "what is it", " "])
+        assert dict(bread.weights) == pytest.approx({"bread": 2 * math.sqrt(3.0), "plant": math.sqrt(4.0)})
+        assert (nothing, blank) == (SparseVector(), SparseVector())
+        assert dict(each.query("bread").weights) == pytest.approx({"bread": math.sqrt(3.0)})
+
+
+def test_queries_by_a_table_that_is_not_there_are_refused(encoder: Encoder, folder: Path) -> None:
+    contract = dataclasses.replace(encoder.contract, term_space="pieces", literal=None)
+    tables = dataclasses.replace(read_tables(folder), idf={})
+    with pytest.raises(UsageError, match="has no table of idf"):
+        Encoder(contract, tiny_tokenizer().to_str(), NoGraph(), tables, EncodeOptions(table_queries=True))
 
 
 def test_queries_of_pieces_without_a_model_weigh_each_own_piece_once(encoder: Encoder, folder: Path) -> None:
