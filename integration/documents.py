@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from csplade.integration.passages import Encoded
+from csplade.integration.short_weights import shortened
 from csplade.integration.templates import MARK_FIELD, PASSAGES_FIELD, TEXT_FIELD, TITLE_FIELD, WEIGHTS_FIELD
 from csplade.pipelines.errors import EncoderError, SourceError
 from csplade.pipelines.jsonl import Record, Unreadable, kind, write_line
@@ -144,15 +145,15 @@ def mark_of(fingerprint: str, text: str) -> str:
 
 
 def weight_fields(encoded: Encoded, least: float = 0.0) -> dict[str, object]:
-    """Return the field that holds a document's weights from `least` on; none if it has none.
+    """Return the field that holds a document's weights from `least` on, in few digits; none if it has none.
 
     Raises:
         EncoderError: a term key has a dot.
     """
     if isinstance(encoded, SparseVector):
-        weights = acceptable_weights(encoded, least)
+        weights = shortened(acceptable_weights(encoded, least))
         return {WEIGHTS_FIELD: weights} if weights else {}
-    held = ((one, acceptable_weights(one.vector, least)) for one in encoded)
+    held = ((one, shortened(acceptable_weights(one.vector, least))) for one in encoded)
     parts = [{"begin": one.begin, "end": one.end, WEIGHTS_FIELD: weights} for one, weights in held if weights]
     return {PASSAGES_FIELD: parts} if parts else {}
 

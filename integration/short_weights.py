@@ -1,0 +1,35 @@
+"""Weights with as many digits as make a difference; pure.
+
+All lines keep 9 significant bits of a weight and cut the rest off. More digits would change no score, and yet be sent,
+parsed, and kept in `_source`, where they were the larger part of an index.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+_KEPT_BITS = np.uint32(0xFFFF8000)
+"""Of a 32-bit float: sign, exponent, and 8 bits behind the leading one."""
+_DIGITS = 4
+"""Enough: of numbers with so many digits there is one in each step of the 9 bits."""
+
+_Floats = npt.NDArray[np.float64]
+
+
+def shortened(weights: Mapping[str, float]) -> dict[str, float]:
+    """Return for each weight a number of few digits that a cluster stores as the same."""
+    given = np.fromiter(weights.values(), np.float64, len(weights))
+    kept = _kept(given)
+    # Large or small numbers may leave what floats can hold; these are sent as they are.
+    with np.errstate(all="ignore"):
+        scale = 10.0 ** (_DIGITS - 1 - np.floor(np.log10(kept)))
+        short = np.ceil(kept * scale) / scale
+        same = _kept(short) == kept
+    return dict(zip(weights, np.where(same, short, given).tolist(), strict=True))
+
+
+def _kept(weights: _Floats) -> _Floats:
+    """Return what is left of weights in a cluster."""
+    bits = weights.astype(np.float32).view(np.uint32) & _KEPT_BITS
+    return bits.view(np.float32).astype(np.float64)
