@@ -1,4 +1,4 @@
-"""Ingest and queries on a live cluster: documents per second, latencies, recall and nDCG of each query plan.
+"""Ingest and queries on a live cluster: documents per second, latencies, recall and nDCG of each query plan, sizes.
 
     csplade encode FOLDER --output vectors.jsonl
     csplade encode FOLDER/queries.jsonl --role query --output queries.jsonl
@@ -17,6 +17,7 @@ import click
 from csplade.benchmarks.cluster_ingest import Precomputed, encoding_speed, ingest_rows, load
 from csplade.benchmarks.cluster_material import Exact, Material, read_material
 from csplade.benchmarks.cluster_queries import (
+    DEFAULT_PLAN,
     Contestant,
     Result,
     contestants,
@@ -25,9 +26,11 @@ from csplade.benchmarks.cluster_queries import (
     mean_terms,
     measure,
     plans,
+    usual,
 )
 from csplade.benchmarks.cluster_seismic import contestants as seismic_contestants
 from csplade.benchmarks.cluster_seismic import make as make_seismic
+from csplade.benchmarks.cluster_sizes import sizes, store_bytes
 from csplade.commands.options import SHIPPED_ENCODER
 from csplade.commands.output import notice, print_table
 from csplade.integration.client import connect
@@ -46,7 +49,7 @@ from csplade.pipelines.evaluate import order
 _INDEX, _JUDGED, _SEISMIC = "benchmark-documents", "benchmark-judged", "benchmark-seismic"
 _FILE = click.Path(exists=True, path_type=Path)
 _AT_ONCE = 10_000
-_INGESTED, _ENCODED = 10_000, 100
+_INGESTED, _SIZED, _ENCODED = 10_000, 20_000, 100
 _CLIENTS = (1, 4, 16)
 
 
@@ -76,6 +79,17 @@ class Bench:
                 self.exact.add(one.vector)
             self.documents += len(part)
             notice(f"{self.documents} documents are indexed.")
+        # Otherwise searches would share the processors with what is still merged.
+        while self.client.indices.stats(index=_INDEX, metric="merge")["_all"]["total"]["merges"]["current"]:
+            time.sleep(0.5)
+        self.client.indices.refresh(index=_INDEX)
+
+    def grown(self, bm25: Result, sparse: Result) -> tuple[str, ...]:
+        """Return what the index takes at its size."""
+        ratios = [sparse.percentile(part) / bm25.percentile(part) for part in (50, 95)]
+        times = [result.percentile(50) for result in (bm25, sparse)]
+        each = store_bytes(self.client, _INDEX) / self.documents
+        return str(self.documents), f"{each:.0f}", *(f"{one:.1f}" for one in times), *(f"{one:.2f}" for one in ratios)
 
     def ndcg(self) -> dict[str, float]:
         """Return nDCG@10 of each plan on the judged documents."""
@@ -95,9 +109,9 @@ class Bench:
         return judge(judgments, rankings)["nDCG@10"]
 
 
-def ingest_table(bench: Bench) -> None:
+def ingest_table(bench: Bench, size: int) -> None:
     """Print documents per second of each way to ingest."""
-    documents = [bench.material.synthetic(number) for number in range(_INGESTED)]
+    documents = [bench.material.synthetic(number) for number in range(size)]
     rows = ingest_rows(bench.client, bench.dialect, bench.contract, documents, 5)
     best = max(speed for name, speed in rows if name.startswith("parallel_bulk"))
     shown = [(name, f"{speed:.0f}", f"{speed / best:.2f}") for name, speed in rows]
@@ -105,14 +119,34 @@ def ingest_table(bench: Bench) -> None:
     speed = encoding_speed(bench.client, bench.dialect, Encoder.open(SHIPPED_ENCODER), real)
     shown.append((f"csplade ingest with encoding, {len(real)} real documents", f"{speed:.1f}", f"{speed / best:.3f}"))
     print_table(
-        f"Ingest of {_INGESTED} documents with vectors that are there, in turns",
+        f"Ingest of {size} documents with vectors that are there, in turns",
         ("way", "documents/s", "of the best parallel_bulk"),
         shown,
     )
 
 
-def query_table(bench: Bench, ways: Sequence[Contestant], ndcg: dict[str, float], rounds: int, seconds: float) -> None:
-    """Print what each way takes and finds."""
+def size_table(bench: Bench, size: int) -> None:
+    """Print bytes per document of each part of an index."""
+    if bench.dialect.hides_weights:
+        notice("This cluster keeps no weights in `_source`, so that parts cannot be told apart by leaving them out.")
+        return
+    documents = [bench.material.synthetic(number) for number in range(size)]
+    found = sizes(bench.client, bench.dialect, bench.contract, documents)
+    parts = {
+        "postings of the weights": found.weights,
+        "postings of the text, for BM25": found.text,
+        "weights in `_source`": found.weights_in_source,
+        "text in `_source`, ids, marks": found.rest,
+        "all": found.whole,
+    }
+    rows = [(name, f"{part / size:.0f}", f"{part / found.whole:.0%}") for name, part in parts.items()]
+    print_table(f"Size of {size} documents in one segment", ("part", "bytes a document", "share"), rows)
+
+
+def query_table(
+    bench: Bench, ways: Sequence[Contestant], ndcg: dict[str, float], rounds: int, seconds: float
+) -> tuple[str, ...]:
+    """Print what each way takes and finds; return a row of growth."""
     results = measure(bench.url, ways, bench.material, bench.exact, rounds)
     load_test(bench.url, ways, bench.material.queries, results, _CLIENTS, seconds)
     first = results[ways[0].name]
@@ -120,6 +154,7 @@ def query_table(bench: Bench, ways: Sequence[Contestant], ndcg: dict[str, float]
     columns = ("way", "p50 ms", "p95", "p99", "p50/bm25", "p95/bm25", "recall@10", "nDCG@10", "loss")
     busy = [f"/s, {number} clients" for number in _CLIENTS]
     print_table(f"{bench.documents} documents, {len(bench.material.queries)} queries", (*columns, *busy), rows)
+    return bench.grown(first, results[DEFAULT_PLAN])
 
 
 def _row(name: str, result: Result, first: Result, ndcg: dict[str, float]) -> tuple[str, ...]:
@@ -141,7 +176,9 @@ def _row(name: str, result: Result, first: Result, ndcg: dict[str, float]) -> tu
 @click.option("--rounds", default=5, show_default=True, type=int, help="How often each query is asked in each way.")
 @click.option("--seconds", default=6.0, show_default=True, help="Of each way under load, by each number of clients.")
 @click.option("--seismic", default=0, help="Documents of a SEISMIC field, where the cluster has it; 0: none.")
-@click.option("--only-queries", is_flag=True, help="Leave ingest out.")
+@click.option("--only-queries", is_flag=True, help="Leave ingest and sizes out.")
+@click.option("--only-sizes", is_flag=True, help="Measure sizes and nothing else.")
+@click.option("--usual", "few", is_flag=True, help="Of the plans only the default ones, beside what the cluster has.")
 @click.option("--url", default="http://127.0.0.1:9200", show_default=True, help="A cluster without other work.")
 def main(
     folder: Path,
@@ -153,6 +190,8 @@ def main(
     seconds: float,
     seismic: int,
     only_queries: bool,
+    only_sizes: bool,
+    few: bool,
     url: str,
 ) -> None:
     """Measure a cluster with documents like those of FOLDER."""
@@ -162,12 +201,20 @@ def main(
     notice(f"{title(bench.dialect.distribution, bench.dialect.version)}; terms: {terms[0]:.0f} and {terms[1]:.0f}")
     bench.clean()
     try:
+        if not only_sizes and not only_queries:
+            ingest_table(bench, min(_INGESTED, *counts))
         if not only_queries:
-            ingest_table(bench)
-        judged = bench.ndcg()
+            size_table(bench, min(_SIZED, *counts))
+        if only_sizes:
+            return
+        judged, growth = bench.ndcg(), []
         for count in sorted(counts):
             bench.grow(count)
-            query_table(bench, _ways(bench, min(seismic, count)), judged, rounds, seconds)
+            found = _ways(bench, min(seismic, count))
+            ways = [way for way in found if usual(way.name)] if few else found
+            growth.append(query_table(bench, ways, judged, rounds, seconds))
+        columns = ("documents", "bytes a document", "bm25 p50 ms", "sparse p50 ms", "p50/bm25", "p95/bm25")
+        print_table("How it grows", columns, growth)
     finally:
         bench.clean()
 

@@ -21,6 +21,7 @@ from csplade.pipelines.sparse import SparseVector
 from opensearchpy import OpenSearch
 
 SIZE = 10
+DEFAULT_PLAN = "sparse, default plan"
 _TWO_PHASE = "benchmark-two-phase"
 """The pipeline of neural-search's own two phases."""
 _SLICES = 3
@@ -55,7 +56,7 @@ def plans(most: int) -> dict[str, QueryOptions]:
     """Return the plans that are compared; `most` are the terms of the longest query."""
     every = PlanOptions(max_clauses=most)
     sparse = {
-        "sparse, default plan": PlanOptions(),
+        DEFAULT_PLAN: PlanOptions(),
         "sparse, every term": every,
         **{f"sparse, share {share}": replace(every, share=share) for share in (0.95, 0.9, 0.8)},
         **{f"sparse, ratio {ratio}": replace(every, ratio=ratio) for ratio in (0.1, 0.2)},
@@ -70,13 +71,15 @@ def plans(most: int) -> dict[str, QueryOptions]:
     }
 
 
+def usual(name: str) -> bool:
+    """Say whether a way is one that nobody has to choose, or one of the cluster's own."""
+    return name.startswith(("bm25", DEFAULT_PLAN, "hybrid", "neural_sparse", "SEISMIC"))
+
+
 def contestants(client: OpenSearch, index: str, most: int, dialect: Dialect) -> list[Contestant]:
     """Return a contestant for each plan, and where there is neural-search, also its own ways with the same vectors."""
     plain = replace(dialect, clause=Clause.RANK_FEATURE) if dialect.clause is Clause.NEURAL_SPARSE else dialect
-    found = [
-        _planned(name, options, index, plain, loaded=name.startswith(("bm25", "sparse, default", "hybrid")))
-        for name, options in plans(most).items()
-    ]
+    found = [_planned(name, options, index, plain, loaded=usual(name)) for name, options in plans(most).items()]
     if dialect.clause is not Clause.NEURAL_SPARSE:
         return found
     client.transport.perform_request(

@@ -1,4 +1,4 @@
-"""What `benchmarks/cluster.py` compares with: synthetic documents made of real ones, and exact rankings."""
+"""What `benchmarks/cluster.py` compares with: synthetic documents made of real ones, exact rankings, sizes of parts."""
 
 import random
 from pathlib import Path
@@ -6,8 +6,12 @@ from pathlib import Path
 import orjson
 import pytest
 from csplade.benchmarks.cluster_material import Exact, Material, Weighted, read_material
+from csplade.benchmarks.cluster_sizes import Sizes, sizes
+from csplade.integration.client import connect
+from csplade.integration.detect import read_dialect
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.sparse import SparseVector
+from csplade.tests.word_encoder import word_contract
 
 TEXTS = {f"d{number}": f"word{number} bread oven salt{number % 3}" for number in range(6)}
 
@@ -70,3 +74,30 @@ def test_a_text_without_a_vector_is_told(folder: Path) -> None:
     (folder / "vectors.jsonl").write_bytes(orjson.dumps({"id": "d0", "vector": {"bread": 1.0}}) + b"\n")
     with pytest.raises(UsageError, match="has no vector of 'd1': encode the whole collection"):
         read(folder)
+
+
+@pytest.mark.cluster
+def test_each_part_of_an_index_is_as_large_as_what_is_in_it(opensearch: str) -> None:
+    client, chance = connect(opensearch), random.Random(3)
+    dialect = read_dialect(client)
+    words = [f"w{number}" for number in range(400)]
+
+    def measured(terms: int, length: int) -> Sizes:
+        made = [
+            Weighted(
+                str(number),
+                " ".join(chance.choices(words, k=length)),
+                SparseVector({term: chance.random() + 0.1 for term in chance.sample(words, terms)}),
+            )
+            for number in range(300)
+        ]
+        return sizes(client, dialect, word_contract(), made)
+
+    few, more_terms, more_text = measured(20, 20), measured(80, 20), measured(20, 80)
+    assert min(few.text, few.weights, few.weights_in_source, few.rest) > 0
+    # What does not change differs by what headers and compression make of it.
+    assert more_terms.weights > 2 * few.weights
+    assert more_terms.weights_in_source > 2 * few.weights_in_source
+    assert more_terms.text == pytest.approx(few.text, rel=0.2)
+    assert more_text.text > 2 * few.text
+    assert more_text.weights == pytest.approx(few.weights, rel=0.2)
