@@ -161,16 +161,17 @@ def test_the_documented_role_copies_an_index_and_cannot_touch_it(node: SecureNod
     node.admin.indices.refresh(index=COPY)
     assert node.admin.count(index=COPY)["count"] == 3
     client = as_user(node, "csplade_reindex")
-    for refused in (
+    forbidden: tuple[Callable[[], object], ...] = (
         lambda: client.index(index=SHOP, id="p0", body={}),
         lambda: client.delete(index=SHOP, id="p0"),
         lambda: client.indices.delete(index=SHOP),
         lambda: client.indices.put_mapping(index=SHOP, body={"properties": {"x": {"type": "keyword"}}}),
         lambda: client.search(index=COPY, body={}),
         lambda: client.delete(index=COPY, id="p0"),
-    ):
+    )
+    for action in forbidden:
         with pytest.raises(CredentialsError, match=REFUSED):
-            refused()
+            action()
     assert node.admin.count(index=SHOP)["count"] == 3
 
 
@@ -189,13 +190,14 @@ def test_the_documented_role_enriches_what_is_there_and_makes_nothing_new(
     found = node.admin.get(index=index, id="2", params={"_source_exclude_vectors": "false"})["_source"]
     assert (found["year"], found["csplade_terms"]) == (2, {"rye": 3.0})
     client = as_user(node, "csplade_enrich")
-    for refused in (
+    forbidden: tuple[Callable[[], object], ...] = (
         lambda: client.delete(index=index, id="0"),
         lambda: client.indices.create(index="articles-4"),
         lambda: client.indices.put_alias(index=index, name="articles"),
-    ):
+    )
+    for action in forbidden:
         with pytest.raises(CredentialsError, match=REFUSED):
-            refused()
+            action()
 
 
 FORBIDDEN: dict[str, Callable[[OpenSearch], object]] = {
