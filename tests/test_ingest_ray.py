@@ -77,7 +77,8 @@ def test_a_worker_that_is_killed_loses_and_duplicates_nothing(
     for number in (0, 1, 2999, DOCUMENTS - 1):
         (wanted,) = alone.documents([orjson.loads(lines[number])["text"]])
         kept = client.get(index=INDEX, id=str(number))["_source"]["csplade_terms"]
-        assert kept == pytest.approx(dict(wanted.weights), rel=1e-4)
+        # The cluster keeps 9 significant bits of a weight, and no more are sent.
+        assert kept == pytest.approx(dict(wanted.weights), rel=2**-8)
 
 
 def test_what_does_not_go_together_is_told(tmp_path: Path, opensearch: str, encoder_folder: Path) -> None:
