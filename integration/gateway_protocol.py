@@ -7,6 +7,7 @@ ends without a carriage return, and headers over several lines. It also limits h
 import asyncio
 import re
 import socket
+from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 import h11
@@ -20,6 +21,8 @@ from uvicorn.server import ServerState
 
 ABORT = "csplade.abort"
 """In a scope's extensions: breaks off the connection without an end of the answer."""
+GONE = "csplade.gone"
+"""In a scope's extensions: takes what is called if the caller leaves before the answer is whole, or None."""
 
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
@@ -90,15 +93,17 @@ class GatewayProtocol(H11Protocol):
         self.conn = self._strict
         self._app, self.app = self.app, self._run
         self._head_timer: asyncio.TimerHandle | None = None
+        self._joined: JoinedTransport | None = None
+        self._gone: Callable[[], None] | None = None
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["extensions"] = {ABORT: self._abort}
+        scope["extensions"] = {ABORT: self._abort, GONE: self._when_gone}
         await self._app(scope, receive, send)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, unless there are too many connections."""
-        joined = JoinedTransport(transport, self.loop, self._limits.idle_seconds)
-        super().connection_made(joined)  # type: ignore[arg-type]
+        self._joined = JoinedTransport(transport, self.loop, self._limits.idle_seconds)
+        super().connection_made(self._joined)  # type: ignore[arg-type]
         # asyncio does it only for sockets that name their protocol. Without it the second of two small packets waits
         # 40 ms for the caller's word about the first.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -124,10 +129,32 @@ class GatewayProtocol(H11Protocol):
         """End."""
         self._stop_timer()
         super().connection_lost(exc)
+        self._tell_gone()
+
+    def on_response_complete(self) -> None:
+        """Send the answer's end now: another turn of the event loop costs a call of the system."""
+        if self._joined is not None:
+            self._joined.flush()
+        super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what could not be read."""
         self._answer(self._strict.refusal)
+
+    def _when_gone(self, call: Callable[[], None] | None) -> None:
+        self._gone = call
+        if call is None:
+            return
+        if self.cycle.disconnected:
+            self._tell_gone()
+        else:
+            # Who does not read does not see anybody leave.
+            self.flow.resume_reading()
+
+    def _tell_gone(self) -> None:
+        call, self._gone = self._gone, None
+        if call is not None:
+            call()
 
     def _await_head(self) -> None:
         # Not anew with each byte: the whole head has to come in time.
@@ -166,3 +193,4 @@ class GatewayProtocol(H11Protocol):
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
+            self._tell_gone()

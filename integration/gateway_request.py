@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from csplade.integration.gateway_body import BodyGuard
 from csplade.integration.gateway_json import unpacked
 from csplade.integration.gateway_log import Exchange
+from csplade.integration.gateway_network import Body
 from csplade.integration.gateway_params import Params
 from csplade.integration.gateway_refusals import Headers
-from csplade.integration.gateway_sending import Body, Message
+from csplade.integration.gateway_sending import Message
 from csplade.integration.gateway_targets import Target
 from csplade.integration.gateway_transfer import Transfer
 

@@ -1,14 +1,14 @@
 """Sends a request to one of the cluster's nodes, the next one if a node takes no connection."""
 
-from collections.abc import AsyncIterable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from csplade.integration.gateway_headers import Framing, check_prefix, request_headers
 from csplade.integration.gateway_log import Exchange
+from csplade.integration.gateway_network import Body
 from csplade.integration.gateway_refusals import Headers
 from csplade.integration.gateway_upstream import Answer, Upstream, unreachable
 
-Body = AsyncIterable[bytes] | bytes | None
 EMPTY = Framing(None, chunked=False)
 
 _ABOUT_A_BODY = (b"content-length", b"content-encoding", b"content-type")

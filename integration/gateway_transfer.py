@@ -5,7 +5,7 @@ What waits for a caller waits for a limited time only; what waits for the cluste
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from csplade.integration.gateway_body import BodyGuard
 from csplade.integration.gateway_config import Limits
@@ -24,10 +24,18 @@ class CallerGone(Exception):
 class Transfer:
     """One exchange with a caller; made in the task that carries it out."""
 
-    def __init__(self, receive: Receive, send: Send, limits: Limits, exchange: Exchange) -> None:
-        self._receive, self._send, self._limits, self.exchange = receive, send, limits, exchange
+    def __init__(
+        self,
+        receive: Receive,
+        send: Send,
+        when_gone: Callable[[Callable[[], None] | None], None],
+        limits: Limits,
+        exchange: Exchange,
+    ) -> None:
+        self._receive, self._send, self._when_gone, self._limits = receive, send, when_gone, limits
+        self.exchange = exchange
         self._task = asyncio.current_task()
-        self._watch: asyncio.Task[None] | None = None
+        self._watching = False
         self.begun = False
         """Whether the caller has got a part of an answer."""
         self.gone = False
@@ -59,7 +67,8 @@ class Transfer:
 
     def watch(self) -> None:
         """From now on cancel the task if the caller leaves: the body is complete."""
-        self._watch = asyncio.create_task(self._until_gone())
+        self._watching = True
+        self._when_gone(self._leave)
 
     async def answer(self, answer: Answer, headers: Headers) -> None:
         """Give the caller an answer of the cluster.
@@ -70,7 +79,7 @@ class Transfer:
         """
         self.exchange.status, self.exchange.upstream_seconds = answer.status, self.exchange.seconds()
         try:
-            if self._watch is None:
+            if not self._watching:
                 # The cluster answers before it has seen the whole body: where the next request begins, nobody knows.
                 headers = [*headers, (b"connection", b"close")]
             self.begun = True
@@ -103,8 +112,9 @@ class Transfer:
 
     def end(self) -> None:
         """Stop watching the caller."""
-        if self._watch is not None:
-            self._watch.cancel()
+        if self._watching:
+            self._watching = False
+            self._when_gone(None)
 
     async def _next(self, waited: float) -> Message:
         """Wait for the next part of the body, as long as its average so far allows."""
@@ -123,9 +133,7 @@ class Transfer:
         async with asyncio.timeout(self._limits.idle_seconds):
             await self._send(message)
 
-    async def _until_gone(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            continue
+    def _leave(self) -> None:
         if self._task is not None:
             self.gone = True
             self._task.cancel()

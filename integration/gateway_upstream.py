@@ -6,18 +6,17 @@ ordinary HTTP client would mind, do not exist here.
 
 import ssl
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 
-import httpcore
+import h11
 from csplade.integration.addresses import Address
 from csplade.integration.gateway_config import Limits
 from csplade.integration.gateway_headers import coding_of
 from csplade.integration.gateway_json import UnreadJson, beginning, read_json
-from csplade.integration.gateway_network import Backend
+from csplade.integration.gateway_network import Body, BrokenConnection, Connection, NothingTaken, open_connection
 from csplade.integration.gateway_refusals import Headers, Reason, Refusal
 
 _LEFT_OUT_SECONDS = 10.0
-_IDLE_SECONDS = 55.0
 
 
 class Node:
@@ -25,52 +24,46 @@ class Node:
 
     def __init__(self, address: Address, context: ssl.SSLContext | None) -> None:
         self.address = address
-        scheme = b"https" if address.secure else b"http"
-        self._origin = httpcore.Origin(scheme, address.host.encode(), address.open_port)
         self._context = context
-        self._backend = Backend(context)
-        self._idle: list[httpcore.AsyncHTTPConnection] = []
+        self._idle: list[Connection] = []
         self.left_out_until = 0.0
         self.prefix = address.path.encode()
         shown = f"[{address.host}]" if ":" in address.host else address.host
         self.host = shown.encode() if address.port is None else f"{shown}:{address.port}".encode()
 
-    def url(self, target: bytes) -> httpcore.URL:
-        """Return where a request goes; its path and parameters stay as they are."""
-        origin = self._origin
-        return httpcore.URL(scheme=origin.scheme, host=origin.host, port=origin.port, target=self.prefix + target)
+    async def take(self, patience: float) -> tuple[Connection, bool]:
+        """Return a connection, and whether it has been used before: the youngest that is still open, else a new one.
 
-    async def take(self) -> tuple[httpcore.AsyncHTTPConnection, bool]:
-        """Return a connection, and whether it has been used before: the youngest that is still open, else a new one."""
+        Raises:
+            ConnectionError: none can be made within `patience` seconds.
+        """
         while self._idle:
             connection = self._idle.pop()
-            if not connection.has_expired():
+            if connection.good:
                 return connection, True
-            await connection.aclose()
-        fresh = httpcore.AsyncHTTPConnection(
-            self._origin, self._context, keepalive_expiry=_IDLE_SECONDS, network_backend=self._backend
-        )
-        return fresh, False
+            connection.close()
+        return await open_connection(self.address.host, self.address.open_port, self._context, patience), False
 
-    def give(self, connection: httpcore.AsyncHTTPConnection) -> None:
+    def give(self, connection: Connection) -> None:
         """Keep a connection for another request, if it can take one."""
-        if connection.is_idle():
+        if connection.finish():
             self._idle.append(connection)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Close what waits."""
         for connection in self._idle:
-            await connection.aclose()
+            connection.close()
 
 
 class Answer:
     """An answer whose head is there; its body has to be read or closed."""
 
-    def __init__(self, response: httpcore.Response, connection: httpcore.AsyncHTTPConnection, node: Node) -> None:
-        self._response, self._connection, self._node = response, connection, node
-        self.status = response.status
-        self.headers: Headers = response.headers
-        self._stream: AsyncIterator[bytes] = response.aiter_stream()
+    def __init__(self, head: h11.Response, connection: Connection, node: Node) -> None:
+        self._connection, self._node = connection, node
+        self.status = head.status_code
+        self.headers: Headers = head.headers.raw_items()
+        self._stream = connection.pieces()
+        self._closed = False
         self._ahead: list[bytes] = []
         self._kept: list[bytes] | None = None
         self._room = 0
@@ -88,7 +81,7 @@ class Answer:
             async for piece in self._stream:
                 self._keep(piece)
                 yield piece
-        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
+        except BrokenConnection as error:
             raise _broken(self._node, error) from error
 
     async def peek(self, most: int) -> bytes:
@@ -102,7 +95,7 @@ class Answer:
                 self._ahead.append(await anext(self._stream))
         except StopAsyncIteration:
             pass
-        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
+        except BrokenConnection as error:
             raise _broken(self._node, error) from error
         return b"".join(self._ahead)
 
@@ -145,8 +138,9 @@ class Answer:
 
     async def close(self) -> None:
         """End it; the connection is kept if all was read, else closed, which lets the cluster stop a search."""
-        await self._response.aclose()
-        self._node.give(self._connection)
+        if not self._closed:
+            self._closed = True
+            self._node.give(self._connection)
 
 
 class Upstream:
@@ -157,9 +151,7 @@ class Upstream:
         self._limits = limits
         self._turn = 0
 
-    async def send(
-        self, method: str, target: bytes, headers: Headers, body: AsyncIterable[bytes] | bytes | None, node: Node
-    ) -> Answer:
+    async def send(self, method: str, target: bytes, headers: Headers, body: Body, node: Node) -> Answer:
         """Send a request to a node, and return the answer as soon as its head is there.
 
         A request without a body that meets a connection which the cluster has just closed is sent once more.
@@ -169,22 +161,22 @@ class Upstream:
             Refusal: the cluster breaks off, or says what no server says.
         """
         while True:
-            connection, used = await node.take()
-            request = httpcore.Request(
-                method, node.url(target), headers=headers, content=body, extensions={"timeout": self._timeouts()}
-            )
+            # How long an answer may take is limited for the whole exchange.
+            connection, used = await node.take(self._limits.connect_seconds)
+            patience, head = self._limits.idle_seconds, None
             try:
-                return Answer(await connection.handle_async_request(request), connection, node)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                raise ConnectionError(str(error)) from error
-            except (httpcore.NetworkError, httpcore.RemoteProtocolError) as error:
-                if used and body is None and method in ("GET", "HEAD"):
-                    continue
-                raise _broken(node, error) from error
-            except httpcore.TimeoutException as error:
+                head = await connection.send(method, node.prefix + target, headers, body, patience)
+                return Answer(head, connection, node)
+            except BrokenConnection as error:
+                if not (used and body is None and method in ("GET", "HEAD")):
+                    raise _broken(node, error) from error
+            except NothingTaken as error:
                 raise Refusal(504, Reason.TOO_LATE, f"{_named(node)} does not take the request in time") from error
-            except httpcore.LocalProtocolError as error:
+            except h11.LocalProtocolError as error:
                 raise Refusal(400, Reason.BAD_REQUEST, f"the request cannot be forwarded: {error}") from error
+            finally:
+                if head is None:
+                    connection.close()
 
     def turns(self) -> list[Node]:
         """Return the nodes in the order in which a request tries them; those that failed lately come last."""
@@ -200,11 +192,7 @@ class Upstream:
     async def close(self) -> None:
         """Close all connections that wait."""
         for node in self.nodes:
-            await node.close()
-
-    def _timeouts(self) -> dict[str, float]:
-        # How long an answer may take is limited for the whole exchange.
-        return {"connect": self._limits.connect_seconds, "write": self._limits.idle_seconds}
+            node.close()
 
 
 def unreachable(nodes: Sequence[Node], cause: ConnectionError | None) -> Refusal:
