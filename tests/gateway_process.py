@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 import orjson
 
-_GREETING = re.compile(r"answers at (https?)://[^ ]*:(\d+) ")
+_GREETING = re.compile(r"The gateway answers at (https?)://[^ ]*:(\d+) ")
 # Other programs may keep the machine busy.
 _PATIENCE_SECONDS = 120.0
 

@@ -48,7 +48,18 @@ class Field:
 def field() -> Iterator[Field]:
     config = {"index": [rules("*", mode="hybrid")], "gateway": {"deadline_ms": 60_000, "rollout_header": "x-turn"}}
     # Ill requests wait for their missing part as long as the callers do; nobody closes it for them.
-    options = ("--max-body", "1", "--max-depth", "50", "--max-head", "8", "--idle-timeout", "30")
+    options = (
+        "--dialect",
+        "opensearch",
+        "--max-body",
+        "1",
+        "--max-depth",
+        "50",
+        "--max-head",
+        "8",
+        "--idle-timeout",
+        "30",
+    )
     with (
         witness() as server,
         rewriting(server.url, config, *options) as gateway,
