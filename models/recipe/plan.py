@@ -44,6 +44,6 @@ STAGES = (
     Stage(350, 32, 64, (10, 40), ranking=0.3, contrastive=0.0, rate=3e-4, head_rate=3e-4, warm_up=40),
     Stage(350, 32, 64, (10, 40), ranking=0.3, contrastive=0.0, rate=3e-4, head_rate=2e-4, warm_up=5),
     Stage(200, 20, 144, None, ranking=1.0, contrastive=0.3, rate=3e-4, head_rate=2e-4, warm_up=5),
-    Stage(350, 20, 144, None, ranking=1.0, contrastive=0.3, rate=3e-4, head_rate=2e-4, warm_up=5, decay=0.9),
+    Stage(200, 20, 144, None, ranking=1.0, contrastive=0.3, rate=3e-4, head_rate=2e-4, warm_up=5, decay=0.9),
 )
 """Short texts are a cheap way to learn what words mean; whole ones come last."""
