@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 EXACT, INT8 = "csplade fp32", "csplade int8"
 EAGER, LIBRARY, LIBRARY_ONNX = "torch eager", "sentence-transformers", "sentence-transformers, ONNX"
@@ -71,7 +72,8 @@ def _torch(material: Material, compiled: bool) -> System:
     from csplade.pipelines.trained_folder import read_trained
 
     trained = read_trained(material.trained)
-    graph = TorchGraph(torch.compile(trained.model, dynamic=True) if compiled else trained.model)
+    model: Any = torch.compile(trained.model, dynamic=True) if compiled else trained.model  # Any: a wrapper
+    graph = TorchGraph(model)
     tables = read_tables(material.trained)
     options = EncodeOptions(batch_tokens=4096, kept_queries=0)
     encoder = Encoder(contract_of(trained), trained.tokenizer.to_str(), graph, tables, options)
