@@ -18,8 +18,8 @@ from csplade.tests.gateway_process import Gateway, serving
 from csplade.tests.word_encoder import WordEncoder
 
 SLOW, BROKEN = "slowword", "brokenword"
-"""Texts with these take a second, or cannot be encoded."""
-SLOW_SECONDS = 1.0
+"""Texts with these take two seconds, or cannot be encoded."""
+SLOW_SECONDS = 2.0
 NO_ENCODER = "CSPLADE_TEST_NO_ENCODER"
 """Set, the encoder cannot be opened."""
 

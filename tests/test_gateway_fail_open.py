@@ -18,7 +18,7 @@ _TOOK = re.compile(rb'"took":\d+')
 
 @pytest.fixture(scope="module")
 def staged(opensearch: str) -> Iterator[Stage]:
-    gateway = {"deadline_ms": 200, "largest_body": 20_000}
+    gateway = {"deadline_ms": 600, "largest_body": 20_000}
     with stage(opensearch, "replace", gateway=gateway, options=("--workers", "1")) as running:
         # A field that is no weights field, so that nothing can be asked of its weights.
         mapping = {"properties": {"csplade_terms": {"properties": {"bread": {"type": "long"}}}}}
@@ -133,7 +133,7 @@ def test_a_search_that_the_rules_forbid_is_refused(opensearch: str) -> None:
 
 @pytest.mark.parametrize("word", [BROKEN, SLOW])
 def test_a_search_that_the_rules_forbid_is_refused_whatever_the_encoder_does(opensearch: str, word: str) -> None:
-    more, gateway = {"policy": {"operator_and": "refuse"}}, {"deadline_ms": 200}
+    more, gateway = {"policy": {"operator_and": "refuse"}}, {"deadline_ms": 600}
     with stage(opensearch, "replace", more=more, gateway=gateway) as staged:
         path = f"/{staged.index('replace')}/_search"
         asked = {"query": f"fresh {word} bread", "operator": "and"}
