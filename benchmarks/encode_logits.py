@@ -7,18 +7,20 @@ from typing import Any
 import numpy as np
 import torch
 from csplade.pipelines.encode_reading import cutting_tokenizer
+from csplade.pipelines.export import OPSET, SparseEncoderOnnxConfig
 from csplade.pipelines.graph import padded_batch
 from csplade.pipelines.model import SparseEncoderModel
 from numpy.typing import NDArray
 from onnxruntime import InferenceSession
+from optimum.exporters.onnx.convert import export_pytorch
 from sentence_transformers import SparseEncoder
 from sentence_transformers.base.modules.input_module import InputModule
 from sentence_transformers.sparse_encoder.modules import SpladePooling
 from torch import Tensor, nn
 
-OPSET = 18
 BATCH = 32
 """Texts that are run together: the default of sentence-transformers."""
+_TOKENS = {0: "batch", 1: "length"}
 
 
 class Logits(nn.Module):
@@ -26,7 +28,7 @@ class Logits(nn.Module):
 
     def __init__(self, model: SparseEncoderModel) -> None:
         super().__init__()
-        self.backbone = model.backbone
+        self.backbone, self.config = model.backbone, model.config
         head = nn.Linear(model.head.shape[1], model.head.shape[0])
         head.weight = nn.Parameter(model.head.detach() * model.scale.detach().unsqueeze(1))
         head.bias = nn.Parameter(model.shift.detach().clone())
@@ -39,25 +41,26 @@ class Logits(nn.Module):
         return logits
 
 
+class _LogitsOnnxConfig(SparseEncoderOnnxConfig):
+    """Optimum's description of `Logits`."""
+
+    @property
+    def inputs(self) -> dict[str, dict[int, str]]:
+        """Return the inputs with their dynamic axes."""
+        return {"input_ids": _TOKENS, "attention_mask": _TOKENS}
+
+    @property
+    def outputs(self) -> dict[str, dict[int, str]]:
+        """Return the output with its dynamic axes."""
+        return {"logits": _TOKENS}
+
+
 def export_logits(model: SparseEncoderModel, path: Path) -> None:
-    """Write the ONNX graph that stops at logits, as exporters of language models do."""
-    ids = torch.ones(2, 12, dtype=torch.int64)
-    tokens = {0: "batch", 1: "length"}
-    axes = dict.fromkeys(("input_ids", "attention_mask", "logits"), tokens)
-    names = ["input_ids", "attention_mask"]
-    with warnings.catch_warnings(), torch.no_grad():
+    """Write the ONNX graph that stops at logits, through Optimum as well."""
+    with warnings.catch_warnings():
         # The tracer warns of every Python number that becomes a constant.
         warnings.simplefilter("ignore")
-        torch.onnx.export(
-            Logits(model).eval(),
-            (ids, ids),
-            str(path),
-            input_names=names,
-            output_names=["logits"],
-            dynamic_axes=axes,
-            opset_version=OPSET,
-            dynamo=False,
-        )
+        export_pytorch(Logits(model).eval(), _LogitsOnnxConfig(model.config), OPSET, path)
 
 
 class TorchLogits:
