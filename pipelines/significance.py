@@ -6,8 +6,6 @@ advise against Wilcoxon's and the sign test.
 
 from collections.abc import Sequence
 
-import numpy as np
-
 ROUNDS = 10_000
 _AT_ONCE = 4_000_000
 """Random signs held at a time."""
@@ -22,6 +20,9 @@ def randomization(first: Sequence[float], second: Sequence[float], rounds: int =
         rounds: random signs that are tried; the least that can be returned is 1 / (rounds + 1).
         seed: of the random signs.
     """
+    # Here: whoever asks a command for help waits for no arrays.
+    import numpy as np
+
     differences = np.asarray(second, dtype=np.float64) - np.asarray(first, dtype=np.float64)
     moving = differences[differences != 0]
     if not len(moving):

@@ -21,7 +21,7 @@ def test_it_is_the_share_of_all_signs_whose_mean_is_as_far_from_0() -> None:
 def test_it_agrees_with_a_t_test_on_many_queries() -> None:
     chance = np.random.default_rng(3)
     first = chance.random(400)
-    second = first + chance.normal(0.02, 0.2, 400)
+    second = first + chance.normal(0.01, 0.2, 400)
     differences = second - first
     t = differences.mean() / (differences.std(ddof=1) / math.sqrt(400))
     normal = math.erfc(abs(t) / math.sqrt(2))
