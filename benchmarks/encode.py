@@ -10,12 +10,11 @@ the others do not have. sentence-transformers pools the logits of the same weigh
 SpladePooling does the rest), once with PyTorch and once with an ONNX graph that stops at logits.
 """
 
-import resource
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from csplade.benchmarks.encode_limit import Limit, measure_limit
 from csplade.benchmarks.encode_material import make
 from csplade.benchmarks.encode_systems import EAGER, LIBRARY, LIBRARY_ONNX, Material, disk, names, open_system
 from csplade.benchmarks.encode_texts import texts_of
+from csplade.benchmarks.peak_memory import peak_mb
 from csplade.commands.output import notice, print_json, print_table
 from csplade.pipelines.development import read_development
 from csplade.pipelines.quantize_kinds import Precision
@@ -68,11 +68,10 @@ def measure(name: str, material: Material, lengths: Sequence[int], began: float)
     for tokens in _QUERY_TOKENS:
         texts = texts_of(tokenizer, tokens, _QUERIES + _WARM)
         queries[str(tokens)] = [_milliseconds(system.query, text) for text in texts][_WARM:]
-    return Row(documents, queries, opened, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    return Row(documents, queries, opened, peak_mb())
 
 
-def _milliseconds(query: object, text: str) -> float:
-    assert callable(query)
+def _milliseconds(query: Callable[[str], object], text: str) -> float:
     began = time.perf_counter()
     query(text)
     return 1000 * (time.perf_counter() - began)

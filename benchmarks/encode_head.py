@@ -7,7 +7,6 @@ Both graphs are exported from one model of two layers with random weights, 576 w
 its own; the peak is getrusage's largest resident size after the batch less that before it, when the graph is loaded.
 """
 
-import resource
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 import click
 import numpy as np
 import orjson
+from csplade.benchmarks.peak_memory import peak_mb
 from csplade.commands.output import print_json, print_table
 
 _INSIDE = "--inside"
@@ -69,13 +69,9 @@ def measure(name: str, path: Path, texts: int, tokens: int, vocabulary: int) -> 
     feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
     if name == _OURS:
         feeds["role"] = np.array(0)
-    before, began = _peak(), time.perf_counter()
+    before, began = peak_mb(), time.perf_counter()
     session.run(None, feeds)
-    return Cost(_peak() - before, time.perf_counter() - began)
-
-
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return Cost(peak_mb() - before, time.perf_counter() - began)
 
 
 def measure_apart(name: str, folder: Path, texts: int, tokens: int, vocabulary: int) -> Cost:

@@ -63,18 +63,6 @@ def export_logits(model: SparseEncoderModel, path: Path) -> None:
         export_pytorch(Logits(model).eval(), _LogitsOnnxConfig(model.config), OPSET, path)
 
 
-class TorchLogits:
-    """Runs the torch model."""
-
-    def __init__(self, model: SparseEncoderModel) -> None:
-        self._model = Logits(model).eval()
-
-    def __call__(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Return logits: (batch, length) both -> (batch, length, vocabulary)."""
-        found: Tensor = self._model(ids, mask)
-        return found
-
-
 class OnnxLogits:
     """Runs the exported graph."""
 
@@ -112,7 +100,7 @@ class PlainOnnx:
 class _Module(InputModule):  # type: ignore[misc]  # its base is not typed
     """What sentence-transformers asks of a module that reads texts."""
 
-    def __init__(self, tokenizer: str, run: TorchLogits | OnnxLogits, most_tokens: int) -> None:
+    def __init__(self, tokenizer: str, run: Logits | OnnxLogits, most_tokens: int) -> None:
         super().__init__()
         self.tokenizer = cutting_tokenizer(tokenizer, most_tokens)
         self._run = run
@@ -134,6 +122,6 @@ class _Module(InputModule):  # type: ignore[misc]  # its base is not typed
         """Save nothing: it is never loaded."""
 
 
-def sentence_transformer(tokenizer: str, run: TorchLogits | OnnxLogits, most_tokens: int) -> SparseEncoder:
+def sentence_transformer(tokenizer: str, run: Logits | OnnxLogits, most_tokens: int) -> SparseEncoder:
     """Return the library's encoder around the same weights, with its own pooling."""
     return SparseEncoder(modules=[_Module(tokenizer, run, most_tokens), SpladePooling("max")], device="cpu")

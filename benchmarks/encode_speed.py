@@ -8,12 +8,12 @@ the process so far: rows go from small batches to large ones.
 
 import itertools
 import os
-import resource
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from csplade.benchmarks.peak_memory import peak_mb
 from csplade.commands.options import SHIPPED_ENCODER
 from csplade.commands.output import print_table
 from csplade.pipelines.encode import EncodeOptions, Encoder
@@ -47,9 +47,9 @@ def main() -> None:
     for threads, budget in itertools.product(sorted({1, os.cpu_count() or 1}), _BATCH_TOKENS):
         seconds = measure(folder, texts, EncodeOptions(batch_tokens=budget, threads=threads))
         first = first or seconds
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        peak = peak_mb()
         speed = f"{len(texts) / seconds:.1f}", f"{tokens / seconds:.0f}", f"{first / seconds:.2f}"
-        rows.append((str(threads), str(budget), *speed, str(peak)))
+        rows.append((str(threads), str(budget), *speed, f"{peak:.0f}"))
     print_table(
         f"{len(texts)} documents, {tokens / len(texts):.0f} tokens each",
         ("threads", "tokens a batch", "documents/s", "tokens/s", "ratio", "peak MB"),

@@ -57,7 +57,7 @@ def _ours(folder: Path) -> System:
 
     from csplade.pipelines.encode import EncodeOptions, Encoder
 
-    # As `csplade ingest` and `csplade query` open it.
+    # Many texts as `csplade encode` runs them, single queries with all threads as `csplade query` does.
     many = Encoder.open(folder, EncodeOptions(lanes=os.cpu_count() or 1, threads=1))
     one = Encoder.open(folder, EncodeOptions(kept_queries=0))
     return System(lambda texts: list(many.documents(texts)), one.query)
@@ -81,10 +81,10 @@ def _torch(material: Material, compiled: bool) -> System:
 
 
 def _library(tokenizer: str, material: Material, onnx: bool) -> System:
-    from csplade.benchmarks.encode_logits import OnnxLogits, TorchLogits, sentence_transformer
+    from csplade.benchmarks.encode_logits import Logits, OnnxLogits, sentence_transformer
     from csplade.pipelines.trained_folder import read_trained
 
-    run = OnnxLogits(material.logits) if onnx else TorchLogits(read_trained(material.trained).model)
+    run = OnnxLogits(material.logits) if onnx else Logits(read_trained(material.trained).model).eval()
     encoder = sentence_transformer(tokenizer, run, _MOST_TOKENS)
     return System(encoder.encode_document, encoder.encode_query)
 

@@ -10,7 +10,6 @@ step less that before it, when states and head exist and the libraries are warm.
 that of the head is as large as the head. Seconds are those of the fastest step, timed one head after the other.
 """
 
-import resource
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ import click
 import numpy as np
 import orjson
 import torch
+from csplade.benchmarks.peak_memory import peak_mb
 from csplade.commands.output import print_json, print_table
 from csplade.pipelines.pooling import max_pool_for_training
 from torch import Tensor
@@ -90,11 +90,6 @@ def step(name: str, given: tuple[Tensor, Tensor, Tensor], live: int) -> tuple[fl
         weights *= pooled.detach() >= pooled.detach().topk(live, dim=-1).values[:, -1:]
     gradients = torch.autograd.grad((pooled * weights).sum(), given[:2])
     return time.perf_counter() - began, gradients
-
-
-def peak_mb() -> float:
-    """Return the largest resident size of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def measure(name: str, shape: Shape, folder: Path) -> Cost:

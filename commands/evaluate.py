@@ -10,7 +10,6 @@ where `p` says how often chance alone makes nDCG@10 differ so much from that of 
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -26,6 +25,7 @@ from csplade.pipelines.evaluate import (
     ASKED_DEPTH,
     MEASURES,
     Collection,
+    means,
     measure_each,
     order,
     read_collection,
@@ -111,7 +111,7 @@ def command(
 def _with_chance(measured: dict[str, dict[str, list[float]]]) -> dict[str, dict[str, float]]:
     """Return the means of each mode and, of all but the first, whether its nDCG@10 differs from the first's."""
     first, *others = measured
-    results = {mode: {name: fmean(values) for name, values in each.items()} for mode, each in measured.items()}
+    results = {mode: means(each) for mode, each in measured.items()}
     for mode in others:
         results[mode]["p"] = randomization(measured[first][MEASURES[0]], measured[mode][MEASURES[0]])
     return results

@@ -106,7 +106,12 @@ def measure(judgments: Mapping[str, Mapping[str, int]], rankings: Mapping[str, S
     Raises:
         MissingExtraError: ir_measures is not installed.
     """
-    return {name: fmean(values) for name, values in measure_each(judgments, rankings).items()}
+    return means(measure_each(judgments, rankings))
+
+
+def means(each: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """Return the average of each measure over the queries."""
+    return {name: fmean(values) for name, values in each.items()}
 
 
 def measure_each(

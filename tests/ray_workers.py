@@ -1,7 +1,24 @@
-"""Processes of Ray's actors, to be killed."""
+"""Commands that let Ray's workers encode, and the processes of its actors, to be killed."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+_START = "from csplade.cli import main; main()"
+
+
+def start_on_ray(folder: Path, encoder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start `csplade ARGUMENTS --engine ray` in a folder, with that encoder; what it says is kept."""
+    return subprocess.Popen(
+        [sys.executable, "-c", _START, *arguments, "--engine", "ray"],
+        cwd=folder,
+        env={**os.environ, "CSPLADE_ENCODER": str(encoder), "RAY_USAGE_STATS_ENABLED": "0"},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 def actors_below(pid: int, name: str) -> Iterator[int]:

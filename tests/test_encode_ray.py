@@ -3,20 +3,18 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import orjson
 import pytest
 from csplade.pipelines.encode import EncodeOptions, Encoder
-from csplade.tests.ray_workers import actors_below
+from csplade.tests.ray_workers import actors_below, start_on_ray
 from csplade.tests.tiny_encoder import TEXTS, write_tiny_encoder
 
 pytestmark = pytest.mark.model
 pytest.importorskip("ray", reason="this is about the extra [ray]: pip install 'csplade[ray]'")
 
-START = "from csplade.cli import main; main()"
 RECORDS, BLOCK = 2500, 500
 
 
@@ -28,17 +26,8 @@ def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def started(folder: Path, encoder: Path, *sources: str) -> subprocess.Popen[str]:
-    arguments = ["--engine", "ray", "--workers", "2", "--block", str(BLOCK), "--output", "out", "--json"]
-    command = [sys.executable, "-c", START, "encode", *sources, *arguments, "--deterministic"]
-    environment = {**os.environ, "CSPLADE_ENCODER": str(encoder), "RAY_USAGE_STATS_ENABLED": "0"}
-    return subprocess.Popen(
-        [*command, "--on-bad-record", "skip"],
-        cwd=folder,
-        env=environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    options = ("--workers", "2", "--block", str(BLOCK), "--output", "out", "--json", "--deterministic")
+    return start_on_ray(folder, encoder, "encode", *sources, *options, "--on-bad-record", "skip")
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")

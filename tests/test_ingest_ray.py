@@ -3,33 +3,21 @@
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
 import pytest
 from csplade.integration.client import connect
 from csplade.pipelines.encode import Encoder
-from csplade.tests.ray_workers import actors_below
+from csplade.tests.ray_workers import actors_below, start_on_ray
 from csplade.tests.tiny_encoder import TEXTS, write_tiny_encoder
 from opensearchpy import OpenSearch
 
 pytestmark = [pytest.mark.model, pytest.mark.cluster]
 pytest.importorskip("ray", reason="this is about the extra [ray]: pip install 'csplade[ray]'")
 
-START = "from csplade.cli import main; main()"
-INDEX = "ingest-ray"
 DOCUMENTS = 12_000
-
-
-@pytest.fixture
-def client(opensearch: str) -> Iterator[OpenSearch]:
-    client = connect(opensearch)
-    client.indices.delete(index=INDEX, params={"ignore_unavailable": "true"})
-    yield client
-    client.indices.delete(index=INDEX, params={"ignore_unavailable": "true"})
 
 
 @pytest.fixture(scope="module")
@@ -39,39 +27,31 @@ def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def started(folder: Path, url: str, encoder: Path, *options: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", START, "ingest", "a.jsonl", "--index", INDEX, "--url", url, "--json"]
-    environment = {**os.environ, "CSPLADE_ENCODER": str(encoder), "RAY_USAGE_STATS_ENABLED": "0"}
-    return subprocess.Popen(
-        [*command, "--engine", "ray", *options],
-        cwd=folder,
-        env=environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+def started(folder: Path, url: str, index: str, encoder: Path, *options: str) -> subprocess.Popen[str]:
+    return start_on_ray(folder, encoder, "ingest", "a.jsonl", "--index", index, "--url", url, "--json", *options)
 
 
-def arrived(client: OpenSearch) -> bool:
+def arrived(client: OpenSearch, index: str) -> bool:
     """Look whether some documents are in the index."""
-    if not client.indices.exists(index=INDEX):
+    if not client.indices.exists(index=index):
         return False
     # Before its shard has begun, a new index cannot be counted.
-    client.cluster.health(index=INDEX, params={"wait_for_status": "yellow"})
-    client.indices.refresh(index=INDEX)
-    return bool(client.count(index=INDEX)["count"])
+    client.cluster.health(index=index, params={"wait_for_status": "yellow"})
+    client.indices.refresh(index=index)
+    return bool(client.count(index=index)["count"])
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 def test_a_worker_that_is_killed_loses_and_duplicates_nothing(
-    tmp_path: Path, opensearch: str, client: OpenSearch, encoder_folder: Path
+    tmp_path: Path, opensearch: str, index_name: str, encoder_folder: Path
 ) -> None:
     lines = [orjson.dumps({"_id": str(n), "text": f"{TEXTS[n % 5]} number {n}"}) for n in range(DOCUMENTS)]
     (tmp_path / "a.jsonl").write_bytes(b"\n".join(lines))
-    process = started(tmp_path, opensearch, encoder_folder)
+    process = started(tmp_path, opensearch, index_name, encoder_folder)
+    client = connect(opensearch)
     deadline, killed = time.monotonic() + 150, 0
     while not killed and process.poll() is None and time.monotonic() < deadline:
-        if arrived(client):
+        if arrived(client, index_name):
             for pid in list(actors_below(process.pid, "_WindowEncoder"))[:1]:
                 os.kill(pid, signal.SIGKILL)
                 killed = pid
@@ -86,14 +66,16 @@ def test_a_worker_that_is_killed_loses_and_duplicates_nothing(
     alone = Encoder.open(encoder_folder)
     for number in (0, 1, 5999, DOCUMENTS - 1):
         (wanted,) = alone.documents([orjson.loads(lines[number])["text"]])
-        kept = client.get(index=INDEX, id=str(number))["_source"]["csplade_terms"]
+        kept = client.get(index=index_name, id=str(number))["_source"]["csplade_terms"]
         # The cluster keeps 9 significant bits of a weight, and no more are sent.
         assert kept == pytest.approx(dict(wanted.weights), rel=2**-8)
 
 
-def test_what_does_not_go_together_is_told(tmp_path: Path, opensearch: str, encoder_folder: Path) -> None:
+def test_what_does_not_go_together_is_told(
+    tmp_path: Path, opensearch: str, index_name: str, encoder_folder: Path
+) -> None:
     (tmp_path / "a.jsonl").write_text('{"_id": "1", "text": "bread"}')
-    process = started(tmp_path, opensearch, encoder_folder, "--vectors", "vector")
+    process = started(tmp_path, opensearch, index_name, encoder_folder, "--vectors", "vector")
     said, err = process.communicate(timeout=60)
     assert (process.returncode, said) == (2, "")
     assert err.splitlines()[-1] == (
