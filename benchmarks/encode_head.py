@@ -4,7 +4,7 @@
     python benchmarks/encode_head.py --texts 8 --tokens 512 --vocabulary 128256 --json
 
 Both graphs are exported from one model of two layers with random weights, 576 wide. Each runs one batch in a process of
-its own; the peak is getrusage's largest resident size after the batch less that before it, when the graph is loaded.
+its own; the peak is the largest resident size after the batch less that before it, when the graph is loaded.
 """
 
 import subprocess

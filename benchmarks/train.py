@@ -5,7 +5,7 @@
 
 Plain is `(hidden @ head.T).amax(dim=1)`, differentiated by PyTorch. A step is forward and backward for states and head
 with a random loss that, as after a relu, reaches only the largest `--live` terms of each text. Each head runs in a
-process of its own, on the processor (no graphics card): the peak is getrusage's largest resident size after the first
+process of its own, on the processor (no graphics card): the peak is the largest resident size after the first
 step less that before it, when states and head exist and the libraries are warm. It holds the gradients themselves;
 that of the head is as large as the head. Seconds are those of the fastest step, timed one head after the other.
 """
