@@ -112,6 +112,13 @@ _USUAL = Limits()
 @click.option(
     "--head-timeout", default=_USUAL.head_seconds, show_default=True, type=float, help="Seconds for a request's head."
 )
+@click.option(
+    "--worker-timeout",
+    default=_USUAL.worker_seconds,
+    show_default=True,
+    type=float,
+    help="Seconds after which a worker that stands still is replaced.",
+)
 @click.option("--log/--no-log", "log_requests", default=True, show_default=True, help="A line of JSON per request.")
 @click.option(
     "--log-queries", is_flag=True, help="Log the parameters of requests too; texts of queries may be in them."
@@ -131,6 +138,7 @@ def command(
     timeout: float,
     idle_timeout: float,
     head_timeout: float,
+    worker_timeout: float,
     log_requests: bool,
     log_queries: bool,
     config_file: Path | None,
@@ -164,6 +172,7 @@ def command(
         whole_seconds=timeout,
         idle_seconds=idle_timeout,
         head_seconds=head_timeout,
+        worker_seconds=worker_timeout,
     )
     options = GatewayOptions(
         upstream=parse_addresses(cluster_url(connection)),
@@ -232,7 +241,7 @@ def _weighing(path: Path, dialect: "Callable[[], Dialect]", encoder_folder: Path
     rules = load_rules(path)
     check_files(encoder_folder, read_contract(encoder_folder))
     if not rules.empty:
-        rules = load_rules(path, dialect())
+        rules = rules.towards(dialect())
     return Weighing(rules, partial(open_encoder, encoder_folder), partial(_open_shared, encoder_folder))
 
 

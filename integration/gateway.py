@@ -36,7 +36,7 @@ def serve(options: GatewayOptions, tell: Callable[[str, str], None], weighing: W
         # So that a request which comes back is known, also by another worker.
         via = f"1.1 csplade-{secrets.token_hex(4)}".encode()
         app = GatewayApp(options, Path(folder), via, weighing)
-        workers = Workers(_config(options, app), listener, app.prepare)
+        workers = Workers(_config(options, app), listener, app.prepare, options.limits.worker_seconds)
         tell(*_greeting(options, listener.getsockname()[1]))
         if not workers.run():
             raise ClusterError("the gateway's workers could not start: what they say is above")

@@ -42,6 +42,8 @@ class Limits:
     """For a connection to a node of the cluster."""
     keep_alive_seconds: int = 75
     """For which a connection stays open that nothing is asked on."""
+    worker_seconds: float = 30.0
+    """For which a worker may stand still before another takes its place."""
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():

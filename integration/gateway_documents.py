@@ -8,6 +8,7 @@ from csplade.integration.documents import RecordError, acceptable_weights, mark_
 from csplade.integration.field_map import Coverage, FieldMap
 from csplade.integration.gateway_json import UnreadJson, read_json, write_json
 from csplade.integration.reindex_documents import joined
+from csplade.integration.short_weights import shortened
 from csplade.integration.templates import MARK_FIELD, WEIGHTS_FIELD
 from csplade.pipelines.sparse import SparseVector
 
@@ -62,7 +63,7 @@ def with_weights(written: Written, vectors: Sequence[SparseVector], fingerprint:
     own: Json = {}
     for slot, vector in zip(written.slots, vectors, strict=True):
         target = own if slot.inside is None else slot.inside
-        if weights := acceptable_weights(vector):
+        if weights := shortened(acceptable_weights(vector)):
             target[slot.field] = weights
         if fingerprint is not None and slot.inside is None and slot.field == WEIGHTS_FIELD:
             own[MARK_FIELD] = mark_of(fingerprint, slot.text)

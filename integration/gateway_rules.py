@@ -3,17 +3,15 @@
 import enum
 import hashlib
 import math
-import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import orjson
-from csplade.integration.dialect import PLAIN, Dialect
+from csplade.integration.dialect import Dialect
 from csplade.integration.gateway_refusals import Headers
-from csplade.integration.rewrite_config import IndexRules, RewriteConfig, read_config
+from csplade.integration.rewrite_config import IndexRules, RewriteConfig, load_values, read_config
 from csplade.pipelines.errors import UsageError
 
 _HASH_BYTES = 8
@@ -91,31 +89,27 @@ class GatewayRules:
         """Return whether nothing can ever be rewritten."""
         return not any(rules.field_map.coverages for rules in self.config.rules)
 
+    def towards(self, dialect: Dialect) -> "GatewayRules":
+        """Return the same rules for a kind of cluster."""
+        return replace(self, config=self.config.towards(dialect))
 
-def load_rules(path: Path, dialect: Dialect = PLAIN) -> GatewayRules:
+
+def load_rules(path: Path) -> GatewayRules:
     """Read a configuration, JSON if the file's name ends so, else TOML.
 
     Raises:
         UsageError: it cannot be read; the message names the key.
     """
-    try:
-        text = path.read_bytes()
-        raw = orjson.loads(text) if path.suffix == ".json" else tomllib.loads(text.decode())
-    except (ValueError, OSError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise UsageError(
-            f"the configuration {path} cannot be read ({reason}): check the path and its syntax"
-        ) from error
-    return read_rules(raw, path.name, dialect)
+    return read_rules(load_values(path), path.name)
 
 
-def read_rules(raw: object, place: str, dialect: Dialect = PLAIN) -> GatewayRules:
+def read_rules(raw: object, place: str) -> GatewayRules:
     """Return the rules that `raw` describes; `place` is what messages call the file.
 
     Raises:
         UsageError: an unknown key, or a value of another type or out of range.
     """
-    config = read_config(raw, place, dialect)
+    config = read_config(raw, place)
     table = _checked(raw.get("gateway", {}) if isinstance(raw, Mapping) else {}, f"{place}: gateway")
     usual, rollout = GatewayRules(config), Rollout()
     return GatewayRules(

@@ -1,4 +1,4 @@
-"""The worker processes of a gateway: begun, replaced when they die, renewed one after the other, and ended together.
+"""The worker processes of a gateway: begun, replaced when they die or stand still, renewed one after the other, ended.
 
 SIGTERM and SIGINT let what is under way end; SIGHUP puts a new worker in the place of each old one.
 """
@@ -7,21 +7,18 @@ import logging
 import multiprocessing
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
-from multiprocessing.synchronize import Event
 from socket import socket
 from types import FrameType
 
+from csplade.integration.gateway_pulse import LOOK_SECONDS, READY_SECONDS, Pulse, Watch
 from uvicorn.config import Config
 from uvicorn.server import Server
 
 _LOG = logging.getLogger(__name__)
-_LOOK_SECONDS = 0.2
-# For a new worker to answer. A busy machine takes long to load one, and who gives it up too soon never gets one.
-_READY_SECONDS = 180.0
 _STOPS = (signal.SIGTERM, signal.SIGINT)
 # Windows has none.
 _RENEW: signal.Signals | None = getattr(signal, "SIGHUP", None)
@@ -31,19 +28,30 @@ _HEEDED = [number for number in (*_STOPS, _RENEW) if number is not None]
 @dataclass(frozen=True)
 class _Worker:
     process: BaseProcess
-    answers: Event
-    """Set as soon as it does."""
+    pulse: Pulse
+    watch: Watch
+
+    def look(self) -> bool:
+        """Return whether it is alive; one that stands still is killed, as it would hear nothing else."""
+        if not self.process.is_alive():
+            return False
+        if not self.watch.stands_still():
+            return True
+        _LOG.error("the worker %d stands still, so that it is killed", self.process.pid)
+        self.process.kill()
+        self.process.join()
+        return False
 
 
 class Workers:
-    """Keeps `config.workers` processes at work on one socket.
+    """Keeps `config.workers` processes at work on one socket; `patience`: the seconds that one may stand still.
 
     `prepare` is called before the first begin and before they are renewed; it opens what they share, and returns how
     they begin: by "fork" of this process, which leaves that in memory once, or by "spawn".
     """
 
-    def __init__(self, config: Config, listener: socket, prepare: Callable[[], str]) -> None:
-        self._config, self._listener, self._prepare = config, listener, prepare
+    def __init__(self, config: Config, listener: socket, prepare: Callable[[], str], patience: float) -> None:
+        self._config, self._listener, self._prepare, self._patience = config, listener, prepare, patience
         self._method = "spawn"
         self._workers: list[_Worker] = []
         self._stop = self._renew = False
@@ -57,11 +65,8 @@ class Workers:
         while not self._stop and self._whole():
             if self._renew:
                 self._replace_all()
-            time.sleep(_LOOK_SECONDS)
-        for worker in self._workers:
-            worker.process.terminate()
-        for worker in self._workers:
-            worker.process.join()
+            time.sleep(LOOK_SECONDS)
+        _end(self._workers)
         return self._stop
 
     def _heed(self, number: int, _: FrameType | None) -> None:
@@ -73,9 +78,9 @@ class Workers:
     def _whole(self) -> bool:
         """Replace the workers that have died; False: one ended by itself before it answered, as all others would."""
         for place, worker in enumerate(self._workers):
-            if worker.process.is_alive():
+            if worker.look():
                 continue
-            if not worker.answers.is_set() and (worker.process.exitcode or 0) > 0:
+            if not worker.pulse.answers.is_set() and (worker.process.exitcode or 0) > 0:
                 return False
             self._workers[place] = self._begun()
         return True
@@ -93,44 +98,56 @@ class Workers:
                     _LOG.error("a new worker does not answer, so that the old ones go on: what it says is above")
                 return
             self._workers[place] = new
-            old.process.terminate()
-            old.process.join()
+            _end([old])
 
     def _await(self, worker: _Worker) -> bool:
-        until = time.monotonic() + _READY_SECONDS
+        until = time.monotonic() + READY_SECONDS
         while time.monotonic() < until and worker.process.is_alive() and not self._stop:
-            if worker.answers.wait(_LOOK_SECONDS):
+            if worker.pulse.answers.wait(LOOK_SECONDS):
                 return True
         return False
 
     def _begun(self) -> _Worker:
         forking = self._method == "fork"
         context = multiprocessing.get_context("fork") if forking else multiprocessing.get_context("spawn")
-        answers = context.Event()
-        process = context.Process(target=_work, args=(self._config, self._listener, answers))
+        pulse = Pulse(context)
+        process = context.Process(target=_work, args=(self._config, self._listener, pulse))
         # A signal that comes before the worker has its own ways with it would be lost.
         signal.pthread_sigmask(signal.SIG_BLOCK, _HEEDED)
         try:
             process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEEDED)
-        return _Worker(process, answers)
+        return _Worker(process, pulse, Watch(pulse, self._patience))
+
+
+def _end(workers: Sequence[_Worker]) -> None:
+    """Let workers end what is under way, and wait for them."""
+    for worker in workers:
+        worker.process.terminate()
+    while alive := [worker for worker in workers if worker.look()]:
+        alive[0].process.join(LOOK_SECONDS)
 
 
 class _Server(Server):
-    """uvicorn's server, which tells when it answers."""
+    """uvicorn's server, which tells when it answers, and that it lives."""
 
-    def __init__(self, config: Config, answers: Event) -> None:
+    def __init__(self, config: Config, pulse: Pulse) -> None:
         super().__init__(config)
-        self._answers = answers
+        self._pulse = pulse
+
+    async def serve(self, sockets: list[socket] | None = None) -> None:
+        """Serve, and count."""
+        async with self._pulse.beating():
+            await super().serve(sockets)
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
         """Start, and tell it."""
         await super().startup(sockets)
-        self._answers.set()
+        self._pulse.answers.set()
 
 
-def _work(config: Config, listener: socket, answers: Event) -> None:
+def _work(config: Config, listener: socket, pulse: Pulse) -> None:
     """Be a worker; the parent's handlers came along with a fork."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -138,4 +155,4 @@ def _work(config: Config, listener: socket, answers: Event) -> None:
         signal.signal(_RENEW, signal.SIG_IGN)
     with suppress(KeyboardInterrupt):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEEDED)
-        _Server(config, answers).run(sockets=[listener])
+        _Server(config, pulse).run(sockets=[listener])

@@ -7,7 +7,7 @@ import enum
 import math
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
@@ -47,6 +47,12 @@ class RewriteConfig:
         """Return the first rules whose pattern fits; None: searches of this index are left alone."""
         return next((rules for rules in self.rules if matches(rules.pattern, name)), None)
 
+    def towards(self, dialect: Dialect) -> "RewriteConfig":
+        """Return the same rules for a kind of cluster."""
+        return RewriteConfig(
+            tuple(replace(rules, options=replace(rules.options, dialect=dialect)) for rules in self.rules)
+        )
+
 
 def load_config(path: Path, dialect: Dialect = PLAIN) -> RewriteConfig:
     """Read a configuration, JSON if the file's name ends so, else TOML.
@@ -54,15 +60,23 @@ def load_config(path: Path, dialect: Dialect = PLAIN) -> RewriteConfig:
     Raises:
         UsageError: it cannot be read; the message names the key.
     """
+    return read_config(load_values(path), path.name, dialect)
+
+
+def load_values(path: Path) -> object:
+    """Read what stands in a file, JSON if its name ends so, else TOML.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
     try:
         text = path.read_bytes()
-        raw = orjson.loads(text) if path.suffix == ".json" else tomllib.loads(text.decode())
+        return orjson.loads(text) if path.suffix == ".json" else tomllib.loads(text.decode())
     except (ValueError, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise UsageError(
             f"the configuration {path} cannot be read ({reason}): check the path and its syntax"
         ) from error
-    return read_config(raw, path.name, dialect)
 
 
 def read_config(raw: object, place: str, dialect: Dialect = PLAIN) -> RewriteConfig:

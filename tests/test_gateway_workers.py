@@ -36,9 +36,14 @@ class Chain:
         return connect(f"https://127.0.0.1:{self.inner.port}", Access(ca_certs=self.files.authority))
 
     def workers(self) -> set[int]:
-        path = Path(f"/proc/{self.inner.process.pid}/task/{self.inner.process.pid}/children")
-        names = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in path.read_text().split()}
-        return {pid for pid, name in names.items() if b"spawn_main" in name}
+        return workers(self.inner)
+
+
+def workers(gateway: Gateway) -> set[int]:
+    """Return the workers that are processes of their own."""
+    path = Path(f"/proc/{gateway.process.pid}/task/{gateway.process.pid}/children")
+    names = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in path.read_text().split()}
+    return {pid for pid, name in names.items() if b"spawn_main" in name}
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +155,49 @@ def test_a_request_under_way_is_answered_before_the_gateway_stops() -> None:
         caller.join()
         assert answers == [200]
         assert gateway.process.wait(30) == 0
+
+
+STILL = (*WORKERS, "--worker-timeout", "3")
+
+
+def stopped(gateway: Gateway, count: int) -> set[int]:
+    """Stop some workers, as a debugger or a driver does that never comes back."""
+    chosen = set(sorted(workers(gateway))[:count])
+    for pid in chosen:
+        os.kill(pid, signal.SIGSTOP)
+    return chosen
+
+
+def answering(gateway: Gateway) -> None:
+    """Wait until all workers answer, and none is there that does not."""
+    deadline = time.monotonic() + 60
+    while gateway.counts()["workers"] != 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_worker_that_stands_still_is_replaced() -> None:
+    with raw_upstream() as upstream, serving(upstream.url, *STILL) as gateway:
+        answering(gateway)
+        (still,) = stopped(gateway, 1)
+        while still in workers(gateway):
+            time.sleep(0.1)
+        answering(gateway)
+        assert len(workers(gateway)) == 2
+        assert f"the worker {still} stands still".encode() in gateway.errors.read_bytes()
+
+
+def test_a_gateway_whose_workers_stand_still_can_be_renewed_and_stopped() -> None:
+    with raw_upstream() as upstream, serving(upstream.url, *STILL) as gateway:
+        answering(gateway)
+        still = stopped(gateway, 2)
+        gateway.process.send_signal(signal.SIGHUP)
+        while still & workers(gateway):
+            time.sleep(0.1)
+        answering(gateway)
+        stopped(gateway, 2)
+        gateway.process.send_signal(signal.SIGTERM)
+        assert gateway.process.wait(60) == 0
 
 
 def test_workers_that_share_an_encoder_are_replaced_and_renewed(opensearch: str, index_name: str) -> None:

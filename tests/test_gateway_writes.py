@@ -6,11 +6,13 @@ from typing import Any
 
 import orjson
 import pytest
-from csplade.integration.documents import mark_of
+from csplade.integration.documents import Document, bulk_lines, mark_of
 from csplade.integration.field_map import FieldMap
 from csplade.integration.gateway_bulk import read_actions, written_actions
 from csplade.integration.gateway_documents import read_document, with_weights
 from csplade.integration.gateway_json import UnreadJson
+from csplade.integration.short_weights import shortened
+from csplade.pipelines.sparse import SparseVector
 from csplade.tests.gateway_searches import Json, Stage, stage, verdict
 from csplade.tests.gateway_words import BROKEN, SLOW
 from csplade.tests.rewrite_index import FIELD_MAP, mapping
@@ -210,6 +212,13 @@ def test_a_document_that_needs_nothing_is_not_touched(raw: bytes) -> None:
     document = read_document(raw, FIELD_MAP)
     assert document.slots == ()
     assert with_weights(document, [], "f") == raw
+
+
+def test_weights_are_as_short_as_those_of_ingest() -> None:
+    vector = SparseVector({"fresh": 1.23456789, "bread": 0.1})
+    given = with_weights(read_document(b'{"text": "x"}', FIELD_MAP), [vector], None)
+    indexed = bulk_lines(Document("1", "x"), vector).splitlines()[1]
+    assert orjson.loads(given)["csplade_terms"] == orjson.loads(indexed)["csplade_terms"] == shortened(vector.weights)
 
 
 @pytest.mark.parametrize("raw", [b"[]", b'{"text": "a", "text": "b"}', b'{"text": {"is": "an object"}}', b"{"])

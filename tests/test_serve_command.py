@@ -1,11 +1,16 @@
 """`csplade serve` as a person calls it: what it refuses before anything listens."""
 
+import os
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import orjson
 import pytest
 from csplade.tests.command_run import Run, runner
+from csplade.tests.gateway_process import ask, serving
+from csplade.tests.gateway_searches import request, rules
 
 
 @pytest.fixture
@@ -50,3 +55,14 @@ def test_a_certificate_that_is_none_is_named(run: Run, tmp_path: Path) -> None:
     done = run("serve", "--url", "http://127.0.0.1:9", "--port", "0", "--tls-cert", bad)
     assert done.code == 2
     assert "bad.pem" in done.err
+
+
+def test_the_rules_are_read_once_so_that_they_may_come_through_a_pipe(tmp_path: Path) -> None:
+    pipe = tmp_path / "rewrite.json"
+    os.mkfifo(pipe)
+    config = orjson.dumps({"index": [rules("articles")]})
+    writer = threading.Thread(target=pipe.write_bytes, args=(config,), daemon=True)
+    writer.start()
+    options = ("--config", str(pipe), "--dialect", "opensearch")
+    with serving("http://127.0.0.1:9", *options, module="csplade.tests.gateway_words") as gateway:
+        assert ask(gateway.port, request("GET", "/_csplade/live", None, {})).status == 200
