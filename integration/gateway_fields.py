@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from csplade.integration.dialect import RANK_FEATURES, SPARSE_VECTOR
 from csplade.integration.field_map import FieldMap
-from csplade.integration.gateway_json import UnreadJson, read_json
+from csplade.integration.gateway_json import ODD_ANSWER, read_json
 from csplade.integration.gateway_log import Exchange
 from csplade.integration.gateway_refusals import Headers, Refusal
 from csplade.integration.gateway_sending import Sender
@@ -52,17 +52,24 @@ class WeightsFields:
         target = f"/{quote(name, safe='')}/_mapping?filter_path={quote(wanted, safe=',*')}".encode()
         try:
             status, body = await self._sender.ask(target, headers, exchange, _LARGEST)
-            found = _read(read_json(body), paths) if status == 200 else _NONE
-        except (Refusal, UnreadJson):
-            found = _NONE
+        except Refusal:
+            return _NONE
+        if status != 200:
+            # Another caller may be allowed to know.
+            return _NONE
+        found = _read(body, paths)
         if len(self._known) >= _MOST_KEPT:
             self._known.clear()
         self._known[name] = (time.monotonic() + _GOOD_SECONDS, found)
         return found
 
 
-def _read(answer: Mapping[str, Any], paths: list[str]) -> Fields:  # Any: JSON values
-    mappings = [index["mappings"] for index in answer.values()]
+def _read(body: bytes, paths: list[str]) -> Fields:
+    try:
+        answer: Mapping[str, Any] = read_json(body)  # Any: JSON values
+        mappings = [index["mappings"] for index in answer.values()]
+    except ODD_ANSWER:
+        return _NONE
     if not mappings:
         return _NONE
     kinds = [_at(mapping, path) for mapping in mappings for path in paths]

@@ -10,6 +10,10 @@ class UnreadJson(ValueError):
     """It is no JSON that every reader understands in the same way."""
 
 
+ODD_ANSWER = (UnreadJson, LookupError, TypeError, AttributeError)
+"""What is raised where an answer of the cluster is not of the form that is known."""
+
+
 def read_json(text: bytes | str) -> Any:  # noqa: ANN401 - JSON values
     """Return a value; numbers keep all of their digits.
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from csplade.integration.gateway_json import UnreadJson, read_json
+from csplade.integration.gateway_json import ODD_ANSWER, read_json
 from csplade.integration.gateway_log import Exchange
 from csplade.integration.gateway_refusals import Headers, Refusal
 from csplade.integration.gateway_rules import GatewayRules
@@ -50,7 +50,7 @@ class Resolver:
             return found
         try:
             found = await self._ask(names, wildcards, headers, exchange)
-        except (Refusal, UnreadJson):
+        except (Refusal, *ODD_ANSWER):
             # The request itself will meet the same trouble, and its caller be told of it.
             return Why.UNRESOLVED
         if len(self._known) >= _MOST_KEPT:

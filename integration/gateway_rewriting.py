@@ -34,6 +34,7 @@ from csplade.integration.gateway_vectors import EncoderFailed, EncoderLate, Vect
 from csplade.integration.gateway_verdict import Outcome, Verdict, Why, failed_open, passed
 from csplade.integration.gateway_writing import Writing
 from csplade.integration.rewrite import Encode
+from csplade.pipelines.errors import EncoderError
 from csplade.pipelines.sparse import SparseVector
 
 # Rewritten at once if all vectors are remembered; what is larger would keep others waiting.
@@ -168,7 +169,7 @@ class Rewriting:
             return passed(Why.NOT_READ)
         except EncoderLate:
             verdict = failed_open(Why.ENCODER_SLOW)
-        except EncoderFailed:
+        except (EncoderFailed, EncoderError):
             verdict = failed_open(Why.ENCODER_BROKEN)
         except ForbiddenSearch as error:
             raise _forbidden(error) from error

@@ -15,10 +15,10 @@ import orjson
 from csplade.cli import main
 from csplade.pipelines.sparse import SparseVector
 from csplade.tests.gateway_process import Gateway, serving
-from csplade.tests.word_encoder import WordEncoder
+from csplade.tests.word_encoder import WordEncoder, word_vector
 
-SLOW, BROKEN = "slowword", "brokenword"
-"""Texts with these take two seconds, or cannot be encoded."""
+SLOW, BROKEN, DOTTED = "slowword", "brokenword", "dottedword"
+"""Texts with these take two seconds, cannot be encoded, or get a term that no cluster takes."""
 SLOW_SECONDS = 2.0
 NO_ENCODER = "CSPLADE_TEST_NO_ENCODER"
 """Set, the encoder cannot be opened."""
@@ -36,7 +36,7 @@ class TroubledEncoder(WordEncoder):
                 raise ValueError(f"it stumbles over {text}")
             if SLOW in text:
                 time.sleep(SLOW_SECONDS)
-        yield from super().documents(wanted)
+            yield SparseVector({"a.b": 1.0}) if DOTTED in text else word_vector(text)
 
 
 def open_words(_: Path) -> TroubledEncoder:

@@ -8,7 +8,7 @@ import orjson
 import pytest
 from csplade.tests.gateway_process import Answer
 from csplade.tests.gateway_searches import Json, Stage, hits, stage, verdict
-from csplade.tests.gateway_words import BROKEN, NO_ENCODER, SLOW
+from csplade.tests.gateway_words import BROKEN, DOTTED, NO_ENCODER, SLOW
 from csplade.tests.rewrite_bodies import make_body
 
 pytestmark = pytest.mark.cluster
@@ -41,7 +41,9 @@ def both(staged: Stage, path: str, body: object, **headers: str) -> tuple[Answer
     return staged.ask("POST", path, body, False, **headers), staged.ask("POST", path, body, True, **headers)
 
 
-@pytest.mark.parametrize(("word", "said"), [(BROKEN, "encoder_broken"), (SLOW, "encoder_slow")])
+@pytest.mark.parametrize(
+    ("word", "said"), [(BROKEN, "encoder_broken"), (DOTTED, "encoder_broken"), (SLOW, "encoder_slow")]
+)
 def test_trouble_with_the_encoder_costs_nobody_the_answer(staged: Stage, word: str, said: str) -> None:
     series = f'rewriting_total{{outcome="failed-open",reason="{said}"}}'
     before = staged.gateway.counts().get(series, 0)

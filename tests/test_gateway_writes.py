@@ -14,7 +14,7 @@ from csplade.integration.gateway_json import UnreadJson
 from csplade.integration.short_weights import shortened
 from csplade.pipelines.sparse import SparseVector
 from csplade.tests.gateway_searches import Json, Stage, stage, verdict
-from csplade.tests.gateway_words import BROKEN, SLOW
+from csplade.tests.gateway_words import BROKEN, DOTTED, SLOW
 from csplade.tests.rewrite_index import FIELD_MAP, mapping
 from csplade.tests.word_encoder import word_contract, word_vector
 
@@ -178,13 +178,15 @@ def test_parts_of_documents_are_left_for_enrich_if_their_text_changes(staged: St
 
 
 @pytest.mark.cluster
-@pytest.mark.parametrize(("word", "said"), [(BROKEN, "encoder_broken"), (SLOW, "encoder_slow")])
+@pytest.mark.parametrize(
+    ("word", "said"), [(BROKEN, "encoder_broken"), (DOTTED, "encoder_broken"), (SLOW, "encoder_slow")]
+)
 def test_trouble_with_the_encoder_costs_no_document(staged: Stage, word: str, said: str) -> None:
     index = staged.index("replace")
-    body = bulk({"index": {"_id": said}}, {"text": f"fresh {word}"})
+    body = bulk({"index": {"_id": word}}, {"text": f"fresh {word}"})
     answer = staged.ask("POST", f"/{index}/_bulk", body, content_type="application/x-ndjson")
     assert verdict(answer) == f"failed-open; {said}"
-    assert source(staged, index, said) == {"text": f"fresh {word}"}
+    assert source(staged, index, word) == {"text": f"fresh {word}"}
 
 
 @pytest.mark.cluster
