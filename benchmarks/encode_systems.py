@@ -72,8 +72,11 @@ def _torch(material: Material, compiled: bool) -> System:
     from csplade.pipelines.trained_folder import read_trained
 
     trained = read_trained(material.trained)
-    model: Any = torch.compile(trained.model, dynamic=True) if compiled else trained.model  # Any: a wrapper
-    graph = TorchGraph(model)
+    if compiled:
+        # The layers alone: top-k takes how many to keep from a tensor, which the compiler does not.
+        layers: Any = torch.compile(trained.model.backbone, dynamic=True)  # Any: a wrapper
+        trained.model.backbone = layers
+    graph = TorchGraph(trained.model)
     tables = read_tables(material.trained)
     options = EncodeOptions(batch_tokens=4096, kept_queries=0)
     encoder = Encoder(contract_of(trained), trained.tokenizer.to_str(), graph, tables, options)

@@ -49,6 +49,11 @@ _COUNT = click.IntRange(min=1)
     "letters. May be given several times; only where terms are pieces.",
 )
 @click.option("--opset", type=click.IntRange(17, 20), default=18, show_default=True, help="ONNX version of operators.")
+@click.option(
+    "--standard-operators",
+    is_flag=True,
+    help="Use no operator of ONNX Runtime's own: for other runtimes, and for float32 on a GPU. Slower on a processor.",
+)
 @json_option
 def command(
     model: Path,
@@ -68,6 +73,7 @@ def command(
     document_terms: int | None,
     prune: tuple[str, ...],
     opset: int,
+    standard_operators: bool,
     as_json: bool,
 ) -> None:
     """Export the trained model in the folder MODEL to an encoder folder.
@@ -87,7 +93,7 @@ def command(
     check_folder(model, "MODEL, the folder of a trained model")
     check_folder(tokenizer, "--tokenizer")
     try:
-        from csplade.pipelines.export_folder import check_output, export_folder
+        from csplade.pipelines.export_folder import GraphOptions, check_output, export_folder
         from csplade.pipelines.layout_policy import LayoutPolicy
         from csplade.pipelines.layouts import detect, read_layout
         from csplade.pipelines.prune import prune_terms
@@ -114,7 +120,7 @@ def command(
     for each, count in counts.items():
         notice(f"{count} of {len(trained.terms)} vocabulary ids are {each.said}, and no terms any more.")
     notice(f"{model} is read as {kind.value}; writing {output} takes a while.")
-    exported = export_folder(trained, output, int8, opset=opset)
+    exported = export_folder(trained, output, int8, graph=GraphOptions(opset, not standard_operators))
     told = {
         "output": str(output),
         "layout": kind.value,

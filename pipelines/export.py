@@ -6,10 +6,12 @@ role go in; term ids, weights and gates come out. It is registered with Optimum 
 
 import warnings
 from collections import OrderedDict
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
+from csplade.pipelines.fused_attention import fused_attention
 from csplade.pipelines.model import SparseEncoderModel
 from optimum.exporters.onnx.base import OnnxConfig
 from optimum.exporters.onnx.convert import export_pytorch
@@ -63,13 +65,18 @@ class SparseEncoderOnnxConfig(OnnxConfig):  # type: ignore[misc]  # optimum is n
         return OrderedDict(term_ids={**_BATCH, 1: "k"}, weights={**_BATCH, 1: "k"}, gates=_TOKENS)
 
 
-def export_graph(model: SparseEncoderModel, path: Path, opset: int = OPSET) -> None:
-    """Write the model as an ONNX graph in float32."""
+def export_graph(model: SparseEncoderModel, path: Path, opset: int = OPSET, fused_tokens: int | None = None) -> None:
+    """Write the model as an ONNX graph in float32.
+
+    With `fused_tokens` attention is one operator of ONNX Runtime, where that does the same, for texts of so many tokens
+    at most; else all operators are ONNX's own.
+    """
     found = TasksManager.get_exporter_config_constructor(
         "onnx", model_type=MODEL_TYPE, task=TASK, library_name="transformers"
     )
     config: Any = model.config  # Any: transformers' configuration
-    with warnings.catch_warnings():
+    attention = nullcontext() if fused_tokens is None else fused_attention(model, fused_tokens)
+    with warnings.catch_warnings(), attention:
         # The tracer warns of every Python number that becomes a constant; golden vectors tell whether one should not.
         warnings.simplefilter("ignore")
         export_pytorch(model.eval(), found(config), opset, path)

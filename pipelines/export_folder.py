@@ -54,8 +54,20 @@ class Exported:
     """Of the golden vectors."""
 
 
+@dataclass(frozen=True)
+class GraphOptions:
+    """How the graph is written."""
+
+    opset: int = OPSET
+    fused: bool = True
+    """Let ONNX Runtime's own operator attend, where it does what the model does."""
+
+
+_GRAPH = GraphOptions()
+
+
 def export_folder(
-    trained: Trained, output: Path, quantize: bool, tolerance: Tolerance | None = None, opset: int = OPSET
+    trained: Trained, output: Path, quantize: bool, tolerance: Tolerance | None = None, graph: GraphOptions = _GRAPH
 ) -> Exported:
     """Write the encoder folder, with int8 weights if asked for.
 
@@ -71,8 +83,8 @@ def export_folder(
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as work:
         fresh = Path(work) / "encoder"
         fresh.mkdir()
-        _write_graph(trained, Path(work) / "exact", fresh, quantize, opset)
-        exported = _complete(trained, fresh, quantize, tolerance, opset)
+        _write_graph(trained, Path(work) / "exact", fresh, quantize, graph)
+        exported = _complete(trained, fresh, quantize, tolerance, graph.opset)
         fresh.rename(output)
     return exported
 
@@ -115,12 +127,13 @@ def describe(
     )
 
 
-def _write_graph(trained: Trained, work: Path, folder: Path, quantize: bool, opset: int) -> None:
+def _write_graph(trained: Trained, work: Path, folder: Path, quantize: bool, graph: GraphOptions) -> None:
+    longest = max(trained.reading.query_tokens, trained.reading.document_tokens) if graph.fused else None
     if not quantize:
-        export_graph(trained.model, folder / MODEL_FILE, opset)
+        export_graph(trained.model, folder / MODEL_FILE, graph.opset, longest)
         return
     work.mkdir()
-    export_graph(trained.model, work / MODEL_FILE, opset)
+    export_graph(trained.model, work / MODEL_FILE, graph.opset, longest)
     quantize_graph(work / MODEL_FILE, folder / MODEL_FILE, _INT8)
     shutil.rmtree(work)
 

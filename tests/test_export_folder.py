@@ -82,7 +82,7 @@ def test_inference_free_queries_reach_the_contract(tmp_path: Path) -> None:
 def test_a_graph_that_says_something_else_is_refused_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def export_another(model: torch.nn.Module, path: Path, opset: int) -> None:
+    def export_another(model: torch.nn.Module, path: Path, opset: int, _longest: int | None) -> None:
         other = tiny_trained().model
         with torch.no_grad():
             other.shift.add_(1.0)

@@ -23,18 +23,18 @@ _LAYERS, _HEADS, _KEYS = 2, 4, 2
 _REVISION = "0" * 40
 
 
-def tiny_architecture(kind: str, vocabulary: int) -> PreTrainedModel:
+def tiny_architecture(kind: str, vocabulary: int, head_size: int = WIDTH // _HEADS) -> PreTrainedModel:
     """Return a random model of an architecture, by transformers' name of it; it is wide awake and quickly taught."""
     torch.manual_seed(3)
     config = AutoConfig.for_model(
         kind,
         vocab_size=vocabulary,
-        hidden_size=WIDTH,
+        hidden_size=_HEADS * head_size,
         intermediate_size=48,
         num_hidden_layers=_LAYERS,
         num_attention_heads=_HEADS,
         num_key_value_heads=_KEYS,
-        head_dim=WIDTH // _HEADS,
+        head_dim=head_size,
         tie_word_embeddings=True,
         initializer_range=0.3,
         bos_token_id=0,
