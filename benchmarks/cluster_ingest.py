@@ -1,8 +1,9 @@
 """Documents per second into a cluster: csplade, opensearch-py's parallel_bulk, requests made beforehand."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +14,7 @@ from csplade.integration.dialect import Dialect
 from csplade.integration.documents import Document, bulk_lines
 from csplade.integration.encoder import Encoder
 from csplade.integration.ingest import IngestOptions, ingest
+from csplade.integration.load_settings import LoadSettings, loading
 from csplade.integration.templates import IndexOptions, index_body
 from csplade.pipelines.contract import Contract
 from csplade.pipelines.sparse import SparseVector
@@ -51,9 +53,17 @@ def load(client: OpenSearch, encoder: Encoder, index: str, documents: Iterable[W
 
 
 def ingest_rows(
-    client: OpenSearch, dialect: Dialect, contract: Contract, documents: Sequence[Weighted], rounds: int
+    client: OpenSearch,
+    dialect: Dialect,
+    contract: Contract,
+    documents: Sequence[Weighted],
+    rounds: int,
+    settings: LoadSettings,
 ) -> list[tuple[str, float]]:
-    """Return documents per second of each way, in turns over the same parts of the documents."""
+    """Return documents per second of each way, in turns over the same parts of the documents.
+
+    The indexes of all ways have the same settings while they are filled.
+    """
     ways: dict[str, Way] = {
         "csplade ingest": lambda index, part: lambda: load(client, Precomputed(contract, part), index, part),
         **{
@@ -62,38 +72,50 @@ def ingest_rows(
         },
         f"requests made beforehand, {_THREADS} threads": _prepared(client, contract),
     }
-    seconds = dict.fromkeys(ways, 0.0)
     names = [f"{_PREFIX}{number}" for number in range(len(ways))]
     # A run that was killed may have left them.
     client.indices.delete(index=",".join(names), params={"ignore_unavailable": "true"})
     for name in names:
         client.indices.create(index=name, body=index_body(contract, IndexOptions(), dialect))
+    with _deleted(client, names), ExitStack() as stack:
+        for name in names:
+            stack.enter_context(loading(client, name, settings))
+        seconds = _in_turns(dict(zip(names, ways.values(), strict=True)), documents, rounds)
+    return [(name, len(documents) / took) for name, took in zip(ways, seconds, strict=True)]
+
+
+def _in_turns(ways: Mapping[str, Way], documents: Sequence[Weighted], rounds: int) -> list[float]:
+    """Return the seconds that each way took to fill its index."""
+    seconds = [0.0] * len(ways)
     size = -(-len(documents) // rounds)
-    try:
-        for turn in range(rounds):
-            part = documents[turn * size : (turn + 1) * size]
-            # Each way is first once, as what one leaves to be merged slows the next.
-            for number in sorted(range(len(ways)), key=lambda number: (number + turn) % len(ways)):
-                name = list(ways)[number]
-                run = ways[name](f"{_PREFIX}{number}", part)
-                began = time.perf_counter()
-                run()
-                seconds[name] += time.perf_counter() - began
-    finally:
-        client.indices.delete(index=",".join(names))
-    return [(name, len(documents) / took) for name, took in seconds.items()]
+    for turn in range(rounds):
+        part = documents[turn * size : (turn + 1) * size]
+        # Each way is first once, as what one leaves to be merged slows the next.
+        for number in sorted(range(len(ways)), key=lambda number: (number + turn) % len(ways)):
+            name, way = list(ways.items())[number]
+            run = way(name, part)
+            began = time.perf_counter()
+            run()
+            seconds[number] += time.perf_counter() - began
+    return seconds
 
 
 def encoding_speed(client: OpenSearch, dialect: Dialect, encoder: Encoder, documents: Sequence[Weighted]) -> float:
     """Return documents per second with encoding."""
     index = f"{_PREFIX}encoded"
     client.indices.create(index=index, body=index_body(encoder.contract, IndexOptions(), dialect))
-    try:
+    with _deleted(client, [index]):
         began = time.perf_counter()
         load(client, encoder, index, documents)
         return len(documents) / (time.perf_counter() - began)
+
+
+@contextmanager
+def _deleted(client: OpenSearch, names: Sequence[str]) -> Iterator[None]:
+    try:
+        yield
     finally:
-        client.indices.delete(index=index)
+        client.indices.delete(index=",".join(names))
 
 
 def _lines(contract: Contract, one: Weighted) -> bytes:
