@@ -119,6 +119,7 @@ _USUAL = Limits()
     type=float,
     help="Seconds after which a worker that stands still is replaced.",
 )
+@click.option("--sign", is_flag=True, help="Sign requests for AWS in the gateway's own name, with --aws-service.")
 @click.option("--log/--no-log", "log_requests", default=True, show_default=True, help="A line of JSON per request.")
 @click.option(
     "--log-queries", is_flag=True, help="Log the parameters of requests too; texts of queries may be in them."
@@ -139,6 +140,7 @@ def command(
     idle_timeout: float,
     head_timeout: float,
     worker_timeout: float,
+    sign: bool,
     log_requests: bool,
     log_queries: bool,
     config_file: Path | None,
@@ -151,7 +153,7 @@ def command(
     With --config, searches of the indexes that it names are answered by term weights, and what is written into them
     gets its weights on the way.
 
-    Requests carry their callers' own credentials; those of --profile and the environment are not used.
+    Requests carry their callers' own credentials; those of --profile and the environment are not used, but for --sign.
 
     \b
     Example:
@@ -176,7 +178,7 @@ def command(
     )
     options = GatewayOptions(
         upstream=parse_addresses(cluster_url(connection)),
-        trust=trust_of(connection),
+        trust=trust_of(connection, sign),
         host=host,
         port=port,
         workers=workers,
@@ -259,17 +261,23 @@ def _size(option: str, amount: float, unit: int) -> int:
     return round(amount * unit)
 
 
-def trust_of(connection: Connection) -> "Access":
-    """Return whom a gateway trusts as the cluster, without anybody's credentials.
+def trust_of(connection: Connection, sign: bool = False) -> "Access":
+    """Return whom a gateway trusts as the cluster, without anybody's credentials unless it is to `sign` for AWS.
 
     Raises:
-        UsageError: the gateway would have to sign requests.
+        UsageError: the gateway would have to sign requests, or nothing says for which service.
     """
     from csplade.integration.settings import access_of
 
     settings = connection.settings
-    if settings.aws_service is not None:
-        raise UsageError("a gateway does not sign requests for AWS: leave out --aws-service, and let callers sign")
+    if settings.aws_service is not None and not sign:
+        raise UsageError(
+            "a gateway signs requests for AWS only with --sign: add it, or leave out --aws-service and let callers sign"
+        )
+    if settings.aws_service is None and sign:
+        raise UsageError("nothing says which service of AWS requests are signed for: name it with --aws-service")
+    if sign:
+        notice("Every caller without other credentials acts with the rights of the gateway's role at AWS.")
     if settings.client_cert is not None:
         notice(f"Every caller acts with the rights that the cluster gives the certificate {settings.client_cert}.")
     shown = replace(settings, user=None, password=None, api_key=None, bearer_token=None)

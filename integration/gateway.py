@@ -15,6 +15,7 @@ from csplade.integration.gateway_app import GatewayApp, Weighing
 from csplade.integration.gateway_config import GatewayOptions
 from csplade.integration.gateway_protocol import GatewayProtocol
 from csplade.integration.gateway_workers import Workers
+from csplade.integration.signing import open_signer
 from csplade.integration.trust import check_certificate, tls_context
 from csplade.pipelines.errors import UsageError
 from uvicorn.config import Config
@@ -48,6 +49,8 @@ def _check(options: GatewayOptions) -> None:
     check_certificate(options.trust, secure)
     if secure:
         tls_context(options.trust)
+    if (signer := open_signer(options.trust, options.upstream)) is not None:
+        signer("GET", f"https://{options.upstream[0].host}/", None)
     if options.certificate is not None:
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(options.certificate, options.key, lambda: b"")

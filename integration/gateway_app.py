@@ -32,6 +32,7 @@ from csplade.integration.gateway_shadow import Shadows
 from csplade.integration.gateway_transfer import CallerGone, refuse
 from csplade.integration.gateway_upstream import Upstream
 from csplade.integration.gateway_vectors import Vectors
+from csplade.integration.signing import open_signer
 from csplade.integration.trust import tls_context
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -60,7 +61,7 @@ class Worker:
         self.log = AccessLog(sys.stderr.buffer, options.log_queries) if options.log_requests else None
         self.vectors: Vectors | None = None
         self.shadows: Shadows | None = None
-        self._sender = Sender(self.upstream, via)
+        self._sender = Sender(self.upstream, via, open_signer(options.trust, options.upstream))
         self.forward = Forwarder(self._sender, limits)
         self._limits, self._folder = limits, folder
         self.control: ASGIApp = control(self.upstream, folder)

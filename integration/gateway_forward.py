@@ -64,7 +64,7 @@ class Forwarder:
         target = _target(scope)
         check_start(scope["method"], target, scope["http_version"])
         check_source(scope["query_string"], self._limits)
-        headers: Headers = scope["headers"]
+        headers: Headers = self._sender.passing(scope["headers"])
         frame = framing(headers)
         guard = BodyGuard(headers, frame, self._limits)
         if frame.empty:

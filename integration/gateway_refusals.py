@@ -27,6 +27,7 @@ class Reason(enum.StrEnum):
     UNREACHABLE = "unreachable"
     BAD_ANSWER = "bad_answer"
     TOO_LATE = "too_late"
+    NOT_SIGNED = "not_signed"
     FORBIDDEN = "forbidden"
     """By a policy of the rewriter's configuration."""
 

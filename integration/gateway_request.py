@@ -10,10 +10,10 @@ from csplade.integration.gateway_network import Body
 from csplade.integration.gateway_params import Params
 from csplade.integration.gateway_refusals import Headers
 from csplade.integration.gateway_sending import Message
+from csplade.integration.gateway_signing import signed
 from csplade.integration.gateway_targets import Target
 from csplade.integration.gateway_transfer import Transfer
 
-_SIGNATURE = b"aws4-"
 # Answers in which nobody here could see that shards failed.
 _OTHER_FORMS = (b"cbor", b"smile", b"yaml")
 
@@ -42,7 +42,7 @@ class Request:
     @property
     def signed(self) -> bool:
         """Return whether the caller vouches for its very bytes."""
-        return self._header(b"authorization").lower().startswith(_SIGNATURE)
+        return signed(self.headers)
 
     @property
     def answered_otherwise(self) -> bool:

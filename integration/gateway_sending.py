@@ -1,13 +1,15 @@
 """Sends a request to one of the cluster's nodes, the next one if a node takes no connection."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 
 from csplade.integration.gateway_headers import Framing, check_prefix, request_headers
 from csplade.integration.gateway_log import Exchange
 from csplade.integration.gateway_network import Body
 from csplade.integration.gateway_refusals import Headers
-from csplade.integration.gateway_upstream import Answer, Upstream, unreachable
+from csplade.integration.gateway_signing import anonymous, gathered, signature, without_signature
+from csplade.integration.gateway_upstream import Answer, Node, Upstream, unreachable
+from csplade.integration.signing import Signer
 
 EMPTY = Framing(None, chunked=False)
 
@@ -28,10 +30,17 @@ class Message:
 
 
 class Sender:
-    """Knows the cluster's nodes; `via` is what this gateway is called in front of it."""
+    """Knows the cluster's nodes; `via` is what this gateway is called in front of it.
 
-    def __init__(self, upstream: Upstream, via: bytes) -> None:
-        self._upstream, self._via = upstream, via
+    With a `signer` requests without credentials are signed for AWS.
+    """
+
+    def __init__(self, upstream: Upstream, via: bytes, signer: Signer | None = None) -> None:
+        self._upstream, self._via, self._signer = upstream, via, signer
+
+    def passing(self, headers: Headers) -> Headers:
+        """Return a caller's headers, without a signature for AWS if they get another."""
+        return headers if self._signer is None else without_signature(headers)
 
     async def send(self, message: Message, body: Callable[[], Body], exchange: Exchange) -> Answer:
         """Return the answer as soon as its head is there; `body` is asked anew for each node that is tried.
@@ -39,13 +48,34 @@ class Sender:
         Raises:
             Refusal: the request may not be sent, no node takes it, or one breaks off.
         """
+        if self._signer is not None and anonymous(message.headers):
+            return await self._signed(self._signer, message, body(), exchange)
+
+        async def send(node: Node, passed: Headers) -> Answer:
+            return await self._upstream.send(message.method, message.target, passed, body(), node)
+
+        return await self._tried(message, send, exchange)
+
+    async def _signed(self, signer: Signer, message: Message, body: Body, exchange: Exchange) -> Answer:
+        headers, frame, whole = await gathered(message.headers, message.frame, body)
+        complete = replace(message, headers=headers, frame=frame)
+
+        async def send(node: Node, passed: Headers) -> Answer:
+            more = await signature(signer, message.method, node.url + message.target, whole)
+            return await self._upstream.send(message.method, message.target, [*passed, *more], whole, node)
+
+        return await self._tried(complete, send, exchange)
+
+    async def _tried(
+        self, message: Message, send: Callable[[Node, Headers], Awaitable[Answer]], exchange: Exchange
+    ) -> Answer:
+        """Send to the first node that takes a connection."""
         cause = None
         for node in self._upstream.turns():
             check_prefix(node.address.path, message.target)
             exchange.node = node.host.decode()
-            passed = request_headers(message.headers, node.host, message.frame, self._via)
             try:
-                return await self._upstream.send(message.method, message.target, passed, body(), node)
+                return await send(node, request_headers(message.headers, node.host, message.frame, self._via))
             except ConnectionError as error:
                 # Nothing was sent, not even a part of the body.
                 self._upstream.leave_out(node)

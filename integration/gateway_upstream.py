@@ -29,7 +29,9 @@ class Node:
         self.left_out_until = 0.0
         self.prefix = address.path.encode()
         shown = f"[{address.host}]" if ":" in address.host else address.host
-        self.host = shown.encode() if address.port is None else f"{shown}:{address.port}".encode()
+        usual = (None, 443 if address.secure else 80)
+        self.host = shown.encode() if address.port in usual else f"{shown}:{address.port}".encode()
+        self.url = (b"https://" if address.secure else b"http://") + self.host + self.prefix
 
     async def take(self, patience: float) -> tuple[Connection, bool]:
         """Return a connection, and whether it has been used before: the youngest that is still open, else a new one.
