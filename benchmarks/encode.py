@@ -13,85 +13,28 @@ SpladePooling does the rest), once with PyTorch and once with an ONNX graph that
 import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 import orjson
+from csplade.benchmarks import encode_one
 from csplade.benchmarks.encode_limit import Limit, measure_limit
 from csplade.benchmarks.encode_material import make
-from csplade.benchmarks.encode_systems import EAGER, LIBRARY, LIBRARY_ONNX, Material, disk, names, open_system
-from csplade.benchmarks.encode_texts import texts_of
-from csplade.benchmarks.peak_memory import peak_mb
+from csplade.benchmarks.encode_one import Row
+from csplade.benchmarks.encode_systems import EAGER, LIBRARY, LIBRARY_ONNX, Material, disk, names
 from csplade.commands.output import notice, print_json, print_table
 from csplade.pipelines.development import read_development
 from csplade.pipelines.quantize_kinds import Precision
 from csplade.pipelines.quantize_measure import Measured, compared
-from tokenizers import Tokenizer
-
-_INSIDE = "--inside"
-_QUERY_TOKENS = (8, 16, 32)
-_QUERIES, _WARM = 200, 20
-_TOKENS, _FEWEST = 8192, 32
-"""Tokens of a measurement of documents, and its fewest texts."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """What one process measured."""
-
-    documents: dict[str, float]
-    """Documents/s by tokens."""
-    queries: dict[str, list[float]]
-    """Milliseconds of single queries by tokens."""
-    open_seconds: float
-    """From the start of the process to the first vector."""
-    peak_mb: float
-
-
-def measure(name: str, material: Material, lengths: Sequence[int], began: float) -> Row:
-    """Measure one way in this process."""
-    system = open_system(name, material)
-    system.query("warm up")
-    opened = time.time() - began
-    tokenizer = Tokenizer.from_file(str(material.trained / "tokenizer.json"))
-    documents = {}
-    for tokens in lengths:
-        texts = texts_of(tokenizer, tokens, max(_FEWEST, _TOKENS // tokens))
-        system.documents(texts[: _FEWEST // 2])
-        started = time.perf_counter()
-        system.documents(texts)
-        documents[str(tokens)] = len(texts) / (time.perf_counter() - started)
-    queries = {}
-    for tokens in _QUERY_TOKENS:
-        texts = texts_of(tokenizer, tokens, _QUERIES + _WARM)
-        queries[str(tokens)] = [_milliseconds(system.query, text) for text in texts][_WARM:]
-    return Row(documents, queries, opened, peak_mb())
-
-
-def _milliseconds(query: Callable[[str], object], text: str) -> float:
-    began = time.perf_counter()
-    query(text)
-    return 1000 * (time.perf_counter() - began)
 
 
 def measure_apart(name: str, material: Material, lengths: Sequence[int]) -> Row:
-    """Do `measure` in a process of its own."""
-    folders = {precision: str(folder) for precision, folder in material.folders.items()}
-    order = {"name": name, "lengths": list(lengths), "began": time.time(), "folders": folders}
-    order |= {"trained": str(material.trained), "logits": str(material.logits)}
-    command = [sys.executable, __file__, _INSIDE, orjson.dumps(order).decode()]
+    """Measure one way in a process of its own."""
+    command = [sys.executable, encode_one.__file__, encode_one.order_of(name, material, lengths)]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
     return Row(**orjson.loads(done.stdout.splitlines()[-1]))
-
-
-def _inside(order: str) -> None:
-    given = orjson.loads(order)
-    folders = {precision: Path(folder) for precision, folder in given["folders"].items()}
-    material = Material(Path(given["trained"]), folders, Path(given["logits"]))
-    print_json(asdict(measure(given["name"], material, given["lengths"], given["began"])))
 
 
 def together(rounds: Sequence[Row]) -> Row:
@@ -183,7 +126,4 @@ def main(
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == [_INSIDE]:
-        _inside(sys.argv[2])
-    else:
-        main()
+    main()

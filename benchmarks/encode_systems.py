@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +60,8 @@ def _ours(folder: Path) -> System:
 
     # Many texts as `csplade encode` runs them, single queries with all threads as `csplade query` does.
     many = Encoder.open(folder, EncodeOptions(lanes=os.cpu_count() or 1, threads=1))
-    one = Encoder.open(folder, EncodeOptions(kept_queries=0))
-    return System(lambda texts: list(many.documents(texts)), one.query)
+    one = cache(lambda: Encoder.open(folder, EncodeOptions(kept_queries=0)))
+    return System(lambda texts: list(many.documents(texts)), lambda text: one().query(text))
 
 
 def _torch(material: Material, compiled: bool) -> System:

@@ -5,6 +5,7 @@ own order, while a thread reads the next window. So memory is bounded by two win
 """
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from csplade.pipelines.encode_reading import LONGEST_TOKEN, Reader, Reading, cut
 from csplade.pipelines.encode_vectors import PassageOutput, VectorMaker
 from csplade.pipelines.errors import EncoderError, SourceError, UsageError
 from csplade.pipelines.folder import DECIDING_FILES, MODEL_FILE, TOKENIZER_FILE, Tables, read_tables
-from csplade.pipelines.graph import Graph, Role, Runs
+from csplade.pipelines.graph import Graph, LateGraph, Role, Runs
 from csplade.pipelines.jsonl import kind
 from csplade.pipelines.sparse import SparseVector
 
@@ -59,9 +60,7 @@ class Encoder:
                 f"{contract.name} has no table of idf that queries could be weighed by: let it encode them"
             )
         self.contract = contract
-        self.runs_on: tuple[str, ...] = tuple(graph.providers) if isinstance(graph, Graph) else ()
-        """The runtime's names of what the graph runs on, the preferred first."""
-        self._options = options
+        self._options, self._graph = options, graph
         self._by_table = options.table_queries or contract.query_path == TABLE_QUERIES
         self._lanes = Lanes(graph, options.lanes)
         self._vectors = VectorMaker(contract, tables)
@@ -91,8 +90,15 @@ class Encoder:
             tokenizer = (folder / TOKENIZER_FILE).read_text(encoding="utf-8")
         except OSError as error:
             raise EncoderError(f"{folder} cannot be read ({error}): copy the encoder folder again") from error
-        graph = Graph.open(folder / MODEL_FILE, options.threads, options.device)
+        load = partial(Graph.open, folder / MODEL_FILE, options.threads, options.device)
+        by_table = options.table_queries or contract.query_path == TABLE_QUERIES
+        graph = LateGraph(load) if by_table else load()
         return cls(contract, tokenizer, graph, read_tables(folder), options)
+
+    @property
+    def runs_on(self) -> tuple[str, ...]:
+        """Return the runtime's names of what the graph runs on, the preferred first."""
+        return tuple(self._graph.providers) if isinstance(self._graph, Graph | LateGraph) else ()
 
     @property
     def counts(self) -> Counts:

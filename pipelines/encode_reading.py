@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil
 
 import numpy as np
@@ -47,11 +48,16 @@ class Reader:
         self._literal = literal
         self._stride = long_texts.stride if long_texts else side.max_tokens
         limit = side.max_tokens + self._stride * (long_texts.most - 1 if long_texts else 0)
-        self._tokenizer = cutting_tokenizer(tokenizer, limit)
+        self._described, self._limit = tokenizer, limit
         # A tokenizer reads the whole of a text before it cuts it: a book would cost minutes for its first page.
         self._reach = limit * LONGEST_TOKEN
         if long_texts is not None:
             self._check(long_texts)
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        """Made when it is needed: that takes a while, and who asks queries reads no document."""
+        return cutting_tokenizer(self._described, self._limit)
 
     def read(self, texts: Sequence[str]) -> list[Reading | None]:
         """Read texts; None for what holds no word: expansions of punctuation or of function words are noise."""

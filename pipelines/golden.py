@@ -19,6 +19,8 @@ from csplade.pipelines.sparse import SparseVector
 from csplade.pipelines.words import split_words
 
 GOLDEN_FILE = "golden.jsonl"
+_LEAST_EXPANSION = 0.1
+"""Of the whole vector's length: an expansion that is shorter is measured as if it were so long."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class Drift:
     distance: float
     """|vector - golden| / |golden|."""
     expansion: float
-    """The same over the terms that are no words of the text: light ones, hardly seen above."""
+    """The same over the terms that are no words of the text, light ones, hardly seen above; as a share of their own
+    length, or of a tenth of the whole vector's where that is more."""
     shared: float
     """Share of the golden vector's ten heaviest terms that are among this machine's ten heaviest."""
 
@@ -78,9 +81,9 @@ def drifts(encoder: Encoder, golden: Iterable[Golden]) -> list[Drift]:
         encode = encoder.documents if one.role is Role.DOCUMENT else encoder.queries
         (vector,) = encode([one.text])
         expected = _expansion(encoder, one, one.vector)
-        # Where the golden vector has no expansion, as a share of the whole: of nothing it would be infinite.
-        whole = expected if expected.weights else one.vector
-        apart = _share(_difference(_expansion(encoder, one, vector), expected), _length(whole))
+        # Hardly any expansion is no measure of what is off: two faint terms that swap would be worlds apart.
+        whole = max(_length(expected), _LEAST_EXPANSION * _length(one.vector))
+        apart = _share(_difference(_expansion(encoder, one, vector), expected), whole)
         found.append(Drift(one, distance(vector, one.vector), apart, shared(vector, one.vector)))
     return found
 

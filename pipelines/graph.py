@@ -5,10 +5,11 @@ The model, the pooling over positions, log1p(relu), the fold into term keys and 
 """
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -97,6 +98,29 @@ class Graph:
         padded, mask = padded_batch(token_ids)
         feeds = {"input_ids": padded, "attention_mask": mask, "role": np.array(role, dtype=np.int64)}
         return GraphOutput(*self._session.run(["term_ids", "weights", "gates"], feeds))
+
+
+class LateGraph:
+    """A graph that is loaded when it is first run: where queries go by a table, it may never be."""
+
+    def __init__(self, load: Callable[[], Graph]) -> None:
+        self._load, self._lock = load, Lock()
+        self._graph: Graph | None = None
+
+    @property
+    def providers(self) -> list[str]:
+        """Return what the graph runs on, the preferred first."""
+        return self._loaded().providers
+
+    def run(self, token_ids: Sequence[Sequence[int]], role: Role) -> GraphOutput:
+        """Run one batch of texts, each a non-empty list of token ids."""
+        return self._loaded().run(token_ids, role)
+
+    def _loaded(self) -> Graph:
+        with self._lock:
+            if self._graph is None:
+                self._graph = self._load()
+            return self._graph
 
 
 def _providers(device: Device | None) -> list[str]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from csplade.pipelines.encode import Device, EncodeOptions, Encoder, LongTexts
-from csplade.pipelines.errors import SourceError, UsageError
-from csplade.pipelines.folder import TOKENIZER_FILE, read_tables
+from csplade.pipelines.errors import EncoderError, SourceError, UsageError
+from csplade.pipelines.folder import MODEL_FILE, TOKENIZER_FILE, read_tables
 from csplade.pipelines.graph import GraphOutput, Role
 from csplade.pipelines.sparse import SparseVector
 from csplade.tests.tiny_encoder import TEXTS, write_tiny_encoder
@@ -170,6 +170,18 @@ def test_a_gpu_that_is_not_there_is_told(folder: Path, encoder: Encoder) -> None
         pytest.skip("there is a GPU")
     with pytest.raises(UsageError, match=r"the onnxruntime here has only .*csplade\[gpu\]"):
         Encoder.open(folder, EncodeOptions(device=Device.CUDA))
+
+
+def test_queries_by_table_never_load_the_graph(tmp_path: Path, encoder: Encoder) -> None:
+    write_tiny_encoder(tmp_path)
+    options = EncodeOptions(table_queries=True)
+    by_table = Encoder.open(tmp_path, options)
+    assert next(by_table.documents([TEXTS[0]])).weights == next(encoder.documents([TEXTS[0]])).weights
+    unloaded = Encoder.open(tmp_path, options)
+    (tmp_path / MODEL_FILE).unlink()
+    assert unloaded.query("bread").weights == by_table.query("bread").weights != {}
+    with pytest.raises(EncoderError, match=MODEL_FILE):
+        next(unloaded.documents(["bread"]))
 
 
 def test_texts_without_words_count_and_are_empty(folder: Path) -> None:

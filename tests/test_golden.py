@@ -4,10 +4,13 @@ import math
 from pathlib import Path
 
 import pytest
+from csplade.pipelines.encode import Encoder
 from csplade.pipelines.errors import EncoderError
-from csplade.pipelines.golden import GOLDEN_FILE, Golden, distance, read_golden, write_golden
+from csplade.pipelines.golden import GOLDEN_FILE, Golden, distance, drifts, read_golden, write_golden
 from csplade.pipelines.graph import Role
 from csplade.pipelines.sparse import SparseVector
+from csplade.pipelines.words import split_words
+from csplade.tests.tiny_encoder import TEXTS, write_tiny_encoder
 
 
 @pytest.mark.parametrize(
@@ -44,3 +47,22 @@ def test_a_damaged_file_is_told(tmp_path: Path, content: bytes | None) -> None:
         (tmp_path / GOLDEN_FILE).write_bytes(content)
     with pytest.raises(EncoderError, match=GOLDEN_FILE):
         read_golden(tmp_path)
+
+
+@pytest.mark.model
+def test_a_faint_expansion_is_measured_by_the_whole_vector(tmp_path: Path) -> None:
+    write_tiny_encoder(tmp_path)
+    encoder = Encoder.open(tmp_path)
+    (vector,) = encoder.documents([TEXTS[0]])
+    literal = encoder.contract.literal
+    assert literal is not None
+    own = {word.key for word in split_words(TEXTS[0], literal.analysis)} & vector.weights.keys()
+    added = sorted(vector.weights.keys() - own, key=vector.weights.__getitem__)
+    assert own and len(added) > 2
+    golden = SparseVector({term: vector.weights[term] for term in [*own, added[0]]})
+    whole = math.hypot(*golden.weights.values())
+    assert vector.weights[added[0]] < whole / 10
+    (drift,) = drifts(encoder, [Golden(Role.DOCUMENT, TEXTS[0], golden)])
+    missing = math.hypot(*(vector.weights[term] for term in added[1:]))
+    assert drift.expansion == pytest.approx(missing / (whole / 10), rel=1e-5)
+    assert drift.distance == pytest.approx(missing / whole, rel=1e-5)
