@@ -23,6 +23,7 @@ from csplade.benchmarks import encode_one
 from csplade.benchmarks.encode_limit import Limit, measure_limit
 from csplade.benchmarks.encode_material import make
 from csplade.benchmarks.encode_one import Row
+from csplade.benchmarks.encode_plot import plot
 from csplade.benchmarks.encode_systems import EAGER, LIBRARY, LIBRARY_ONNX, Material, disk, names
 from csplade.commands.output import notice, print_json, print_table
 from csplade.pipelines.development import read_development
@@ -30,9 +31,9 @@ from csplade.pipelines.quantize_kinds import Precision
 from csplade.pipelines.quantize_measure import Measured, compared
 
 
-def measure_apart(name: str, material: Material, lengths: Sequence[int]) -> Row:
+def measure_apart(name: str, material: Material, lengths: Sequence[int], asked: int) -> Row:
     """Measure one way in a process of its own."""
-    command = [sys.executable, encode_one.__file__, encode_one.order_of(name, material, lengths)]
+    command = [sys.executable, encode_one.__file__, encode_one.order_of(name, material, lengths, asked)]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
     return Row(**orjson.loads(done.stdout.splitlines()[-1]))
 
@@ -90,8 +91,10 @@ def _p99(values: Sequence[float]) -> float:
 @click.option("--collection", type=click.Path(path_type=Path, exists=True), help="Judged BEIR folder, for nDCG@10.")
 @click.option("--most", default=2000, show_default=True, help="Documents of it, besides the judged ones.")
 @click.option("--lengths", default="64,128,256,512", show_default=True, help="Tokens of documents.")
+@click.option("--queries", "asked", default=200, show_default=True, help="Queries of each length.")
 @click.option("--precisions", default="int8,int8-weights,int4", show_default=True)
 @click.option("--rounds", default=2, show_default=True)
+@click.option("--plot", "picture", type=click.Path(path_type=Path), help="A .png that shows speeds and latencies.")
 @click.option("--json", "as_json", is_flag=True)
 def main(
     trained: Path,
@@ -99,8 +102,10 @@ def main(
     collection: Path | None,
     most: int,
     lengths: str,
+    asked: int,
     precisions: str,
     rounds: int,
+    picture: Path | None,
     as_json: bool,
 ) -> None:
     """Print the tables."""
@@ -111,8 +116,10 @@ def main(
     for number in range(rounds):
         for name, measured in found.items():
             notice(f"round {number + 1}: {name}")
-            measured.append(measure_apart(name, material, sizes))
+            measured.append(measure_apart(name, material, sizes, asked))
     rows = {name: together(measured) for name, measured in found.items()}
+    if picture is not None:
+        plot(rows, picture)
     ndcg = {}
     if collection is not None:
         notice("measuring nDCG@10")

@@ -19,7 +19,7 @@ from csplade.commands.output import print_json
 from tokenizers import Tokenizer
 
 _QUERY_TOKENS = (8, 16, 32)
-_QUERIES, _WARM = 200, 20
+_WARM = 20
 _TOKENS, _FEWEST = 8192, 32
 """Tokens of a measurement of documents, and its fewest texts."""
 
@@ -38,8 +38,8 @@ class Row:
     """Of the process, while it encoded documents."""
 
 
-def measure(name: str, material: Material, lengths: Sequence[int], began: float) -> Row:
-    """Measure one way in this process."""
+def measure(name: str, material: Material, lengths: Sequence[int], asked: int, began: float) -> Row:
+    """Measure one way in this process, with so many queries of each length."""
     system = open_system(name, material)
     system.documents(["warm up"])
     opened = time.time() - began
@@ -54,7 +54,7 @@ def measure(name: str, material: Material, lengths: Sequence[int], began: float)
     peak, queries = peak_mb(), {}
     system.query("warm up")
     for tokens in _QUERY_TOKENS:
-        texts = texts_of(tokenizer, tokens, _QUERIES + _WARM)
+        texts = texts_of(tokenizer, tokens, asked + _WARM)
         queries[str(tokens)] = [_milliseconds(system.query, text) for text in texts][_WARM:]
     return Row(documents, queries, opened, peak)
 
@@ -65,10 +65,10 @@ def _milliseconds(query: Callable[[str], object], text: str) -> float:
     return 1000 * (time.perf_counter() - began)
 
 
-def order_of(name: str, material: Material, lengths: Sequence[int]) -> str:
+def order_of(name: str, material: Material, lengths: Sequence[int], asked: int) -> str:
     """Return the order to measure a way now."""
     folders = {precision: str(folder) for precision, folder in material.folders.items()}
-    order = {"name": name, "lengths": list(lengths), "began": time.time(), "folders": folders}
+    order = {"name": name, "lengths": list(lengths), "asked": asked, "began": time.time(), "folders": folders}
     return orjson.dumps(order | {"trained": str(material.trained), "logits": str(material.logits)}).decode()
 
 
@@ -77,7 +77,7 @@ def main() -> None:
     given = orjson.loads(sys.argv[1])
     folders = {precision: Path(folder) for precision, folder in given["folders"].items()}
     material = Material(Path(given["trained"]), folders, Path(given["logits"]))
-    print_json(asdict(measure(given["name"], material, given["lengths"], given["began"])))
+    print_json(asdict(measure(given["name"], material, given["lengths"], given["asked"], given["began"])))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from csplade.pipelines.encode_records import with_vectors
 from csplade.pipelines.errors import SourceError, UsageError
 from csplade.pipelines.sources import Format, find_source
 from csplade.pipelines.sparse import SparseVector
+from csplade.pipelines.stopping import StopSignal
 
 if TYPE_CHECKING:
     from csplade.pipelines.encode import Encoder
@@ -72,7 +73,9 @@ def encode_here(arguments: Sequence[str], choices: EncodeChoices, folder: Path, 
             _tell_resumed(part)
         encoder = _opened(folder, choices)
         dead = DeadLetters(choices.dead_letters or DEAD_LETTERS, numbered=choices.dead_letters is None)
-        summary = _encode(encoder, planned, part, stack.enter_context(dead), choices)
+        # A stop inside a lock of the encoder's threads could leave it locked; and a pipe may have nothing to read.
+        stop = stack.enter_context(StopSignal()) if all(source.rereadable for source in sources) else None
+        summary = _encode(encoder, planned, part, stack.enter_context(dead), choices, stop)
         if part is not None:
             part.finish(to_parquet if as_parquet else None)
     _print(summary, encoder, choices, time.monotonic() - began, as_json)
@@ -118,7 +121,12 @@ def _tell_resumed(part: PartFile) -> None:
 
 
 def _encode(
-    encoder: "Encoder", planned: Plan, part: PartFile | None, dead: DeadLetters, choices: EncodeChoices
+    encoder: "Encoder",
+    planned: Plan,
+    part: PartFile | None,
+    dead: DeadLetters,
+    choices: EncodeChoices,
+    stop: StopSignal | None,
 ) -> _Summary:
     """Encode and write all; whatever stops it, say what is left and how it goes on."""
     from tqdm import tqdm
@@ -133,6 +141,8 @@ def _encode(
             for record, vector in with_vectors(fresh, _text, encode):
                 _take(summary, dead, record, vector, choices, write)
                 bar.update(summary.read - bar.n)
+                if stop is not None and stop.asked:
+                    raise KeyboardInterrupt
         except BaseException:
             bar.close()
             if part is not None:

@@ -48,10 +48,11 @@ _COLUMNS = ("precision", "MB", "documents/s", "query p50 ms", "weight difference
 )
 @click.option(
     "--target",
-    default="avx512_vnni",
+    default="avx2",
     show_default=True,
     type=click.Choice([each.value for each in Target]),
-    help="Processor that int8 is for; avx2 and avx512 mean one without VNNI, and weights of 7 bits.",
+    help="Processor that int8 is for. avx2 and avx512 give weights 7 bits, which are right on every processor; the "
+    "others 8, which overflow on x86 without VNNI.",
 )
 @click.option("--max-loss", default=1.0, show_default=True, type=click.FloatRange(0, 100), help="Percent of nDCG@10.")
 @click.option("--force", is_flag=True, help="Write the folder whatever is lost.")
@@ -83,7 +84,7 @@ def command(
     Example:
       csplade quantize my-encoder --output my-encoder-int8 --collection my-questions
       csplade quantize my-encoder --output small --precision int4 --collection my-questions --force
-      csplade quantize my-encoder --output old-cpu --target avx2 --collection my-questions --json
+      csplade quantize my-encoder --output servers --target avx512_vnni --collection my-questions --json
     """
     if output.resolve() == encoder.resolve():
         raise UsageError(f"{output} is the encoder itself: name a new folder")

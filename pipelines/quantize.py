@@ -33,16 +33,21 @@ class QuantizeOptions:
     """How a graph is quantized."""
 
     precision: Precision
-    target: Target = Target.VNNI
+    target: Target = Target.AVX2
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Smallest and largest value of each activation, by name; for `INT8_STATIC`."""
     kept: Set[str] = frozenset()
     """Names of products whose activations stay float; for `INT8` and `INT8_STATIC`."""
 
     @property
+    def bits(self) -> int:
+        """Return the bits of a weight; products with float activations overflow nowhere."""
+        return 8 if self.precision is Precision.INT8_WEIGHTS else self.target.bits
+
+    @property
     def said(self) -> str:
         """Return what the contract says."""
-        bits = "" if self.target.bits == 8 or self.precision in (Precision.INT4, Precision.FP16) else " of 7 bits"
+        bits = "" if self.bits == 8 or self.precision in _NO_TARGET else f" of {self.bits} bits"
         kept = f", {len(self.kept)} products with float ones" if self.kept else ""
         return SAID[self.precision].replace("weights", f"weights{bits}", 1) + kept
 
@@ -77,7 +82,7 @@ def _products(found: list[Product], options: QuantizeOptions) -> dict[str, Piece
     if options.precision in (Precision.INT4, Precision.INT8_BLOCKS):
         bits = 4 if options.precision is Precision.INT4 else 8
         return {each.name: block_product(each, 8 if each.pooled else bits) for each in found}
-    weights = {each.name: rounded_columns(each.weight, options.target.bits) for each in found}
+    weights = {each.name: rounded_columns(each.weight, options.bits) for each in found}
     kept = {each.name for each in found} if options.precision is Precision.INT8_WEIGHTS else options.kept
     made = {each.name: float_product(each, weights[each.name]) for each in found if each.name in kept}
     left = [each for each in found if each.name not in kept]

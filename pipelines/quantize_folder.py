@@ -39,7 +39,7 @@ class Settings:
     """What is asked for."""
 
     precision: Precision
-    target: Target = Target.VNNI
+    target: Target = Target.AVX2
     most_loss: float = 0.01
     """Share of nDCG@10 that may be lost."""
     force: bool = False

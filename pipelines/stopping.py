@@ -1,4 +1,4 @@
-"""Ctrl-C during a training: the step that runs is finished, then the loop can end in an orderly way."""
+"""Ctrl-C during long work: the step that runs is finished, then the loop can end in an orderly way."""
 
 import signal
 import threading

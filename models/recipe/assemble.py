@@ -23,7 +23,7 @@ from csplade.pipelines.export_folder import export_folder
 from csplade.pipelines.golden import drifts, read_golden
 from csplade.pipelines.quantize import QuantizeOptions
 from csplade.pipelines.quantize_folder import write_precision
-from csplade.pipelines.quantize_kinds import Precision, Target
+from csplade.pipelines.quantize_kinds import Precision
 from csplade.pipelines.trained import About, Trained
 from csplade.pipelines.trained_folder import write_trained
 from csplade.pipelines.training_options import ReadingOptions
@@ -43,7 +43,7 @@ _READING = ReadingOptions(
     document_terms=DOCUMENT_TERMS,
     analysis=LITERAL.analysis,
 )
-_INT8 = QuantizeOptions(Precision.INT8, Target.AVX2)
+_INT8 = QuantizeOptions(Precision.INT8)
 """Weights of 7 bits, which no processor's integer products overflow."""
 
 
