@@ -8,7 +8,7 @@ from typing import Any
 
 from csplade.integration.dialect import Dialect
 from csplade.integration.passages import merged
-from csplade.integration.templates import PASSAGES_FIELD, WEIGHTS_FIELD
+from csplade.integration.templates import PASSAGE_WEIGHTS, PASSAGES_FIELD, WEIGHTS_FIELD
 from csplade.pipelines.sparse import SparseVector
 
 
@@ -25,7 +25,7 @@ def keeps_weights(mapping: Mapping[str, Any], field: str) -> bool:  # Any: a JSO
     """Say whether an index with this mapping can give the weights of a field back at all."""
     source = mapping.get("_source", {})
     excluded = source.get("excludes", ())
-    held = {field, PASSAGES_FIELD} if field == WEIGHTS_FIELD else {field}
+    held = {field, PASSAGES_FIELD, PASSAGE_WEIGHTS} if field == WEIGHTS_FIELD else {field}
     return source.get("enabled", True) is not False and held.isdisjoint(excluded)
 
 

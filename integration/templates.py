@@ -40,6 +40,9 @@ class IndexOptions:
     refresh_interval: str = "5s"
     """Longer than the server's one second: fewer small segments while documents stream in."""
     long: Long = Long.CUT
+    weights_in_source: bool = True
+    """Whether documents come back with their weights. Without, an index is smaller and answers the same, but an update
+    of a part of a document takes its weights away. A cluster that keeps weights once anyway does so either way."""
 
 
 def index_body(
@@ -55,6 +58,8 @@ def index_body(
     if options.long is Long.PASSAGES:
         properties = body["mappings"]["properties"]
         properties[PASSAGES_FIELD] = load_template("passages.json", {"weights": properties[WEIGHTS_FIELD]})
+    if not (options.weights_in_source or dialect.hides_weights):
+        body["mappings"]["_source"] = {"excludes": [WEIGHTS_FIELD, PASSAGE_WEIGHTS]}
     return body
 
 
