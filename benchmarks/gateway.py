@@ -1,45 +1,52 @@
 """What the gateway costs: latency and searches per second beside the cluster itself and nginx as a plain proxy.
 
-    python benchmarks/gateway.py [--url URL] [--requests 2000] [--rounds 3] [--rate 150]
-                                 [--documents 160] [--memory 100000] [--workers 1 4]
+    python benchmarks/gateway.py [--url URL] [--requests 3000] [--rounds 3] [--rate 150 400] [--gateway-workers 1]
+                                 [--documents 160] [--loads one paced many new] [--memory 100000] [--workers 1 4]
 
 Needs `hey` and `nginx` (Debian's packages of these names). All systems take turns in each round of one run, so that
 ratios mean something on a machine that others use too; times are those that `hey` writes down of each request, pooled
-over the rounds. `hey` starts all clients of a rate at once, so that they ask in bursts. `--memory N` sends N searches
-through the rewriting gateway instead, and shows its memory meanwhile; `--workers 1 4` shows that of several workers.
+over the rounds. `--rate`: fifty clients ask so many searches per second in all, each at its own moments; without a
+rate each asks again at once, so that the two cores that all programs share have no time left. `--memory N` sends N
+searches through the rewriting gateway instead, and shows its memory meanwhile; `--workers 1 4` shows that of several.
 """
 
 import argparse
-import csv
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from socket import create_server
 from uuid import uuid4
 
-import numpy as np
 import orjson
+from csplade.benchmarks.gateway_encoding import compare_new_texts
+from csplade.benchmarks.gateway_load import Load, Measured
 from csplade.benchmarks.gateway_memory import compare_workers, remember
 from csplade.commands.options import SHIPPED_ENCODER
 from csplade.commands.output import notice, print_table
 from csplade.integration.client import connect
+from csplade.integration.detect import read_dialect
 from csplade.integration.documents import Document
+from csplade.integration.gateway_params import Params
+from csplade.integration.gateway_rules import load_rules
+from csplade.integration.gateway_searches import Asked, Sent, rewritten_search
+from csplade.integration.gateway_targets import Kind
 from csplade.integration.index import create_index
 from csplade.integration.ingest import IngestOptions, ingest
 from csplade.integration.node import NodeOptions
 from csplade.integration.templates import IndexOptions
 from csplade.pipelines.encode import Encoder
-from csplade.pipelines.errors import UsageError
 from csplade.pipelines.standard_library import read_standard_library
 from csplade.tests.gateway_process import serving
 from csplade.tests.local_node import running
 
 _TEXT = "remove duplicates but keep the order"
 _MANY = 50
+_NEW_TEXTS = 300
+_WARM = 200
+_LOADS = ["one", "paced", "many", "new"]
 _NGINX = """\
 daemon off; pid {folder}/pid; error_log {folder}/errors; worker_processes 1;
 events {{ worker_connections 1024; }}
@@ -53,53 +60,6 @@ http {{
   }}
 }}
 """
-
-
-@dataclass
-class Measured:
-    """What `hey` wrote down, over all rounds."""
-
-    times: list[float] = field(default_factory=list)
-    """In milliseconds."""
-    seconds: float = 0.0
-
-    def at(self, percent: float) -> float:
-        """Return a percentile of the times."""
-        return float(np.percentile(self.times, percent))
-
-    @property
-    def per_second(self) -> float:
-        """Return the searches answered per second."""
-        return len(self.times) / self.seconds
-
-
-@dataclass(frozen=True)
-class Load:
-    """How searches are sent."""
-
-    name: str
-    clients: int
-    rate: float = 0.0
-    """Searches per second of all clients together; 0: each asks again as soon as it is answered."""
-
-    def run(self, url: str, body: Path, requests: int, into: Measured) -> None:
-        """Send searches, and add what became of them.
-
-        Raises:
-            UsageError: an answer was not as it should be.
-        """
-        paced = ["-q", str(self.rate / self.clients)] if self.rate else []
-        count = max(1, requests // self.clients) * self.clients
-        command = ["hey", "-n", str(count), "-c", str(self.clients), *paced, "-o", "csv", "-t", "0"]
-        command += ["-m", "POST", "-T", "application/json", "-D", str(body), url]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        rows = list(csv.DictReader(done.stdout.splitlines()))
-        wrong = sorted({row["status-code"] for row in rows} - {"200"})
-        if wrong or len(rows) != count:
-            raise UsageError(f"{url} answered {len(rows)} of {count} searches, some with {wrong}: look at its log")
-        times = [float(row["response-time"]) for row in rows]
-        into.times += [1000 * each for each in times]
-        into.seconds += max(float(row["offset"]) + each for row, each in zip(rows, times, strict=True))
 
 
 @contextmanager
@@ -134,23 +94,42 @@ def filled(url: str, count: int) -> Iterator[str]:
         client.indices.delete(index=name)
 
 
-def compare(systems: Mapping[str, str], path: str, body: Path, arguments: argparse.Namespace) -> None:
-    """Print a table for each load."""
-    loads = (
-        Load("one client", 1),
-        Load(f"bursts of {_MANY} clients", _MANY, arguments.rate),
-        Load(f"{_MANY} clients", _MANY),
+def new_texts(count: int) -> Sequence[str]:
+    """Return texts as people ask them, each once: first lines of documentation that no other has."""
+    lines = dict.fromkeys(entry.searchable.partition("\n")[0][:60] for entry in read_standard_library())
+    return [line for line in lines if len(line.split()) > 3][:count]
+
+
+def rewritten(url: str, config: Path, index: str, body: bytes) -> bytes:
+    """Return the search that the gateway sends in the place of another one."""
+    rules = load_rules(config).towards(read_dialect(connect(url))).for_index(index)
+    encoder = Encoder.open(SHIPPED_ENCODER)
+    assert rules is not None
+    done = rewritten_search(
+        Asked(Kind.SEARCH, Params(()), body), rules, lambda text: next(iter(encoder.queries([text])))
     )
-    for load in loads:
+    assert isinstance(done, Sent)
+    return done.body
+
+
+def compare(systems: Mapping[str, tuple[str, Path]], path: str, arguments: argparse.Namespace) -> None:
+    """Print a table for each load."""
+    kinds = {
+        "one": [Load("one client", 1)],
+        "paced": [Load(f"{_MANY} clients, {rate:g}/s in all", _MANY, rate) for rate in arguments.rate],
+        "many": [Load(f"{_MANY} clients, each again at once", _MANY)],
+    }
+    for load in (load for kind in arguments.loads for load in kinds.get(kind, ())):
         found = {name: Measured() for name in systems}
-        for url in systems.values():
-            load.run(url + path, body, load.clients * 4, Measured())
+        for url, body in systems.values():
+            load.run(url + path, body, _WARM, Measured())
         for number in range(arguments.rounds):
             notice(f"{load.name}: round {number + 1} of {arguments.rounds}")
             # Each system comes first in some round.
             order = [*systems][number % len(systems) :] + [*systems][: number % len(systems)]
             for name in order:
-                load.run(systems[name] + path, body, arguments.requests // arguments.rounds, found[name])
+                url, body = systems[name]
+                load.run(url + path, body, arguments.requests // arguments.rounds, found[name])
         shown(load, found)
 
 
@@ -172,44 +151,55 @@ def shown(load: Load, found: Mapping[str, Measured]) -> None:
     print_table(f"{load.name}, {len(direct.times)} searches each", columns, rows)
 
 
-def main() -> None:
-    """Measure, and print the tables."""
+def parsed() -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--url", help="an empty cluster without security; default: a node is started")
-    parser.add_argument("--requests", type=int, default=2000, help="searches of each system, in all rounds together")
+    parser.add_argument("--requests", type=int, default=3000, help="searches of each system, in all rounds together")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--rate", type=float, default=150.0, help="searches per second of the bursts")
+    parser.add_argument("--rate", type=float, nargs="+", default=[150.0, 400.0], help="searches per second when paced")
+    parser.add_argument("--loads", nargs="+", choices=_LOADS, default=_LOADS)
     parser.add_argument("--documents", type=int, default=160, help="in the index")
+    parser.add_argument("--gateway-workers", type=int, default=1, help="of each gateway")
     parser.add_argument("--memory", type=int, default=0, help="searches of the memory's measurement")
     parser.add_argument("--workers", type=int, nargs="+", help="show the memory of so many workers, as in 1 4")
     arguments = parser.parse_args()
     missing = [tool for tool in ("hey", "nginx") if shutil.which(tool) is None]
     if missing and not arguments.workers:
         parser.error(f"{' and '.join(missing)} not found: apt-get install {' '.join(missing)}")
+    return arguments
+
+
+def main() -> None:
+    """Measure, and print the tables."""
+    arguments = parsed()
     with ExitStack() as stack:
         url = arguments.url or stack.enter_context(running(NodeOptions(port=0, heap_mb=512))).url
         index = stack.enter_context(filled(url, arguments.documents))
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        path, folder = f"/{index}/_search", Path(stack.enter_context(tempfile.TemporaryDirectory()))
         body, config = folder / "body.json", folder / "rewrite.json"
         body.write_bytes(orjson.dumps({"query": {"match": {"text": _TEXT}}, "_source": False}))
         weights = [{"field": "csplade_terms", "covers": ["title", "text"]}]
         rules = {"index": [{"pattern": index, "weights": weights}], "gateway": {"deadline_ms": 10_000}}
         config.write_bytes(orjson.dumps(rules))
         if arguments.workers:
-            compare_workers(url, f"/{index}/_search", config, arguments.workers)
+            compare_workers(url, path, config, arguments.workers)
             return
-        rewriting = stack.enter_context(serving(url, "--no-log", "--config", str(config)))
+        options = ("--no-log", "--workers", str(arguments.gateway_workers))
+        rewriting = stack.enter_context(serving(url, *options, "--config", str(config)))
         if arguments.memory:
-            address, load = f"{rewriting.url}/{index}/_search", Load("memory", 16)
+            address, load = f"{rewriting.url}{path}", Load("memory", 16)
             remember(rewriting, lambda count: load.run(address, body, count, Measured()), arguments.memory)
             return
-        systems = {
-            "direct": url,
-            "nginx": stack.enter_context(nginx(url)),
-            "gateway": stack.enter_context(serving(url, "--no-log")).url,
-            "rewriting, vector remembered": rewriting.url,
-        }
-        compare(systems, f"/{index}/_search", body, arguments)
+        plain = stack.enter_context(serving(url, *options)).url
+        systems = {"direct": url, "nginx": stack.enter_context(nginx(url)), "gateway": plain}
+        other = folder / "rewritten.json"
+        other.write_bytes(rewritten(url, config, index, body.read_bytes()))
+        asked = {name: (each, body) for name, each in systems.items()}
+        asked |= {"rewriting, vector remembered": (rewriting.url, body), "direct, the rewritten search": (url, other)}
+        compare(asked, path, arguments)
+        if "new" in arguments.loads:
+            compare_new_texts({**systems, "rewriting": rewriting.url}, rewriting, path, new_texts(_NEW_TEXTS))
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from csplade.integration.access import Access
     from csplade.integration.dialect import Dialect
     from csplade.integration.gateway_app import Weighing
+    from csplade.integration.gateway_rules import GatewayRules
     from csplade.pipelines.encode import Encoder
 
     Server = Callable[[GatewayOptions, Callable[[str, str], None], Weighing | None], None]
@@ -237,14 +238,19 @@ def _open_shared(folder: Path) -> "Encoder | None":
 def _weighing(path: Path, dialect: "Callable[[], Dialect]", encoder_folder: Path) -> "Weighing":
     """Return what is rewritten and by which encoder; both are looked at before the cluster is, and anything listens."""
     from csplade.integration.gateway_app import Weighing
-    from csplade.integration.gateway_rules import load_rules
     from csplade.pipelines.contract import check_files, read_contract
 
-    rules = load_rules(path)
     check_files(encoder_folder, read_contract(encoder_folder))
-    if not rules.empty:
-        rules = rules.towards(dialect())
-    return Weighing(rules, partial(open_encoder, encoder_folder), partial(_open_shared, encoder_folder))
+    again = partial(_rules, path, dialect) if path.is_file() else None
+    opener, sharing = partial(open_encoder, encoder_folder), partial(_open_shared, encoder_folder)
+    return Weighing(_rules(path, dialect), opener, sharing, again)
+
+
+def _rules(path: Path, dialect: "Callable[[], Dialect]") -> "GatewayRules":
+    from csplade.integration.gateway_rules import load_rules
+
+    rules = load_rules(path)
+    return rules if rules.empty else rules.towards(dialect())
 
 
 def _dialect(named: str | None, url: str, trust: "Access") -> "Dialect":

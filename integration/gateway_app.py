@@ -5,12 +5,13 @@ It is made in the parent process; in each worker its lifespan opens what belongs
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from csplade.integration.encoder import Encoder
@@ -34,9 +35,12 @@ from csplade.integration.gateway_upstream import Upstream
 from csplade.integration.gateway_vectors import Vectors
 from csplade.integration.signing import open_signer
 from csplade.integration.trust import tls_context
+from csplade.pipelines.errors import CspladeError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+_LOG = logging.getLogger(__name__)
 _PARENT_SECONDS = 1.0
+_OBJECTS_BETWEEN_LOOKS = 20_000
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,8 @@ class Weighing:
     opener: Callable[[], Encoder]
     sharing: Callable[[], Encoder | None] | None = None
     """Opens one in the parent for all workers, which are forked then; None: it cannot be shared, here or at all."""
+    again: Callable[[], GatewayRules] | None = None
+    """Reads the rules anew; None: they cannot be read twice."""
 
 
 class Worker:
@@ -96,10 +102,13 @@ class GatewayApp:
         self._parent = os.getpid()
         self._shared: Encoder | None = None
         self._worker: Worker | None = None
+        self._prepared = False
 
     def prepare(self) -> str:
-        """Open, in the parent, the encoder that workers share, anew if it was open; return how workers begin."""
-        self._shared = None
+        """Open, in the parent, what workers share, anew if it was open, rules too; return how workers begin."""
+        if self._prepared:
+            self._read_again()
+        self._prepared, self._shared = True, None
         if self._weighing is None or self._weighing.rules.empty or self._weighing.sharing is None:
             return "spawn"
         # A worker that cannot open it either tells why.
@@ -111,6 +120,14 @@ class GatewayApp:
         gc.collect()
         gc.freeze()
         return "fork"
+
+    def _read_again(self) -> None:
+        if self._weighing is None or self._weighing.again is None:
+            return
+        try:
+            self._weighing = replace(self._weighing, rules=self._weighing.again())
+        except CspladeError as error:
+            _LOG.error("the rules stay as they were: %s", error)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or live through the worker's life."""
@@ -132,6 +149,10 @@ class GatewayApp:
         if self._weighing is not None and not self._weighing.rules.empty:
             await worker.rewrite(self._weighing, self._shared)
         self._worker = worker
+        # What a worker has now stays, and little of what comes goes round in circles.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(_OBJECTS_BETWEEN_LOOKS, *gc.get_threshold()[1:])
         orphan = asyncio.create_task(_end_without(self._parent))
         await send({"type": "lifespan.startup.complete"})
         await receive()

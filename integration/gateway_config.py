@@ -58,7 +58,7 @@ class GatewayOptions:
     upstream: tuple[Address, ...]
     """The nodes of the one cluster that it forwards to."""
     trust: Access = field(default_factory=Access)
-    """Whom it trusts as the cluster, the certificate that it shows, and whether it signs for AWS; nothing else of it."""
+    """Whom it trusts as the cluster, the certificate that it shows, and whether it signs for AWS; no more of it."""
     host: str = "127.0.0.1"
     port: int = 9201
     """0: any free one."""

@@ -13,7 +13,6 @@ from csplade.integration.gateway_headers import answer_headers, check_start, fra
 from csplade.integration.gateway_log import Exchange
 from csplade.integration.gateway_params import Params
 from csplade.integration.gateway_playground import Playground
-from csplade.integration.gateway_protocol import GONE
 from csplade.integration.gateway_refusals import Headers, Reason, Refusal
 from csplade.integration.gateway_request import Request
 from csplade.integration.gateway_rewriting import Rewriting
@@ -39,7 +38,7 @@ class Forwarder:
             CallerGone: the caller has left.
             ConnectionAbortedError: the answer has begun and cannot be completed.
         """
-        transfer = Transfer(receive, send, scope["extensions"][GONE], self._limits, exchange)
+        transfer = Transfer(receive, send, scope["extensions"], self._limits, exchange)
         try:
             async with asyncio.timeout(self._limits.whole_seconds):
                 await self._exchange(scope, transfer)

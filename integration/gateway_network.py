@@ -79,8 +79,17 @@ class Connection:
         Raises:
             BrokenConnection: it does not come to its end.
         """
-        while isinstance(event := await self._event(), h11.Data):
+        event = await self._event()
+        while isinstance(event, h11.Data):
+            # Whether it was the last one is known before it is given on.
+            following = self._arrived()
             yield bytes(event.data)
+            event = following or await self._event()
+
+    @property
+    def ended(self) -> bool:
+        """Return whether all of the answer has arrived, and been given or is about to be."""
+        return self._http.their_state in (h11.DONE, h11.MUST_CLOSE)
 
     def finish(self) -> bool:
         """End an exchange; return whether another request may follow, else it is closed."""
@@ -110,6 +119,14 @@ class Connection:
             if not isinstance(event, type) or event is h11.PAUSED:
                 return event
             self._http.receive_data(await self._read())
+
+    def _arrived(self) -> h11.Event | None:
+        """Return the next event if it is here already; what is wrong with it is told to who waits for it."""
+        try:
+            event = self._http.next_event()
+        except h11.RemoteProtocolError:
+            return None
+        return None if isinstance(event, type) else event
 
     async def _read(self) -> bytes:
         try:

@@ -23,6 +23,8 @@ ABORT = "csplade.abort"
 """In a scope's extensions: breaks off the connection without an end of the answer."""
 GONE = "csplade.gone"
 """In a scope's extensions: takes what is called if the caller leaves before the answer is whole, or None."""
+CROWDED = "csplade.crowded"
+"""In a scope's extensions: tells whether the caller takes its answer more slowly than it comes."""
 
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
@@ -97,7 +99,7 @@ class GatewayProtocol(H11Protocol):
         self._gone: Callable[[], None] | None = None
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["extensions"] = {ABORT: self._abort, GONE: self._when_gone}
+        scope["extensions"] = {ABORT: self._abort, GONE: self._when_gone, CROWDED: self._crowded}
         await self._app(scope, receive, send)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -150,6 +152,9 @@ class GatewayProtocol(H11Protocol):
         else:
             # Who does not read does not see anybody leave.
             self.flow.resume_reading()
+
+    def _crowded(self) -> bool:
+        return self.flow.write_paused
 
     def _tell_gone(self) -> None:
         call, self._gone = self._gone, None

@@ -13,12 +13,23 @@ READY_SECONDS = 180.0
 
 
 class Pulse:
-    """Of one worker, in memory that it shares with its parent; `context` says how the worker begins."""
+    """Of one worker, in memory that it shares with its parent; `context` says how the worker begins.
+
+    There is no lock that a worker which is stopped or killed could keep.
+    """
 
     def __init__(self, context: BaseContext) -> None:
-        self.answers = context.Event()
-        """Set as soon as the worker does."""
         self._beats = context.RawValue("Q", 0)
+        self._answers = context.RawValue("B", 0)
+
+    @property
+    def answers(self) -> bool:
+        """Return whether the worker has begun to answer."""
+        return bool(self._answers.value)
+
+    def tell_answers(self) -> None:
+        """Say that it does."""
+        self._answers.value = 1
 
     @asynccontextmanager
     async def beating(self) -> AsyncIterator[None]:
@@ -55,4 +66,4 @@ class Watch:
         beats = self._pulse.beats
         self._looks = 0 if beats != self._seen else self._looks + 1
         self._seen = beats
-        return self._looks * LOOK_SECONDS > (self._patience if self._pulse.answers.is_set() else READY_SECONDS)
+        return self._looks * LOOK_SECONDS > (self._patience if beats else READY_SECONDS)

@@ -5,11 +5,13 @@ What waits for a caller waits for a limited time only; what waits for the cluste
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
 
 from csplade.integration.gateway_body import BodyGuard
 from csplade.integration.gateway_config import Limits
 from csplade.integration.gateway_log import Exchange
+from csplade.integration.gateway_protocol import CROWDED, GONE
 from csplade.integration.gateway_refusals import Headers, Reason, Refusal
 from csplade.integration.gateway_upstream import Answer
 from starlette.types import Message, Receive, Send
@@ -28,11 +30,13 @@ class Transfer:
         self,
         receive: Receive,
         send: Send,
-        when_gone: Callable[[Callable[[], None] | None], None],
+        extensions: Mapping[str, Any],  # Any: functions of different kinds
         limits: Limits,
         exchange: Exchange,
     ) -> None:
-        self._receive, self._send, self._when_gone, self._limits = receive, send, when_gone, limits
+        self._receive, self._send, self._limits = receive, send, limits
+        self._when_gone: Callable[[Callable[[], None] | None], None] = extensions[GONE]
+        self._crowded: Callable[[], bool] = extensions[CROWDED]
         self.exchange = exchange
         self._task = asyncio.current_task()
         self._watching = False
@@ -86,10 +90,13 @@ class Transfer:
             await self._put({"type": "http.response.start", "status": answer.status, "headers": headers})
             async for piece in answer.pieces():
                 self.exchange.answer_bytes += len(piece)
-                await self._put({"type": "http.response.body", "body": piece, "more_body": True})
-            # Who has all of the answer may leave.
-            self.end()
-            await self._put({"type": "http.response.body", "body": b"", "more_body": False})
+                if answer.ends:
+                    # Who has all of the answer may leave.
+                    self.end()
+                await self._put({"type": "http.response.body", "body": piece, "more_body": not answer.ends})
+            if not answer.ends:
+                self.end()
+                await self._put({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             await answer.close()
 
@@ -130,6 +137,10 @@ class Transfer:
         return message
 
     async def _put(self, message: Message) -> None:
+        if not self._crowded():
+            # Nothing is waited for.
+            await self._send(message)
+            return
         async with asyncio.timeout(self._limits.idle_seconds):
             await self._send(message)
 

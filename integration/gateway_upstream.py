@@ -66,22 +66,26 @@ class Answer:
         self.headers: Headers = head.headers.raw_items()
         self._stream = connection.pieces()
         self._closed = False
+        self.ends = False
+        """Whether nothing follows what was given last; it may turn out only behind the last piece that nothing does."""
         self._ahead: list[bytes] = []
         self._kept: list[bytes] | None = None
         self._room = 0
 
     async def pieces(self) -> AsyncIterator[bytes]:
-        """Give the body as it arrives, unchanged.
+        """Give the body as it arrives, unchanged; `ends` says of each piece whether it is the last.
 
         Raises:
             Refusal: the cluster breaks off.
         """
-        for piece in self._ahead:
+        for left, piece in zip(range(len(self._ahead), 0, -1), self._ahead, strict=True):
             self._keep(piece)
+            self.ends = left == 1 and self._connection.ended
             yield piece
         try:
             async for piece in self._stream:
                 self._keep(piece)
+                self.ends = self._connection.ended
                 yield piece
         except BrokenConnection as error:
             raise _broken(self._node, error) from error

@@ -80,7 +80,7 @@ class Workers:
         for place, worker in enumerate(self._workers):
             if worker.look():
                 continue
-            if not worker.pulse.answers.is_set() and (worker.process.exitcode or 0) > 0:
+            if not worker.pulse.answers and (worker.process.exitcode or 0) > 0:
                 return False
             self._workers[place] = self._begun()
         return True
@@ -103,8 +103,9 @@ class Workers:
     def _await(self, worker: _Worker) -> bool:
         until = time.monotonic() + READY_SECONDS
         while time.monotonic() < until and worker.process.is_alive() and not self._stop:
-            if worker.pulse.answers.wait(LOOK_SECONDS):
+            if worker.pulse.answers:
                 return True
+            time.sleep(LOOK_SECONDS)
         return False
 
     def _begun(self) -> _Worker:
@@ -144,7 +145,7 @@ class _Server(Server):
     async def startup(self, sockets: list[socket] | None = None) -> None:
         """Start, and tell it."""
         await super().startup(sockets)
-        self._pulse.answers.set()
+        self._pulse.tell_answers()
 
 
 def _work(config: Config, listener: socket, pulse: Pulse) -> None:

@@ -1,12 +1,17 @@
 """A cluster that hangs, breaks off, says nonsense, vanishes and comes back; and what it hears of callers."""
 
+import os
+import signal
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 
 import pytest
+from csplade.integration.client import connect
+from csplade.integration.node import NodeOptions, start
 from csplade.tests.gateway_process import Gateway, Reader, ask, read_answer, serving
+from csplade.tests.local_node import running
 from csplade.tests.raw_upstream import RawUpstream, Relay, raw_upstream
 
 REQUESTS = 8
@@ -14,14 +19,14 @@ REQUESTS = 8
 
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[RawUpstream]:
-    with raw_upstream() as running:
-        yield running
+    with raw_upstream() as listening:
+        yield listening
 
 
 @pytest.fixture(scope="module")
 def gateway(upstream: RawUpstream) -> Iterator[Gateway]:
-    with serving(upstream.url, "--timeout", "2", "--max-requests", str(REQUESTS)) as running:
-        yield running
+    with serving(upstream.url, "--timeout", "2", "--max-requests", str(REQUESTS)) as started:
+        yield started
 
 
 def get(target: str, headers: str = "") -> bytes:
@@ -158,6 +163,22 @@ def test_the_cluster_vanishes_and_comes_back(opensearch: str) -> None:
         time.sleep(1.1)
         assert ask(gateway.port, get("/_csplade/health")).status == 200
     relay.vanish()
+
+
+@pytest.mark.cluster
+def test_a_cluster_that_is_killed_and_started_again_is_found_again() -> None:
+    with running(NodeOptions(port=0, heap_mb=512)) as node, serving(f"http://127.0.0.1:{node.port}") as gateway:
+        client = connect(gateway.url)
+        client.index(index="a", id="1", body={"text": "bread"})
+        for process in node.processes:
+            os.kill(process.pid, signal.SIGKILL)
+        deadline = time.monotonic() + 60
+        while (answer := ask(gateway.port, get("/a/_doc/1"))).status == 200:
+            assert time.monotonic() < deadline
+        assert (answer.status, answer.refused) in ((502, "unreachable"), (502, "bad_answer"))
+        assert ask(gateway.port, get("/a/_doc/1")).refused == "unreachable"
+        start(NodeOptions(port=node.port, heap_mb=512, quick_start=True, data=node.data, patience_seconds=600))
+        assert client.get(index="a", id="1")["_source"] == {"text": "bread"}
 
 
 @pytest.mark.cluster

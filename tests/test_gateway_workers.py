@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import orjson
 import pytest
 from csplade.integration.access import Access
 from csplade.integration.client import connect
@@ -219,6 +220,33 @@ def test_workers_that_share_an_encoder_are_replaced_and_renewed(opensearch: str,
         before = answered({min(before)})
         gateway.process.send_signal(signal.SIGHUP)
         answered(before)
+
+
+def test_rules_are_read_anew_and_stay_if_they_cannot_be_read(opensearch: str, index_name: str, tmp_path: Path) -> None:
+    fill_index(connect(opensearch), index_name, 5)
+    raw = request("POST", f"/{index_name}/_search", {"query": {"match": {"text": "bread"}}}, {"connection": "close"})
+    config = tmp_path / "rewrite.json"
+
+    def renewed(gateway: Gateway, written: bytes, said: str) -> None:
+        """Write other rules, and wait until the workers that have read them answer."""
+        before = forked(gateway)
+        config.write_bytes(written)
+        gateway.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + 120
+        while forked(gateway) & before or len(forked(gateway)) < 1:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert ask(gateway.port, raw).header("x-csplade") == said
+
+    def of(pattern: str) -> bytes:
+        return orjson.dumps({"index": [rules(pattern)], "gateway": {"deadline_ms": 60_000}})
+
+    config.write_bytes(of("other"))
+    with serving(opensearch, "--config", str(config), module="csplade.tests.gateway_words") as gateway:
+        assert ask(gateway.port, raw).header("x-csplade") == "passed; no_rules"
+        renewed(gateway, of(index_name), "rewritten")
+        renewed(gateway, b"no rules", "rewritten")
+        assert b"the rules stay as they were" in gateway.errors.read_bytes()
 
 
 def forked(gateway: Gateway) -> set[int]:
