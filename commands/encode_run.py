@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -73,9 +73,11 @@ def encode_here(arguments: Sequence[str], choices: EncodeChoices, folder: Path, 
             _tell_resumed(part)
         encoder = _opened(folder, choices)
         dead = DeadLetters(choices.dead_letters or DEAD_LETTERS, numbered=choices.dead_letters is None)
+        stack.enter_context(dead)
         # A stop inside a lock of the encoder's threads could leave it locked; and a pipe may have nothing to read.
-        stop = stack.enter_context(StopSignal()) if all(source.rereadable for source in sources) else None
-        summary = _encode(encoder, planned, part, stack.enter_context(dead), choices, stop)
+        files = all(source.rereadable for source in sources)
+        with StopSignal() if files else nullcontext() as stop:
+            summary = _encode(encoder, planned, part, dead, choices, stop)
         if part is not None:
             part.finish(to_parquet if as_parquet else None)
     _print(summary, encoder, choices, time.monotonic() - began, as_json)
@@ -135,14 +137,13 @@ def _encode(
     write: Callable[[bytes], object] = part.append if part else sys.stdout.buffer.write
     # disable=None: no bar where standard error is not a terminal.
     with tqdm(total=planned.total, unit=" texts", disable=None, file=sys.stderr) as bar:
-        fresh = _fresh(planned, summary, choices)
+        fresh = _fresh(planned, summary, choices, stop)
         encode = encoder.documents if choices.role == "document" else encoder.queries
         try:
             for record, vector in with_vectors(fresh, _text, encode):
                 _take(summary, dead, record, vector, choices, write)
                 bar.update(summary.read - bar.n)
-                if stop is not None and stop.asked:
-                    raise KeyboardInterrupt
+                _check(stop)
         except BaseException:
             bar.close()
             if part is not None:
@@ -154,10 +155,18 @@ def _encode(
     return summary
 
 
-def _fresh(planned: Plan, summary: _Summary, choices: EncodeChoices) -> Iterator[Document | Rejected]:
+def _check(stop: StopSignal | None) -> None:
+    if stop is not None and stop.asked:
+        raise KeyboardInterrupt
+
+
+def _fresh(
+    planned: Plan, summary: _Summary, choices: EncodeChoices, stop: StopSignal | None
+) -> Iterator[Document | Rejected]:
     """Pass over the texts whose vectors an earlier run has written."""
     settled = summary.skipped
     for record in planned.documents:
+        _check(stop)
         if settled and isinstance(record, Document) and _expressible(record, choices):
             settled -= 1
             summary.read += 1

@@ -226,7 +226,9 @@ def open_encoder(folder: Path) -> "Encoder":
     """Open an encoder for one worker, which takes one core so that workers share a machine."""
     from csplade.pipelines.encode import EncodeOptions, Encoder
 
-    return Encoder.open(folder, EncodeOptions(threads=1))
+    encoder = Encoder.open(folder, EncodeOptions(threads=1))
+    encoder.prepare()
+    return encoder
 
 
 def _open_shared(folder: Path) -> "Encoder | None":

@@ -75,7 +75,8 @@ class Contract:
     tolerance: float
     """Largest distance, |vector - golden| / |golden|, that golden vectors may show on any machine."""
     expansion_tolerance: float
-    """The same for the terms that are no words of the text, whose light weights the distance above hardly sees."""
+    """The same for the terms that are no words of the text, whose light weights the distance above hardly sees; an
+    expansion shorter than a tenth of the whole is measured as if it were so long."""
     files: Mapping[str, str]
     """SHA-256 of each file that decides a weight, by file name."""
     licence: str = ""

@@ -79,6 +79,8 @@ class Encoder:
             EncoderError: the folder is incomplete, damaged or of another version.
             MissingExtraError: there is no onnxruntime.
             UsageError: the device asked for is not there, both runtimes are installed, or the options do not fit it.
+
+        With `table_queries` what concerns the graph is raised when a document is encoded.
         """
         contract = read_contract(folder)
         check_files(folder, contract)
@@ -91,8 +93,8 @@ class Encoder:
         except OSError as error:
             raise EncoderError(f"{folder} cannot be read ({error}): copy the encoder folder again") from error
         load = partial(Graph.open, folder / MODEL_FILE, options.threads, options.device)
-        by_table = options.table_queries or contract.query_path == TABLE_QUERIES
-        graph = LateGraph(load) if by_table else load()
+        # With the option nobody encodes documents. With a contract that says so somebody may, and hears now what lacks.
+        graph = LateGraph(load) if options.table_queries else load()
         return cls(contract, tokenizer, graph, read_tables(folder), options)
 
     @property
@@ -132,6 +134,14 @@ class Encoder:
             (vector,) = self._finish(self._start(Role.QUERY, [_well_formed(text)]))
             self._kept.keep(text, vector)
         return vector
+
+    def prepare(self) -> None:
+        """Make now what would be made with the first text: before a fork, so that processes share it.
+
+        Unlike `warm_up` it starts no thread, which a fork would lose.
+        """
+        for reader in self._readers.values():
+            reader.prepare()
 
     def warm_up(self) -> None:
         """Run each side once, so that no text waits for what is done only once."""

@@ -59,6 +59,10 @@ class Reader:
         """Made when it is needed: that takes a while, and who asks queries reads no document."""
         return cutting_tokenizer(self._described, self._limit)
 
+    def prepare(self) -> None:
+        """Make the tokenizer now."""
+        assert self._tokenizer
+
     def read(self, texts: Sequence[str]) -> list[Reading | None]:
         """Read texts; None for what holds no word: expansions of punctuation or of function words are noise."""
         words = [self._words(text) for text in texts]

@@ -31,7 +31,7 @@ class SparseDummyInputs(DummyInputGenerator):  # type: ignore[misc]  # optimum i
     """Makes the inputs with which the model is traced; their sizes do not reach the graph."""
 
     SUPPORTED_INPUT_NAMES = ("input_ids", "attention_mask", "role")
-    _BATCH, _LENGTH = 2, 12
+    _BATCH, LENGTH = 2, 12
 
     def __init__(self, task: str, config: NormalizedTextConfig, **_sizes: int) -> None:
         self._vocabulary = config.vocab_size
@@ -43,8 +43,8 @@ class SparseDummyInputs(DummyInputGenerator):  # type: ignore[misc]  # optimum i
         if input_name == "role":
             return torch.tensor(0)
         if input_name == "attention_mask":
-            return torch.ones(self._BATCH, self._LENGTH, dtype=torch.int64)
-        return torch.randint(self._vocabulary, (self._BATCH, self._LENGTH))
+            return torch.ones(self._BATCH, self.LENGTH, dtype=torch.int64)
+        return torch.randint(self._vocabulary, (self._BATCH, self.LENGTH))
 
 
 @TasksManager.create_register("onnx", overwrite_existing=True)(MODEL_TYPE, TASK)
@@ -75,8 +75,11 @@ def export_graph(model: SparseEncoderModel, path: Path, opset: int = OPSET, fuse
         "onnx", model_type=MODEL_TYPE, task=TASK, library_name="transformers"
     )
     config: Any = model.config  # Any: transformers' configuration
-    attention = nullcontext() if fused_tokens is None else fused_attention(model, fused_tokens)
+    # The tracer's own text must fit as well.
+    longest = None if fused_tokens is None else max(fused_tokens, SparseDummyInputs.LENGTH)
+    model.eval()
+    attention = nullcontext() if longest is None else fused_attention(model, longest)
     with warnings.catch_warnings(), attention:
         # The tracer warns of every Python number that becomes a constant; golden vectors tell whether one should not.
         warnings.simplefilter("ignore")
-        export_pytorch(model.eval(), found(config), opset, path)
+        export_pytorch(model, found(config), opset, path)

@@ -8,6 +8,7 @@ import tempfile
 import warnings
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import onnx
@@ -117,6 +118,8 @@ def _by_optimum(graph: Path, output: Path, target: Target) -> None:
     narrow = {node.name for node in model.graph.node if node.op_type == "MatMul"} - {
         each.name for each in products(onnx.load(graph))
     }
+    if target.bits < 8:
+        made = partial(made, reduce_range=True)
     settings = made(
         is_static=False, per_channel=True, operators_to_quantize=["MatMul", "Gather"], nodes_to_exclude=sorted(narrow)
     )

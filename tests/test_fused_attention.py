@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 import torch
@@ -10,6 +11,8 @@ from csplade.pipelines.export import export_graph
 from csplade.pipelines.fold import Fold
 from csplade.pipelines.graph import Graph, Role
 from csplade.pipelines.model import HeadOptions, SparseEncoderModel
+from csplade.pipelines.quantize import QuantizeOptions, quantize_graph
+from csplade.pipelines.quantize_kinds import Precision
 from csplade.tests.tiny_architectures import tiny_architecture
 from onnx import ModelProto
 from transformers import PreTrainedModel
@@ -84,3 +87,24 @@ def test_other_attention_stays_as_it_is(why: str, tmp_path: Path) -> None:
         language_model.config.sliding_window = LONGEST - 1
     model = encoder_of(language_model, Attention.BIDIRECTIONAL if why == "both ways" else Attention.CAUSAL)
     assert OPERATOR not in kinds(exported(model, tmp_path / "model.onnx", LONGEST))
+
+
+def test_texts_may_be_shorter_than_that_of_the_tracer(tmp_path: Path) -> None:
+    model = encoder_of(tiny_architecture("llama", VOCABULARY, head_size=HEAD_SIZE), Attention.CAUSAL)
+    assert OPERATOR in kinds(exported(model, tmp_path / "model.onnx", 4))
+    assert Graph.open(tmp_path / "model.onnx").run([[0, 5, 6, 7]], Role.QUERY).gates.shape == (1, 4)
+
+
+@pytest.mark.parametrize("precision", [each for each in Precision if each is not Precision.INT8_STATIC])
+def test_such_a_graph_can_be_quantized(precision: Precision, tmp_path: Path) -> None:
+    model = encoder_of(tiny_architecture("llama", VOCABULARY, head_size=HEAD_SIZE), Attention.CAUSAL)
+    model.keep(VOCABULARY, VOCABULARY)
+    exported(model, tmp_path / "model.onnx", LONGEST)
+    quantize_graph(tmp_path / "model.onnx", tmp_path / "small.onnx", QuantizeOptions(precision))
+    assert OPERATOR in kinds(onnx.load(tmp_path / "small.onnx"))
+    text = [[0, *range(3, 20)]]
+    exact, found = (Graph.open(tmp_path / name).run(text, Role.DOCUMENT) for name in ("model.onnx", "small.onnx"))
+    vectors = np.zeros((2, VOCABULARY))
+    for row, output in zip(vectors, (exact, found), strict=True):
+        row[output.term_ids[0]] = output.weights[0]
+    assert vectors[0] @ vectors[1] > 0.9 * np.linalg.norm(vectors[0]) * np.linalg.norm(vectors[1])
