@@ -30,7 +30,7 @@ def fill(line: ClusterLine, folder: Path, long: Long = Long.CUT) -> None:
 
 def ask(line: ClusterLine, text: str) -> list[Hit]:
     options = QueryOptions(dialect=require_index(line.client, line.index, word_contract()))
-    return search(line.client, line.index, Question(text, word_vector(text)), options, 10)
+    return [*search(line.client, line.index, Question(text, word_vector(text)), options, 10)]
 
 
 @pytest.mark.parametrize("long", Long)
