@@ -18,6 +18,7 @@ from csplade.benchmarks.cluster_ingest import Precomputed, encoding_speed, inges
 from csplade.benchmarks.cluster_material import Exact, Material, read_material
 from csplade.benchmarks.cluster_queries import (
     DEFAULT_PLAN,
+    EVERY_TERM,
     Contestant,
     Result,
     contestants,
@@ -161,7 +162,7 @@ def query_table(
 def _row(name: str, result: Result, first: Result, ndcg: dict[str, float]) -> tuple[str, ...]:
     parts = [result.percentile(part) for part in (50, 95, 99)]
     ratios = [f"{result.percentile(part) / first.percentile(part):.2f}" for part in (50, 95)]
-    whole, own = ndcg["sparse, every term"], ndcg.get(name)
+    whole, own = ndcg[EVERY_TERM], ndcg.get(name)
     judged = ("", "") if own is None else (f"{own:.4f}", f"{1 - own / whole:+.1%}")
     recall = sum(result.recalls) / len(result.recalls)
     busy = [f"{result.per_second[number]:.0f}" if number in result.per_second else "" for number in _CLIENTS]

@@ -22,6 +22,7 @@ from opensearchpy import OpenSearch
 
 SIZE = 10
 DEFAULT_PLAN = "sparse, default plan"
+EVERY_TERM = "sparse, one phase"
 _TWO_PHASE = "benchmark-two-phase"
 """The pipeline of neural-search's own two phases."""
 _SLICES = 3
@@ -54,14 +55,16 @@ class Result:
 
 def plans(most: int) -> dict[str, QueryOptions]:
     """Return the plans that are compared; `most` are the terms of the longest query."""
-    every = PlanOptions(max_clauses=most)
+    every = PlanOptions(max_clauses=most, phases=Phases.ONE)
+    two = replace(every, phases=Phases.TWO)
     sparse = {
         DEFAULT_PLAN: PlanOptions(),
-        "sparse, every term": every,
+        EVERY_TERM: every,
         **{f"sparse, share {share}": replace(every, share=share) for share in (0.95, 0.9, 0.8)},
         **{f"sparse, ratio {ratio}": replace(every, ratio=ratio) for ratio in (0.1, 0.2)},
         **{f"sparse, {count} terms": replace(every, max_clauses=count) for count in (16, 8)},
-        **{f"sparse, two phases, heavy {part}": replace(every, phases=Phases.TWO, heavy=part) for part in (0.2, 0.4)},
+        **{f"sparse, two phases, heavy {part}": replace(two, heavy=part) for part in (0.1, 0.2, 0.4)},
+        "sparse, two phases, heavy 0.4, expansion 20": replace(two, heavy=0.4, expansion=20.0),
         "sparse, anchored in the text": replace(every, anchor=Anchor.TEXT),
     }
     return {
@@ -73,7 +76,7 @@ def plans(most: int) -> dict[str, QueryOptions]:
 
 def usual(name: str) -> bool:
     """Say whether a way is one that nobody has to choose, or one of the cluster's own."""
-    return name.startswith(("bm25", DEFAULT_PLAN, "hybrid", "neural_sparse", "SEISMIC"))
+    return name.startswith(("bm25", DEFAULT_PLAN, EVERY_TERM, "hybrid", "neural_sparse", "SEISMIC"))
 
 
 def contestants(client: OpenSearch, index: str, most: int, dialect: Dialect) -> list[Contestant]:
@@ -85,7 +88,8 @@ def contestants(client: OpenSearch, index: str, most: int, dialect: Dialect) -> 
     client.transport.perform_request(
         "PUT", f"/_search/pipeline/{_TWO_PHASE}", body=load_template("pipeline_two_phase.json", {})
     )
-    neural = _planned("neural_sparse", QueryOptions(plan=PlanOptions(max_clauses=most)), index, dialect, loaded=True)
+    one = QueryOptions(plan=PlanOptions(max_clauses=most, phases=Phases.ONE))
+    neural = _planned("neural_sparse", one, index, dialect, loaded=True)
     own = replace(neural, name="neural_sparse, two-phase processor", params=f"search_pipeline={_TWO_PHASE}")
     return [*found, neural, own]
 

@@ -4,7 +4,7 @@
 """
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,9 +12,10 @@ import numpy as np
 from csplade.integration.answers import ask
 from csplade.integration.explain import Contribution, contributions
 from csplade.integration.index import mapping_of
-from csplade.integration.planner import Anchor, Fusion, Phases, two_phases
-from csplade.integration.query import Mode, QueryOptions, Question, any_of, build_query, planned
+from csplade.integration.planner import Anchor, Fusion
+from csplade.integration.query import Mode, QueryOptions, Question, any_of, planned
 from csplade.integration.search import search_many
+from csplade.integration.searches import build_searches, phases_of, ranked
 from csplade.integration.stored_weights import keeps_weights, source_with, weights_of
 from csplade.pipelines.sparse import SparseVector
 from opensearchpy import OpenSearch
@@ -84,8 +85,8 @@ def look_for(
 ) -> Placement:
     """Find out where a document stands among the answers to a question.
 
-    Of sums in one phase the rank is known however low it is; of two phases and merged rankings, which depend on how
-    many hits are asked for, among the best `size`.
+    Of sums the rank is known however low it is; behind what the second of two phases scores, it and the score are those
+    of the first phase. Of merged rankings, which depend on how many hits are asked for, the best `size` are known.
 
     Raises:
         UsageError: the question has more clauses than the cluster takes, or the cluster lacks what the options want.
@@ -102,7 +103,8 @@ def look_for(
     rank, score, parts = _place(client, index, question, options, identity, size)
     reasons: tuple[Reason, ...] = ()
     if rank is None:
-        reasons = _reasons(terms, matched, all(passes for _, passes in filters), question, options)
+        light = _light(question, options, size)
+        reasons = _reasons(terms, matched, all(passes for _, passes in filters), question, options, light)
     return Placement(identity, reasons, terms, filters, score, rank, parts)
 
 
@@ -145,20 +147,39 @@ def _place(
     client: OpenSearch, index: str, question: Question, options: QueryOptions, identity: str, size: int
 ) -> tuple[int | None, float | None, tuple[Contribution, ...]]:
     """Return rank, score and what it is made of; nothing for a document that is no hit."""
-    if options.fusion in (Fusion.RRF, Fusion.SERVER) or options.plan.phases is Phases.TWO:
+    if options.fusion in (Fusion.RRF, Fusion.SERVER):
         (best,) = search_many(client, index, [question], options, size)
         ranks = {hit.id: (rank, hit.score) for rank, hit in enumerate(best, start=1)}
         return (*ranks.get(identity, (None, None)), ())
-    query = build_query(question, options)
-    if query is None:
+    searches = build_searches(question, options, size)
+    if not searches:
         return None, None, ()
-    one = {"bool": {"must": [query], "filter": [_only(identity)]}}
-    hits, _ = ask(client, index, {"query": one, "size": 1, "_source": False, "explain": True}, options.mode)
+    body, mode = searches[0].body, options.mode
+    rank = _rank_scored_again(client, index, body, identity, mode)
+    alone = {"query": {"bool": {"must": [body["query"]], "filter": [_only(identity)]}}}
+    again = {} if rank is None else {"rescore": body["rescore"]}
+    hits, _ = ask(client, index, {**alone, **again, "size": 1, "_source": False, "explain": True}, mode)
     if not hits:
         return None, None, ()
     score = float(hits[0]["_score"])
-    better = _count_better(client, index, query, identity, score, options.mode)
-    return better + 1, score, contributions(hits[0]["_explanation"])
+    if rank is None:
+        rank = 1 + _count_better(client, index, body["query"], identity, score, mode)
+    return rank, score, contributions(hits[0]["_explanation"])
+
+
+def _rank_scored_again(
+    client: OpenSearch,
+    index: str,
+    body: Mapping[str, Any],
+    identity: str,
+    mode: Mode,  # Any: a JSON object
+) -> int | None:
+    """Return the rank of a document among those that a second phase scores, None if it is not there."""
+    if "rescore" not in body:
+        return None
+    hits, _ = ask(client, index, ranked({**body, "size": body["rescore"]["window_size"]}), mode)
+    own = next((hit["_score"] for hit in hits if hit["_id"] == identity), None)
+    return None if own is None else 1 + sum(hit["_score"] > own for hit in hits)
 
 
 def _count_better(
@@ -178,18 +199,20 @@ def _count_better(
 
 
 def _reasons(
-    terms: Terms, matched: set[str], passes: bool, question: Question, options: QueryOptions
+    terms: Terms, matched: set[str], passes: bool, question: Question, options: QueryOptions, light: Set[str]
 ) -> tuple[Reason, ...]:
     anchored = options.plan.anchor is Anchor.TEXT and _WORDS not in matched
     found = [Reason.FILTER] * (not passes) + [Reason.ANCHOR] * anchored
     if options.plan.anchor is Anchor.NONE:
-        found += _unmatched(terms, _WORDS in matched, question, options)
+        found += _unmatched(terms, _WORDS in matched, question, options, light)
     return tuple(found) or (Reason.RANKED_LOWER,)
 
 
-def _unmatched(terms: Terms, has_word: bool, question: Question, options: QueryOptions) -> list[Reason]:
+def _unmatched(
+    terms: Terms, has_word: bool, question: Question, options: QueryOptions, light: Set[str]
+) -> list[Reason]:
     """Return why no clause of the query matches, nothing if one does."""
-    by_terms = _without_term(terms, question, options) if options.mode.needs_vector else None
+    by_terms = _without_term(terms, question, light) if options.mode.needs_vector else None
     if options.mode is Mode.SPARSE:
         return [by_terms] if by_terms is not None else []
     if has_word or (options.mode is Mode.HYBRID and by_terms is None):
@@ -198,7 +221,7 @@ def _unmatched(terms: Terms, has_word: bool, question: Question, options: QueryO
     return [words] if by_terms is None else [by_terms, words]
 
 
-def _without_term(terms: Terms, question: Question, options: QueryOptions) -> Reason | None:
+def _without_term(terms: Terms, question: Question, light: Set[str]) -> Reason | None:
     """Return why no term of the query finds the document, None if one does."""
     if not question.vector:
         return Reason.EMPTY_QUERY
@@ -211,8 +234,12 @@ def _without_term(terms: Terms, question: Question, options: QueryOptions) -> Re
     sent = {term.key for term in terms.shared if term.sent}
     if not sent:
         return Reason.ONLY_DROPPED_TERMS
-    heavy, _ = two_phases(planned(question, options).vector, options.plan)
-    return None if sent & heavy.weights.keys() else Reason.ONLY_LIGHT_TERMS
+    return Reason.ONLY_LIGHT_TERMS if sent <= light else None
+
+
+def _light(question: Question, options: QueryOptions, size: int) -> Set[str]:
+    """Return the terms that only score."""
+    return phases_of(question, options, size)[1].weights.keys()
 
 
 def _filter_name(number: int) -> str:

@@ -18,6 +18,8 @@ from csplade.pipelines.sparse import SparseVector
 
 DEFAULT_MAX_CLAUSES = USUAL_LIMIT // 2
 """Half of what clusters usually take, so that filters and the words of a hybrid query have room."""
+LONGEST_OF_TWO_PHASES = 20
+"""Hits up to which a query has two phases unless the number of phases is chosen."""
 LARGEST_WINDOW = 10_000
 """Hits of a shard that may be scored again (`index.max_rescore_window`)."""
 
@@ -25,6 +27,8 @@ LARGEST_WINDOW = 10_000
 class Phases(enum.StrEnum):
     """Whether all terms find documents, or the heavy ones do and the light ones only score the best of them."""
 
+    AUTO = "auto"
+    """Two for the first hits, one for long lists, of passages, and in the cluster's hybrid query; see `two_phases`."""
     ONE = "one"
     TWO = "two"
 
@@ -89,8 +93,8 @@ class PlanOptions:
     """Share of the vector's mass that is enough; 1 keeps every term that the clauses allow."""
     ratio: float = 0.0
     """Terms lighter than this part of the heaviest are dropped; 0 keeps them."""
-    phases: Phases = Phases.ONE
-    heavy: float = 0.4
+    phases: Phases = Phases.AUTO
+    heavy: float = 0.2
     """With two phases, terms of at least this part of the heaviest find documents."""
     expansion: float = 5.0
     """With two phases, how many times the hits asked for each shard scores again, up to `LARGEST_WINDOW`."""
@@ -128,6 +132,15 @@ class PlanOptions:
             ),
         )
 
+    def two_phases(self, size: int, passages: bool) -> bool:
+        """Say whether a query for so many hits has two phases, in an index with passages or without.
+
+        Who asks for a long list wants what light terms find as well, and of passages each phase has a best one.
+        """
+        if self.phases is Phases.AUTO:
+            return size <= LONGEST_OF_TWO_PHASES and not passages and self.fusion is not Fusion.SERVER
+        return self.phases is Phases.TWO
+
     def window(self, size: int) -> int:
         """Return how many hits of a shard the second phase scores again."""
         return max(1, min(LARGEST_WINDOW, math.ceil(self.expansion * size)))
@@ -163,11 +176,11 @@ def plan(vector: SparseVector, options: PlanOptions, reserved: int = 0, limit: i
     return Plan(usable.heaviest(count), len(vector) - count, masses[count - 1] / masses[-1])
 
 
-def two_phases(vector: SparseVector, options: PlanOptions) -> tuple[SparseVector, SparseVector]:
-    """Return the terms that find documents, at least one of them, and those that only score; with one phase, none."""
-    if options.phases is Phases.ONE or not vector:
+def heavy_and_light(vector: SparseVector, part: float) -> tuple[SparseVector, SparseVector]:
+    """Part a vector in terms of at least `part` of the heaviest, one at least, and those that are lighter."""
+    if not vector:
         return vector, SparseVector()
-    count = _above([weight for _, weight in vector], options.heavy)
+    count = _above([weight for _, weight in vector], part)
     return vector.heaviest(count), SparseVector(dict(list(vector)[count:]))
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from csplade.integration.dialect import Feature
 from csplade.integration.documents import OUR_FIELDS
-from csplade.integration.planner import Fusion, Total, two_phases
+from csplade.integration.planner import Fusion, Total, heavy_and_light
 from csplade.integration.query import Mode, QueryOptions, Question, any_of, combined, planned, scored
 from csplade.integration.templates import PASSAGES_FIELD, TEXT_FIELD, TITLE_FIELD
+from csplade.pipelines.sparse import SparseVector
 
 _TOTALS: Mapping[Total, bool | int] = {Total.NONE: False, Total.USUAL: 10_000, Total.EXACT: True}
 
@@ -80,7 +81,7 @@ def by_ids(ids: list[str]) -> dict[str, Any]:  # Any: a JSON object
 
 def _summed(question: Question, options: QueryOptions, size: int) -> dict[str, Any] | None:  # Any: a JSON object
     """Return a search whose scores are sums, with a second phase if there are terms for it."""
-    heavy, light = two_phases(planned(question, options).vector, options.plan)
+    heavy, light = phases_of(question, options, size)
     sparse, text = scored(question, heavy, options)
     query = combined([*sparse, *text], question, options)
     if query is None or not light:
@@ -88,6 +89,14 @@ def _summed(question: Question, options: QueryOptions, size: int) -> dict[str, A
     again, _ = scored(question, light, options)
     rescore = {"window_size": options.plan.window(size), "query": {"rescore_query": any_of(again)}}
     return {"query": query, "rescore": rescore}
+
+
+def phases_of(question: Question, options: QueryOptions, size: int) -> tuple[SparseVector, SparseVector]:
+    """Return the terms that find documents, and those that only score; with one phase, none."""
+    vector = planned(question, options).vector
+    if not options.plan.two_phases(size, options.dialect.passages):
+        return vector, SparseVector()
+    return heavy_and_light(vector, options.plan.heavy)
 
 
 def _hybrid(question: Question, options: QueryOptions) -> dict[str, Any] | None:  # Any: a JSON object

@@ -132,6 +132,8 @@ class SparseSearch:
     ) -> dict[str, Any]:  # Any: a JSON object
         """Return the body of a search for opensearch-py's `client.search`, to add aggregations and the like to.
 
+        Choose one phase (`Phases.ONE`) to add a sort or `collapse`, which clusters refuse beside a second phase.
+
         Raises:
             UsageError: there is no single search, since two rankings are to be merged (RRF); also as `search`.
             IndexConflictError, ClusterError: as `search`.

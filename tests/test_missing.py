@@ -81,16 +81,22 @@ def test_each_reason_is_found(filled_once: ClusterLine) -> None:
 
 def test_what_is_only_better_known_by_others_is_said(filled_once: ClusterLine) -> None:
     merged = QueryOptions(Mode.HYBRID, plan=PlanOptions(fusion=Fusion.RRF))
-    two = QueryOptions(plan=PlanOptions(phases=Phases.TWO))
-    for options in (merged, two):
-        assert place(filled_once, "bread", "bread", options).rank == 1
-        low = place(filled_once, "bread", "brot", options, size=1)
-        assert (low.rank, low.reasons) == (None, (Reason.RANKED_LOWER,))
+    assert place(filled_once, "bread", "bread", merged).rank == 1
+    low = place(filled_once, "bread", "brot", merged, size=1)
+    assert (low.rank, low.reasons) == (None, (Reason.RANKED_LOWER,))
     # Found by words only.
     assert place(filled_once, "breads", "bread", QueryOptions(Mode.HYBRID)).rank is not None
     assert place(filled_once, "breads", "bread", QueryOptions()).reasons == (Reason.NO_COMMON_TERM,)
     anchored = QueryOptions(plan=PlanOptions(anchor=Anchor.TEXT))
     assert place(filled_once, "breads", "bread", anchored).rank is not None
+
+
+def test_what_the_second_phase_does_not_reach_has_rank_and_score_of_the_first(filled_once: ClusterLine) -> None:
+    two = QueryOptions(plan=PlanOptions(phases=Phases.TWO, heavy=0.9, expansion=1.0))
+    known, behind = (place(filled_once, "bread das", "brot", two, size) for size in (10, 1))
+    assert (known.rank, known.score, behind.rank, behind.score) == (2, 34.0, 2, 25.0)
+    assert [(part.term, part.value) for part in known.contributions] == [("bread", 25.0), ("das", 9.0)]
+    assert [part.term for part in behind.contributions] == ["bread"]
 
 
 def test_equal_scores_share_a_rank(filled_once: ClusterLine) -> None:

@@ -11,8 +11,8 @@ from csplade.integration.planner import (
     Phases,
     PlanOptions,
     Total,
+    heavy_and_light,
     plan,
-    two_phases,
 )
 from csplade.pipelines.errors import EncoderError, UsageError
 from csplade.pipelines.sparse import SparseVector
@@ -108,15 +108,23 @@ def test_each_field_costs_a_clause_a_term() -> None:
 
 @pytest.mark.parametrize(("heavy", "kept"), [(1.0, "a"), (0.75, "ab"), (0.7, "ab"), (0.5, "abc"), (0.01, "abcd")])
 def test_two_phases_part_the_terms_by_the_heaviest(heavy: float, kept: str) -> None:
-    first, second = two_phases(FOUR, PlanOptions(phases=Phases.TWO, heavy=heavy))
+    first, second = heavy_and_light(FOUR, heavy)
     assert list(first.weights) == list(kept)
     assert list(second.weights) == [term for term in "abcd" if term not in kept]
     assert {**first.weights, **second.weights} == FOUR.weights
 
 
-def test_one_phase_has_no_second() -> None:
-    assert two_phases(FOUR, PlanOptions()) == (FOUR, SparseVector())
-    assert two_phases(SparseVector(), PlanOptions(phases=Phases.TWO)) == (SparseVector(), SparseVector())
+def test_nothing_has_neither_heavy_nor_light_terms() -> None:
+    assert heavy_and_light(SparseVector(), 0.5) == (SparseVector(), SparseVector())
+
+
+@pytest.mark.parametrize("passages", [False, True])
+@pytest.mark.parametrize("size", [10, 20, 21])
+def test_the_first_hits_come_in_two_phases_unless_that_would_score_something_else(size: int, passages: bool) -> None:
+    assert PlanOptions().two_phases(size, passages) is (size <= 20 and not passages)
+    assert PlanOptions(fusion=Fusion.SERVER).two_phases(size, passages) is False
+    for phases in (Phases.ONE, Phases.TWO):
+        assert PlanOptions(phases=phases).two_phases(size, passages) is (phases is Phases.TWO)
 
 
 def test_the_second_phase_looks_at_some_times_the_hits_and_no_more_than_a_cluster_allows() -> None:

@@ -158,7 +158,7 @@ def test_a_window_that_is_small_scores_only_the_best_again(bakery: Bakery) -> No
 
 def test_two_phases_of_a_hybrid_query_keep_the_words_in_the_first(bakery: Bakery) -> None:
     asked, _ = question(2)
-    one = scores(bakery.ask(asked, QueryOptions(Mode.HYBRID)))
+    one = scores(bakery.ask(asked, QueryOptions(Mode.HYBRID, plan=PlanOptions(phases=Phases.ONE))))
     two = scores(bakery.ask(asked, QueryOptions(Mode.HYBRID, plan=PlanOptions(phases=Phases.TWO, heavy=0.6))))
     assert two.keys() <= one.keys()
     for name, score in two.items():
@@ -187,7 +187,8 @@ def test_an_anchor_in_the_filter_lets_terms_only_score(bakery: Bakery) -> None:
 def test_fields_have_weights(bakery: Bakery) -> None:
     asked, query = question(4)
     fields = (FieldWeight(WEIGHTS_FIELD), FieldWeight("title_terms", 2.5))
-    hits = bakery.ask(asked, QueryOptions(plan=PlanOptions(fields=fields)), explain=True)
+    plan = PlanOptions(phases=Phases.ONE, fields=fields)
+    hits = bakery.ask(asked, QueryOptions(plan=plan), explain=True)
     check(scores(hits), bakery.dots(query) + 2.5 * (bakery.titles @ query))
     named = {part.term.partition(":")[0] for hit in hits for part in hit.contributions or ()}
     assert "title_terms" in named
@@ -285,9 +286,14 @@ def test_the_clusters_own_hybrid_query_is_its_formula_where_there_is_one(bakery:
 def test_what_matches_is_counted_as_far_as_asked(bakery: Bakery) -> None:
     asked, query = question(8)
     matching = int(np.count_nonzero(bakery.dots(query)))
-    pages = {total: bakery.page(asked, QueryOptions(plan=PlanOptions(total=total))) for total in Total}
+    one = PlanOptions(phases=Phases.ONE)
+    pages = {total: bakery.page(asked, QueryOptions(plan=replace(one, total=total))) for total in Total}
     assert all(len(page.hits) == 5 for page in pages.values())
     assert pages[Total.NONE].total is None
     assert (pages[Total.USUAL].total, pages[Total.USUAL].exact) == (matching, True)
     assert (pages[Total.EXACT].total, pages[Total.EXACT].exact) == (matching, True)
     assert bakery.page(Question(" "), QueryOptions(plan=PlanOptions(total=Total.EXACT))).total == 0
+    # Of two phases the first counts.
+    heavy = np.where(query >= 0.6 * query.max(), query, 0.0)
+    two = PlanOptions(phases=Phases.TWO, heavy=0.6, total=Total.EXACT)
+    assert bakery.page(asked, QueryOptions(plan=two)).total == int(np.count_nonzero(bakery.dots(heavy)))

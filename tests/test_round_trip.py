@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 from csplade.integration.documents import Document, bulk_lines
 from csplade.integration.index import create_index, require_index
-from csplade.integration.planner import PlanOptions
+from csplade.integration.planner import Phases, PlanOptions
 from csplade.integration.query import Mode, QueryOptions, Question
 from csplade.integration.search import Scored, search_many
 from csplade.integration.templates import IndexOptions
@@ -24,6 +24,7 @@ from csplade.tests.word_encoder import word_contract
 pytestmark = pytest.mark.cluster
 
 DOCUMENTS, QUERIES = 200, 20
+ONE_PHASE = PlanOptions(phases=Phases.ONE)
 CUT = 2.0**-8
 # 32-bit sums of at most some hundred parts.
 ROUNDING = 1e-5
@@ -98,7 +99,7 @@ def test_every_score_is_the_dot_product_and_what_shares_no_term_is_not_found(lin
     store(line, documents)
 
     questions = [Question("", vector) for vector in weights.vectors(weights.queries)]
-    found = ask(line, questions, QueryOptions(), DOCUMENTS)
+    found = ask(line, questions, QueryOptions(plan=ONE_PHASE), DOCUMENTS)
 
     dots = weights.queries @ weights.documents.T  # (QUERIES, DOCUMENTS)
     ours = [[question.vector.dot(document) for document in documents] for question in questions]
@@ -142,7 +143,7 @@ def test_a_pruned_query_scores_its_heaviest_terms(line: ClusterLine) -> None:
     weights = random_weights(seed=2)
     store(line, weights.vectors(weights.documents))
     questions = [Question("", vector) for vector in weights.vectors(weights.queries)]
-    found = ask(line, questions, QueryOptions(plan=PlanOptions(max_clauses=3)), DOCUMENTS)
+    found = ask(line, questions, QueryOptions(plan=replace(ONE_PHASE, max_clauses=3)), DOCUMENTS)
     for row, hits in zip(weights.queries, found, strict=True):
         kept = np.where(row >= np.sort(row)[-3], row, 0.0)
         dots = weights.documents @ kept
@@ -160,7 +161,7 @@ def test_a_hybrid_score_is_the_sparse_one_and_weighted_bm25(line: ClusterLine, b
     questions = list(map(Question, asked, weights.vectors(weights.queries)))
 
     def scores(mode: Mode) -> list[dict[str, float]]:
-        options = QueryOptions(mode, bm25_weight=bm25_weight)
+        options = QueryOptions(mode, bm25_weight=bm25_weight, plan=ONE_PHASE)
         found = ask(line, questions, options, DOCUMENTS)
         return [{hit.id: hit.score for hit in hits} for hits in found]
 

@@ -1,5 +1,7 @@
 """Searches made of questions: what is in their bodies for each plan; no server."""
 
+from dataclasses import replace
+
 import pytest
 from csplade.integration.clauses import sparse_clause
 from csplade.integration.dialect import NEURAL_SEARCH, PLAIN, dialect_for
@@ -12,6 +14,7 @@ from csplade.pipelines.sparse import SparseVector
 NEURAL = dialect_for("opensearch", "3.6.0", (NEURAL_SEARCH,))
 BREAD = Question("fresh bread", SparseVector({"bread": 10.0, "fresh": 4.0, "loaf": 3.0, "oven": 0.5}))
 ENGLISH = {"term": {"lang": "en"}}
+ONE_PHASE = PlanOptions(phases=Phases.ONE)
 MATCH = {"match": {"text": {"query": "fresh bread", "boost": 1.0}}}
 
 
@@ -22,7 +25,7 @@ def only(question: Question, options: QueryOptions, size: int = 10) -> Search:
 
 @pytest.mark.parametrize("mode", list(Mode))
 def test_a_plain_search_is_the_query_and_counts_nothing(mode: Mode) -> None:
-    options = QueryOptions(mode, (ENGLISH,))
+    options = QueryOptions(mode, (ENGLISH,), plan=ONE_PHASE)
     body = {"query": build_query(BREAD, options), "size": 7, "track_total_hits": False}
     assert only(BREAD, options, 7) == Search(body, mode)
 
@@ -47,8 +50,16 @@ def test_light_terms_of_two_phases_score_the_best_again() -> None:
     assert "rescore" not in only(BREAD, QueryOptions(Mode.BM25, plan=plan)).body
 
 
+def test_two_phases_are_the_default_for_the_first_hits_but_of_passages() -> None:
+    assert only(BREAD, QueryOptions()).body["rescore"]["window_size"] == 50
+    assert "rescore" not in only(BREAD, QueryOptions(dialect=replace(PLAIN, passages=True))).body
+    assert "rescore" not in only(BREAD, QueryOptions(plan=ONE_PHASE)).body
+    assert "rescore" not in only(BREAD, QueryOptions(), 100).body
+
+
 def test_rrf_asks_twice_and_deeper_than_it_shows() -> None:
-    options = QueryOptions(Mode.HYBRID, (ENGLISH,), 0.5, PlanOptions(fusion=Fusion.RRF, rank_depth=40))
+    plan = PlanOptions(phases=Phases.ONE, fusion=Fusion.RRF, rank_depth=40)
+    options = QueryOptions(Mode.HYBRID, (ENGLISH,), 0.5, plan)
     sparse, bm25 = build_searches(BREAD, options, 10)
     assert (sparse.mode, sparse.weight, bm25.mode, bm25.weight) == (Mode.SPARSE, 1.0, Mode.BM25, 0.5)
     assert sparse.body["query"] == build_query(BREAD, QueryOptions(Mode.SPARSE, (ENGLISH,)))
