@@ -40,7 +40,8 @@ _KNOWN: Mapping[str, frozenset[str]] = {
     "match_phrase_prefix": _ALWAYS | {"analyzer", "slop", "zero_terms_query", "max_expansions"},
     "multi_match": _MATCH | {"fields", "type", "tie_breaker", "slop"},
     "combined_fields": _ALWAYS | _WORDS | {"fields"},
-    "simple_query_string": _STRING | {"flags"},
+    # Without `flags`, which say what is an operator: such a string may read otherwise than here.
+    "simple_query_string": _STRING,
     "query_string": _STRING
     | {
         *("default_field", "quote_analyzer", "allow_leading_wildcard", "enable_position_increments", "fuzziness"),

@@ -392,6 +392,7 @@ _STRINGS = (
         "operators: required",
     ),
     Case("simple_query_string", "an escape", simple("fresh\\-bread"), None, PASSED, ""),
+    Case("simple_query_string", "flags", simple("fresh -stale", flags="NONE"), None, PASSED, ""),
 )
 
 TEXT_CASES = (*_MODES, *_OPTIONS, *_PHRASES, *_FIELDS, *_STRINGS)

@@ -38,13 +38,6 @@ def masked(body: bytes) -> bytes:
     return _OF_THE_MOMENT.sub(lambda found: (found[1] or found[2] or found[3]) + b"*", body)
 
 
-def names(value: object) -> object:
-    """Return the names in a JSON value, and how they lie in each other."""
-    if isinstance(value, dict):
-        return {key: names(below) for key, below in value.items()}
-    return [names(below) for below in value[:1]] if isinstance(value, list) else None
-
-
 def told(request: Request, answer: Answer) -> tuple[object, ...]:
     """Return what has to be the same."""
     plain = gzip.decompress(answer.body) if answer.header("content-encoding") == "gzip" else answer.body
