@@ -50,6 +50,13 @@ command.add_command(rollback_command)
 @long_option
 @shards_option
 @replicas_option
+@click.option(
+    "--weights-in-source/--no-weights-in-source",
+    default=True,
+    show_default=True,
+    help="Whether documents come back with their weights. Without, the index is smaller and answers the same, but an "
+    "update of a part of a document takes its weights away, and `csplade enrich` refuses the index.",
+)
 @cluster_options
 @encoder_option
 @json_option
@@ -59,6 +66,7 @@ def create_command(
     long: str | None,
     shards: int,
     replicas: int | None,
+    weights_in_source: bool,
     connection: Connection,
     encoder_folder: Path,
     as_json: bool,
@@ -81,7 +89,8 @@ def create_command(
     client = open_cluster(connection)
     chosen = analyzer or live_analyzer(client, alias) or DEFAULT_ANALYZER
     kept = live_long(client, alias) if long is None else Long(long)
-    made = create_version(client, alias, contract, IndexOptions(chosen, shards, replicas, long=kept))
+    options = IndexOptions(chosen, shards, replicas, long=kept, weights_in_source=weights_in_source)
+    made = create_version(client, alias, contract, options)
     if as_json:
         print_json({"index": made.new, "alias": alias, "live": made.old is None})
     else:

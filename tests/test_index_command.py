@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 import pytest
 from csplade.integration.client import connect
+from csplade.integration.templates import WEIGHTS_FIELD
 from csplade.tests.cluster_lines import ClusterLine
 from csplade.tests.command_run import Result, Run, runner, use_word_encoder
 from csplade.tests.versioned_index import versioned
@@ -60,6 +61,18 @@ def corpus(texts: dict[str, str], name: str = "corpus.jsonl") -> str:
     rows = (orjson.dumps({"_id": key, "text": text}) + b"\n" for key, text in texts.items())
     Path(name).write_bytes(b"".join(rows))
     return name
+
+
+@pytest.mark.cluster
+def test_a_version_may_keep_weights_out_of_what_comes_back(run: Run, index: Run, versioned: ClusterLine) -> None:
+    alias, where = versioned.index, ("--url", versioned.url)
+    assert index("create", alias, "--analyzer", versioned.analyzer, "--no-weights-in-source").code == 0
+    assert run("ingest", corpus(TEXTS), "--index", alias, *where).code == 0
+    asked = json_of(run("query", "bread", "--index", alias, *where, "--json"))
+    assert [hit["id"] for hit in asked["hits"]] == ["bread", "loaf"]
+    document = versioned.client.get(index=alias, id="loaf")["_source"]
+    assert document["text"] == TEXTS["loaf"]
+    assert WEIGHTS_FIELD not in document
 
 
 @pytest.mark.cluster
