@@ -20,13 +20,9 @@ def plot(rows: Mapping[str, Row], path: Path) -> None:
         documents.plot([*map(int, row.documents)], [*row.documents.values()], style, marker="o", label=name)
         waits = [statistics.median(milliseconds) for milliseconds in row.queries.values()]
         queries.plot([*map(int, row.queries)], waits, style, marker="o")
-    _finish(documents, "tokens of a document", "documents/s (more is better)", next(iter(rows.values())).documents)
-    _finish(
-        queries,
-        "tokens of a query",
-        "milliseconds of one query, median (less is better)",
-        next(iter(rows.values())).queries,
-    )
+    first = next(iter(rows.values()))
+    _finish(documents, "tokens of a document", "documents/s (more is better)", first.documents)
+    _finish(queries, "tokens of a query", "milliseconds of one query, median (less is better)", first.queries)
     figure.legend(loc="outside right center", fontsize="small")
     figure.savefig(path, dpi=110)
 

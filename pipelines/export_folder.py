@@ -66,13 +66,11 @@ class GraphOptions:
 _GRAPH = GraphOptions()
 
 
-def export_folder(
-    trained: Trained, output: Path, quantize: bool, tolerance: Tolerance | None = None, graph: GraphOptions = _GRAPH
-) -> Exported:
+def export_folder(trained: Trained, output: Path, quantize: bool, graph: GraphOptions = _GRAPH) -> Exported:
     """Write the encoder folder, with int8 weights if asked for.
 
-    Its contract allows golden vectors to be off by `tolerance`. If that is not given, it is what float arithmetic in
-    another order needs, and with int8 weights what the rounding was measured to cost here besides.
+    Its contract allows golden vectors to be off by what float arithmetic in another order needs, and with int8 weights
+    by what the rounding was measured to cost here besides.
 
     Raises:
         UsageError: something stands at `output` already.
@@ -84,7 +82,7 @@ def export_folder(
         fresh = Path(work) / "encoder"
         fresh.mkdir()
         _write_graph(trained, Path(work) / "exact", fresh, quantize, graph)
-        exported = _complete(trained, fresh, quantize, tolerance, graph.opset)
+        exported = _complete(trained, fresh, quantize, graph.opset)
         fresh.rename(output)
     return exported
 
@@ -112,11 +110,9 @@ def _golden_vectors(encoder: Encoder) -> list[Golden]:
     return documents + [Golden(Role.QUERY, text, next(encoder.queries([text]))) for text in QUERIES]
 
 
-def describe(
-    trained: Trained, folder: Path, quantize: bool, tolerance: Tolerance | None = None, opset: int = OPSET
-) -> Contract:
-    """Return the contract of the files in the folder; without a tolerance it has the largest that is let pass."""
-    allowed_drift = tolerance or (_MOST_ROUNDED if quantize else _EXACT)
+def describe(trained: Trained, folder: Path, quantize: bool, opset: int = OPSET) -> Contract:
+    """Return the contract of the files in the folder, with the largest tolerance that is let pass."""
+    allowed_drift = _MOST_ROUNDED if quantize else _EXACT
     return dataclasses.replace(
         contract_of(trained),
         quantization=_INT8.said if quantize else "none",
@@ -138,18 +134,18 @@ def _write_graph(trained: Trained, work: Path, folder: Path, quantize: bool, gra
     shutil.rmtree(work)
 
 
-def _complete(trained: Trained, folder: Path, quantize: bool, tolerance: Tolerance | None, opset: int) -> Exported:
+def _complete(trained: Trained, folder: Path, quantize: bool, opset: int) -> Exported:
     """Write all but the graph, and check the whole."""
     trained.tokenizer.save(str(folder / TOKENIZER_FILE))
     tables = Tables(trained.terms, trained.idf)
     write_tables(folder, tables)
-    contract = describe(trained, folder, quantize, tolerance, opset)
+    contract = describe(trained, folder, quantize, opset)
     contract.write(folder)
     golden = _golden_vectors(Encoder(contract, trained.tokenizer.to_str(), TorchGraph(trained.model), tables))
     write_golden(folder, golden)
     found = tuple(drifts(Encoder.open(folder), golden))
     _check(found, contract)
-    if quantize and tolerance is None:
+    if quantize:
         contract = _as_measured(contract, found)
         contract.write(folder)
     (folder / CARD_FILE).write_text(model_card(contract, trained.reading, len(trained.terms)), encoding="utf-8")
