@@ -4,13 +4,19 @@ from csplade.tests.rewrite_case import (
     EN,
     KEPT,
     PASSED,
+    REFUSED,
     REPLACE,
     REWRITTEN,
     Case,
+    Json,
     Q,
     match,
     weights,
 )
+
+_LEAST: Json = {"function_score": {"query": match(), "weight": 2, "min_score": 1}}
+_SCORED_BY_SCRIPT: Json = {"function_score": {"query": match(), "script_score": {"script": "_score * 2"}}}
+_SCRIPTED: Json = {"script_score": {"query": match(), "script": {"source": "_score + 1"}}}
 
 COMPOUND_CASES = (
     Case(
@@ -101,7 +107,7 @@ COMPOUND_CASES = (
     Case(
         "function_score",
         "min_score",
-        {"function_score": {"query": match(), "weight": 2, "min_score": 1}},
+        _LEAST,
         None,
         PASSED,
         "min_score: pass",
@@ -109,7 +115,7 @@ COMPOUND_CASES = (
     Case(
         "function_score",
         "min_score",
-        {"function_score": {"query": match(), "weight": 2, "min_score": 1}},
+        _LEAST,
         {"function_score": {"query": weights(), "weight": 2}},
         REWRITTEN,
         "replace",
@@ -118,21 +124,52 @@ COMPOUND_CASES = (
     ),
     Case(
         "function_score",
+        "min_score",
+        _LEAST,
+        {"function_score": {"query": weights(), "weight": 2, "min_score": 1}},
+        REWRITTEN,
+        "replace",
+        REPLACE,
+        {"min_score": "keep"},
+    ),
+    Case("function_score", "min_score", _LEAST, None, REFUSED, "min_score: refuse", REPLACE, {"min_score": "refuse"}),
+    Case(
+        "function_score",
         "a script that reads the score",
-        {"function_score": {"query": match(), "script_score": {"script": "_score * 2"}}},
+        _SCORED_BY_SCRIPT,
         None,
         PASSED,
         "score_script: pass",
     ),
     Case(
+        "function_score",
+        "a script that reads the score",
+        _SCORED_BY_SCRIPT,
+        None,
+        REFUSED,
+        "score_script: refuse",
+        REPLACE,
+        {"score_script": "refuse"},
+    ),
+    Case(
         "script_score",
         "a script that reads the score",
-        {"script_score": {"query": match(), "script": {"source": "_score + 1"}}},
+        _SCRIPTED,
         {"script_score": {"query": weights(), "script": {"source": "_score + 1"}}},
         REWRITTEN,
         "replace",
         REPLACE,
         {"score_script": "keep"},
+    ),
+    Case(
+        "script_score",
+        "a script that reads the score",
+        _SCRIPTED,
+        None,
+        REFUSED,
+        "score_script: refuse",
+        REPLACE,
+        {"score_script": "refuse"},
     ),
     Case(
         "script_score",

@@ -170,6 +170,7 @@ _OPTIONS = (
 )
 _PHRASE: Json = {"match_phrase": {"text": Q}}
 _SLOP: Json = {"match_phrase": {"text": {"query": Q, "slop": 2}}}
+_NO_SLOP: Json = {"match_phrase": {"text": {"query": Q, "slop": 0}}}
 _PREFIX: Json = {"match_bool_prefix": {"text": "fresh bre"}}
 _PHRASES = (
     Case("phrases", "match_phrase", _PHRASE, None, PASSED, "phrase: pass"),
@@ -193,8 +194,31 @@ _PHRASES = (
         REPLACE,
         {"phrase": "boosting"},
     ),
-    Case("phrases", "slop", _SLOP, None, PASSED, "phrase: pass"),
+    # Where a phrase alone would lose its policy's say, slop alone decides.
+    Case("phrases", "slop", _SLOP, None, PASSED, "slop: pass", REPLACE, {"phrase": "drop"}),
+    Case("phrases", "slop", _SLOP, None, REFUSED, "slop: refuse", REPLACE, {"slop": "refuse"}),
+    Case(
+        "phrases",
+        "slop",
+        _SLOP,
+        anchored(_SLOP),
+        REWRITTEN,
+        "slop: required",
+        REPLACE,
+        {"phrase": "drop", "slop": "required"},
+    ),
+    Case(
+        "phrases",
+        "slop",
+        _SLOP,
+        beside(weights(), _SLOP),
+        REWRITTEN,
+        "slop: boosting",
+        REPLACE,
+        {"phrase": "drop", "slop": "boosting"},
+    ),
     Case("phrases", "slop", _SLOP, weights(), REWRITTEN, "phrase: drop", REPLACE, {"phrase": "drop", "slop": "drop"}),
+    Case("phrases", "slop 0", _NO_SLOP, weights(), REWRITTEN, "phrase: drop", REPLACE, {"phrase": "drop"}),
     Case(
         "phrases", "match_phrase_prefix", {"match_phrase_prefix": {"text": "fresh bre"}}, None, PASSED, "phrase: pass"
     ),
@@ -300,6 +324,16 @@ _FIELDS = (
     Case("multi_match", "a pattern that the map covers", multi("text.*"), weights(), REWRITTEN, "replace"),
     Case("multi_match", "a pattern that it does not", multi("t*"), None, KEPT, ""),
     Case("multi_match", "type phrase", multi("title", type="phrase"), None, PASSED, "phrase: pass"),
+    Case(
+        "multi_match",
+        "type phrase with slop",
+        multi("title", type="phrase", slop=1),
+        None,
+        PASSED,
+        "slop: pass",
+        REPLACE,
+        {"phrase": "boosting"},
+    ),
     Case(
         "multi_match",
         "type bool_prefix",
