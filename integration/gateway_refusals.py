@@ -1,6 +1,7 @@
 """What the gateway answers itself, in the form of the cluster's own errors, so that clients can read it."""
 
 import enum
+from typing import Any
 
 import orjson
 from csplade.integration.errors import ClusterError
@@ -40,10 +41,14 @@ class Refusal(ClusterError):
         self.status = status
         self.reason = reason
 
+    def value(self) -> dict[str, Any]:  # Any: a JSON object
+        """Return what the answer says."""
+        cause = {"type": f"csplade_{self.reason}", "reason": str(self)}
+        return {"error": {"root_cause": [cause], **cause}, "status": self.status}
+
     def body(self) -> bytes:
         """Return the answer's body, JSON in UTF-8."""
-        cause = {"type": f"csplade_{self.reason}", "reason": str(self)}
-        return orjson.dumps({"error": {"root_cause": [cause], **cause}, "status": self.status})
+        return orjson.dumps(self.value())
 
     def headers(self, body: bytes, close: bool) -> Headers:
         """Return the answer's headers; `close`: the connection cannot be used again."""

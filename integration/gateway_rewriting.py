@@ -1,14 +1,14 @@
 """Answers searches by term weights where the rules say so; if anything goes wrong, the caller's own search runs."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from functools import partial
 
 from csplade.integration.gateway_checks import looked_at, refused
 from csplade.integration.gateway_delivery import Delivery
 from csplade.integration.gateway_fields import WeightsFields
 from csplade.integration.gateway_headers import answer_headers
-from csplade.integration.gateway_json import UnreadJson
+from csplade.integration.gateway_json import UnreadJson, write_json
 from csplade.integration.gateway_log import Exchange
 from csplade.integration.gateway_metrics import Metrics
 from csplade.integration.gateway_pits import Pits
@@ -19,12 +19,14 @@ from csplade.integration.gateway_rules import GatewayRules, Turn
 from csplade.integration.gateway_searches import (
     Asked,
     ForbiddenSearch,
+    Partly,
     Rules,
     Sent,
     pit_of,
     read_items,
     rewritten_items,
     rewritten_search,
+    with_errors,
 )
 from csplade.integration.gateway_sending import Sender
 from csplade.integration.gateway_shadow import LARGEST, SHADOW_SECONDS, Shadows
@@ -40,6 +42,7 @@ from csplade.pipelines.sparse import SparseVector
 # Rewritten at once if all vectors are remembered; what is larger would keep others waiting.
 _SMALL_BYTES = 2**16
 _LARGEST_PIT = 2**16
+_LARGEST_ANSWER = 2**25
 _ANY_VECTOR = SparseVector({"any": 1.0})
 
 
@@ -47,7 +50,7 @@ _ANY_VECTOR = SparseVector({"any": 1.0})
 class Work:
     """How a search is rewritten once there are vectors."""
 
-    make: Callable[[Encode], Sent | Why]
+    make: Callable[[Encode], Sent | Partly | Why]
     small: bool
     """Whether making it takes no time that others would have to wait."""
 
@@ -103,20 +106,44 @@ class Rewriting:
         sent = work if isinstance(work, Verdict) else await self._done(work, self._rules.deadline_seconds)
         if isinstance(sent, Verdict):
             await self._delivery.as_it_is(request, body, sent)
+        elif isinstance(sent, Partly):
+            await self._partly(request, sent)
         else:
-            await self._by_weights(request, body, sent)
+            own = partial(self._delivery.original, request, body)
+            await self._delivery.give(request, *await self._by_weights(request, sent, own))
 
-    async def _by_weights(self, request: Request, body: Gathered, sent: Sent) -> None:
+    async def _by_weights(
+        self, request: Request, sent: Sent, own: Callable[[], Awaitable[Answer]]
+    ) -> tuple[Answer, Verdict]:
         """Send the rewritten search; if the cluster does not run it as a whole, the caller's own instead."""
         kind = request.target.kind
         answer = await self._delivery.send(request, sent.params, sent.body, request.exchange)
         if not refused(kind, answer.status, answer.headers, await answer.peek(looked_at(kind))):
-            await self._delivery.give(request, answer, Verdict(Outcome.REWRITTEN, detail=sent.detail))
-            return
+            return answer, Verdict(Outcome.REWRITTEN, detail=sent.detail)
         await answer.close()
-        own = await self._delivery.original(request, body)
+        again = await own()
         # What the cluster refuses in any case is nobody's failure here.
-        await self._delivery.give(request, own, (failed_open if own.status < 300 else passed)(Why.CLUSTER_REFUSED))
+        return again, (failed_open if again.status < 300 else passed)(Why.CLUSTER_REFUSED)
+
+    async def _partly(self, request: Request, found: Partly) -> None:
+        """Send those of several searches that are allowed; each of the others has its error in its place.
+
+        Raises:
+            Refusal: in this form of answer nobody would find the places.
+        """
+        own = partial(self._delivery.send, request, request.params, found.rest, request.exchange)
+        if isinstance(found.sent, Verdict):
+            answer, verdict = await own(), found.sent
+        else:
+            answer, verdict = await self._by_weights(request, found.sent, own)
+        if answer.status >= 300:
+            await self._delivery.give(request, answer, verdict)
+            return
+        whole = with_errors(await answer.json(_LARGEST_ANSWER), found)
+        if whole is None:
+            await answer.close()
+            raise Refusal(400, Reason.FORBIDDEN, next(iter(found.reasons.values())))
+        await self._delivery.instead(request, answer, write_json(whole), verdict)
 
     async def _beside(self, request: Request, body: Gathered, work: Work) -> None:
         """Send what the caller sent, and run the rewritten search for the log once the caller is answered."""
@@ -131,11 +158,9 @@ class Rewriting:
 
         async def search(exchange: Exchange) -> Answer | None:
             sent = await self._done(work, SHADOW_SECONDS)
-            return (
-                None
-                if isinstance(sent, Verdict)
-                else await self._delivery.send(request, sent.params, sent.body, exchange)
-            )
+            if not isinstance(sent, Sent):
+                return None
+            return await self._delivery.send(request, sent.params, sent.body, exchange)
 
         self._parts.shadows.begin(request.exchange, answer, search)
 
@@ -160,11 +185,11 @@ class Rewriting:
             return passed(Why.NOT_READ)
         return passed(found) if isinstance(found, Why) else Work(found, small=len(plain) <= _SMALL_BYTES)
 
-    async def _done(self, work: Work, seconds: float) -> Sent | Verdict:
+    async def _done(self, work: Work, seconds: float) -> Sent | Partly | Verdict:
         """Return what is sent instead of a search, or what becomes of the caller's own."""
         try:
             found = await self._vectors.with_queries(work.make, seconds, work.small)
-            return found if isinstance(found, Sent) else passed(found)
+            return passed(found) if isinstance(found, Why) else found
         except UnreadJson:
             return passed(Why.NOT_READ)
         except EncoderLate:
@@ -173,8 +198,7 @@ class Rewriting:
             verdict = failed_open(Why.ENCODER_BROKEN)
         except ForbiddenSearch as error:
             raise _forbidden(error) from error
-        _check_allowed(work)
-        return verdict
+        return _allowed(work, verdict)
 
     async def _single(self, request: Request, plain: bytes) -> Callable[[Encode], Sent | Why] | Why:
         """Return how a single search is rewritten."""
@@ -184,7 +208,7 @@ class Rewriting:
             return rules
         return partial(rewritten_search, Asked(request.target.kind, request.params, plain), rules)
 
-    async def _several(self, request: Request, plain: bytes) -> Callable[[Encode], Sent | Why] | Why:
+    async def _several(self, request: Request, plain: bytes) -> Callable[[Encode], Sent | Partly | Why] | Why:
         """Return how several searches are rewritten."""
         items = read_items(plain)
         rules = [await self._rules_of(request, each.names or request.target.names, each.body) for each in items]
@@ -203,16 +227,17 @@ class Rewriting:
         )
 
 
-def _check_allowed(work: Work) -> None:
-    """Find out whether the configuration forbids a search, which does not hang on the vectors of its texts.
+def _allowed(work: Work, trouble: Verdict) -> Partly | Verdict:
+    """Return what runs without vectors: what the configuration forbids does not hang on the vectors of its texts.
 
     Raises:
-        Refusal: it does.
+        Refusal: nothing may.
     """
     try:
-        work.make(lambda _: _ANY_VECTOR)
+        found = work.make(lambda _: _ANY_VECTOR)
     except ForbiddenSearch as error:
         raise _forbidden(error) from error
+    return replace(found, sent=trouble) if isinstance(found, Partly) else trouble
 
 
 def _forbidden(error: ForbiddenSearch) -> Refusal:

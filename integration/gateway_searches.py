@@ -1,13 +1,14 @@
 """Searches as they arrive become searches by term weights as they are sent, bytes to bytes; pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from csplade.integration.gateway_json import UnreadJson, read_json, write_json
 from csplade.integration.gateway_params import Params
+from csplade.integration.gateway_refusals import Reason, Refusal
 from csplade.integration.gateway_targets import TEMPLATES, Kind
-from csplade.integration.gateway_verdict import Why
+from csplade.integration.gateway_verdict import Verdict, Why, passed
 from csplade.integration.rewrite import Encode, rewrite
 from csplade.integration.rewrite_config import IndexRules
 from csplade.integration.rewrite_report import Decision, JsonObject, Rewritten
@@ -36,6 +37,20 @@ class Sent:
     body: bytes
     detail: str = ""
     """Of several searches: how many were rewritten."""
+
+
+@dataclass(frozen=True)
+class Partly:
+    """What is sent of several searches of which the configuration forbids some."""
+
+    sent: Sent | Verdict
+    """The others, some of them rewritten; a verdict: none is."""
+    rest: bytes
+    """The others as the caller sent them."""
+    reasons: Mapping[int, str]
+    """What forbids each that is not sent, by its place among all."""
+    of: int
+    """How many there are in all."""
 
 
 @dataclass(frozen=True)
@@ -98,21 +113,35 @@ def read_items(body: bytes) -> list[Item]:
 
 def rewritten_items(
     kind: Kind, params: Params, items: Sequence[Item], rules: Sequence[Rules], encode: Encode
-) -> Sent | Why:
+) -> Sent | Partly | Why:
     """Return what is sent instead of several searches, or why all of them stay.
 
     Raises:
-        ForbiddenSearch: the configuration forbids one of them.
+        ForbiddenSearch: the configuration forbids all of them.
     """
     single = Kind.TEMPLATE if kind in TEMPLATES else Kind.SEARCH
     found = [_item(single, item, each, encode) for item, each in zip(items, rules, strict=True)]
-    count = sum(isinstance(each, bytes) for each in found)
-    if not count:
-        reasons = {each for each in found if isinstance(each, Why)}
-        return reasons.pop() if len(reasons) == 1 else Why.NOTHING
-    bodies = [each if isinstance(each, bytes) else item.body for item, each in zip(items, found, strict=True)]
-    lines = [line for item, body in zip(items, bodies, strict=True) for line in (item.header, body)]
-    return Sent(params, b"\n".join([*lines, b""]), f"{count} of {len(items)}")
+    forbidden = {place: each for place, each in enumerate(found) if isinstance(each, ForbiddenSearch)}
+    if forbidden and len(forbidden) == len(items):
+        raise forbidden[0]
+    allowed = [(item, each) for item, each in zip(items, found, strict=True) if not isinstance(each, ForbiddenSearch)]
+    sent = _sent(params, allowed, len(items))
+    if not forbidden:
+        return sent
+    rest = _lines([(item.header, item.body) for item, _ in allowed])
+    reasons = {place: str(each) for place, each in forbidden.items()}
+    return Partly(passed(sent) if isinstance(sent, Why) else sent, rest, reasons, len(items))
+
+
+def with_errors(answer: object, found: Partly) -> dict[str, Any] | None:  # Any: a JSON object
+    """Return the answer to what was sent with the errors of what was not; None: it is no answer about so many."""
+    told = answer.get("responses") if isinstance(answer, Mapping) else None
+    if not isinstance(answer, Mapping) or not isinstance(told, list) or len(told) + len(found.reasons) != found.of:
+        return None
+    whole = [*told]
+    for place, reason in sorted(found.reasons.items()):
+        whole.insert(place, Refusal(400, Reason.FORBIDDEN, reason).value())
+    return {**answer, "responses": whole}
 
 
 def pit_of(body: bytes) -> str | None:
@@ -129,7 +158,7 @@ def pit_of(body: bytes) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _item(kind: Kind, item: Item, rules: Rules, encode: Encode) -> bytes | Why:
+def _item(kind: Kind, item: Item, rules: Rules, encode: Encode) -> bytes | Why | ForbiddenSearch:
     if isinstance(rules, Why):
         return rules
     try:
@@ -137,6 +166,22 @@ def _item(kind: Kind, item: Item, rules: Rules, encode: Encode) -> bytes | Why:
         return done if isinstance(done, Why) else write_json(done)
     except UnreadJson:
         return Why.NOT_READ
+    except ForbiddenSearch as error:
+        return error
+
+
+def _sent(params: Params, found: Sequence[tuple[Item, bytes | Why]], of: int) -> Sent | Why:
+    """Return several searches as they are sent, or why all of them stay; `of`: how many the caller sent."""
+    count = sum(isinstance(each, bytes) for _, each in found)
+    if not count:
+        reasons = {each for _, each in found if isinstance(each, Why)}
+        return reasons.pop() if len(reasons) == 1 else Why.NOTHING
+    pairs = [(item.header, each if isinstance(each, bytes) else item.body) for item, each in found]
+    return Sent(params, _lines(pairs), f"{count} of {of}")
+
+
+def _lines(pairs: Sequence[tuple[bytes, bytes]]) -> bytes:
+    return b"\n".join([*(line for pair in pairs for line in pair), b""])
 
 
 def _rewritten(

@@ -121,27 +121,3 @@ def test_without_an_encoder_every_search_is_answered_as_the_cluster_would(
         assert not {each for each in said if each and each.startswith("rewritten")}
         assert b"the encoder cannot be opened" in staged.gateway.errors.read_bytes()
         assert hits(answer) is not None
-
-
-def test_a_search_that_the_rules_forbid_is_refused(opensearch: str) -> None:
-    with stage(opensearch, "replace", more={"policy": {"phrase": "refuse"}}) as staged:
-        answer = staged.ask(
-            "POST", f"/{staged.index('replace')}/_search", {"query": {"match_phrase": {"text": "fresh bread"}}}
-        )
-        assert (answer.status, answer.refused) == (400, "forbidden")
-        assert b"phrase: refuse" in answer.body
-        assert b"fresh bread" not in answer.body
-
-
-@pytest.mark.parametrize("word", [BROKEN, SLOW])
-def test_a_search_that_the_rules_forbid_is_refused_whatever_the_encoder_does(opensearch: str, word: str) -> None:
-    more, gateway = {"policy": {"operator_and": "refuse"}}, {"deadline_ms": 600}
-    with stage(opensearch, "replace", more=more, gateway=gateway) as staged:
-        path = f"/{staged.index('replace')}/_search"
-        asked = {"query": f"fresh {word} bread", "operator": "and"}
-        answer = staged.ask("POST", path, {"query": {"match": {"text": asked}}})
-        assert (answer.status, answer.refused) == (400, "forbidden")
-        assert word.encode() not in answer.body
-        # The same words without what is forbidden fail open, as ever.
-        allowed = staged.ask("POST", path, {"query": {"match": {"text": f"stale {word} bread"}}})
-        assert (allowed.status, (verdict(allowed) or "")[:11]) == (200, "failed-open")
