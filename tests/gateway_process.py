@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,11 +58,17 @@ class Gateway:
 @contextmanager
 def serving(url: str, *options: str, module: str = "csplade.cli") -> Iterator[Gateway]:
     """Run a gateway in front of `url` on a free port; `module` is the program."""
+    with started([sys.executable, "-m", module, "serve", "--url", url, "--port", "0", *options], {}) as gateway:
+        yield gateway
+
+
+@contextmanager
+def started(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[Gateway]:
+    """Run a command that ends up as a gateway, with a few variables more."""
     with TemporaryDirectory() as folder:
         errors = Path(folder) / "errors"
-        command = [sys.executable, "-m", module, "serve", "--url", url, "--port", "0", *options]
         with errors.open("wb") as file:
-            process = subprocess.Popen(command, stderr=file, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+            process = subprocess.Popen(command, stderr=file, env={**os.environ, "PYTHONUNBUFFERED": "1", **environment})
         try:
             yield Gateway(process, _await_port(process, errors), errors)
         finally:

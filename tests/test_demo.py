@@ -12,12 +12,12 @@ import orjson
 import pytest
 from csplade.commands.demo_index import INDEX
 from csplade.commands.demo_questions import read_questions, spread
-from csplade.integration.client import connect
 from csplade.pipelines import standard_library
 from csplade.pipelines.docstrings import Entry
 from csplade.pipelines.sparse import SparseVector
 from csplade.pipelines.standard_library import read_standard_library
 from csplade.tests.command_run import Result, Run, runner, use_word_encoder
+from csplade.tests.demo_cluster import without_demo_index
 from csplade.tests.plain_measures import plain_measures
 from csplade.tests.word_encoder import word_contract, word_vector
 from opensearchpy import OpenSearch
@@ -54,10 +54,8 @@ def small(monkeypatch: pytest.MonkeyPatch, run: Run, corpus: tuple[Entry, ...]) 
 @pytest.fixture
 def client(opensearch: str) -> Iterator[OpenSearch]:
     """Connect to the server, which has no demo index before and after the test."""
-    client = connect(opensearch)
-    client.indices.delete(index=INDEX, params={"ignore_unavailable": "true"})
-    yield client
-    client.indices.delete(index=INDEX, params={"ignore_unavailable": "true"})
+    with without_demo_index(opensearch) as client:
+        yield client
 
 
 def one_sentence(result: Result) -> str:
