@@ -36,12 +36,13 @@ class Program:
     """What fetches its packages; None: they are installed."""
     packages: tuple[str, ...] = ()
 
-    def run(self, url: str, index: str) -> Json:
-        """Return what it writes: ids in their order, what must be the same, and whole answers."""
+    def run(self, url: str, index: str, given: str = "") -> Json:
+        """Return what it writes: ids in their order, what must be the same, and whole answers; `given`: its input."""
         folder = _FOLDER if self.fetch is None else self.fetch(*self.packages)
         done = subprocess.run(
             [*_START[Path(self.file).suffix](folder), str(_FOLDER / self.file), url, index],
             cwd=folder,
+            input=given,
             env={**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
             capture_output=True,
             text=True,

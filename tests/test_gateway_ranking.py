@@ -1,0 +1,110 @@
+"""Rankings that an unchanged program gets of the demo's judged questions: from the cluster, and through the gateway.
+
+`CSPLADE_WHOLE_CORPUS=1 pytest -s tests/test_gateway_ranking.py` searches all of the demo's documents and prints the
+numbers of docs/gateway.md; without it, of those that answer no question only every third is there.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+import pytest
+from csplade.commands.demo_index import INDEX, documents_of, make_anew, settle
+from csplade.commands.demo_questions import JudgedQuestions, read_questions
+from csplade.commands.options import SHIPPED_ENCODER
+from csplade.integration.ingest import IngestOptions, ingest
+from csplade.integration.places import find_places
+from csplade.pipelines.encode import Encoder
+from csplade.pipelines.evaluate import means, measure_each
+from csplade.pipelines.significance import randomization
+from csplade.pipelines.standard_library import read_standard_library
+from csplade.pipelines.vector_cache import CachedEncoder, VectorCache
+from csplade.tests.demo_cluster import without_demo_index
+from csplade.tests.gateway_process import serving
+from csplade.tests.gateway_programs import Program
+from opensearchpy import OpenSearch
+
+pytestmark = [pytest.mark.cluster, pytest.mark.model]
+
+MODES = ("replace", "hybrid", "anchored")
+WHOLE = bool(os.environ.get("CSPLADE_WHOLE_CORPUS"))
+CACHE = find_places(os.environ, None).root / "vectors"
+LEAST_GAIN = 0.005
+"""Of nDCG@10, in every mode; hits with equal scores, which come in any order, make 0.0015."""
+ASKING = Program("questions.py", "opensearch-3.8")
+Each = dict[str, dict[str, list[float]]]
+
+
+@dataclass
+class Judged:
+    """What the program is told to search, and what is known of it."""
+
+    questions: JudgedQuestions
+    each: Mapping[str, Mapping[str, Sequence[float]]]
+    """Measures of every question, by where the program was pointed: `direct`, or the mode of the gateway's rules."""
+
+    def mean(self, where: str, measure: str) -> float:
+        return means(self.each[where])[measure]
+
+    def told(self) -> Iterator[str]:
+        """Give the table for docs/gateway.md, with the probability that chance alone makes such a difference."""
+        for where, found in self.each.items():
+            chance = randomization(self.each["direct"]["nDCG@10"], found["nDCG@10"])
+            gain, first = self.mean(where, "nDCG@10"), self.mean(where, "RR@10")
+            yield f"| {where} | {gain:.3f} | {first:.3f} | {chance:.2f} |"
+
+
+@pytest.fixture(scope="module")
+def judged(opensearch: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judged]:
+    if not (SHIPPED_ENCODER / "encoder.json").is_file():
+        pytest.skip(f"there is no shipped encoder: {SHIPPED_ENCODER} is made by the export")
+    folder = tmp_path_factory.mktemp("ranking")
+    with without_demo_index(opensearch) as client:
+        questions, count = fill(client, folder)
+        judged = Judged(questions, measured(client, opensearch, questions, folder))
+        lines = (f"{count} documents, {len(questions.asked)} questions", *judged.told())
+        sys.stdout.write("\n".join(["", *lines, ""]))
+        yield judged
+
+
+def fill(client: OpenSearch, folder: Path) -> tuple[JudgedQuestions, int]:
+    """Index documents as the demo does, with its memory of vectors; return what can be asked of how many."""
+    entries = read_standard_library()
+    wanted = {name for question in read_questions({entry.id for entry in entries}).asked for name in question.grades}
+    kept = [entry for place, entry in enumerate(entries) if WHOLE or place % 3 == 0 or entry.id in wanted]
+    encoder = Encoder.open(SHIPPED_ENCODER)
+    cached = CachedEncoder(encoder, VectorCache.open(CACHE, encoder.contract.fingerprint))
+    documents = documents_of(kept)
+    make_anew(client, encoder.contract, documents, "english")
+    report = ingest(client, cached, documents, IngestOptions(INDEX, folder / "failed.jsonl"))
+    assert (report.read, report.failed) == (len(kept), 0)
+    settle(client)
+    return read_questions({entry.id for entry in kept}), len(kept)
+
+
+def measured(client: OpenSearch, url: str, questions: JudgedQuestions, folder: Path) -> Each:
+    """Run the program against the cluster, and through a gateway by an alias for each mode."""
+    weights = [{"field": "csplade_terms", "covers": ["title", "text"]}]
+    rules = [{"pattern": f"{INDEX}-{mode}", "mode": mode, "weights": weights} for mode in MODES]
+    for mode in MODES:
+        client.indices.put_alias(index=INDEX, name=f"{INDEX}-{mode}")
+    config = folder / "rewrite.json"
+    config.write_bytes(orjson.dumps({"index": rules, "gateway": {"deadline_ms": 60_000}}))
+    judgments = questions.judgments()
+    asked = "\n".join(judgments)
+    found: Each = {"direct": measure_each(judgments, ASKING.run(url, INDEX, asked))}
+    with serving(url, "--config", str(config)) as gateway:
+        for mode in MODES:
+            found[mode] = measure_each(judgments, ASKING.run(gateway.url, f"{INDEX}-{mode}", asked))
+        assert gateway.counts()['rewriting_total{outcome="rewritten",reason=""}'] == len(MODES) * len(judgments)
+    return found
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_unchanged_program_gets_better_rankings_through_the_gateway(judged: Judged, mode: str) -> None:
+    assert len(judged.questions.asked) >= 170
+    assert judged.mean(mode, "nDCG@10") > judged.mean("direct", "nDCG@10") + LEAST_GAIN
+    assert judged.mean(mode, "RR@10") > judged.mean("direct", "RR@10")
