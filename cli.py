@@ -25,6 +25,7 @@ COMMANDS = {
     "ingest": "Encode documents and index them.",
     "reindex": "Copy an index that is there, from this or another cluster, and encode it.",
     "enrich": "Encode in place what has no weights or old ones, once or all the time.",
+    "calibrate": "Measure how frequent words are in an index, so that queries fit it.",
     "query": "Search an index.",
     "explain": "Show which terms met in each hit, or why a document is not found.",
     "rewrite": "Rewrite an ordinary search body for term weights.",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from csplade.commands.calibrate import calibrate_after
 from csplade.commands.connection import Connection, cluster_options, open_cluster
 from csplade.commands.options import encoder_option, json_option
 from csplade.commands.output import notice, print_json, print_table
@@ -81,6 +82,7 @@ def command(
     questions = read_questions({document.id for document in documents})
     client = _connect(connection)
     work = _prepare(client, encoder, documents, analyzer)
+    calibrate_after(client, INDEX, encoder_folder, len(documents))
     report = report_of(work, questions, _ask(client, encoder, questions), shown)
     if as_json:
         about = {"index": INDEX, "url": address(client), "encoder": encoder.contract.name}
@@ -163,19 +165,18 @@ def _ingest(client: "OpenSearch", encoder: "CachedEncoder", documents: "Iterable
 def _ask(client: "OpenSearch", encoder: "CachedEncoder", judged: "JudgedQuestions") -> "dict[str, Rankings]":
     """Ask every question in every mode."""
     from csplade.commands.demo_index import INDEX
-    from csplade.integration.index import require_index
+    from csplade.commands.search_options import for_index
     from csplade.integration.query import Mode, QueryOptions, Question
     from csplade.integration.search import search_many
     from csplade.pipelines.evaluate import ASKED_DEPTH, order
 
-    dialect = require_index(client, INDEX, encoder.contract)
     texts = [question.text for question in judged.asked]
     notice(f"Asking {len(texts)} questions in {len(Mode)} modes.")
     questions = [Question(text, vector) for text, vector in zip(texts, encoder.queries(texts), strict=True)]
     rankings: dict[str, Rankings] = {}
-    for mode in Mode:
-        found = search_many(client, INDEX, questions, QueryOptions(mode, dialect=dialect), ASKED_DEPTH)
-        rankings[mode.value] = {
+    for options in for_index(client, INDEX, [QueryOptions(mode) for mode in Mode], encoder.contract):
+        found = search_many(client, INDEX, questions, options, ASKED_DEPTH)
+        rankings[options.mode.value] = {
             text: order((hit.id, hit.score) for hit in hits) for text, hits in zip(texts, found, strict=True)
         }
     return rankings

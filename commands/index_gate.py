@@ -153,14 +153,14 @@ def _queries(
     client: "OpenSearch", live: str, collection: Path | None
 ) -> tuple[list[str], Mapping[str, Mapping[str, int]] | None]:
     """Return the queries' texts, and their judgments in the same order if there are any."""
-    from csplade.integration.calibrate import sample_texts
+    from csplade.integration.sample import sample_titles
     from csplade.pipelines.evaluate import read_collection, require_ir_measures
 
     if collection is not None:
         require_ir_measures()
         judged = read_collection(collection)
         return list(judged.queries.values()), {query: judged.judgments[query] for query in judged.queries}
-    texts = sample_texts(client, live)
+    texts = sample_titles(client, live)
     if not texts:
         raise UsageError(
             f"the live index {live!r} has no titles or texts to ask for: name queries with --collection, or compare "

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from csplade.commands.calibrate import calibrate_after
 from csplade.commands.connection import Connection, cluster_options, open_cluster
 from csplade.commands.engine_options import RAY
 from csplade.commands.ingest_options import IngestChoices, ingest_options
@@ -94,8 +95,7 @@ def command(
         return
     options = replace(options, long=_prepare(client, encoder, choices))
     report, counted = _run(client, encoder, found, options, origin, choices)
-    if choices.calibrate:
-        _calibrate(client, choices.index, encoder)
+    calibrate_after(client, choices.index, encoder_folder, counted)
     _print(report, counted, choices.index, as_json)
     if report.failed:
         raise SourceError(
@@ -114,8 +114,8 @@ def _encoder(folder: Path, choices: IngestChoices) -> "Encoder":
         return _ray_encoder(folder, choices)
     if choices.vectors is None:
         return Encoder.open(folder)
-    if choices.dry_run or choices.calibrate:
-        raise UsageError("--vectors opens no model, which --dry-run and --calibrate need: leave one of them out")
+    if choices.dry_run:
+        raise UsageError("--vectors opens no model, which --dry-run needs: leave one of them out")
     return GivenVectors(read_contract(folder), choices.vectors)
 
 
@@ -264,14 +264,6 @@ def _stream(
             )
             notice(f"{latest.indexed} documents are indexed. Run again, the same command {again}")
             raise
-
-
-def _calibrate(client: "OpenSearch", index: str, encoder: "Encoder") -> None:
-    from csplade.integration.calibrate import calibrate
-    from csplade.integration.index import require_index
-
-    scales = calibrate(client, index, encoder, require_index(client, index, encoder.contract))
-    notice(f"A good hit scores {scales.sparse:.4g} by terms and {scales.bm25:.4g} by BM25; the index keeps both.")
 
 
 def _print(report: "IngestReport", counted: int | None, index: str, as_json: bool) -> None:

@@ -39,7 +39,6 @@ class IngestChoices:
     load_settings: str
     dry_run: bool
     restore: bool
-    calibrate: bool
     vectors: str | None
     engine: str
     workers: int
@@ -148,11 +147,6 @@ _OPTIONS = (
     *SENDING_OPTIONS,
     click.option("--dry-run", is_flag=True, help="Read all, encode a sample, tell what would be done, and do nothing."),
     click.option("--restore", is_flag=True, help="Put settings back that a killed run has left; needs no SOURCE."),
-    click.option(
-        "--calibrate",
-        is_flag=True,
-        help="Afterwards, measure what good hits score in the index, for `csplade query --fusion normalized`.",
-    ),
     click.option(
         "--vectors",
         default=None,

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from csplade.commands.calibrate import calibrate_after
 from csplade.commands.connection import Connection, cluster_options, open_cluster
 from csplade.commands.options import encoder_option, json_option
 from csplade.commands.output import notice, print_json, print_table
@@ -71,6 +72,7 @@ def command(choices: ReindexChoices, connection: Connection, encoder_folder: Pat
 
     encoder = Encoder.open(encoder_folder)
     found, counted = _run(target, origin, encoder, _sending(choices, letters, long), choices)
+    calibrate_after(target, choices.target, encoder_folder, counted)
     _print(found, counted, origin, choices, as_json)
     account = found.account
     if account.failed:

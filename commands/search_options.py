@@ -93,8 +93,8 @@ _OPTIONS = (
         default=_USUAL.fusion.value,
         show_default=True,
         type=click.Choice([each.value for each in Fusion]),
-        help="How the mode hybrid brings terms and BM25 together: their sum, their sum after `csplade ingest "
-        "--calibrate`, by ranks, or by the cluster (OpenSearch with neural-search).",
+        help="How the mode hybrid brings terms and BM25 together: their sum, their sum after `csplade "
+        "calibrate`, by ranks, or by the cluster (OpenSearch with neural-search).",
     ),
     click.option(
         "--rank-constant",
@@ -102,6 +102,13 @@ _OPTIONS = (
         show_default=True,
         type=click.IntRange(min=1),
         help="With --fusion rrf: what is added to a rank; the larger, the less the first ranks count.",
+    ),
+    click.option(
+        "--calibration/--no-calibration",
+        "calibrated",
+        default=_USUAL.calibrated,
+        show_default=True,
+        help="Weigh the query for the index, if `csplade calibrate` or `csplade ingest` has measured it.",
     ),
     click.option(
         "--field",
@@ -135,6 +142,7 @@ def plan_options(command: Callable[..., None]) -> Callable[..., None]:
         anchor: str,
         fusion: str,
         rank_constant: int,
+        calibrated: bool,
         fields: tuple[str, ...],
         text_fields: tuple[str, ...],
         **others: object,
@@ -144,6 +152,7 @@ def plan_options(command: Callable[..., None]) -> Callable[..., None]:
             rank_constant=rank_constant,
             fields=tuple(map(field_weight, fields)) or _USUAL.fields,
             text_fields=tuple(map(field_weight, text_fields)) or _USUAL.text_fields,
+            calibrated=calibrated,
         )
         command(plan=plan, **others)
 
@@ -176,7 +185,7 @@ def for_index(
     """
     from csplade.integration.index_facts import facts_of
 
-    facts = facts_of(client, index, contract, any(options.fusion is Fusion.NORMALIZED for options in asked))
+    facts = facts_of(client, index, contract)
     return [facts.settle(options) for options in asked]
 
 

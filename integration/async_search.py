@@ -88,6 +88,10 @@ class AsyncSparseSearch:
         """Return what `SparseSearch.create` returns, and raise what it raises."""
         return await self._run(lambda search, _: search.create(options))
 
+    async def calibrate(self) -> bool:
+        """Return what `SparseSearch.calibrate` returns, and raise what it raises."""
+        return await self._run(lambda search, _: search.calibrate())
+
     async def bulk(
         self,
         records: Records | AsyncIterable[_Record],

@@ -1,72 +1,110 @@
-"""What a good hit scores in an index, by terms and by BM25: measured after ingest, kept in the mapping.
+"""What an index says of its own words and scores, measured and kept in its mapping, so that queries fit it.
 
-Some documents are asked for by their own titles, or the first words of their texts; the best hit of each gives a score,
-and their mean is the scale. Divided by its scale, a score of terms and one of BM25 can be added.
+* How frequent words are in its documents: what the weights of queries are multiplied by, see `pipelines.calibration`.
+* What a good hit scores, by terms and by BM25: some documents are asked for by their own titles, or the first words of
+  their texts; the mean of the best hits' scores is the scale. Divided by it, scores of terms and BM25 can be added.
 """
 
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import dataclass, replace
 
 from csplade.integration.dialect import Dialect
 from csplade.integration.encoder import Encoder
 from csplade.integration.index import keep_in_meta, mapping_of, our_meta
 from csplade.integration.query import Mode, QueryOptions, Question, Scales
+from csplade.integration.sample import sample_texts, sample_titles
 from csplade.integration.search import search_many
-from csplade.integration.templates import TEXT_FIELD, TITLE_FIELD
+from csplade.pipelines.calibration import Calibration, Count, read_calibration
 from csplade.pipelines.errors import UsageError
 from opensearchpy import OpenSearch
 
-SAMPLE = 64
-"""Documents that are asked for."""
-_WORDS = 8
-_SEED = 20260101
+SAMPLE = 5000
+"""Documents whose words are counted at most."""
+FEWEST = 200
+"""Documents that say something about others."""
+CALIBRATION_KEY, SCALES_KEY = "calibration", "scales"
 
 
-def calibrate(client: OpenSearch, index: str, encoder: Encoder, dialect: Dialect) -> Scales:
-    """Measure the scales of an index and keep them in its mapping.
+@dataclass(frozen=True)
+class Kept:
+    """What an index holds of all this."""
+
+    scales: Scales | None
+    calibration: Calibration | None
+
+
+def calibrate_words(client: OpenSearch, index: str, count: Count) -> Calibration | None:
+    """Measure how frequent words are and keep it; None, and nothing is kept, if the index has too few documents.
+
+    Raises:
+        ClusterError: the cluster does not answer in full, or does not let this user change the mapping.
+    """
+    calibration = count(sample_texts(client, index, SAMPLE))
+    enough = calibration.documents >= FEWEST
+    keep_in_meta(client, index, {CALIBRATION_KEY: calibration.to_json() if enough else None})
+    return calibration if enough else None
+
+
+def calibrate_grown(client: OpenSearch, index: str, count: Count, documents: int) -> Calibration | None:
+    """Measure the words of an index of so many documents for the first time, or anew if it was far smaller; else None.
+
+    Raises:
+        CredentialsError: this user may not change the mapping.
+        ClusterError: the cluster does not answer in full.
+    """
+    kept = read_kept(client, index).calibration
+    read = 0 if kept is None else kept.documents
+    grown = read < SAMPLE and documents >= max(FEWEST, 2 * read)
+    return calibrate_words(client, index, count) if grown else None
+
+
+def forget(client: OpenSearch, index: str) -> bool:
+    """Take out of the mapping what was measured; return whether there was something.
+
+    Raises:
+        ClusterError: as `calibrate_words`.
+    """
+    kept = read_kept(client, index)
+    keep_in_meta(client, index, {CALIBRATION_KEY: None, SCALES_KEY: None})
+    return kept != Kept(None, None)
+
+
+def read_kept(client: OpenSearch, index: str) -> Kept:
+    """Return what is kept with an index (or the one behind an alias)."""
+    _, mapping = mapping_of(client, index)
+    ours = our_meta(mapping)
+    scales = ours.get(SCALES_KEY)
+    return Kept(
+        None if scales is None else Scales(float(scales["sparse"]), float(scales["bm25"])),
+        read_calibration(ours.get(CALIBRATION_KEY)),
+    )
+
+
+def calibrate_scores(
+    client: OpenSearch, index: str, encoder: Encoder, dialect: Dialect, calibration: Calibration | None = None
+) -> Scales:
+    """Measure the scales of an index whose queries are fitted by `calibration`, and keep them.
 
     Raises:
         UsageError: no document of the sample finds anything.
-        ClusterError: the cluster does not answer in full, or does not let this user change the mapping.
+        ClusterError: as `calibrate_words`.
     """
-    texts = sample_texts(client, index)
+    options = QueryOptions(dialect=dialect, calibration=calibration)
+    texts = sample_titles(client, index)
     questions = [Question(text, vector) for text, vector in zip(texts, encoder.queries(texts), strict=True)]
-    best = {
-        mode: _best(client, index, questions, QueryOptions(mode, dialect=dialect)) for mode in (Mode.SPARSE, Mode.BM25)
-    }
+    best = {mode: _best(client, index, questions, options, mode) for mode in (Mode.SPARSE, Mode.BM25)}
     if not all(best.values()):
         raise UsageError(
             f"the {len(texts)} documents of the index {index!r} that were asked for by their titles find nothing, so "
             "there is no scale: ingest documents with text first"
         )
     scales = Scales(*(sum(scores) / len(scores) for scores in best.values()))
-    keep_in_meta(client, index, {"scales": {"sparse": scales.sparse, "bm25": scales.bm25}})
+    keep_in_meta(client, index, {SCALES_KEY: {"sparse": scales.sparse, "bm25": scales.bm25}})
     return scales
 
 
-def read_scales(client: OpenSearch, index: str) -> Scales | None:
-    """Return the scales that were kept with an index (or the one behind an alias), None if there are none."""
-    _, mapping = mapping_of(client, index)
-    kept = our_meta(mapping).get("scales")
-    return None if kept is None else Scales(float(kept["sparse"]), float(kept["bm25"]))
-
-
-def sample_texts(client: OpenSearch, index: str) -> list[str]:
-    """Return titles, or beginnings of texts, of documents by a chance that is the same each time.
-
-    Raises:
-        ClusterError: the cluster does not answer.
-    """
-    chance = {"random_score": {"seed": _SEED, "field": "_seq_no"}, "query": {"exists": {"field": TEXT_FIELD}}}
-    body = {"query": {"function_score": chance}, "size": SAMPLE, "_source": [TITLE_FIELD, TEXT_FIELD]}
-    found = client.search(index=index, body=body)["hits"]["hits"]
-    texts = (_beginning(hit.get("_source") or {}) for hit in found)
-    return [text for text in texts if text]
-
-
-def _beginning(source: dict[str, Any]) -> str:  # Any: a JSON object
-    return source.get(TITLE_FIELD) or " ".join((source.get(TEXT_FIELD) or "").split()[:_WORDS])
-
-
-def _best(client: OpenSearch, index: str, questions: Iterable[Question], options: QueryOptions) -> list[float]:
-    return [hits[0].score for hits in search_many(client, index, questions, options, 1) if hits]
+def _best(
+    client: OpenSearch, index: str, questions: Iterable[Question], options: QueryOptions, mode: Mode
+) -> list[float]:
+    asked = replace(options, mode=mode)
+    return [hits[0].score for hits in search_many(client, index, questions, asked, 1) if hits]

@@ -4,8 +4,9 @@ The real one is `csplade.pipelines.encode.Encoder`; whoever connects the two sid
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from csplade.pipelines.calibration import Calibration
 from csplade.pipelines.contract import Contract
 from csplade.pipelines.sparse import SparseVector
 
@@ -24,4 +25,17 @@ class Encoder(Protocol):
 
     def queries(self, texts: Iterable[str]) -> Iterator[SparseVector]:
         """Encode queries, lazily and in order; an empty text gives an empty vector."""
+        ...
+
+
+@runtime_checkable
+class CountingEncoder(Encoder, Protocol):
+    """An encoder that can count words."""
+
+    def calibration(self, texts: Iterable[str]) -> Calibration:
+        """Count the words of a collection's documents, for queries that fit it; lazily.
+
+        Raises:
+            UsageError: the encoder's terms are no words.
+        """
         ...

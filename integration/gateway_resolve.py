@@ -5,11 +5,12 @@ It is asked with the caller's own credentials, and what it says is good for a fe
 
 import hashlib
 import time
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import replace
 from urllib.parse import quote
 
-from csplade.integration.gateway_json import ODD_ANSWER, read_json
+from csplade.integration.calibrate import CALIBRATION_KEY
+from csplade.integration.gateway_json import ODD_ANSWER, read_json, write_json
 from csplade.integration.gateway_log import Exchange
 from csplade.integration.gateway_refusals import Headers, Refusal
 from csplade.integration.gateway_rules import GatewayRules
@@ -18,6 +19,7 @@ from csplade.integration.gateway_sending import Sender
 from csplade.integration.gateway_verdict import Why
 from csplade.integration.rewrite_config import IndexRules
 from csplade.integration.templates import META_KEY
+from csplade.pipelines.calibration import Calibration, read_calibration
 
 _GOOD_SECONDS = 5.0
 _MOST_KEPT = 4096
@@ -25,6 +27,9 @@ _LARGEST = 8 * 2**20
 # Who may see different indexes is told apart by them.
 _CALLER = (b"authorization", b"cookie", b"es-security-runas-user", b"x-proxy-user", b"x-proxy-roles", b"securitytenant")
 _META = f"filter_path=*.mappings._meta.{META_KEY}.fingerprint"
+# 30 kB: asked for where one index is meant, as those of several are not one.
+_CALIBRATION = f"{_META},*.mappings._meta.{META_KEY}.{CALIBRATION_KEY}"
+_MOST_CALIBRATIONS = 64
 _UNNAMED = "*"
 
 
@@ -34,6 +39,7 @@ class Resolver:
     def __init__(self, sender: Sender, rules: GatewayRules, fingerprint: str | None) -> None:
         self._sender, self._rules, self._fingerprint = sender, rules, fingerprint
         self._known: dict[bytes, tuple[float, Rules]] = {}
+        self._calibrations: dict[bytes, Calibration | None] = {}
 
     async def rules_of(self, names: str, wildcards: str | None, headers: Headers, exchange: Exchange) -> Rules:
         """Return the rules that all indexes share, or why there are none.
@@ -63,14 +69,31 @@ class Resolver:
         query = b"" if wildcards is None else f"expand_wildcards={quote(wildcards)}".encode()
         target = b"/_resolve/index/" + quoted + (b"?" + query if query else b"")
         status, body = await self._sender.ask(target, headers, exchange, _LARGEST)
-        found = _shared(self._of_answer(body) if status == 200 else self._of_names(names))
+        each = self._of_answer(body) if status == 200 else self._of_names(names)
+        found = _shared(each)
         if isinstance(found, Why) or self._fingerprint is None:
             return found
-        target = b"/" + quoted + b"/_mapping?" + b"&".join(filter(None, (_META.encode(), query)))
+        wanted = (_CALIBRATION if len(each) == 1 else _META).encode()
+        target = b"/" + quoted + b"/_mapping?" + b"&".join(filter(None, (wanted, query)))
         status, body = await self._sender.ask(target, headers, exchange, _LARGEST)
         # Who may not see mappings may still search.
-        same = status != 200 or _fingerprints(read_json(body)) <= {self._fingerprint}
-        return found if same else Why.OTHER_ENCODER
+        if status != 200:
+            return found
+        ours = [index["mappings"]["_meta"][META_KEY] for index in read_json(body).values()]
+        if any(one["fingerprint"] != self._fingerprint for one in ours):
+            return Why.OTHER_ENCODER
+        return self._fitted(found, ours[0].get(CALIBRATION_KEY)) if len(ours) == 1 else found
+
+    def _fitted(self, rules: IndexRules, measured: object) -> IndexRules:
+        """Return rules with what was measured in the index; callers of one index share it."""
+        if measured is None or not rules.options.plan.calibrated:
+            return rules
+        key = hashlib.blake2b(write_json(measured)).digest()
+        if key not in self._calibrations:
+            if len(self._calibrations) >= _MOST_CALIBRATIONS:
+                self._calibrations.clear()
+            self._calibrations[key] = read_calibration(measured)
+        return replace(rules, options=replace(rules.options, calibration=self._calibrations[key]))
 
     def _of_answer(self, body: bytes) -> list[IndexRules | None]:
         """Return the rules of each index; one that has none itself has those of the alias that it was named by."""
@@ -99,10 +122,6 @@ def _shared(found: list[IndexRules | None]) -> Rules:
     if any(rules is not first for rules in found):
         return Why.MIXED_RULES
     return Why.NO_RULES if first is None else first
-
-
-def _fingerprints(mappings: Mapping[str, Any]) -> set[str]:  # Any: JSON values
-    return {index["mappings"]["_meta"][META_KEY]["fingerprint"] for index in mappings.values()}
 
 
 def _listed(names: str | list[str]) -> list[str]:

@@ -7,11 +7,11 @@ import threading
 import time
 from dataclasses import dataclass, replace
 
-from csplade.integration.calibrate import read_scales
+from csplade.integration.calibrate import read_kept
 from csplade.integration.dialect import Dialect
 from csplade.integration.index import require_index
-from csplade.integration.planner import Fusion
 from csplade.integration.query import QueryOptions, Scales
+from csplade.pipelines.calibration import Calibration
 from csplade.pipelines.contract import Contract
 from opensearchpy import OpenSearch
 
@@ -24,22 +24,26 @@ class IndexFacts:
 
     dialect: Dialect
     scales: Scales | None = None
-    """None if there are none, or they were not asked for."""
+    """None if there are none."""
+    calibration: Calibration | None = None
+    """None if there is none."""
 
     def settle(self, options: QueryOptions) -> QueryOptions:
         """Return the options for this index."""
-        return replace(options, dialect=self.dialect, scales=self.scales)
+        calibration = self.calibration if options.plan.calibrated else None
+        return replace(options, dialect=self.dialect, scales=self.scales, calibration=calibration)
 
 
-def facts_of(client: OpenSearch, index: str, contract: Contract | None, normalized: bool = False) -> IndexFacts:
-    """Ask for what searches need, `normalized` ones also scales; without a contract (BM25) the index has to be ours.
+def facts_of(client: OpenSearch, index: str, contract: Contract | None) -> IndexFacts:
+    """Ask for what searches need; without a contract (BM25) the index has to be ours.
 
     Raises:
         IndexConflictError: the index is missing, not ours, or made with another encoder.
         ClusterError: the cluster does not answer, or is of a kind that csplade does not know.
     """
     dialect = require_index(client, index, contract)
-    return IndexFacts(dialect, read_scales(client, index) if normalized else None)
+    kept = read_kept(client, index)
+    return IndexFacts(dialect, kept.scales, kept.calibration)
 
 
 class KnownFacts:
@@ -48,7 +52,7 @@ class KnownFacts:
     def __init__(self, index: str, contract: Contract) -> None:
         self._index, self._contract = index, contract
         self._lock = threading.Lock()
-        self._known: dict[tuple[bool, bool], tuple[float, IndexFacts]] = {}
+        self._known: dict[bool, tuple[float, IndexFacts]] = {}
 
     def settle(self, client: OpenSearch, options: QueryOptions) -> QueryOptions:
         """Return the options for this index.
@@ -56,13 +60,13 @@ class KnownFacts:
         Raises:
             ClusterError: as `facts_of`.
         """
-        by_terms, normalized = key = (options.mode.needs_vector, options.fusion is Fusion.NORMALIZED)
+        by_terms = options.mode.needs_vector
         with self._lock:
-            since, facts = self._known.get(key, (0.0, None))
+            since, facts = self._known.get(by_terms, (0.0, None))
         if facts is None or time.monotonic() - since > KEPT_SECONDS:
-            facts = facts_of(client, self._index, self._contract if by_terms else None, normalized)
+            facts = facts_of(client, self._index, self._contract if by_terms else None)
             with self._lock:
-                self._known[key] = time.monotonic(), facts
+                self._known[by_terms] = time.monotonic(), facts
         return facts.settle(options)
 
     def forget(self) -> None:

@@ -13,7 +13,7 @@ from csplade.integration.answers import ask
 from csplade.integration.explain import Contribution, contributions
 from csplade.integration.index import mapping_of
 from csplade.integration.planner import Anchor, Fusion
-from csplade.integration.query import Mode, QueryOptions, Question, any_of, planned
+from csplade.integration.query import Mode, QueryOptions, Question, any_of, planned, weighed
 from csplade.integration.search import search_many
 from csplade.integration.searches import build_searches, phases_of, ranked
 from csplade.integration.stored_weights import keeps_weights, source_with, weights_of
@@ -94,7 +94,7 @@ def look_for(
     """
     found = _document(client, index, question, options, identity)
     if found is None:
-        return Placement(identity, (Reason.NOT_INDEXED,), Terms(query_only=question.vector))
+        return Placement(identity, (Reason.NOT_INDEXED,), Terms(query_only=weighed(question, options)))
     _, mapping = mapping_of(client, index)
     kept = all(keeps_weights(mapping, each.name) for each in options.plan.fields)
     terms = _terms(question, options, (found.get("_source") or {}) if kept else None)
@@ -130,17 +130,17 @@ def _terms(
 ) -> Terms:
     """Return what query and document have in common and what they do not; without weights, the query's terms."""
     if not options.mode.needs_vector or source is None:
-        return Terms(query_only=question.vector)
-    sent = planned(question, options).vector.weights
-    held = {each.name: weights_of(source, each.name, question.vector) for each in options.plan.fields}
+        return Terms(query_only=weighed(question, options))
+    asked, sent = weighed(question, options), planned(question, options).vector.weights
+    held = {each.name: weights_of(source, each.name, asked) for each in options.plan.fields}
     shared = tuple(
         SharedTerm(key, name, weight, vector.weights[key], key in sent)
-        for key, weight in question.vector
+        for key, weight in asked
         for name, vector in held.items()
         if key in vector.weights
     )
     met = {term.key for term in shared}
-    return Terms(shared, SparseVector({key: weight for key, weight in question.vector if key not in met}), held)
+    return Terms(shared, SparseVector({key: weight for key, weight in asked if key not in met}), held)
 
 
 def _place(

@@ -109,6 +109,8 @@ class PlanOptions:
     text_fields: tuple[FieldWeight, ...] = (FieldWeight(TEXT_FIELD),)
     """Fields that BM25 compares."""
     total: Total = Total.NONE
+    calibrated: bool = True
+    """Whether weights are those for the index, if it holds what they are multiplied by (`csplade calibrate`)."""
 
     def __post_init__(self) -> None:
         for wrong, message in self._faults():

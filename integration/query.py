@@ -16,6 +16,7 @@ from csplade.integration.clauses import sparse_clause
 from csplade.integration.dialect import PLAIN, Dialect
 from csplade.integration.planner import Anchor, Fusion, Plan, PlanOptions, plan
 from csplade.integration.rewrite_budget import clauses_of
+from csplade.pipelines.calibration import Calibration
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.sparse import SparseVector
 
@@ -70,6 +71,8 @@ class QueryOptions:
     """That of the index, see `require_index`."""
     scales: Scales | None = None
     """What scores are divided by in a normalized sum, see `calibrate`."""
+    calibration: Calibration | None = None
+    """What the weights of a question's vector are multiplied by for the index."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.bm25_weight < math.inf:
@@ -85,6 +88,11 @@ class QueryOptions:
         return self.plan.fusion if self.mode is Mode.HYBRID else Fusion.SUM
 
 
+def weighed(question: Question, options: QueryOptions) -> SparseVector:
+    """Return the whole vector of a question, with its weights for this index."""
+    return question.vector if options.calibration is None else options.calibration.applied(question.vector)
+
+
 def planned(question: Question, options: QueryOptions) -> Plan:
     """Return the part of the question's vector that this mode sends."""
     if not options.mode.needs_vector:
@@ -94,7 +102,7 @@ def planned(question: Question, options: QueryOptions) -> Plan:
     # Each word of a `match` is a clause in each field.
     matches = len(asked.text_fields) * (bool(_text_weight(options)) + (asked.anchor is Anchor.TEXT))
     reserved += matches * len(_WORD.findall(question.text))
-    return plan(question.vector, asked, reserved, options.dialect.max_clauses)
+    return plan(weighed(question, options), asked, reserved, options.dialect.max_clauses)
 
 
 def build_query(question: Question, options: QueryOptions) -> dict[str, Any] | None:  # Any: a JSON object
@@ -167,8 +175,8 @@ def _scales(options: QueryOptions) -> Scales:
         return Scales(1.0, 1.0)
     if options.scales is None:
         raise UsageError(
-            "the index holds no scales of scores to normalize by: `csplade ingest --calibrate` into it, or choose "
-            "another fusion"
+            "the index holds no scales of scores to normalize by: `csplade calibrate` measures them; or choose another "
+            "fusion"
         )
     return options.scales
 

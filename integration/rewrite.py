@@ -35,7 +35,7 @@ def rewrite(
     untouched = _untouched(body, options.mode)
     if untouched is not None:
         return Rewritten(body, (untouched,))
-    encode, limit = cache(encode), options.dialect.max_clauses
+    encode, limit = cache(_weighing(encode, options)), options.dialect.max_clauses
 
     def walked(plan: PlanOptions) -> tuple[JsonObject, Journal, Scorer]:
         journal, scorer = Journal(), Scorer(encode, plan, limit)
@@ -47,6 +47,12 @@ def rewrite(
     if scorer.terms and scorer.terms + reserved > limit:
         new, journal, _ = walked(narrowed(options.plan, limit, scorer.vectors, reserved))
     return _closed(body, new, journal, options)
+
+
+def _weighing(encode: Encode, options: RewriteOptions) -> Encode:
+    """Return what gives vectors their weights for the index."""
+    calibration = options.calibration
+    return encode if calibration is None else lambda text: calibration.applied(encode(text))
 
 
 def _untouched(body: JsonObject, mode: RewriteMode) -> Decision | None:

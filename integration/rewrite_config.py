@@ -20,7 +20,10 @@ from csplade.integration.rewrite_policy import Policies, RewriteMode, RewriteOpt
 from csplade.pipelines.errors import UsageError
 
 _USUAL = RewriteOptions()
-_INDEX_KEYS = ("pattern", "mode", "bm25_weight", "max_clauses", "share", "default_fields", "weights", "policy")
+_INDEX_KEYS = (
+    *("pattern", "mode", "bm25_weight", "max_clauses", "share", "calibration", "default_fields"),
+    *("weights", "policy"),
+)
 _WEIGHTS_KEYS = ("field", "covers", "nested")
 _POLICY_KINDS: Mapping[str, type[enum.StrEnum]] = get_type_hints(Policies)
 
@@ -119,11 +122,12 @@ def _rules(raw: object, place: str, dialect: Dialect) -> IndexRules:
     coverages = tuple(_coverage(each, f"{place}.weights[{number}]") for number, each in enumerate(weights))
     share = reader.take("share", _above(0.0, 1.0), _USUAL.plan.share, "a number above 0, at most 1")
     most = reader.take("max_clauses", _whole, _USUAL.plan.max_clauses, "a whole number of at least 1")
+    calibrated = reader.take("calibration", _truth, _USUAL.plan.calibrated, "true or false")
     options = RewriteOptions(
         mode=reader.take("mode", _member(RewriteMode), _USUAL.mode, _choices(RewriteMode)),
         bm25_weight=reader.take("bm25_weight", _from_zero, _USUAL.bm25_weight, "a number from 0 on"),
         policies=_policies(reader.take("policy", _table, {}, "a table"), f"{place}.policy"),
-        plan=PlanOptions(most, share),
+        plan=PlanOptions(most, share, calibrated=calibrated),
         dialect=dialect,
     )
     names: tuple[str, ...] = reader.take("default_fields", _names, (), "a list of field names")
@@ -192,6 +196,10 @@ def _name(value: object) -> str | None:
 
 def _names(value: object) -> tuple[str, ...] | None:
     return tuple(value) if isinstance(value, list) and all(map(_name, value)) else None
+
+
+def _truth(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
 
 
 def _whole(value: object) -> int | None:

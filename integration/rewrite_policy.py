@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from csplade.integration.dialect import PLAIN, Dialect
 from csplade.integration.planner import PlanOptions
 from csplade.integration.query import DEFAULT_BM25_WEIGHT
+from csplade.pipelines.calibration import Calibration
 from csplade.pipelines.errors import UsageError
 
 
@@ -135,6 +136,8 @@ class RewriteOptions:
     """What may be sent of the vector of one text; several in one search share the cluster's limit."""
     dialect: Dialect = PLAIN
     """How the cluster is asked for term weights."""
+    calibration: Calibration | None = None
+    """What the weights of vectors are multiplied by for the index."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.bm25_weight < math.inf:

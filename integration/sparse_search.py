@@ -8,6 +8,7 @@
 `async_search` has the same for an event loop.
 """
 
+import logging
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
@@ -18,10 +19,12 @@ from typing import Any
 from csplade.integration.borrowed_client import borrowed
 from csplade.integration.bulk import Patience
 from csplade.integration.bulk_pace import PaceOptions
+from csplade.integration.calibrate import calibrate_grown, calibrate_words
 from csplade.integration.dead_letters import choose_path
 from csplade.integration.documents import Document, RecordError, RecordOptions, Rejected, to_document
-from csplade.integration.encoder import Encoder
-from csplade.integration.index import IndexState, check_index, check_name, create_index, long_of
+from csplade.integration.encoder import CountingEncoder, Encoder
+from csplade.integration.errors import CredentialsError
+from csplade.integration.index import IndexState, check_index, check_name, create_index, long_of, require_index
 from csplade.integration.index_facts import KnownFacts
 from csplade.integration.ingest import IngestOptions, ingest
 from csplade.integration.ingest_report import IngestReport, check_count, count_if_allowed
@@ -33,6 +36,8 @@ from csplade.integration.templates import IndexOptions
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.jsonl import kind
 from opensearchpy import OpenSearch
+
+_LOG = logging.getLogger(__name__)
 
 LARGEST_SIZE = 10_000
 """Hits of one search at most."""
@@ -158,6 +163,21 @@ class SparseSearch:
         self._facts.forget()
         return True
 
+    def calibrate(self) -> bool:
+        """Count the words of the index, so that queries fit it from now on; return whether it has documents enough.
+
+        Raises:
+            UsageError: the encoder's terms are no words that it could count.
+            IndexConflictError, ClusterError: as `search`.
+        """
+        encoder = self.encoder
+        if not isinstance(encoder, CountingEncoder):
+            raise UsageError(f"{encoder.contract.name} cannot count words: leave it out")
+        require_index(self._client, self.index, encoder.contract)
+        found = calibrate_words(self._client, self.index, encoder.calibration)
+        self._facts.forget()
+        return found is not None
+
     def bulk(self, records: Records, options: BulkOptions = _PLAIN) -> IngestReport:
         """Encode records and index them under their ids, into a new index if there is none; see docs/ingesting.md.
 
@@ -176,8 +196,21 @@ class SparseSearch:
             patience=options.patience,
         )
         report = ingest(self._client, self.encoder, _documents(records, options.records), run)
-        check_count(report, count_if_allowed(self._client, self.index), self.index)
+        counted = count_if_allowed(self._client, self.index)
+        check_count(report, counted, self.index)
+        self._calibrate_grown(counted)
         return report
+
+    def _calibrate_grown(self, documents: int | None) -> None:
+        encoder = self.encoder
+        if documents is None or encoder.contract.literal is None or not isinstance(encoder, CountingEncoder):
+            return
+        try:
+            calibrate_grown(self._client, self.index, encoder.calibration, documents)
+        except CredentialsError as error:
+            # The documents are indexed, and found as well as without.
+            _LOG.warning("queries are not fitted to the index %s: %s", self.index, error)
+        self._facts.forget()
 
     def _settled(self, options: QueryOptions | None, filters: Filters, size: int) -> QueryOptions:
         """Return the options of a call with what the index says of itself."""

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from csplade.pipelines.calibration import Calibration, calibration_of
 from csplade.pipelines.contract import TABLE_QUERIES, Contract, check_files, read_contract
 from csplade.pipelines.encode_batches import batches, one_ahead, windows
 from csplade.pipelines.encode_counts import Counter, Counts
@@ -59,7 +60,7 @@ class Encoder:
             raise UsageError(
                 f"{contract.name} has no table of idf that queries could be weighed by: let it encode them"
             )
-        self.contract = contract
+        self.contract, self._idf = contract, tables.idf
         self._options, self._graph = options, graph
         self._by_table = options.table_queries or contract.query_path == TABLE_QUERIES
         self._lanes = Lanes(graph, options.lanes)
@@ -134,6 +135,17 @@ class Encoder:
             (vector,) = self._finish(self._start(Role.QUERY, [_well_formed(text)]))
             self._kept.keep(text, vector)
         return vector
+
+    def calibration(self, texts: Iterable[str]) -> Calibration:
+        """Count the words of a collection's documents, for queries that fit it; lazily.
+
+        Raises:
+            UsageError: the encoder's terms are no words.
+        """
+        literal = self.contract.literal
+        if literal is None:
+            raise UsageError(f"the terms of {self.contract.name} are no words that could be counted: leave it out")
+        return calibration_of(texts, self._idf, literal)
 
     def prepare(self) -> None:
         """Make now what would be made with the first text: before a fork, so that processes share it.

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 from csplade.integration.answers import count_documents
-from csplade.integration.calibrate import calibrate
+from csplade.integration.calibrate import calibrate_scores
 from csplade.integration.detect import read_dialect
 from csplade.integration.documents import Document
 from csplade.integration.enrich import Enricher, EnrichOptions, write_of
@@ -209,7 +209,7 @@ def test_every_plan_works_on_long_texts(filled: Filled) -> None:
     assert all((hit.passage is not None) == (long is Long.PASSAGES) for hit in rrf)
     total = search_page(line.client, line.index, ASKED, ready(line, plan=PlanOptions(total=Total.EXACT)))
     assert (total.total, total.exact) == (3, True)
-    scales = calibrate(line.client, line.index, WordEncoder(short_contract()), ready(line).dialect)
+    scales = calibrate_scores(line.client, line.index, WordEncoder(short_contract()), ready(line).dialect)
     assert scales.sparse > 0
 
 

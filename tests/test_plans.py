@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from csplade.integration.calibrate import calibrate, read_scales
+from csplade.integration.calibrate import calibrate_scores, read_kept
 from csplade.integration.dialect import Feature
 from csplade.integration.documents import Document, bulk_lines
 from csplade.integration.index import create_index, mapping_of, require_index
@@ -238,15 +238,15 @@ def test_rrf_is_the_formula_of_the_two_rankings(bakery: Bakery, weight: float) -
 def test_a_normalized_sum_is_the_formula_with_the_scales_of_the_index(line: ClusterLine) -> None:
     asked, _ = question(6)
     bakery = make(line)
-    assert read_scales(line.client, line.index) is None
+    assert read_kept(line.client, line.index).scales is None
     with pytest.raises(UsageError, match="holds no scales"):
         bakery.ask(asked, QueryOptions(Mode.HYBRID, plan=PlanOptions(fusion=Fusion.NORMALIZED)))
     before = mapping_of(line.client, line.index)[1]["_meta"]["csplade"]
-    scales = calibrate(line.client, line.index, WordEncoder(), bakery.options.dialect)
-    assert read_scales(line.client, line.index) == scales
+    scales = calibrate_scores(line.client, line.index, WordEncoder(), bakery.options.dialect)
+    assert read_kept(line.client, line.index).scales == scales
     after = mapping_of(line.client, line.index)[1]["_meta"]["csplade"]
     assert {name: after[name] for name in before} == before
-    assert scales == calibrate(line.client, line.index, WordEncoder(), bakery.options.dialect)
+    assert scales == calibrate_scores(line.client, line.index, WordEncoder(), bakery.options.dialect)
     sparse, bm25 = (scores(bakery.ask(asked, QueryOptions(mode))) for mode in (Mode.SPARSE, Mode.BM25))
     options = QueryOptions(Mode.HYBRID, (), 0.7, PlanOptions(fusion=Fusion.NORMALIZED))
     found = scores(replace(bakery, options=replace(bakery.options, scales=scales)).ask(asked, options))

@@ -141,7 +141,7 @@ def test_a_normalized_sum_divides_each_side_by_the_scale_of_the_index() -> None:
     query = build_query(BREAD, QueryOptions(Mode.HYBRID, (), 3.0, plan, scales=Scales(8.0, 4.0)))
     assert query is not None
     assert query["bool"]["should"] == [sparse_clause(BREAD.vector, PLAIN, boost=0.125), text_clause(0.75)]
-    with pytest.raises(UsageError, match=r"no scales of scores .* `csplade ingest --calibrate`"):
+    with pytest.raises(UsageError, match=r"no scales of scores .* `csplade calibrate`"):
         build_query(BREAD, QueryOptions(Mode.HYBRID, plan=plan))
     # One side alone needs none.
     assert build_query(BREAD, QueryOptions(Mode.SPARSE, plan=plan)) == build_query(BREAD, QueryOptions(Mode.SPARSE))

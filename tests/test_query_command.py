@@ -388,10 +388,8 @@ def test_a_normalized_sum_needs_an_index_that_was_calibrated(
     normalized = ("bread", "--mode", "hybrid", "--fusion", "normalized", "--json")
     result = ask(*normalized)
     assert result.code == 2
-    assert "`csplade ingest --calibrate` into it" in one_sentence(result)
-    Path("more.jsonl").write_bytes(b'{"id": "7", "text": "rye and rye"}\n')
-    ingest_run = runner(monkeypatch, capsys)
-    done = ingest_run("ingest", "more.jsonl", "--index", index, "--url", opensearch, "--calibrate")
+    assert "`csplade calibrate` measures them" in one_sentence(result)
+    done = runner(monkeypatch, capsys)("calibrate", "--index", index, "--url", opensearch)
     assert (done.code, "A good hit scores" in done.err) == (0, True), done
     assert {hit["id"] for hit in json_of(ask(*normalized))["hits"]} == {"1", "2", "3", "5"}
 

@@ -35,6 +35,7 @@ def test_everything_that_it_may_hold() -> None:
         bm25_weight=2,
         max_clauses=64,
         share=0.5,
+        calibration=False,
         default_fields=["text"],
         weights=[{"field": "p.terms", "covers": {"p.text": 2}, "nested": "p"}],
         policy={"phrase": "required", "min_score": "keep", "score_script": "refuse"},
@@ -44,7 +45,7 @@ def test_everything_that_it_may_hold() -> None:
         RewriteMode.HYBRID,
         2.0,
         Policies(phrase=Policy.REQUIRED, min_score=ScorePolicy.KEEP, score_script=ScorePolicy.REFUSE),
-        PlanOptions(max_clauses=64, share=0.5),
+        PlanOptions(max_clauses=64, share=0.5, calibrated=False),
     )
 
 
@@ -74,6 +75,7 @@ def test_toml_and_json_say_the_same(tmp_path: Path) -> None:
         ({**LEAST, "mode": "dense"}, "index[0].mode is 'dense', it must be one of replace, hybrid, anchored"),
         ({**LEAST, "bm25_weight": -1}, "index[0].bm25_weight is -1, it must be a number from 0 on"),
         ({**LEAST, "bm25_weight": True}, "index[0].bm25_weight is True"),
+        ({**LEAST, "calibration": 1}, "index[0].calibration is 1, it must be true or false"),
         ({**LEAST, "max_clauses": 0}, "index[0].max_clauses is 0, it must be a whole number of at least 1"),
         ({**LEAST, "share": 0}, "index[0].share is 0"),
         ({**LEAST, "default_fields": "text"}, "index[0].default_fields is 'text', it must be a list of field names"),

@@ -1,0 +1,132 @@
+"""`csplade calibrate`: what an index says of its own words and scores is measured and kept in its mapping.
+
+With --json exactly one object, null where nothing was measured:
+
+    {"index": name, "documents": number or null, "terms": number or null,
+     "scales": {"sparse": number, "bm25": number} or null}
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from csplade.commands.connection import Connection, cluster_options, open_cluster
+from csplade.commands.options import encoder_option, index_option, json_option
+from csplade.commands.output import notice, print_json, print_table
+
+if TYPE_CHECKING:
+    from csplade.integration.calibrate import Kept
+    from csplade.pipelines.calibration import Calibration
+    from opensearchpy import OpenSearch
+
+
+@click.command("calibrate")
+@index_option
+@click.option("--drop", is_flag=True, help="Take what was measured out of the index: queries are sent as encoded.")
+@cluster_options
+@encoder_option
+@json_option
+def command(index: str, drop: bool, connection: Connection, encoder_folder: Path, as_json: bool) -> None:
+    """Measure how frequent words are in an index, and what a good hit scores, and keep both in its mapping.
+
+    Queries by terms then weigh words by their idf in this index as well as in broad text, whoever sends them: `csplade
+    query`, Python, the gateway. Documents stay as they are. `csplade ingest` and `csplade reindex` count words by
+    themselves for indexes of 200 documents or more; run this when an index has changed its topics, or before the first
+    `--fusion normalized`, which needs the scores.
+
+    \b
+    Example:
+      csplade calibrate --index articles
+      csplade calibrate --index articles --json
+      csplade calibrate --index articles --drop
+    """
+    client = open_cluster(connection)
+    kept = _dropped(client, index) if drop else _measured(client, index, encoder_folder)
+    if as_json:
+        print_json(_json(index, kept))
+    elif not drop:
+        _show(index, kept)
+
+
+def _measured(client: "OpenSearch", index: str, encoder_folder: Path) -> "Kept":
+    from csplade.integration.calibrate import Kept, calibrate_scores, calibrate_words
+    from csplade.integration.index import require_index
+    from csplade.pipelines.calibration import counter
+    from csplade.pipelines.encode import Encoder
+
+    encoder = Encoder.open(encoder_folder)
+    dialect = require_index(client, index, encoder.contract)
+    count = counter(encoder_folder)
+    words = None if count is None else calibrate_words(client, index, count)
+    return Kept(calibrate_scores(client, index, encoder, dialect, words), words)
+
+
+def _dropped(client: "OpenSearch", index: str) -> "Kept":
+    from csplade.integration.calibrate import Kept, forget
+    from csplade.integration.index import require_index
+
+    require_index(client, index, None)
+    found = forget(client, index)
+    notice(f"Queries to {index} are sent as encoded." if found else f"Nothing was measured for {index}.")
+    return Kept(None, None)
+
+
+def _json(index: str, kept: "Kept") -> dict[str, object]:
+    words, scales = kept.calibration, kept.scales
+    return {
+        "index": index,
+        "documents": None if words is None else words.documents,
+        "terms": None if words is None else len(words.factors),
+        "scales": None if scales is None else {"sparse": scales.sparse, "bm25": scales.bm25},
+    }
+
+
+def _show(index: str, kept: "Kept") -> None:
+    if kept.calibration is None:
+        notice(f"{index} has too few documents, or the encoder's terms are no words: queries are sent as encoded.")
+    else:
+        print_table(
+            f"Terms of {index} that weigh otherwise than in broad text", ("term", "factor"), _extremes(kept.calibration)
+        )
+        notice(_sentence(kept.calibration))
+    if kept.scales is not None:
+        notice(f"A good hit scores {kept.scales.sparse:.4g} by terms and {kept.scales.bm25:.4g} by BM25.")
+
+
+def _extremes(calibration: "Calibration", most: int = 8) -> list[tuple[str, str]]:
+    """Return the terms with the least factors, and those with the largest."""
+    from csplade.pipelines.vocab import readable
+
+    ordered = sorted(calibration.factors.items(), key=lambda item: (item[1], item[0]))
+    chosen = ordered if len(ordered) <= 2 * most else [*ordered[:most], *ordered[-most:]]
+    return [(readable(term), f"{factor:.2f}") for term, factor in chosen]
+
+
+def _sentence(calibration: "Calibration") -> str:
+    return (
+        f"The words of {calibration.documents} documents were counted; the index keeps factors of "
+        f"{len(calibration.factors)} terms, and {calibration.other:.2f} for all others."
+    )
+
+
+def calibrate_after(client: "OpenSearch", index: str, encoder_folder: Path, documents: int | None) -> None:
+    """Measure the words of an index that has grown enough, if this user may keep something in its mapping.
+
+    `documents`: how many it holds; None if nobody knows.
+    """
+    from csplade.integration.calibrate import calibrate_grown
+    from csplade.integration.errors import CredentialsError
+    from csplade.pipelines.calibration import counter
+
+    count = counter(encoder_folder)
+    if count is None or documents is None:
+        return
+    try:
+        found = calibrate_grown(client, index, count, documents)
+    except CredentialsError:
+        notice(
+            "This user may not change the mapping, so that queries are not fitted to the index: `csplade calibrate`."
+        )
+        return
+    if found is not None:
+        notice(_sentence(found))

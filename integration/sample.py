@@ -1,0 +1,77 @@
+"""Documents of an index, drawn by a chance that is the same each time: their titles, or all their text."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from csplade.integration.answers import ask
+from csplade.integration.documents import RecordError
+from csplade.integration.index import mapping_of, our_meta
+from csplade.integration.query import Mode
+from csplade.integration.reindex_documents import joined
+from csplade.integration.reindex_mapping import TEXT_FIELDS_KEY
+from csplade.integration.templates import TEXT_FIELD, TITLE_FIELD
+from opensearchpy import OpenSearch
+
+TITLES = 64
+"""Documents that are asked for by their titles."""
+_WORDS = 8
+_SEED = 20260101
+_PAGE = 250
+"""Whole texts come back, which may be long."""
+
+_Json = Mapping[str, Any]  # Any: a JSON object
+
+
+def sample_titles(client: OpenSearch, index: str) -> list[str]:
+    """Return titles, or beginnings of texts, of some documents.
+
+    Raises:
+        ClusterError: the cluster does not answer in full.
+    """
+    found = _page(client, index, (TITLE_FIELD, TEXT_FIELD), TITLES, None)
+    texts = (_beginning(hit.get("_source") or {}) for hit in found)
+    return [text for text in texts if text]
+
+
+def sample_texts(client: OpenSearch, index: str, most: int) -> Iterator[str]:
+    """Give the texts of so many documents at most, with their titles, lazily; of those that have any.
+
+    Raises:
+        ClusterError: the cluster does not answer in full.
+    """
+    fields = tuple(dict.fromkeys((TITLE_FIELD, TEXT_FIELD, *_text_fields(client, index))))
+    given, after = 0, None
+    while given < most and (hits := _page(client, index, fields, min(_PAGE, most - given), after)):
+        given, after = given + len(hits), hits[-1]["sort"]
+        yield from filter(None, (_text(hit.get("_source") or {}, fields) for hit in hits))
+
+
+def _text_fields(client: OpenSearch, index: str) -> list[str]:
+    return list(our_meta(mapping_of(client, index)[1]).get(TEXT_FIELDS_KEY, ()))
+
+
+def _page(
+    client: OpenSearch, index: str, fields: tuple[str, ...], size: int, after: list[Any] | None
+) -> list[_Json]:  # Any: what a hit was sorted by
+    """Return the next documents in the order of chance."""
+    chance = {"random_score": {"seed": _SEED, "field": "_seq_no"}, "query": {"exists": {"field": TEXT_FIELD}}}
+    body = {
+        "query": {"function_score": chance},
+        "size": size,
+        "_source": list(fields),
+        "track_total_hits": False,
+        "sort": [{"_score": "desc"}, {"_seq_no": "asc"}],
+    }
+    return ask(client, index, body if after is None else {**body, "search_after": after}, Mode.BM25)[0]
+
+
+def _beginning(source: _Json) -> str:
+    return source.get(TITLE_FIELD) or " ".join((source.get(TEXT_FIELD) or "").split()[:_WORDS])
+
+
+def _text(source: _Json, fields: tuple[str, ...]) -> str:
+    try:
+        return joined(source, fields)
+    except RecordError:
+        # An object in a field that others write as text: one document less in the sample.
+        return ""
