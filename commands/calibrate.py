@@ -125,7 +125,8 @@ def calibrate_after(client: "OpenSearch", index: str, encoder_folder: Path, docu
         found = calibrate_grown(client, index, count, documents)
     except CredentialsError:
         notice(
-            "This user may not change the mapping, so that queries are not fitted to the index: `csplade calibrate`."
+            "This user may not read the index or change its mapping, so that queries are not fitted to it: one who "
+            f"may can run `csplade calibrate --index {index}`."
         )
         return
     if found is not None:
