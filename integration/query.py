@@ -105,12 +105,6 @@ def planned(question: Question, options: QueryOptions) -> Plan:
     return plan(weighed(question, options), asked, reserved, options.dialect.max_clauses)
 
 
-def build_query(question: Question, options: QueryOptions) -> dict[str, Any] | None:  # Any: a JSON object
-    """Return the query that all terms and words are in, None if nothing can match it."""
-    sparse, text = scored(question, planned(question, options).vector, options)
-    return combined([*sparse, *text], question, options)
-
-
 def scored(
     question: Question, vector: SparseVector, options: QueryOptions
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:  # Any: JSON objects

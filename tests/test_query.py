@@ -12,12 +12,12 @@ from csplade.integration.query import (
     QueryOptions,
     Question,
     Scales,
-    build_query,
     parse_filter,
     planned,
 )
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.sparse import SparseVector
+from csplade.tests.queries import build_query
 
 BREAD = Question("fresh bread", SparseVector({"bread": 100.5, "▁a%2Eb": 0.25}))
 NOTHING = Question("  ")

@@ -6,10 +6,11 @@ from uuid import uuid4
 
 import pytest
 from csplade.integration.client import connect
-from csplade.integration.query import QueryOptions, Question, build_query
+from csplade.integration.query import QueryOptions, Question
 from csplade.integration.rewrite import rewrite
 from csplade.integration.rewrite_policy import RewriteMode, RewriteOptions
 from csplade.integration.rewrite_template import rewrite_template
+from csplade.tests.queries import build_query
 from csplade.tests.rewrite_bodies import Json
 from csplade.tests.rewrite_case import match
 from csplade.tests.rewrite_cases import CASES

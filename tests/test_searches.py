@@ -6,10 +6,11 @@ import pytest
 from csplade.integration.clauses import sparse_clause
 from csplade.integration.dialect import NEURAL_SEARCH, PLAIN, dialect_for
 from csplade.integration.planner import Fusion, Phases, PlanOptions, Total
-from csplade.integration.query import Mode, QueryOptions, Question, build_query
+from csplade.integration.query import Mode, QueryOptions, Question
 from csplade.integration.searches import Search, build_searches, by_ids, ranked, shown
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.sparse import SparseVector
+from csplade.tests.queries import build_query
 
 NEURAL = dialect_for("opensearch", "3.6.0", (NEURAL_SEARCH,))
 BREAD = Question("fresh bread", SparseVector({"bread": 10.0, "fresh": 4.0, "loaf": 3.0, "oven": 0.5}))
