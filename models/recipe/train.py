@@ -93,10 +93,10 @@ def loss_of(model: TrainingModel, lesson: Lesson, dictionary: Dictionary, stage:
 def optimize(pupil: Pupil, corpus: Corpus, dictionary: Dictionary, teacher: Teacher, work: Path) -> None:
     """Run the stages, each from where the one before ended, and write `stage-N.pt` after each.
 
-    Those that an earlier run has finished are not run again.
+    Those up to the last one that an earlier run has finished are not run again.
     """
     model, chance, log_scale = pupil.model, random.Random(0), nn.Parameter(dictionary.log_scale.clone())
-    first = sum(_ended(work, number).exists() for number in range(len(STAGES)))
+    first = max((number + 1 for number in range(len(STAGES)) if _ended(work, number).exists()), default=0)
     if first:
         ended = torch.load(_ended(work, first - 1))
         model.load_state_dict(ended["model"])
