@@ -63,6 +63,7 @@ class Item:
     """The indexes as its header names them; empty: it names none."""
 
 
+_BODY_ALONE = (Kind.COUNT, Kind.VALIDATE, Kind.EXPLAIN)
 Rules = IndexRules | Why
 """How a search is rewritten, or why it is not."""
 
@@ -80,6 +81,9 @@ def rewritten_search(asked: Asked, rules: IndexRules, encode: Encode) -> Sent | 
         return Why.NOTHING
     if asked.kind is Kind.COUNT and asked.params.get("min_score") is not None:
         return Why.NOT_UNDERSTOOD
+    if asked.kind in _BODY_ALONE and asked.params.get("q") is not None and (asked.body or asked.params.source):
+        # A cluster heeds the body alone, or refuses both.
+        return Why.NOT_READ
     done = _rewritten(asked.kind, asked_body(asked), asked.params, rules, encode)
     if isinstance(done, Why):
         return done

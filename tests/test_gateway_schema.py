@@ -1,0 +1,80 @@
+"""Requests that schemathesis makes of an OpenAPI document of what is rewritten, well and ill, to a real cluster.
+
+`CSPLADE_SCHEMA_CASES=20000 pytest tests/test_gateway_schema.py` tries that many.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from csplade.tests.gateway_openapi import LINES, lines, openapi
+from csplade.tests.gateway_searches import Stage, stage
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from requests import Session
+from schemathesis import Case, GenerationMode, Response
+
+pytestmark = pytest.mark.cluster
+
+CASES = int(os.environ.get("CSPLADE_SCHEMA_CASES", "300"))
+OF_TEN = 7 * (GenerationMode.POSITIVE,) + 3 * (GenerationMode.NEGATIVE,)
+"""Seven of ten are as the document says."""
+MODES = ("replace", "anchored", "other")
+DOCUMENT = openapi(["fuzz-replace", "fuzz-anchored"], ["fuzz-other", "fuzz-none"])
+SEEN = Counter[str]()
+"""What became of the requests, so that it is known what was tried."""
+schemathesis.serializer(LINES)(lambda _, value: lines(value))
+schema = schemathesis.openapi.from_dict(DOCUMENT)
+operations = [schema[path][method.upper()] for path, item in DOCUMENT["paths"].items() for method in item]
+cases: st.SearchStrategy[Case[Any]] = st.one_of(
+    *(each.as_strategy(generation_mode=mode) for each in operations for mode in OF_TEN)
+)
+
+
+@pytest.fixture(scope="module")
+def staged(opensearch: str) -> Iterator[Stage]:
+    with stage(opensearch, "replace", "anchored", gateway={"deadline_ms": 60_000}) as running:
+        for mode in MODES:
+            running.direct.indices.put_alias(index=running.index(mode), name=f"fuzz-{mode}")
+        yield running
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[Session]:
+    with Session() as session:
+        yield session
+
+
+def is_ours(answer: Response) -> bool:
+    return "x-csplade-refused" in answer.headers
+
+
+@given(case=cases)
+@settings(
+    max_examples=CASES,
+    phases=(Phase.generate, Phase.shrink),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+)
+def test_what_the_cluster_answers_the_gateway_answers_too(staged: Stage, session: Session, case: Case[Any]) -> None:
+    direct, through = (case.call(base_url=url, session=session) for url in (staged.url, staged.gateway.url))
+    said = (through.headers.get("x-csplade") or ["none"])[0].partition(";")[0]
+    SEEN[said if not is_ours(through) else "refused"] += 1
+    if is_ours(through):
+        assert 400 <= through.status_code < 500
+        assert through.json()["status"] == through.status_code
+    elif direct.status_code < 300:
+        assert through.status_code < 300, (said, through.content)
+    else:
+        assert through.status_code == direct.status_code, (said, through.content)
+
+
+def test_of_all_kinds_there_were_some_and_nothing_is_left_behind(staged: Stage) -> None:
+    assert SEEN["rewritten"] > CASES // 20
+    assert SEEN["passed"] > CASES // 20
+    counts = staged.gateway.counts()
+    assert counts["in_flight"] == 0
+    assert staged.gateway.process.poll() is None
+    assert b"Traceback" not in staged.gateway.errors.read_bytes()
