@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,8 @@ from csplade.integration.errors import CredentialsError, UnreachableError
 from csplade.integration.index import create_index
 from csplade.integration.templates import IndexOptions
 from csplade.tests.command_run import Result, Run, runner, use_word_encoder
+from csplade.tests.gateway_process import Answer, ask, serving
+from csplade.tests.gateway_searches import request
 from csplade.tests.secure_node import ADMIN, ADMIN_PASSWORD, SecureNode, running_secure_node
 from csplade.tests.tls_files import needs_openssl
 from csplade.tests.word_encoder import word_contract
@@ -120,6 +123,23 @@ def test_tls_goes_both_ways(node: SecureNode) -> None:
             whoami(connect(node.url, access))
     with pytest.raises(UnreachableError):
         whoami(connect(node.url.replace("https", "http"), Access(ADMIN, ADMIN_PASSWORD)))
+
+
+def through_gateway(node: SecureNode, *options: str, **headers: str) -> Answer:
+    """Ask who a caller is, through a gateway that trusts the cluster."""
+    with serving(node.url, "--ca-certs", str(node.files.authority), *options) as gateway:
+        return ask(gateway.port, request("GET", "/_security/_authenticate", None, headers))
+
+
+def test_a_gateway_shows_its_certificate_and_leaves_the_caller_s_credentials_alone(node: SecureNode) -> None:
+    files = node.files
+    shown = ("--client-cert", str(files.client), "--client-key", str(files.client_key))
+    named = {"authorization": f"Basic {b64encode(f'{ADMIN}:{ADMIN_PASSWORD}'.encode()).decode()}"}
+    assert json.loads(through_gateway(node, *shown, **named).body)["username"] == ADMIN
+    # The certificate opens the connection; who asks is the caller's to say.
+    assert through_gateway(node, *shown).status == 401
+    answer = through_gateway(node, **named)
+    assert (answer.status, answer.refused) in ((502, "unreachable"), (502, "bad_answer"))
 
 
 def test_the_documented_roles_ingest_and_query(run: Run, profile: Path, tmp_path: Path) -> None:
