@@ -37,7 +37,7 @@ class Program:
     packages: tuple[str, ...] = ()
 
     def run(self, url: str, index: str, given: str = "") -> Json:
-        """Return what it writes: ids in their order, what must be the same, and whole answers; `given`: its input."""
+        """Return what it writes, which is what `compare` reads; `given`: its input."""
         folder = _FOLDER if self.fetch is None else self.fetch(*self.packages)
         done = subprocess.run(
             [*_START[Path(self.file).suffix](folder), str(_FOLDER / self.file), url, index],
@@ -56,10 +56,22 @@ def compare(direct: Json, through: Json, weights: Mapping[str, Mapping[str, floa
     """Check that only the order of hits tells where a program was pointed; `weights` are those of each document."""
     assert through["same"] == direct["same"]
     assert shape(through["answers"]) == shape(direct["answers"])
-    assert through["highlighted"]
-    assert direct["highlighted"]
+    compare_shown(direct["shown"], through["shown"])
     assert len(through["ids"]) == len(direct["ids"]) == 20
-    scores, others = (_scores(answer["ids"], weights) for answer in (through, direct))
+    compare_order(direct["ids"], through["ids"], weights)
+
+
+def compare_shown(direct: Mapping[str, object], through: Mapping[str, object]) -> None:
+    """Check what hits show of themselves, such as their highlights: something each, and of the same hit the same."""
+    assert all([*direct.values(), *through.values()])
+    both = direct.keys() & through.keys()
+    assert both
+    assert {name: through[name] for name in both} == {name: direct[name] for name in both}
+
+
+def compare_order(direct: Sequence[str], through: Sequence[str], weights: Mapping[str, Mapping[str, float]]) -> None:
+    """Check that hits come in the order of their documents' `weights` through the gateway, and only there."""
+    scores, others = (_scores(ids, weights) for ids in (through, direct))
     assert scores == sorted(scores, reverse=True)
     assert others != sorted(others, reverse=True)
     assert sum(scores) > sum(others)

@@ -8,13 +8,16 @@ from typing import Any
 import orjson
 import pytest
 from csplade.commands.options import SHIPPED_ENCODER
+from csplade.integration.detect import read_dialect
 from csplade.tests.gateway_process import ask, serving
-from csplade.tests.gateway_searches import Json, Stage, request, rules, stage
+from csplade.tests.gateway_programs import compare_order, weighed_hits
+from csplade.tests.gateway_searches import DOCUMENTS, Json, Stage, request, rules, stage
 from csplade.tests.gateway_shape import shape
 from csplade.tests.rewrite_bodies import make_body
-from csplade.tests.rewrite_index import fill_index
+from csplade.tests.rewrite_index import fill_index, stored_weights
 from opensearchpy import OpenSearch
-from opensearchpy.helpers import scan
+from opensearchpy.exceptions import RequestError
+from opensearchpy.helpers import bulk, scan
 
 pytestmark = pytest.mark.cluster
 
@@ -86,7 +89,7 @@ PROGRAM: dict[str, Part] = {
 @pytest.mark.parametrize("part", PROGRAM)
 def test_a_stock_client_gets_answers_of_the_same_shape(staged: Stage, part: str) -> None:
     index = staged.index("anchored")
-    direct, through = (PROGRAM[part](OpenSearch(url), index) for url in (staged.url, staged.gateway.url))
+    direct, through = (PROGRAM[part](OpenSearch(url), index) for url in urls(staged))
     assert shape(through) == shape(direct)
     for answer, other in ((through, direct), (direct, through)):
         if isinstance(answer, dict) and "hits" in answer:
@@ -96,9 +99,48 @@ def test_a_stock_client_gets_answers_of_the_same_shape(staged: Stage, part: str)
 
 def test_hits_are_in_another_order_though(staged: Stage) -> None:
     index = staged.index("anchored")
-    direct, through = (found_by(OpenSearch(url), index)["hits"]["hits"] for url in (staged.url, staged.gateway.url))
+    direct, through = (found_by(OpenSearch(url), index)["hits"]["hits"] for url in urls(staged))
     assert [hit["_id"] for hit in through] != [hit["_id"] for hit in direct]
     assert all("<em>" in fragment for hit in through for fragment in hit["highlight"]["text"])
+
+
+def test_a_search_that_is_refused_is_refused_in_the_same_words(staged: Stage) -> None:
+    said = []
+    for url in urls(staged):
+        with pytest.raises(RequestError) as caught:
+            OpenSearch(url).search(
+                index=staged.index("anchored"),
+                body={"query": {"bool": {"must": [text()], "filter": [{"nonsense": {}}]}}},
+            )
+        said.append((caught.value.status_code, caught.value.info))
+    assert said[0] == said[1]
+
+
+def test_hits_come_in_the_order_of_their_weights(staged: Stage) -> None:
+    body = {"query": text(), "size": 20, "_source": False}
+    answers = [OpenSearch(url).search(index=staged.index("anchored"), body=body) for url in urls(staged)]
+    direct, through = ([hit["_id"] for hit in answer["hits"]["hits"]] for answer in answers)
+    compare_order(direct, through, stored_weights(DOCUMENTS))
+
+
+def test_what_a_stock_client_writes_is_found_by_its_weights(staged: Stage) -> None:
+    index = staged.index("anchored")
+    for name, write in WRITERS.items():
+        write(OpenSearch(staged.gateway.url), index, name)
+        assert weighed_hits(staged.direct, index, read_dialect(staged.direct)) == [name]
+        staged.direct.delete(index=index, id=name, params={"refresh": "true"})
+
+
+WRITTEN = {"text": "written by a stock client", "year": 2001}
+WRITERS: dict[str, Callable[[OpenSearch, str, str], object]] = {
+    "alone": lambda client, index, name: client.index(index=index, id=name, body=WRITTEN),
+    "in bulk": lambda client, index, name: bulk(client, [{"_index": index, "_id": name, **WRITTEN}]),
+}
+
+
+def urls(staged: Stage) -> tuple[str, str]:
+    """Return where a program is pointed: at the cluster, and at the gateway."""
+    return staged.url, staged.gateway.url
 
 
 def several(staged: Stage, bodies: list[Json]) -> tuple[int, list[Json], list[Json]]:

@@ -38,6 +38,6 @@ same = {
     "got": Recipe.get("stock", client, index).text,
     "refused": refused,
 }
-highlighted = all(hit.meta.highlight.text for hit in found)
+shown = {hit.meta.id: list(hit.meta.highlight.text) for hit in found}
 ids = [hit.meta.id for hit in found]
-sys.stdout.write(json.dumps({"ids": ids, "highlighted": highlighted, "same": same, "answers": answers}))
+sys.stdout.write(json.dumps({"ids": ids, "shown": shown, "same": same, "answers": answers}))

@@ -41,6 +41,6 @@ same = {
     "got": client.get(index=index, id="stock", _source_includes=["text", "year"])["_source"],
     "refused": refused,
 }
-highlighted = all(hit["highlight"]["text"] for hit in found["hits"]["hits"])
+shown = {hit["_id"]: hit["highlight"]["text"] for hit in found["hits"]["hits"]}
 ids = [hit["_id"] for hit in found["hits"]["hits"]]
-sys.stdout.write(json.dumps({"ids": ids, "highlighted": highlighted, "same": same, "answers": answers}))
+sys.stdout.write(json.dumps({"ids": ids, "shown": shown, "same": same, "answers": answers}))

@@ -34,6 +34,7 @@ same = {
     "written": written,
     "counted": store.count_documents_by_filter(recent),
 }
-answers = {"first": {name: value for name, value in found[0].to_dict().items() if name != "csplade_terms"}}
+answers = {"documents": [{**document.to_dict(), "csplade_terms": None} for document in found]}
+shown = {document.meta["name"]: document.content for document in found}
 ids = [document.meta["name"] for document in found]
-sys.stdout.write(json.dumps({"ids": ids, "highlighted": True, "same": same, "answers": answers}))
+sys.stdout.write(json.dumps({"ids": ids, "shown": shown, "same": same, "answers": answers}))

@@ -26,5 +26,6 @@ same = {
     "got": [document.page_content for document in store.similarity_search("written")],
 }
 ids = [document.metadata["name"] for document, _ in found]
-answers = {"first": [found[0][0].metadata, found[0][1]]}
-sys.stdout.write(json.dumps({"ids": ids, "highlighted": True, "same": same, "answers": answers}))
+answers = {"documents": [[document.metadata, score] for document, score in found]}
+shown = {document.metadata["name"]: document.page_content for document, _ in found}
+sys.stdout.write(json.dumps({"ids": ids, "shown": shown, "same": same, "answers": answers}))

@@ -12,6 +12,20 @@ const aggs = { langs: { terms: { field: "lang" } } };
 const found = await client.search({ index, body: { query, aggs, size: 20, highlight: { fields: { text: {} } } } });
 const several = await client.msearch({ body: [{ index }, { query: text }, { index }, { query, size: 0 }] });
 const counted = await client.count({ index, body: { query: text } });
+const pit = (await client.createPit({ index, keep_alive: "1m" })).body.pit_id;
+const paged = [];
+for (let last = []; ; ) {
+  const after = last.length ? { search_after: last.at(-1).sort } : {};
+  const sort = ["_score", { _id: "asc" }];
+  last = (await client.search({ body: { query: text, size: 9, pit: { id: pit }, sort, ...after } })).body.hits.hits;
+  if (!last.length) break;
+  paged.push(...last.map(({ _id }) => _id));
+}
+await client.deletePit({ body: { pit_id: [pit] } });
+const scanned = [];
+for await (const page of client.helpers.scrollSearch({ index, body: { query: text, size: 7 } })) {
+  scanned.push(...page.body.hits.hits.map(({ _id }) => _id));
+}
 const written = await client.bulk({
   index,
   refresh: true,
@@ -29,12 +43,14 @@ const { hits, aggregations } = found.body;
 console.log(
   JSON.stringify({
     ids: hits.hits.map(({ _id }) => _id),
-    highlighted: hits.hits.every(({ highlight }) => highlight.text.length > 0),
+    shown: Object.fromEntries(hits.hits.map(({ _id, highlight }) => [_id, highlight.text])),
     same: {
       total: hits.total,
       aggregations,
       totals: several.body.responses.map(({ hits }) => hits.total),
       count: counted.body.count,
+      paged: paged.sort(),
+      scanned: scanned.sort(),
       errors: written.body.errors,
       got: got.body._source,
       refused,
