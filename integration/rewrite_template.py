@@ -2,10 +2,13 @@
 
 The cluster fills the blanks of a template, so its text is known here only where a parameter is the whole text of a
 query. Every other blank stays for the cluster; where one could change what is read here, the template passes.
+
+A cluster compiles few new templates a minute, so term weights become parameters: whatever text is asked for, the source
+that is sent is the same.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import orjson
@@ -19,6 +22,7 @@ from csplade.pipelines.sparse import SparseVector
 
 _BLANK = re.compile(r"\{\{\s*([\w.]+)\s*\}\}")
 _OPEN = "{{"
+_PREFIX = "csplade_part_"
 # Blanks in them could decide how the whole body has to be read.
 _DECIDING = ("sort", "track_scores", "min_score", "aggs", "aggregations", "retriever")
 
@@ -32,7 +36,11 @@ def rewrite_template(body: JsonObject, field_map: FieldMap, encode: Encode, opti
     if isinstance(source, str):
         return _passed(body, source)
     params = body.get("params")
-    known: Mapping[str, object] = params if isinstance(params, Mapping) else {}
+    if params is not None and not isinstance(params, Mapping):
+        return _passed(body, "its params are no object")
+    known: Mapping[str, object] = params or {}
+    if any(_PREFIX in text for text in strings_in([source, known])):
+        return _passed(body, "it has a name that is used here")
 
     def resolve(text: str) -> str | None:
         if _OPEN not in text:
@@ -45,14 +53,48 @@ def rewrite_template(body: JsonObject, field_map: FieldMap, encode: Encode, opti
     decisions = tuple(replace(each, path=f"$.source{each.path[1:]}") for each in done.decisions)
     if done.body is source:
         return Rewritten(body, decisions)
-    if not isinstance(body["source"], str):
-        return Rewritten({**body, "source": done.body}, decisions)
     try:
-        written = orjson.dumps(done.body).decode()
-    except orjson.JSONEncodeError:
+        sent, moved = _parametrized(done.body, source, known)
+    except (orjson.JSONEncodeError, RecursionError):
         # It is read to 1024 levels and written to 254, more than a cluster takes of a query.
         return _passed(body, "its source is nested too deeply")
-    return Rewritten({**body, "source": written}, decisions)
+    return Rewritten({**body, "source": sent, "params": {**known, **moved}}, decisions)
+
+
+def _parametrized(
+    new: JsonObject, source: JsonObject, known: Mapping[str, object]
+) -> tuple[str, Mapping[str, JsonObject]]:
+    """Return a source as it is sent, and its new parameters: what rewriting has made, where nothing is to be filled."""
+    old = {id(value) for value in _objects_in(source)}
+    moved: dict[str, JsonObject] = {}
+
+    def part(value: object) -> object:
+        if isinstance(value, Mapping):
+            if id(value) not in old and not any(_OPEN in text for text in strings_in(value)):
+                name = f"{_PREFIX}{len(moved)}"
+                moved[name] = value
+                return name
+            return {name: part(below) for name, below in value.items()}
+        return [part(below) for below in value] if isinstance(value, list) else value
+
+    written = orjson.dumps({name: part(value) for name, value in new.items()}).decode()
+    # Only to see that they can be written.
+    orjson.dumps(moved)
+    for name in moved:
+        # The space keeps the braces of the tag from those behind it.
+        written = written.replace(f'"{name}"', f"{{{{#toJson}}}}{name}{{{{/toJson}}}} ")
+    return written, moved
+
+
+def _objects_in(value: object) -> Iterator[object]:
+    waiting = [value]
+    while waiting:
+        inner = waiting.pop()
+        if isinstance(inner, Mapping):
+            yield inner
+            waiting += inner.values()
+        elif isinstance(inner, list):
+            waiting += inner
 
 
 def _source(body: JsonObject) -> JsonObject | str:

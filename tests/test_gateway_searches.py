@@ -153,6 +153,16 @@ def test_a_template_is_rewritten_for_its_parameters(staged: Stage) -> None:
     assert hits(answer) == wanted(staged, MATCH)
 
 
+def test_a_template_is_compiled_once_whatever_is_asked_for(staged: Stage) -> None:
+    source = '{"query": {"match": {"text": "{{q}}"}}, "size": 1}'
+    # A cluster compiles 75 new ones in five minutes, and refuses what comes then.
+    for number in range(120):
+        body = {"source": source, "params": {"q": f"fresh bread {number}"}}
+        answer = staged.ask("POST", f"/{staged.index('replace')}/_search/template", body)
+        assert answer.status == 200, answer.body
+        assert verdict(answer) in ("rewritten", "failed-open; encoder_slow")
+
+
 def test_each_of_several_searches_has_the_rules_of_its_own_index(staged: Stage) -> None:
     headers = [{"index": staged.index("replace")}, {}, {"index": [staged.index("other")]}, {"index": "no-such-index"}]
     lines = b"".join(orjson.dumps(line) + b"\n" for header in headers for line in (header, MATCH))

@@ -1,5 +1,6 @@
 """Search templates: rewritten where a parameter is a whole text, passed where a blank could be anything."""
 
+import re
 from typing import Any
 
 import orjson
@@ -13,11 +14,20 @@ from csplade.tests.rewrite_index import FIELD_MAP, terms
 from csplade.tests.word_encoder import word_vector
 
 Json = dict[str, Any]  # Any: JSON values
+_WEIGHTS = re.compile(r"\{\{#toJson\}\}(\w+)\{\{/toJson\}\}")
 PARAMS = {"q": Q, "lang": "en", "size": 5, "number": 7}
 
 
 def done(source: object, mode: RewriteMode = RewriteMode.REPLACE, **more: object) -> Rewritten:
     return rewrite_template({"source": source, "params": PARAMS, **more}, FIELD_MAP, word_vector, RewriteOptions(mode))
+
+
+def filled_in(result: Rewritten) -> Json:
+    """Return the body with its source as the cluster reads it, weights filled in, other blanks as they are."""
+    params = dict(result.body["params"])
+    source = _WEIGHTS.sub(lambda found: orjson.dumps(params.pop(found[1])).decode(), result.body["source"])
+    assert not [name for name in params if name not in PARAMS]
+    return {**result.body, "source": orjson.loads(source), "params": params}
 
 
 def test_a_parameter_that_is_a_whole_text_is_known() -> None:
@@ -27,25 +37,45 @@ def test_a_parameter_that_is_a_whole_text_is_known() -> None:
     }
     result = done(source, profile=True)
     query = {"bool": {"must": [terms(Q)], "filter": [{"term": {"lang": "{{lang}}"}}]}}
-    assert result.body == {"source": {"query": query, "size": "{{size}}"}, "params": PARAMS, "profile": True}
+    assert filled_in(result) == {"source": {"query": query, "size": "{{size}}"}, "params": PARAMS, "profile": True}
     assert result.changes[0].path == "$.source.query.bool.must[0]"
 
 
 def test_the_original_keeps_its_blank() -> None:
     result = done({"query": match("{{ q }}")}, RewriteMode.ANCHORED)
-    assert result.body["source"] == {"query": filled(anchored(match("{{ q }}"), weights(Q)))}
+    assert filled_in(result)["source"] == {"query": filled(anchored(match("{{ q }}"), weights(Q)))}
 
 
-def test_a_source_that_is_a_string_stays_one() -> None:
+def test_a_source_may_be_a_string() -> None:
     result = done(orjson.dumps({"query": match("{{q}}"), "size": "{{size}}"}).decode())
-    assert isinstance(result.body["source"], str)
-    assert orjson.loads(result.body["source"]) == {"query": terms(Q), "size": "{{size}}"}
+    assert filled_in(result)["source"] == {"query": terms(Q), "size": "{{size}}"}
+
+
+@pytest.mark.parametrize("mode", list(RewriteMode))
+def test_the_same_source_is_sent_whatever_text_is_asked_for(mode: RewriteMode) -> None:
+    # A cluster compiles few new ones a minute.
+    should = [match("{{q}}", boost=2), match("{{ q }}", "summary"), {"term": {"lang": "{{lang}}"}}]
+    body = {"source": {"query": {"bool": {"should": should}}, "highlight": {"fields": {"text": {}}}}}
+    sent = {
+        rewrite_template({**body, "params": {"q": text}}, FIELD_MAP, word_vector, RewriteOptions(mode)).body["source"]
+        for text in ("fresh bread", "rye", "how to keep a loaf from going stale")
+    }
+    assert len(sent) == 1
+
+
+def test_names_that_are_used_here_are_left_to_others() -> None:
+    for body in (
+        {"source": {"query": match("{{q}}")}, "params": {"q": Q, "csplade_part_0": 1}},
+        {"source": {"query": {"bool": {"must": [match("{{q}}"), match("csplade_part_0")]}}}, "params": PARAMS},
+        {"source": {"query": match("bread")}, "params": [1]},
+    ):
+        assert rewrite_template(body, FIELD_MAP, word_vector, RewriteOptions()).body is body
 
 
 @pytest.mark.parametrize("text", ["{{unknown}}", "{{number}}", "fresh {{q}}", "{{q}}{{q}}"])
 def test_a_text_that_only_the_cluster_knows_passes(text: str) -> None:
     result = done({"query": {"bool": {"should": [match(text), match(Q)]}}})
-    assert result.body["source"] == {"query": {"bool": {"should": [match(text), terms(Q)]}}}
+    assert filled_in(result)["source"] == {"query": {"bool": {"should": [match(text), terms(Q)]}}}
     assert len(result.passed) == 1
 
 
@@ -93,5 +123,5 @@ def test_a_term_that_the_cluster_would_take_for_a_blank_is_left_out() -> None:
         return SparseVector({"a{{b": 2.0, "bread": 1.0})
 
     result = rewrite_template({"source": {"query": match(Q)}}, FIELD_MAP, encode, RewriteOptions())
-    (clause,) = result.body["source"]["query"]["bool"]["should"]
+    (clause,) = filled_in(result)["source"]["query"]["bool"]["should"]
     assert clause["rank_feature"]["field"] == "csplade_terms.bread"
