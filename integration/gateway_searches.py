@@ -81,8 +81,7 @@ def rewritten_search(asked: Asked, rules: IndexRules, encode: Encode) -> Sent | 
         return Why.NOTHING
     if asked.kind is Kind.COUNT and asked.params.get("min_score") is not None:
         return Why.NOT_UNDERSTOOD
-    if asked.kind in _BODY_ALONE and asked.params.get("q") is not None and (asked.body or asked.params.source):
-        # A cluster heeds the body alone, or refuses both.
+    if asked.params.get("q") is not None and _asks_twice(asked):
         return Why.NOT_READ
     done = _rewritten(asked.kind, asked_body(asked), asked.params, rules, encode)
     if isinstance(done, Why):
@@ -96,10 +95,20 @@ def asked_body(asked: Asked) -> JsonObject:
     Raises:
         UnreadJson: it is no plain JSON object.
     """
-    source = asked.params.source
-    body = _object(source if not asked.body and source is not None else asked.body or b"{}")
-    query = asked.params.query()
+    body, query = _body_alone(asked), asked.params.query()
     return body if query is None else {**body, "query": query}
+
+
+def _body_alone(asked: Asked) -> JsonObject:
+    source = asked.params.source
+    return _object(source if not asked.body and source is not None else asked.body or b"{}")
+
+
+def _asks_twice(asked: Asked) -> bool:
+    """Return whether a query in the parameters stands beside one that a cluster heeds, or at least may refuse."""
+    if asked.kind in _BODY_ALONE:
+        return bool(asked.body or asked.params.source)
+    return "query" in _body_alone(asked)
 
 
 def read_items(body: bytes) -> list[Item]:
