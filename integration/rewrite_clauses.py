@@ -212,7 +212,8 @@ def _asked(kind: str, name: str, value: object) -> Option | None:
 
 def _choice(name: str, value: object, yes: str, no: str) -> bool:
     """Say which of two words a value is; true and false may be written as such."""
-    word = str(value).lower()
+    # Else null would be the word none.
+    word = str(value).lower() if isinstance(value, str | bool) else ""
     if word not in (yes, no):
         raise UnreadableClause(f"{name} is neither {yes} nor {no}")
     return word == yes

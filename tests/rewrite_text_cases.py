@@ -158,6 +158,7 @@ _OPTIONS = (
         "options", "zero_terms_query all", match(zero_terms_query="all"), weights(), REWRITTEN, "zero_terms_query: drop"
     ),
     Case("options", "zero_terms_query all, no term", match("?!", zero_terms_query="all"), None, PASSED, ""),
+    Case("options", "zero_terms_query null", match(zero_terms_query=None), None, PASSED, ""),
     Case("options", "lenient", match(lenient=True), weights(), REWRITTEN, "lenient: drop"),
     Case(
         "options",
