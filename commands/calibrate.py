@@ -13,6 +13,7 @@ import click
 from csplade.commands.connection import Connection, cluster_options, open_cluster
 from csplade.commands.options import encoder_option, index_option, json_option
 from csplade.commands.output import notice, print_json, print_table
+from csplade.pipelines.errors import UsageError
 
 if TYPE_CHECKING:
     from csplade.integration.calibrate import Kept
@@ -58,7 +59,12 @@ def _measured(client: "OpenSearch", index: str, encoder_folder: Path) -> "Kept":
     dialect = require_index(client, index, encoder.contract)
     count = counter(encoder_folder)
     words = None if count is None else calibrate_words(client, index, count)
-    return Kept(calibrate_scores(client, index, encoder, dialect, words), words)
+    try:
+        return Kept(calibrate_scores(client, index, encoder, dialect, words), words)
+    except UsageError as error:
+        # The words are counted all the same.
+        notice(f"Scores are not measured: {error}")
+        return Kept(None, words)
 
 
 def _dropped(client: "OpenSearch", index: str) -> "Kept":
@@ -67,7 +73,8 @@ def _dropped(client: "OpenSearch", index: str) -> "Kept":
 
     require_index(client, index, None)
     found = forget(client, index)
-    notice(f"Queries to {index} are sent as encoded." if found else f"Nothing was measured for {index}.")
+    before = "" if found else "Nothing was measured before. "
+    notice(f"{before}Queries to {index} are sent as encoded, until somebody calibrates it again.")
     return Kept(None, None)
 
 
@@ -109,25 +116,22 @@ def _sentence(calibration: "Calibration") -> str:
     )
 
 
-def calibrate_after(client: "OpenSearch", index: str, encoder_folder: Path, documents: int | None) -> None:
-    """Measure the words of an index that has grown enough, if this user may keep something in its mapping.
+def calibrate_after(client: "OpenSearch", index: str, encoder_folder: Path, documents: int) -> None:
+    """Measure the words of an index that holds so many documents, if it has grown enough; what hinders it is told only.
 
-    `documents`: how many it holds; None if nobody knows.
+    What was done before stays done, and is told before.
     """
     from csplade.integration.calibrate import calibrate_grown
-    from csplade.integration.errors import CredentialsError
+    from csplade.integration.errors import ClusterError
     from csplade.pipelines.calibration import counter
 
     count = counter(encoder_folder)
-    if count is None or documents is None:
+    if count is None:
         return
     try:
         found = calibrate_grown(client, index, count, documents)
-    except CredentialsError:
-        notice(
-            "This user may not read the index or change its mapping, so that queries are not fitted to it: one who "
-            f"may can run `csplade calibrate --index {index}`."
-        )
+    except ClusterError as error:
+        notice(f"Queries are not fitted to {index}; `csplade calibrate --index {index}` can do it later: {error}")
         return
     if found is not None:
         notice(_sentence(found))

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from csplade.commands.calibrate import calibrate_after
 from csplade.commands.connection import Connection, cluster_options, open_cluster
 from csplade.commands.options import encoder_option, gathered, index_option, json_option
 from csplade.commands.output import notice, print_json, print_table
@@ -148,6 +149,8 @@ def command(choices: EnrichChoices, connection: Connection, encoder_folder: Path
 
     report = _run(client, Encoder.open(encoder_folder), dialect, options, choices)
     _print(report, options, as_json)
+    if choices.watch is None:
+        calibrate_after(client, choices.index, encoder_folder, report.read)
     if report.failed:
         raise SourceError(
             f"{report.failed} documents failed (the first: {report.first_reason}): their ids are in "

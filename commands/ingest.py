@@ -95,8 +95,8 @@ def command(
         return
     options = replace(options, long=_prepare(client, encoder, choices))
     report, counted = _run(client, encoder, found, options, origin, choices)
-    calibrate_after(client, choices.index, encoder_folder, counted)
     _print(report, counted, choices.index, as_json)
+    calibrate_after(client, choices.index, encoder_folder, report.indexed if counted is None else counted)
     if report.failed:
         raise SourceError(
             f"{report.failed} of {report.read} documents failed (the first: {report.first_reason}): mend them in "

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from csplade.commands.output import notice
-from csplade.integration.index import require_index
+from csplade.integration.index_facts import facts_of
 from csplade.integration.mine import Mined, MineOptions, mine, positives_of
 from csplade.integration.mine_output import Earlier, open_output
 from csplade.integration.query import Question
@@ -56,7 +56,8 @@ def for_index(client: OpenSearch, options: MineOptions, encoder_folder: Path) ->
         CspladeError: it is not, or the cluster or the encoder folder says why not.
     """
     contract = read_contract(encoder_folder) if options.mode.needs_vector else None
-    return replace(options, dialect=require_index(client, options.index, contract))
+    facts = facts_of(client, options.index, contract)
+    return replace(options, dialect=facts.dialect, calibration=facts.calibration)
 
 
 def open_mine_teacher(specs: tuple[str, ...], encoder_folder: Path) -> Teacher | None:

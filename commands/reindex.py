@@ -72,9 +72,9 @@ def command(choices: ReindexChoices, connection: Connection, encoder_folder: Pat
 
     encoder = Encoder.open(encoder_folder)
     found, counted = _run(target, origin, encoder, _sending(choices, letters, long), choices)
-    calibrate_after(target, choices.target, encoder_folder, counted)
     _print(found, counted, origin, choices, as_json)
     account = found.account
+    calibrate_after(target, choices.target, encoder_folder, account.indexed if counted is None else counted)
     if account.failed:
         raise SourceError(
             f"{account.failed} of {account.read} documents failed (the first: {account.first_reason}): mend them in "

@@ -5,9 +5,11 @@
   their texts; the mean of the best hits' scores is the scale. Divided by it, scores of terms and BM25 can be added.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
+from csplade.integration.answers import count_documents
 from csplade.integration.dialect import Dialect
 from csplade.integration.encoder import Encoder
 from csplade.integration.index import keep_in_meta, mapping_of, our_meta
@@ -22,7 +24,12 @@ SAMPLE = 5000
 """Documents whose words are counted at most."""
 FEWEST = 200
 """Documents that say something about others."""
-CALIBRATION_KEY, SCALES_KEY = "calibration", "scales"
+CALIBRATION_KEY = "calibration"
+"""In our part of `_meta`: `Calibration.to_json`, beside the encoder's fingerprint and how many documents the index held
+(`of`); without factors if they were too few; false if nobody wants any."""
+SCALES_KEY = "scales"
+
+_Json = Mapping[str, Any]  # Any: JSON values
 
 
 @dataclass(frozen=True)
@@ -34,38 +41,51 @@ class Kept:
 
 
 def calibrate_words(client: OpenSearch, index: str, count: Count) -> Calibration | None:
-    """Measure how frequent words are and keep it; None, and nothing is kept, if the index has too few documents.
+    """Measure how frequent words are and keep it; None, and no factor is kept, if the index has too few documents.
+
+    Scales that were measured before are those of other queries, and are dropped.
 
     Raises:
         ClusterError: the cluster does not answer in full, or does not let this user change the mapping.
     """
-    calibration = count(sample_texts(client, index, SAMPLE))
+    # By its own name: what an alias stands for may change meanwhile, or be a part of it.
+    name, mapping = mapping_of(client, index)
+    calibration = count(sample_texts(client, name, mapping, SAMPLE))
     enough = calibration.documents >= FEWEST
-    keep_in_meta(client, index, {CALIBRATION_KEY: calibration.to_json() if enough else None})
+    about = {
+        "fingerprint": our_meta(mapping).get("fingerprint"),
+        "of": count_documents(client, name, {"match_all": {}}),
+    }
+    stored = {**about, **calibration.to_json()} if enough else about
+    keep_in_meta(client, name, {CALIBRATION_KEY: stored, SCALES_KEY: None})
     return calibration if enough else None
 
 
 def calibrate_grown(client: OpenSearch, index: str, count: Count, documents: int) -> Calibration | None:
     """Measure the words of an index of so many documents for the first time, or anew if it was far smaller; else None.
 
+    Neither is done where somebody has measured scales, which would fit no more, or wants no factors.
+
     Raises:
-        CredentialsError: this user may not change the mapping.
-        ClusterError: the cluster does not answer in full.
+        ClusterError: as `calibrate_words`.
     """
-    kept = read_kept(client, index).calibration
-    read = 0 if kept is None else kept.documents
-    grown = read < SAMPLE and documents >= max(FEWEST, 2 * read)
+    _, mapping = mapping_of(client, index)
+    ours = our_meta(mapping)
+    if ours.get(CALIBRATION_KEY) is False or SCALES_KEY in ours:
+        return None
+    before = _measured(ours).get("of", 0)
+    grown = before < SAMPLE and documents >= max(FEWEST, 2 * before)
     return calibrate_words(client, index, count) if grown else None
 
 
 def forget(client: OpenSearch, index: str) -> bool:
-    """Take out of the mapping what was measured; return whether there was something.
+    """Let queries be sent as encoded until somebody calibrates again; return whether anything was measured.
 
     Raises:
         ClusterError: as `calibrate_words`.
     """
     kept = read_kept(client, index)
-    keep_in_meta(client, index, {CALIBRATION_KEY: None, SCALES_KEY: None})
+    keep_in_meta(client, index, {CALIBRATION_KEY: False, SCALES_KEY: None})
     return kept != Kept(None, None)
 
 
@@ -76,8 +96,20 @@ def read_kept(client: OpenSearch, index: str) -> Kept:
     scales = ours.get(SCALES_KEY)
     return Kept(
         None if scales is None else Scales(float(scales["sparse"]), float(scales["bm25"])),
-        read_calibration(ours.get(CALIBRATION_KEY)),
+        kept_calibration(ours),
     )
+
+
+def kept_calibration(ours: _Json) -> Calibration | None:
+    """Return what was measured for the encoder of an index, from our part of its `_meta`; None if nothing was."""
+    return read_calibration(_measured(ours))
+
+
+def _measured(ours: _Json) -> _Json:
+    stored = ours.get(CALIBRATION_KEY)
+    if isinstance(stored, dict) and stored.get("fingerprint") == ours.get("fingerprint"):
+        return stored
+    return {}
 
 
 def calibrate_scores(

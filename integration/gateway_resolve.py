@@ -5,11 +5,13 @@ It is asked with the caller's own credentials, and what it says is good for a fe
 
 import hashlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 from urllib.parse import quote
+from weakref import WeakValueDictionary
 
-from csplade.integration.calibrate import CALIBRATION_KEY
+from csplade.integration.calibrate import CALIBRATION_KEY, kept_calibration
 from csplade.integration.gateway_json import ODD_ANSWER, read_json, write_json
 from csplade.integration.gateway_log import Exchange
 from csplade.integration.gateway_refusals import Headers, Refusal
@@ -19,7 +21,7 @@ from csplade.integration.gateway_sending import Sender
 from csplade.integration.gateway_verdict import Why
 from csplade.integration.rewrite_config import IndexRules
 from csplade.integration.templates import META_KEY
-from csplade.pipelines.calibration import Calibration, read_calibration
+from csplade.pipelines.calibration import Calibration
 
 _GOOD_SECONDS = 5.0
 _MOST_KEPT = 4096
@@ -29,7 +31,6 @@ _CALLER = (b"authorization", b"cookie", b"es-security-runas-user", b"x-proxy-use
 _META = f"filter_path=*.mappings._meta.{META_KEY}.fingerprint"
 # 30 kB: asked for where one index is meant, as those of several are not one.
 _CALIBRATION = f"{_META},*.mappings._meta.{META_KEY}.{CALIBRATION_KEY}"
-_MOST_CALIBRATIONS = 64
 _UNNAMED = "*"
 
 
@@ -39,7 +40,8 @@ class Resolver:
     def __init__(self, sender: Sender, rules: GatewayRules, fingerprint: str | None) -> None:
         self._sender, self._rules, self._fingerprint = sender, rules, fingerprint
         self._known: dict[bytes, tuple[float, Rules]] = {}
-        self._calibrations: dict[bytes, Calibration | None] = {}
+        self._calibrations: WeakValueDictionary[bytes, Calibration] = WeakValueDictionary()
+        self._look_again = 0.0
 
     async def rules_of(self, names: str, wildcards: str | None, headers: Headers, exchange: Exchange) -> Rules:
         """Return the rules that all indexes share, or why there are none.
@@ -59,10 +61,18 @@ class Resolver:
         except (Refusal, *ODD_ANSWER):
             # The request itself will meet the same trouble, and its caller be told of it.
             return Why.UNRESOLVED
-        if len(self._known) >= _MOST_KEPT:
-            self._known.clear()
+        self._forget_old()
         self._known[key] = (time.monotonic() + _GOOD_SECONDS, found)
         return found
+
+    def _forget_old(self) -> None:
+        """Drop what is good no more: it holds what was measured of indexes that nobody may ask for again."""
+        now = time.monotonic()
+        if now >= self._look_again:
+            self._known = {key: each for key, each in self._known.items() if now < each[0]}
+            self._look_again = now + _GOOD_SECONDS
+        if len(self._known) >= _MOST_KEPT:
+            self._known.clear()
 
     async def _ask(self, names: str, wildcards: str | None, headers: Headers, exchange: Exchange) -> Rules:
         quoted = quote(names, safe=",*").encode()
@@ -82,18 +92,15 @@ class Resolver:
         ours = [index["mappings"]["_meta"][META_KEY] for index in read_json(body).values()]
         if any(one["fingerprint"] != self._fingerprint for one in ours):
             return Why.OTHER_ENCODER
-        return self._fitted(found, ours[0].get(CALIBRATION_KEY)) if len(ours) == 1 else found
+        return self._fitted(found, ours[0]) if len(ours) == 1 else found
 
-    def _fitted(self, rules: IndexRules, measured: object) -> IndexRules:
-        """Return rules with what was measured in the index; callers of one index share it."""
-        if measured is None or not rules.options.plan.calibrated:
+    def _fitted(self, rules: IndexRules, ours: Mapping[str, Any]) -> IndexRules:  # Any: JSON values
+        """Return rules with what was measured in the index; all callers of one index share it."""
+        found = kept_calibration(ours) if rules.options.plan.calibrated else None
+        if found is None:
             return rules
-        key = hashlib.blake2b(write_json(measured)).digest()
-        if key not in self._calibrations:
-            if len(self._calibrations) >= _MOST_CALIBRATIONS:
-                self._calibrations.clear()
-            self._calibrations[key] = read_calibration(measured)
-        return replace(rules, options=replace(rules.options, calibration=self._calibrations[key]))
+        key = hashlib.blake2b(write_json(ours[CALIBRATION_KEY])).digest()
+        return replace(rules, options=replace(rules.options, calibration=self._calibrations.setdefault(key, found)))
 
     def _of_answer(self, body: bytes) -> list[IndexRules | None]:
         """Return the rules of each index; one that has none itself has those of the alias that it was named by."""

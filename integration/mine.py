@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from csplade.integration.dialect import PLAIN, Dialect
 from csplade.integration.query import Mode, QueryOptions, Question
 from csplade.integration.search import Scored, groups, search_many, texts_of
+from csplade.pipelines.calibration import Calibration
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.teacher import Teacher
 from csplade.pipelines.training_data import Example
@@ -45,6 +46,8 @@ class MineOptions:
     """Share of the positive's score from which on a teacher's score tells of a false negative."""
     dialect: Dialect = PLAIN
     """That of the index, see `require_index`."""
+    calibration: Calibration | None = None
+    """What the weights of queries are multiplied by for the index."""
 
     def __post_init__(self) -> None:
         if self.negatives < 1 or self.skip_top < 0 or self.depth < self.negatives + self.skip_top:
@@ -97,7 +100,7 @@ def mine(
     """
     for group in groups(asked, _QUERIES_AT_ONCE if teacher is None else _QUERIES_JUDGED_AT_ONCE):
         questions = [question for _, question in group]
-        asking = QueryOptions(options.mode, dialect=options.dialect)
+        asking = QueryOptions(options.mode, dialect=options.dialect, calibration=options.calibration)
         rankings = list(search_many(client, options.index, questions, asking, options.depth))
         texts = texts_of(client, options.index, {hit.id for hits in rankings for hit in hits})
         examples = [example for example, _ in group]

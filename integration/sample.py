@@ -5,11 +5,11 @@ from typing import Any
 
 from csplade.integration.answers import ask
 from csplade.integration.documents import RecordError
-from csplade.integration.index import mapping_of, our_meta
 from csplade.integration.query import Mode
 from csplade.integration.reindex_documents import joined
-from csplade.integration.reindex_mapping import TEXT_FIELDS_KEY
+from csplade.integration.reindex_mapping import chosen_fields
 from csplade.integration.templates import TEXT_FIELD, TITLE_FIELD
+from csplade.pipelines.errors import UsageError
 from opensearchpy import OpenSearch
 
 TITLES = 64
@@ -33,28 +33,29 @@ def sample_titles(client: OpenSearch, index: str) -> list[str]:
     return [text for text in texts if text]
 
 
-def sample_texts(client: OpenSearch, index: str, most: int) -> Iterator[str]:
-    """Give the texts of so many documents at most, with their titles, lazily; of those that have any.
+def sample_texts(client: OpenSearch, index: str, mapping: _Json, most: int) -> Iterator[str]:
+    """Give what is encoded of so many documents at most, lazily; of those that have any.
 
     Raises:
-        ClusterError: the cluster does not answer in full.
+        ClusterError: the cluster does not answer in full, or the index does not keep its documents.
     """
-    fields = tuple(dict.fromkeys((TITLE_FIELD, TEXT_FIELD, *_text_fields(client, index))))
+    try:
+        fields = chosen_fields(mapping, index, ())
+    except UsageError:
+        # No document has any text yet.
+        return
     given, after = 0, None
     while given < most and (hits := _page(client, index, fields, min(_PAGE, most - given), after)):
         given, after = given + len(hits), hits[-1]["sort"]
         yield from filter(None, (_text(hit.get("_source") or {}, fields) for hit in hits))
 
 
-def _text_fields(client: OpenSearch, index: str) -> list[str]:
-    return list(our_meta(mapping_of(client, index)[1]).get(TEXT_FIELDS_KEY, ()))
-
-
 def _page(
     client: OpenSearch, index: str, fields: tuple[str, ...], size: int, after: list[Any] | None
 ) -> list[_Json]:  # Any: what a hit was sorted by
     """Return the next documents in the order of chance."""
-    chance = {"random_score": {"seed": _SEED, "field": "_seq_no"}, "query": {"exists": {"field": TEXT_FIELD}}}
+    there = {"bool": {"should": [{"exists": {"field": field}} for field in fields]}}
+    chance = {"random_score": {"seed": _SEED, "field": "_seq_no"}, "query": there}
     body = {
         "query": {"function_score": chance},
         "size": size,

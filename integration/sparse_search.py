@@ -23,7 +23,7 @@ from csplade.integration.calibrate import calibrate_grown, calibrate_words
 from csplade.integration.dead_letters import choose_path
 from csplade.integration.documents import Document, RecordError, RecordOptions, Rejected, to_document
 from csplade.integration.encoder import CountingEncoder, Encoder
-from csplade.integration.errors import CredentialsError
+from csplade.integration.errors import ClusterError
 from csplade.integration.index import IndexState, check_index, check_name, create_index, long_of, require_index
 from csplade.integration.index_facts import KnownFacts
 from csplade.integration.ingest import IngestOptions, ingest
@@ -198,19 +198,19 @@ class SparseSearch:
         report = ingest(self._client, self.encoder, _documents(records, options.records), run)
         counted = count_if_allowed(self._client, self.index)
         check_count(report, counted, self.index)
-        self._calibrate_grown(counted)
+        self._calibrate_grown(report.indexed if counted is None else counted)
         return report
 
-    def _calibrate_grown(self, documents: int | None) -> None:
+    def _calibrate_grown(self, documents: int) -> None:
         encoder = self.encoder
-        if documents is None or encoder.contract.literal is None or not isinstance(encoder, CountingEncoder):
+        if encoder.contract.literal is None or not isinstance(encoder, CountingEncoder):
             return
         try:
-            calibrate_grown(self._client, self.index, encoder.calibration, documents)
-        except CredentialsError as error:
-            # The documents are indexed, and found as well as without.
+            if calibrate_grown(self._client, self.index, encoder.calibration, documents) is not None:
+                self._facts.forget()
+        except ClusterError as error:
+            # The documents are indexed, and found without as well.
             _LOG.warning("queries are not fitted to the index %s: %s", self.index, error)
-        self._facts.forget()
 
     def _settled(self, options: QueryOptions | None, filters: Filters, size: int) -> QueryOptions:
         """Return the options of a call with what the index says of itself."""

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from math import exp, isfinite, log, sqrt
+from math import exp, log, sqrt
 from pathlib import Path
 from statistics import fmean
 
@@ -26,6 +26,7 @@ PRIOR = 20.0
 MOST_FACTORS = 2000
 """Terms with a factor of their own, the most frequent; in JSON about 30 kB."""
 _DIGITS = 3
+_LARGEST_FACTOR = 1e6
 
 
 @dataclass(frozen=True)
@@ -92,4 +93,4 @@ def _factor(count: int, documents: int, idf: float) -> float:
 
 
 def _is_factor(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) and value >= 0
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _LARGEST_FACTOR

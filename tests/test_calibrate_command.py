@@ -6,7 +6,7 @@ from pathlib import Path
 import orjson
 import pytest
 from csplade.commands.options import SHIPPED_ENCODER
-from csplade.integration.calibrate import FEWEST, read_kept
+from csplade.integration.calibrate import FEWEST, Kept, read_kept
 from csplade.integration.client import connect
 from csplade.integration.planner import Phases, PlanOptions
 from csplade.integration.query import QueryOptions
@@ -124,11 +124,14 @@ def test_the_command_says_what_it_measured_and_forgets_it(filled: Run, opensearc
     table = filled("calibrate")
     assert "flow" in table.out
     assert f"{kept.calibration.factors['flow']:.2f}" in table.out
-    assert filled("calibrate", "--drop").err == f"Queries to {index_name} are sent as encoded.\n"
-    assert (read_kept(connect(opensearch), index_name).calibration, filled("calibrate", "--drop").err) == (
-        None,
-        f"Nothing was measured for {index_name}.\n",
-    )
+    sentence = f"Queries to {index_name} are sent as encoded, until somebody calibrates it again.\n"
+    assert filled("calibrate", "--drop").err == sentence
+    assert read_kept(connect(opensearch), index_name) == Kept(None, None)
+    assert filled("calibrate", "--drop").err == f"Nothing was measured before. {sentence}"
+    # Whoever dropped it does not want it back with the next documents.
+    Path("many.jsonl").write_bytes(records(240, 300))
+    assert "were counted" not in filled("ingest", "many.jsonl").err
+    assert read_kept(connect(opensearch), index_name) == Kept(None, None)
 
 
 def test_ingest_counts_again_once_an_index_has_doubled(filled: Run, opensearch: str, index_name: str) -> None:

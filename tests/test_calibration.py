@@ -72,6 +72,7 @@ def test_it_comes_back_from_json_as_it_was() -> None:
         {"factors": {"flow": "2"}, "other": 1.0, "documents": 3},
         {"factors": {"flow": -1.0}, "other": 1.0, "documents": 3},
         {"factors": {"flow": True}, "other": 1.0, "documents": 3},
+        {"factors": {}, "other": 10**400, "documents": 3},
         {"factors": {}, "other": float("nan"), "documents": 3},
         {"factors": {}, "other": 1.0, "documents": "3"},
     ],

@@ -21,12 +21,18 @@ def staged(opensearch: str) -> Iterator[Stage]:
     with stage(opensearch, "replace") as running:
         fill_index(running.direct, running.index("replace-too"), DOCUMENTS)
         for mode in ("replace", "replace-too"):
-            measure(running, mode, MEASURED.to_json())
+            measure(running, mode, of_encoder(MEASURED))
         yield running
 
 
+def of_encoder(calibration: Calibration, fingerprint: str = word_contract().fingerprint) -> Json:
+    """Return what the mapping holds of it."""
+    return {**calibration.to_json(), "fingerprint": fingerprint, "of": 500}
+
+
 def measure(staged: Stage, mode: str, calibration: object) -> None:
-    ours = {"fingerprint": word_contract().fingerprint, "calibration": calibration}
+    fingerprint = word_contract().fingerprint
+    ours = {"fingerprint": fingerprint, "calibration": calibration}
     staged.direct.indices.put_mapping(index=staged.index(mode), body={"_meta": {"csplade": ours}})
 
 
@@ -51,8 +57,17 @@ def test_weights_for_several_indexes_are_those_of_the_encoder(staged: Stage) -> 
     assert hits(answer) == wanted(staged, names, None)
 
 
-@pytest.mark.parametrize("calibration", [{"factors": {"bread": "much"}}, [], None])
-def test_what_cannot_be_read_is_as_good_as_none(opensearch: str, calibration: object) -> None:
+@pytest.mark.parametrize(
+    "calibration",
+    [
+        of_encoder(MEASURED, "another"),
+        {**of_encoder(MEASURED), "factors": {"bread": "much"}},
+        {**of_encoder(MEASURED), "other": 10**400},
+        [],
+        False,
+    ],
+)
+def test_what_fits_another_encoder_or_nothing_is_as_good_as_none(opensearch: str, calibration: object) -> None:
     with stage(opensearch, "replace") as running:
         measure(running, "replace", calibration)
         answer = running.ask("POST", f"/{running.index('replace')}/_search", MATCH)
@@ -62,6 +77,6 @@ def test_what_cannot_be_read_is_as_good_as_none(opensearch: str, calibration: ob
 
 def test_rules_may_leave_it_out(opensearch: str) -> None:
     with stage(opensearch, "replace", more={"calibration": False}) as running:
-        measure(running, "replace", MEASURED.to_json())
+        measure(running, "replace", of_encoder(MEASURED))
         answer = running.ask("POST", f"/{running.index('replace')}/_search", MATCH)
         assert hits(answer) == wanted(running, running.index("replace"), None)

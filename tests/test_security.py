@@ -207,6 +207,12 @@ def test_the_documented_role_enriches_what_is_there_and_makes_nothing_new(
         assert done.code == 0, done.err
         told = json.loads(done.out)
         assert (told["encoded"], told["failed"], told["pending"]) == (expected, 0, 0)
+    # It may also measure the index, as it reads it and writes its mapping; who only ingests may not.
+    measured = run("calibrate", "--index", index, "--profile", "csplade_enrich", "--json")
+    assert (measured.code, json.loads(measured.out)["scales"]["sparse"] > 0) == (0, True), measured.err
+    refused = run("calibrate", "--index", index, "--profile", "csplade_ingest", "--json")
+    assert (refused.code, refused.out) == (1, "")
+    assert REFUSED in refused.err
     found = node.admin.get(index=index, id="2", params={"_source_exclude_vectors": "false"})["_source"]
     assert (found["year"], found["csplade_terms"]) == (2, {"rye": 3.0})
     client = as_user(node, "csplade_enrich")
