@@ -15,6 +15,7 @@ import pytest
 from csplade.commands.demo_index import INDEX, documents_of, make_anew, settle
 from csplade.commands.demo_questions import JudgedQuestions, read_questions
 from csplade.commands.options import SHIPPED_ENCODER
+from csplade.integration.calibrate import calibrate_words
 from csplade.integration.ingest import IngestOptions, ingest
 from csplade.integration.places import find_places
 from csplade.pipelines.encode import Encoder
@@ -81,6 +82,7 @@ def fill(client: OpenSearch, folder: Path) -> tuple[JudgedQuestions, int]:
     make_anew(client, encoder.contract, documents, "english")
     report = ingest(client, cached, documents, IngestOptions(INDEX, folder / "failed.jsonl"))
     assert (report.read, report.failed) == (len(kept), 0)
+    calibrate_words(client, INDEX, encoder.calibration)
     settle(client)
     return read_questions({entry.id for entry in kept}), len(kept)
 
