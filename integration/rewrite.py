@@ -13,11 +13,12 @@ from csplade.integration.planner import PlanOptions
 from csplade.integration.rewrite_budget import clauses_of, narrowed
 from csplade.integration.rewrite_highlight import highlight_everywhere
 from csplade.integration.rewrite_parts import with_items, with_part
+from csplade.integration.rewrite_place import Place
 from csplade.integration.rewrite_policy import RewriteMode, RewriteOptions, ScorePolicy
 from csplade.integration.rewrite_report import Decision, Journal, JsonObject, Outcome, Rewritten
 from csplade.integration.rewrite_scores import aggregates_by_score, ranks_without_score
 from csplade.integration.rewrite_scoring import Encode, Scorer
-from csplade.integration.rewrite_tree import Place, TreeRewriter
+from csplade.integration.rewrite_tree import TreeRewriter
 
 __all__ = ["Encode", "Resolve", "RewriteMode", "RewriteOptions", "Rewritten", "rewrite"]
 

@@ -112,6 +112,11 @@ def read_text_clause(kind: str, body: JsonObject, resolve: Callable[[str], str |
     )
 
 
+def asks_for_several(value: object) -> bool:
+    """Say whether a `minimum_should_match` asks for more than any of its clauses; what nobody can read does."""
+    return value is not None and str(value) not in ("0", "1")
+
+
 def original(kind: str, body: JsonObject, boost: float) -> JsonObject:
     """Return a clause that was read without its name, with another boost."""
     if kind not in FIELD_KINDS:

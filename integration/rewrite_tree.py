@@ -5,17 +5,19 @@ thrown away), it stays: there is nothing to win.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from csplade.integration.field_map import FieldMap
 from csplade.integration.rewrite_budget import TEXT_KINDS
-from csplade.integration.rewrite_clauses import TextClause, TextField, UnreadableClause, read_text_clause
+from csplade.integration.rewrite_clauses import asks_for_several
 from csplade.integration.rewrite_highlight import highlight_inner_hits
 from csplade.integration.rewrite_parts import with_items, with_part
-from csplade.integration.rewrite_policy import Policy, RewriteOptions, ScorePolicy
+from csplade.integration.rewrite_place import Place
+from csplade.integration.rewrite_policy import Policy, RewriteMode, RewriteOptions, ScorePolicy
 from csplade.integration.rewrite_report import Journal, JsonObject
 from csplade.integration.rewrite_scores import mentions_score
-from csplade.integration.rewrite_scoring import Composer, Scorer, Target
+from csplade.integration.rewrite_scoring import Scorer
+from csplade.integration.rewrite_text import TextRewriter
 
 DEEPEST = 50
 """Levels of a query that are looked at; clusters refuse deeper ones."""
@@ -49,21 +51,6 @@ _JOINED: Mapping[str, tuple[str, object, tuple[object, ...]]] = {
 _ONLY_MATCHES = "only whether it matches counts here, not its score"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a clause stands."""
-
-    path: str
-    nested: str | None = None
-    """The nested objects that it is about."""
-    depth: int = 0
-
-    def at(self, *steps: str | int) -> "Place":
-        """Return a place below this one."""
-        below = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
-        return replace(self, path=self.path + below)
-
-
 class TreeRewriter:
     """Rewrites query trees, and notes in its journal what became of each clause."""
 
@@ -75,13 +62,11 @@ class TreeRewriter:
         resolve: Callable[[str], str | None],
         journal: Journal,
     ) -> None:
-        self._field_map = field_map
         self._options = options
-        self._scorer = scorer
-        self._composer = Composer(options.dialect, options.bm25_weight)
-        self._resolve = resolve
         self._journal = journal
+        self._text = TextRewriter(field_map, options, scorer, resolve, journal)
         self._special: Mapping[str, Callable[[str, JsonObject, Place], JsonObject | None]] = {
+            "bool": self._bool,
             "function_score": self._function_score,
             "script_score": self._script_score,
             "nested": self._nested,
@@ -117,7 +102,7 @@ class TreeRewriter:
         elif not isinstance(body, Mapping):
             self._journal.passed(place.path, kind, "it is not an object")
         elif kind in TEXT_KINDS:
-            return self._text(kind, body, place)
+            return self._text.rewritten(kind, body, place)
         elif kind in self._special:
             return self._special[kind](kind, body, place)
         else:
@@ -139,6 +124,23 @@ class TreeRewriter:
             return self.query(value, place)
         new = [self.query(child, place.at(position)) for position, child in enumerate(value)]
         return with_items(value, new)
+
+    def _bool(self, kind: str, body: JsonObject, place: Place) -> JsonObject | None:
+        """Rewrite its clauses; where several of them must match, with a policy for each text among them."""
+        if not asks_for_several(body.get("minimum_should_match")):
+            return self._compound(kind, body, place, _SCORED[kind])
+        new = (self._compound(kind, body, place, ("must",)) or {kind: body})[kind]
+        if "should" in body:
+            below = replace(place.at(kind, "should"), counted=True)
+            new = with_part(new, "should", self._children(body["should"], below))
+            if new["should"] is not body["should"] and not self._still_counts():
+                new = {**new, "minimum_should_match": 1}
+        return None if new is body else {kind: new}
+
+    def _still_counts(self) -> bool:
+        """Say whether clauses below a `bool` that counts them match just what their originals do."""
+        options = self._options
+        return options.mode is RewriteMode.ANCHORED or options.policies.minimum_should_match is Policy.REQUIRED
 
     def _function_score(self, kind: str, body: JsonObject, place: Place) -> JsonObject | None:
         functions = {name: value for name, value in body.items() if name != "query"}
@@ -199,51 +201,3 @@ class TreeRewriter:
     def _inside(self, kind: str, body: JsonObject, place: Place) -> JsonObject | None:
         new = self._compound(kind, body, place, ("query",))
         return None if new is None else {kind: highlight_inner_hits(new[kind], body["query"])}
-
-    def _text(self, kind: str, body: JsonObject, place: Place) -> JsonObject | None:
-        try:
-            clause = read_text_clause(kind, body, self._resolve)
-        except UnreadableClause as error:
-            self._journal.passed(place.path, kind, str(error))
-            return None
-        fields = clause.fields or tuple(map(TextField, self._field_map.default_fields))
-        if not fields:
-            self._journal.passed(place.path, kind, "it names no field, and the configuration no default_fields")
-            return None
-        target = self._target(clause, fields, place.nested)
-        if not target.weights:
-            self._journal.kept(place.path, kind, f"no weights cover {', '.join(field.name for field in fields)}")
-            return None
-        return self._covered(clause, body, target, place)
-
-    def _target(self, clause: TextClause, fields: Sequence[TextField], nested: str | None) -> Target:
-        """Tell what covers which field; fields that share weights share one factor, as their scores are combined."""
-        boosts: dict[str, list[float]] = {}
-        rest = []
-        for field in fields:
-            covered = self._field_map.covering(field.name, nested)
-            if covered is None:
-                rest.append(field)
-            else:
-                boosts.setdefault(covered.weights, []).append(field.boost * covered.boost)
-        weights = {name: (1 - clause.tie) * max(each) + clause.tie * sum(each) for name, each in boosts.items()}
-        return Target(weights, tuple(rest))
-
-    def _covered(self, clause: TextClause, body: JsonObject, target: Target, place: Place) -> JsonObject | None:
-        options = self._options
-        found = options.policies.strictest(clause.options)
-        policy = None if found is None else found[1]
-        named = options.mode.value if found is None else f"{found[0].value}: {found[1].value}"
-        if policy in (Policy.PASS, Policy.REFUSE):
-            note = self._journal.passed if policy is Policy.PASS else self._journal.refused
-            note(place.path, clause.kind, "term weights cannot express all that it asks for", named)
-            return None
-        vector = self._scorer.sent(clause.text, len(target.weights))
-        if not vector:
-            self._journal.passed(place.path, clause.kind, "the encoder finds no term in its text")
-            return None
-        shape = options.shape(policy)
-        count = "1 term" if len(vector) == 1 else f"{len(vector)} terms"
-        reason = f"{count} in {' and '.join(target.weights)}; the original: {shape}"
-        self._journal.rewritten(place.path, clause.kind, named, reason)
-        return self._composer.compose(clause, body, target, vector, shape)

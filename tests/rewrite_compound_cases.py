@@ -1,7 +1,9 @@
 """Rows of the conformance table about clauses that hold clauses."""
 
 from csplade.tests.rewrite_case import (
+    ANCHORED,
     EN,
+    HYBRID,
     KEPT,
     PASSED,
     REFUSED,
@@ -10,7 +12,10 @@ from csplade.tests.rewrite_case import (
     Case,
     Json,
     Q,
+    anchored,
+    beside,
     match,
+    must,
     weights,
 )
 
@@ -18,6 +23,94 @@ _LEAST: Json = {"function_score": {"query": match(), "weight": 2, "min_score": 1
 _SCORED_BY_SCRIPT: Json = {"function_score": {"query": match(), "script_score": {"script": "_score * 2"}}}
 _SCRIPTED: Json = {"script_score": {"query": match(), "script": {"source": "_score + 1"}}}
 
+_TWICE: Json = {"bool": {"should": [match(Q, "title"), match()], "minimum_should_match": 2}}
+
+
+def _counted(*should: Json, least: object = 2) -> Json:
+    return {"bool": {"should": [*should], "minimum_should_match": least}}
+
+
+_COUNTED = (
+    Case(
+        "bool",
+        "minimum_should_match: each text counts as before",
+        _TWICE,
+        _counted(anchored(match(Q, "title")), anchored(match())),
+        REWRITTEN,
+        "minimum_should_match: required",
+    ),
+    Case(
+        "bool",
+        "minimum_should_match, hybrid",
+        _TWICE,
+        _counted(must(match(Q, "title")), must(match())),
+        REWRITTEN,
+        "minimum_should_match: required",
+        HYBRID,
+    ),
+    Case(
+        "bool",
+        "minimum_should_match, anchored",
+        _TWICE,
+        _counted(anchored(match(Q, "title")), anchored(match())),
+        REWRITTEN,
+        "minimum_should_match: required",
+        ANCHORED,
+    ),
+    Case(
+        "bool",
+        "minimum_should_match of clauses in clauses",
+        _counted(EN, {"bool": {"must": [match()]}}, {"dis_max": {"queries": [match("rye")]}}, least="-34%"),
+        _counted(
+            EN,
+            {"bool": {"must": [anchored(match())]}},
+            {"dis_max": {"queries": [anchored(match("rye"), weights("rye"))]}},
+            least="-34%",
+        ),
+        REWRITTEN,
+        "minimum_should_match: required",
+    ),
+    Case(
+        "bool",
+        "minimum_should_match",
+        _TWICE,
+        _counted(beside(weights(), match(Q, "title")), beside(weights(), match()), least=1),
+        REWRITTEN,
+        "minimum_should_match: boosting",
+        REPLACE,
+        {"minimum_should_match": "boosting"},
+    ),
+    Case(
+        "bool",
+        "minimum_should_match",
+        _TWICE,
+        _counted(weights(), weights(), least=1),
+        REWRITTEN,
+        "minimum_should_match: drop",
+        REPLACE,
+        {"minimum_should_match": "drop"},
+    ),
+    Case(
+        "bool",
+        "minimum_should_match",
+        _TWICE,
+        None,
+        PASSED,
+        "minimum_should_match: pass",
+        REPLACE,
+        {"minimum_should_match": "pass"},
+    ),
+    Case(
+        "bool",
+        "minimum_should_match",
+        _TWICE,
+        None,
+        REFUSED,
+        "minimum_should_match: refuse",
+        REPLACE,
+        {"minimum_should_match": "refuse"},
+    ),
+)
 COMPOUND_CASES = (
     Case(
         "bool",
@@ -43,6 +136,7 @@ COMPOUND_CASES = (
         REWRITTEN,
         "replace",
     ),
+    *_COUNTED,
     Case("bool", "only filters", {"bool": {"filter": [match(), EN]}}, None, KEPT, ""),
     Case(
         "bool",
