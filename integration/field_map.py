@@ -13,6 +13,10 @@ from functools import lru_cache
 from csplade.integration.templates import TEXT_FIELD, TITLE_FIELD, WEIGHTS_FIELD
 from csplade.pipelines.errors import UsageError
 
+_LAST = re.compile(r"(?P<before>^|[._*])(?P<part>[^._*]*)$")
+# Names by custom of the fields beside a text that hold it whole, for filters and sorting: they are matched exactly.
+_EXACT = frozenset({"keyword", "raw", "exact", "sort"})
+
 
 @dataclass(frozen=True)
 class Coverage:
@@ -24,7 +28,7 @@ class Coverage:
 
     weights: str
     texts: Mapping[str, float]
-    """Boost by text field; a name may hold `*` for any characters."""
+    """Boost by text field; a name may hold `*` for any characters, which covers no name of exact text."""
     nested: str | None = None
     """Path of the nested objects that hold text and weights; None: the document itself."""
 
@@ -63,9 +67,18 @@ class FieldMap:
                 continue
             for name, boost in coverage.texts.items():
                 # A pattern of the query that fits a pattern here stands for fields that all fit it.
-                if matches(name, field):
+                if matches(name, field) and ("*" not in name or not _may_be_exact(field)):
                     return Covered(coverage.weights, boost)
         return None
+
+
+def _may_be_exact(name: str) -> bool:
+    """Say whether a name, or one that fits this pattern, ends as those of exact text do; no mapping is known here."""
+    last = _LAST.search(name.lower())
+    if last is None:
+        return False
+    part = last["part"]
+    return any(exact.endswith(part) for exact in _EXACT) if last["before"] == "*" else part in _EXACT
 
 
 def matches(pattern: str, name: str) -> bool:

@@ -10,6 +10,7 @@ MAP = FieldMap(
     (
         Coverage("first", {"title": 2.0, "text.*": 1.0}),
         Coverage("second", {"text.english": 3.0, "*_name": 1.0}),
+        Coverage("third", {"full.keyword": 1.0}),
         Coverage("passages.terms", {"passages.text": 1.0}, nested="passages"),
     )
 )
@@ -26,14 +27,27 @@ MAP = FieldMap(
         ("titles", None),
         ("texts.plain", None),
         ("passages.text", None),
+        # Exact text is covered where it is named in full.
+        *((f"text.{name}", None) for name in ("keyword", "raw", "exact", "sort", "Keyword", "english.keyword")),
+        ("text.title_raw", None),
+        ("text.keywords", Covered("first", 1.0)),
+        ("full.keyword", Covered("third", 1.0)),
     ],
 )
 def test_the_first_coverage_that_names_a_field_counts(field: str, covered: Covered | None) -> None:
     assert MAP.covering(field, None) == covered
 
 
-@pytest.mark.parametrize(("pattern", "covered"), [("text.*", True), ("text.e*", True), ("t*", False), ("*", False)])
-def test_a_pattern_of_the_query_is_covered_if_all_its_fields_are(pattern: str, covered: bool) -> None:
+@pytest.mark.parametrize(
+    ("pattern", "covered"),
+    [
+        *(("text.*plain", True), ("text.e*_plain", True), ("t*n", False), ("*", False)),
+        # Exact text may be among the fields.
+        *(("text.*", False), ("text.k*", False), ("text.*word", False), ("text.*keyword", False)),
+        *(("text.*.keyword", False), ("text.*.keywords", True), ("text.*xkeyword", True)),
+    ],
+)
+def test_a_pattern_of_the_query_is_covered_if_all_its_fields_must_be(pattern: str, covered: bool) -> None:
     assert (MAP.covering(pattern, None) is not None) == covered
 
 

@@ -33,7 +33,7 @@ def test_the_configuration_is_read_as_its_comments_say(tmp_path: Path) -> None:
     assert rules.options.mode is RewriteMode.ANCHORED
     assert rules.field_map == FieldMap(
         (
-            Coverage("csplade_terms", {"title": 1.0, "text": 1.0, "text.*": 1.0}),
+            Coverage("csplade_terms", {"title": 1.0, "text": 1.0, "text.english": 1.0}),
             Coverage("passages.terms", {"passages.text": 1.0}, "passages"),
         ),
         ("title", "text"),
