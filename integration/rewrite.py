@@ -14,9 +14,15 @@ from csplade.integration.rewrite_budget import clauses_of, narrowed
 from csplade.integration.rewrite_highlight import highlight_everywhere
 from csplade.integration.rewrite_parts import with_items, with_part
 from csplade.integration.rewrite_place import Place
-from csplade.integration.rewrite_policy import RewriteMode, RewriteOptions, ScorePolicy
+from csplade.integration.rewrite_policy import Policies, RewriteMode, RewriteOptions, ScorePolicy
 from csplade.integration.rewrite_report import Decision, Journal, JsonObject, Outcome, Rewritten
-from csplade.integration.rewrite_scores import aggregates_by_score, ranks_without_score
+from csplade.integration.rewrite_scores import (
+    LEAST_ASKED,
+    SCRIPT_READS,
+    aggregates_by_score,
+    part_scripted_by_score,
+    ranks_without_score,
+)
 from csplade.integration.rewrite_scoring import Encode, Scorer
 from csplade.integration.rewrite_tree import TreeRewriter
 
@@ -105,19 +111,28 @@ def _rescorer(value: object, tree: TreeRewriter, place: Place) -> object:
 
 def _closed(body: JsonObject, new: JsonObject, journal: Journal, options: RewriteOptions) -> Rewritten:
     """Apply what is said about the whole body."""
-    policy, stopped = options.policies.min_score, False
-    if new is not body and body.get("min_score") is not None:
-        stopped = policy in (ScorePolicy.PASS, ScorePolicy.REFUSE)
-        named, reason = f"min_score: {policy}", "a lowest score is asked for"
-        if policy is ScorePolicy.PASS:
-            journal.passed("$.min_score", "min_score", reason, named)
-        elif policy is ScorePolicy.REFUSE:
-            journal.refused("$.min_score", "min_score", reason, named)
-        elif policy is ScorePolicy.DROP:
-            journal.rewritten("$.min_score", "min_score", named, "it was chosen for other scores, and is left out")
-            new = {name: value for name, value in new.items() if name != "min_score"}
+    stopped = new is not body and _stops(body, journal, options.policies)
+    if (
+        new is not body
+        and not stopped
+        and body.get("min_score") is not None
+        and options.policies.min_score is ScorePolicy.DROP
+    ):
+        reason = "it was chosen for other scores, and is left out"
+        journal.rewritten("$.min_score", "min_score", f"min_score: {ScorePolicy.DROP}", reason)
+        new = {name: value for name, value in new.items() if name != "min_score"}
     outcome = Rewritten(new, tuple(journal.decisions))
     return _stopped(body, outcome) if stopped or outcome.refused else outcome
+
+
+def _stops(body: JsonObject, journal: Journal, policies: Policies) -> bool:
+    """Note what in a body reads scores so that it stays as it is; say whether it does."""
+    reads: list[tuple[str, str, str, ScorePolicy]] = []
+    if body.get("min_score") is not None:
+        reads.append(("min_score", LEAST_ASKED, "min_score", policies.min_score))
+    if (part := part_scripted_by_score(body)) is not None:
+        reads.append((part, SCRIPT_READS, "score_script", policies.score_script))
+    return any([journal.stopped(f"$.{part}", part, reason, key, policy) for part, reason, key, policy in reads])
 
 
 def _stopped(body: JsonObject, outcome: Rewritten) -> Rewritten:

@@ -64,6 +64,9 @@ class Rewritten:
         return tuple(decision for decision in self.decisions if decision.outcome is outcome)
 
 
+_STOPPING = ("pass", "refuse")
+
+
 class Journal:
     """Collects decisions while a body is walked through."""
 
@@ -85,3 +88,11 @@ class Journal:
     def refused(self, path: str, clause: str, reason: str, policy: str) -> None:
         """Note a clause that the configuration forbids."""
         self.decisions.append(Decision(path, clause, Outcome.REFUSED, policy, reason))
+
+    def stopped(self, path: str, clause: str, reason: str, key: str, policy: str) -> bool:
+        """Note a clause whose policy is to pass or to be refused; say whether it is."""
+        if policy not in _STOPPING:
+            return False
+        note = self.passed if policy == "pass" else self.refused
+        note(path, clause, reason, f"{key}: {policy}")
+        return True

@@ -5,7 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from csplade.integration.rewrite_report import JsonObject
 
+SCRIPT_READS = "a script reads the score"
+LEAST_ASKED = "a lowest score is asked for"
 _SCORE = re.compile(r"\b_score\b")
+# What they score is looked at clause by clause.
+_QUERIES = frozenset({"query", "rescore", "post_filter"})
 # They look at the documents with the best scores only.
 _SAMPLERS = frozenset({"sampler", "diversified_sampler"})
 
@@ -13,6 +17,35 @@ _SAMPLERS = frozenset({"sampler", "diversified_sampler"})
 def mentions_score(value: object) -> bool:
     """Say whether something reads scores: by name, or by a stored script that nobody here can read."""
     return _reads_score([*_values_in(value)])
+
+
+def scripted_by_score(value: object) -> bool:
+    """Say whether a script anywhere in something reads scores, or may."""
+    return any(mentions_score({"script": script}) for script in scripts_in(value))
+
+
+def part_scripted_by_score(body: JsonObject) -> str | None:
+    """Return the name of the part of a search body, beside its queries, that has such a script."""
+    rest: dict[str, object] = {name: value for name, value in body.items() if name not in _QUERIES}
+    rescorers = body.get("rescore")
+    listed = rescorers if isinstance(rescorers, list) else [rescorers]
+    rest["rescore"] = [each for each in listed if isinstance(each, Mapping) and "query" not in each]
+    return next((name for name, value in rest.items() if scripted_by_score(value)), None)
+
+
+def scripts_in(value: object) -> Iterator[object]:
+    """Give every script: what has the name `script`, or one that ends so, as `map_script` and `_script` of a sort."""
+    waiting = [value]
+    while waiting:
+        holder = waiting.pop()
+        if isinstance(holder, Mapping):
+            for name, inner in holder.items():
+                if _is_script(name):
+                    yield inner
+                else:
+                    waiting.append(inner)
+        elif isinstance(holder, list):
+            waiting += holder
 
 
 def ranks_without_score(body: JsonObject) -> bool:
@@ -38,6 +71,10 @@ def strings_in(value: object) -> Iterator[str]:
 def _reads_score(values: Sequence[object]) -> bool:
     stored = any(isinstance(value, Mapping) and _is_stored_script(value.get("script")) for value in values)
     return stored or any(_SCORE.search(text) for text in _strings(values))
+
+
+def _is_script(name: str) -> bool:
+    return name == "script" or name.endswith("_script")
 
 
 def _is_stored_script(script: object) -> bool:

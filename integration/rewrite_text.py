@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from csplade.integration.field_map import FieldMap
 from csplade.integration.rewrite_clauses import TextClause, TextField, UnreadableClause, read_text_clause
 from csplade.integration.rewrite_place import Place
-from csplade.integration.rewrite_policy import Option, Policy, RewriteOptions
+from csplade.integration.rewrite_policy import Option, RewriteOptions
 from csplade.integration.rewrite_report import Journal, JsonObject
 from csplade.integration.rewrite_scoring import Composer, Scorer, Target
 
@@ -64,9 +64,8 @@ class TextRewriter:
         found = options.policies.strictest(asked)
         policy = None if found is None else found[1]
         named = options.mode.value if found is None else f"{found[0].value}: {found[1].value}"
-        if policy in (Policy.PASS, Policy.REFUSE):
-            note = self._journal.passed if policy is Policy.PASS else self._journal.refused
-            note(place.path, clause.kind, "term weights cannot express all that it asks for", named)
+        reason = "term weights cannot express all that it asks for"
+        if found is not None and self._journal.stopped(place.path, clause.kind, reason, *found):
             return None
         vector = self._scorer.sent(clause.text, len(target.weights))
         if not vector:

@@ -15,7 +15,7 @@ from csplade.integration.rewrite_parts import with_items, with_part
 from csplade.integration.rewrite_place import Place
 from csplade.integration.rewrite_policy import Policy, RewriteMode, RewriteOptions, ScorePolicy
 from csplade.integration.rewrite_report import Journal, JsonObject
-from csplade.integration.rewrite_scores import mentions_score
+from csplade.integration.rewrite_scores import LEAST_ASKED, SCRIPT_READS, mentions_score, scripted_by_score
 from csplade.integration.rewrite_scoring import Scorer
 from csplade.integration.rewrite_text import TextRewriter
 
@@ -163,14 +163,11 @@ class TreeRewriter:
     def _reading_scores(self, kind: str, body: JsonObject, place: Place, scripted: bool) -> JsonObject | None:
         """Rewrite what is below a script or a lowest score, as its policy says."""
         policies = self._options.policies
-        reads = [("score_script", "a script reads the score", policies.score_script)] if scripted else []
+        reads = [("score_script", SCRIPT_READS, policies.score_script)] if scripted else []
         if "min_score" in body:
-            reads.append(("min_score", "a lowest score is asked for", policies.min_score))
-        for name, reason, policy in reads:
-            if policy in (ScorePolicy.PASS, ScorePolicy.REFUSE):
-                note = self._journal.passed if policy is ScorePolicy.PASS else self._journal.refused
-                note(place.path, kind, reason, f"{name}: {policy}")
-                return None
+            reads.append(("min_score", LEAST_ASKED, policies.min_score))
+        if any(self._journal.stopped(place.path, kind, reason, key, policy) for key, reason, policy in reads):
+            return None
         new = self._compound(kind, body, place, ("query",))
         if new is None or policies.min_score is not ScorePolicy.DROP:
             return new
@@ -199,5 +196,5 @@ class TreeRewriter:
         return self._inside(kind, body, replace(place, nested=None))
 
     def _inside(self, kind: str, body: JsonObject, place: Place) -> JsonObject | None:
-        new = self._compound(kind, body, place, ("query",))
+        new = self._reading_scores(kind, body, place, scripted_by_score(body.get("inner_hits")))
         return None if new is None else {kind: highlight_inner_hits(new[kind], body["query"])}

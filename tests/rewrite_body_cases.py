@@ -1,5 +1,6 @@
 """Rows of the conformance table about whole bodies."""
 
+from csplade.integration.rewrite_policy import RewriteMode
 from csplade.tests.rewrite_case import (
     ANCHORED,
     EN,
@@ -39,6 +40,52 @@ _TOP_SENT: Json = {
     }
 }
 _SAMPLED: Json = {"best": {"sampler": {"shard_size": 3}, "aggs": {"langs": {"terms": {"field": "lang"}}}}}
+_SOURCE: Json = {"source": "_score > 12 ? 1 : 0"}
+_SORTED: Json = {"sort": [{"_script": {"type": "number", "order": "desc", "script": _SOURCE}}]}
+_SHOWN: Json = {"script_fields": {"above": {"script": _SOURCE}}}
+_AVERAGE: Json = {"aggs": {"mean": {"avg": {"script": {"source": "_score"}}}}}
+_TOP_SORTED: Json = {"aggs": {"langs": {"terms": {"field": "lang"}, "aggs": {"best": {"top_hits": _SORTED}}}}}
+_YEARS: Json = {"script_fields": {"age": {"script": {"source": "2026 - doc['year'].value"}}}}
+
+
+def _scripted(about: str, more: Json, mode: RewriteMode = REPLACE) -> Case:
+    return Case("body", about, match(), None, PASSED, "score_script: pass", mode, more=more)
+
+
+_SCRIPTED = (
+    _scripted("sorted by a script that reads the score", _SORTED),
+    _scripted("sorted by a script that reads the score, anchored", _SORTED, ANCHORED),
+    Case(
+        "body",
+        "sorted by a script that reads the score",
+        match(),
+        weights(),
+        REWRITTEN,
+        "replace",
+        REPLACE,
+        {"score_script": "keep"},
+        more=_SORTED,
+    ),
+    Case(
+        "body",
+        "sorted by a script that reads the score",
+        match(),
+        None,
+        REFUSED,
+        "score_script: refuse",
+        REPLACE,
+        {"score_script": "refuse"},
+        more=_SORTED,
+    ),
+    _scripted("script fields that read the score", _SHOWN),
+    _scripted("aggregations by a script that reads the score", _AVERAGE),
+    _scripted("top hits sorted by a script that reads the score, anchored", _TOP_SORTED, ANCHORED),
+    _scripted(
+        "collapsed hits sorted by a script that reads the score",
+        {"collapse": {"field": "lang", "inner_hits": {"name": "all", **_SORTED}}},
+    ),
+    Case("body", "script fields that do not", match(), weights(), REWRITTEN, "replace", more=_YEARS),
+)
 BODY_CASES = (
     Case("body", "everything beside the query", match(), weights(), REWRITTEN, "replace", more=_KEPT_KEYS),
     Case(
@@ -184,6 +231,7 @@ BODY_CASES = (
         "replace",
         more={"knn": {"field": "v", "query_vector": [1.0], "k": 3, "num_candidates": 9}},
     ),
+    *_SCRIPTED,
     Case("body", "retriever", None, None, PASSED, "", more={"retriever": {"standard": {"query": match()}}}),
     Case("body", "no query", None, None, KEPT, "", more={"size": 5}),
 )

@@ -303,6 +303,20 @@ COMPOUND_CASES = (
         REWRITTEN,
         "replace",
     ),
+    Case(
+        "nested",
+        "inner hits with a script that reads the score",
+        {
+            "nested": {
+                "path": "passages",
+                "query": match(Q, "passages.text"),
+                "inner_hits": {"script_fields": {"above": {"script": "_score > 12 ? 1 : 0"}}},
+            }
+        },
+        None,
+        PASSED,
+        "score_script: pass",
+    ),
     Case("nested", "weights outside", {"nested": {"path": "passages", "query": match()}}, None, KEPT, ""),
     Case(
         "nested",

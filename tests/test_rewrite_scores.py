@@ -1,7 +1,12 @@
 """What reads scores in a search body, and what makes do without."""
 
 import pytest
-from csplade.integration.rewrite_scores import aggregates_by_score, mentions_score, ranks_without_score
+from csplade.integration.rewrite_scores import (
+    aggregates_by_score,
+    mentions_score,
+    part_scripted_by_score,
+    ranks_without_score,
+)
 
 LANGS = {"terms": {"field": "lang"}}
 
@@ -20,6 +25,24 @@ LANGS = {"terms": {"field": "lang"}}
 )
 def test_what_mentions_scores(value: object, reads: bool) -> None:
     assert mentions_score(value) == reads
+
+
+@pytest.mark.parametrize(
+    ("body", "part"),
+    [
+        ({"sort": {"_script": {"type": "number", "script": "_score"}}}, "sort"),
+        ({"sort": [{"_script": {"type": "number", "script": {"id": "stored"}}}]}, "sort"),
+        ({"sort": ["_score", {"_script": {"type": "number", "script": "doc['year'].value"}}]}, None),
+        ({"rescore": {"script": {"script": {"source": "_score * 2"}}}}, "rescore"),
+        # Each query tells for itself.
+        ({"rescore": [{"query": {"rescore_query": {"script_score": {"script": "_score"}}}}]}, None),
+        ({"query": {"script_score": {"script": "_score"}}}, None),
+        ({"script_fields": {"_score": {"script": "1"}}}, None),
+        ({}, None),
+    ],
+)
+def test_the_part_of_a_body_with_a_script_that_reads_scores(body: dict[str, object], part: str | None) -> None:
+    assert part_scripted_by_score(body) == part
 
 
 @pytest.mark.parametrize(
