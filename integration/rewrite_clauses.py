@@ -96,6 +96,8 @@ def read_text_clause(kind: str, body: JsonObject, resolve: Callable[[str], str |
     unknown = sorted(values.keys() - _KNOWN[kind])
     if unknown:
         raise UnreadableClause(f"the option {unknown[0]} is not known")
+    if any(resolve(field.name) != field.name for field in fields or ()):
+        raise UnreadableClause("a field's name is not known before the cluster has filled the template")
     text, options = _text(kind, values, resolve)
     match_type = _match_type(kind, values)
     asked = [*_KIND_OPTIONS.get(match_type, ()), *options]

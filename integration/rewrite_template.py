@@ -7,24 +7,20 @@ A cluster compiles few new templates a minute, so term weights become parameters
 that is sent is the same.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import orjson
 from csplade.integration.field_map import FieldMap
 from csplade.integration.rewrite import rewrite
+from csplade.integration.rewrite_blanks import OPEN, PLAIN, blank_in_doubt
 from csplade.integration.rewrite_policy import RewriteOptions
 from csplade.integration.rewrite_report import Decision, JsonObject, Outcome, Rewritten
 from csplade.integration.rewrite_scores import strings_in
 from csplade.integration.rewrite_scoring import Encode
 from csplade.pipelines.sparse import SparseVector
 
-_BLANK = re.compile(r"\{\{\s*([\w.]+)\s*\}\}")
-_OPEN = "{{"
 _PREFIX = "csplade_part_"
-# Blanks in them could decide how the whole body has to be read.
-_DECIDING = ("sort", "track_scores", "min_score", "aggs", "aggregations", "retriever")
 
 
 def rewrite_template(body: JsonObject, field_map: FieldMap, encode: Encode, options: RewriteOptions) -> Rewritten:
@@ -43,9 +39,9 @@ def rewrite_template(body: JsonObject, field_map: FieldMap, encode: Encode, opti
         return _passed(body, "it has a name that is used here")
 
     def resolve(text: str) -> str | None:
-        if _OPEN not in text:
+        if OPEN not in text:
             return text
-        blank = _BLANK.fullmatch(text.strip())
+        blank = PLAIN.fullmatch(text.strip())
         value = known.get(blank[1]) if blank else None
         return value if isinstance(value, str) else None
 
@@ -70,7 +66,7 @@ def _parametrized(
 
     def part(value: object) -> object:
         if isinstance(value, Mapping):
-            if id(value) not in old and not any(_OPEN in text for text in strings_in(value)):
+            if id(value) not in old and not any(OPEN in text for text in strings_in(value)):
                 name = f"{_PREFIX}{len(moved)}"
                 moved[name] = value
                 return name
@@ -107,13 +103,7 @@ def _source(body: JsonObject) -> JsonObject | str:
             return "its source is JSON only after the cluster has filled it"
     if not isinstance(source, Mapping):
         return "its source is not here"
-    blanks = [text for text in strings_in(source) if _OPEN in text]
-    if any(_OPEN in _BLANK.sub("", text) for text in blanks):
-        return "its source has more than plain blanks"
-    if any(_OPEN in name for name in source):
-        return "the name of a part is a blank"
-    deciding = next((name for name in _DECIDING if any(_OPEN in text for text in strings_in(source.get(name)))), None)
-    return source if deciding is None else f"its {deciding} has a blank"
+    return blank_in_doubt(source) or source
 
 
 def _passed(body: JsonObject, reason: str) -> Rewritten:
@@ -122,4 +112,4 @@ def _passed(body: JsonObject, reason: str) -> Rewritten:
 
 def _without_blanks(vector: SparseVector) -> SparseVector:
     """Leave out terms that the cluster would take for a blank."""
-    return SparseVector({term: weight for term, weight in vector if _OPEN not in term})
+    return SparseVector({term: weight for term, weight in vector if OPEN not in term})

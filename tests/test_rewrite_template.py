@@ -1,5 +1,6 @@
 """Search templates: rewritten where a parameter is a whole text, passed where a blank could be anything."""
 
+import copy
 import re
 from typing import Any
 
@@ -9,7 +10,7 @@ from csplade.integration.rewrite_policy import RewriteMode, RewriteOptions
 from csplade.integration.rewrite_report import Rewritten
 from csplade.integration.rewrite_template import rewrite_template
 from csplade.pipelines.sparse import SparseVector
-from csplade.tests.rewrite_case import Q, anchored, filled, match, weights
+from csplade.tests.rewrite_case import Q, anchored, filled, match, multi, weights
 from csplade.tests.rewrite_index import FIELD_MAP, terms
 from csplade.tests.word_encoder import word_vector
 
@@ -20,6 +21,10 @@ PARAMS = {"q": Q, "lang": "en", "size": 5, "number": 7}
 
 def done(source: object, mode: RewriteMode = RewriteMode.REPLACE, **more: object) -> Rewritten:
     return rewrite_template({"source": source, "params": PARAMS, **more}, FIELD_MAP, word_vector, RewriteOptions(mode))
+
+
+def nested(**options: object) -> Json:
+    return {"nested": {"path": "passages", "query": match("{{q}}", "passages.text"), **options}}
 
 
 def filled_in(result: Rewritten) -> Json:
@@ -79,6 +84,25 @@ def test_a_text_that_only_the_cluster_knows_passes(text: str) -> None:
     assert len(result.passed) == 1
 
 
+def test_blanks_that_change_nothing_of_what_is_read_stay_for_the_cluster() -> None:
+    script = {"source": "doc['year'].value * params.factor", "params": {"factor": "{{size}}"}}
+    source: Json = {
+        "query": {
+            "bool": {
+                "must": [match("{{q}}"), {"nested": {"path": "{{path}}", "query": match()}}],
+                "should": [match(Q, "{{field}}"), match("rye", "text.{{field}}"), multi("text", "{{field}}")],
+                "filter": [{"term": {"{{field}}": "{{lang}}"}}],
+            }
+        },
+        "script_fields": {"s": {"script": script}},
+    }
+    query = copy.deepcopy(source["query"])
+    query["bool"]["must"][0] = terms(Q)
+    result = done(source)
+    assert filled_in(result)["source"] == {**source, "query": query}
+    assert [each.reason.partition(" is not ")[0] for each in result.passed] == ["a field's name"] * 3
+
+
 @pytest.mark.parametrize(
     "source",
     [
@@ -90,6 +114,19 @@ def test_a_text_that_only_the_cluster_knows_passes(text: str) -> None:
         {"query": match("{{q}}"), "min_score": "{{least}}"},
         {"query": match("{{q}}"), "aggs": {"a": {"terms": {"field": "lang", "order": {"{{by}}": "desc"}}}}},
         {"{{part}}": match("{{q}}")},
+        {"query": {"bool": {"must": [match("{{q}}")], "{{occur}}": [{"term": {"lang": "en"}}]}}},
+        # What comes without escapes could bring quotes and more with it.
+        {"query": {"bool": {"must": [match("{{q}}")], "filter": [{"term": {"lang": "{{{lang}}}"}}]}}},
+        {"query": match("{{q}}"), "size": "{{{size}}}"},
+        {"query": {"function_score": {"query": match("{{q}}"), "weight": 2, "boost_mode": "{{b}}"}}},
+        {"query": nested(score_mode="{{m}}")},
+        {"query": {"bool": {"should": [nested(score_mode="{{m}}")]}}},
+        {"query": {"script_score": {"query": match("{{q}}"), "script": {"source": "{{s}}"}}}},
+        {"query": {"script_score": {"query": match("{{q}}"), "script": "1 + {{s}}"}}},
+        {"query": match("{{q}}"), "script_fields": {"s": {"script": {"source": "{{s}}"}}}},
+        {"query": match("{{q}}"), "script_fields": {"s": {"script": {"id": "{{s}}"}}}},
+        {"query": match("{{q}}"), "rescore": {"query": {"rescore_query": match(), "score_mode": "{{m}}"}}},
+        {"query": match("{{q}}"), "runtime_mappings": {"{{f}}": {"type": "keyword"}}},
         '{"query": {"match": {"text": "{{q}}"}}, "size": {{size}}}',
         "",
         None,
