@@ -90,7 +90,7 @@ def encode_here(arguments: Sequence[str], choices: EncodeChoices, folder: Path, 
 
 def encoding_options(choices: EncodeChoices, lanes: int | None) -> EncodeOptions:
     """Return how texts are run; without `lanes` as many as there are cores, of a thread each, and one on a GPU."""
-    from csplade.pipelines.graph import usable_device
+    from csplade.pipelines.runtime import usable_device
 
     device = None if choices.device is None else Device(choices.device)
     if lanes is None:

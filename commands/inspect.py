@@ -71,7 +71,7 @@ def _chosen(short: Path | None, encoder_folder: Path) -> Path:
 def _machine() -> dict[str, str | None]:
     """Return what the graph runs on here, and what the processor can do for it."""
     from csplade.pipelines.encode_processor import read_processor
-    from csplade.pipelines.graph import usable_device
+    from csplade.pipelines.runtime import usable_device
 
     processor = read_processor()
     try:

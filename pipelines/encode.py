@@ -19,7 +19,7 @@ from csplade.pipelines.encode_options import DEFAULT, Device, EncodeOptions, Lon
 from csplade.pipelines.encode_reading import LONGEST_TOKEN, Reader, Reading, cutting_tokenizer
 from csplade.pipelines.encode_vectors import PassageOutput, VectorMaker
 from csplade.pipelines.errors import EncoderError, SourceError, UsageError
-from csplade.pipelines.folder import DECIDING_FILES, MODEL_FILE, TOKENIZER_FILE, Tables, read_tables
+from csplade.pipelines.folder import DECIDING_FILES, MODEL_FILE, TOKENIZER_FILE, Tables, check_terms, read_tables
 from csplade.pipelines.graph import Graph, LateGraph, Role, Runs
 from csplade.pipelines.jsonl import kind
 from csplade.pipelines.sparse import SparseVector
@@ -50,8 +50,9 @@ class Encoder:
         graph: Runs,
         tables: Tables,
         options: EncodeOptions = DEFAULT,
+        folder: Path | None = None,
     ) -> None:
-        """Take an encoder's parts.
+        """Take an encoder's parts; `folder` is where they are from, for errors.
 
         Raises:
             UsageError: queries are to be weighed by a table that the encoder has not, or long texts cannot be read so.
@@ -64,10 +65,11 @@ class Encoder:
         self._options, self._graph = options, graph
         self._by_table = options.table_queries or contract.query_path == TABLE_QUERIES
         self._lanes = Lanes(graph, options.lanes)
-        self._vectors = VectorMaker(contract, tables)
+        where = contract.name if folder is None else str(folder)
+        self._vectors = VectorMaker(contract, tables, where)
         self._readers = {
-            Role.DOCUMENT: Reader(tokenizer, contract.document, contract.literal, options.long_texts),
-            Role.QUERY: Reader(tokenizer, contract.query, contract.literal, None),
+            Role.DOCUMENT: Reader(tokenizer, contract, contract.document, options.long_texts, where),
+            Role.QUERY: Reader(tokenizer, contract, contract.query, None, where),
         }
         self._kept = KeptVectors(options.kept_queries)
         self._counter = Counter()
@@ -77,11 +79,11 @@ class Encoder:
         """Open an encoder folder whose files are what its contract says.
 
         Raises:
-            EncoderError: the folder is incomplete, damaged or of another version.
+            EncoderError: the folder is incomplete, damaged or of another version, or its files are of several encoders.
             MissingExtraError: there is no onnxruntime.
             UsageError: the device asked for is not there, both runtimes are installed, or the options do not fit it.
 
-        With `table_queries` what concerns the graph is raised when a document is encoded.
+        With `table_queries` what concerns the graph and the tokenizer is raised when a document is encoded.
         """
         contract = read_contract(folder)
         check_files(folder, contract)
@@ -93,10 +95,16 @@ class Encoder:
             tokenizer = (folder / TOKENIZER_FILE).read_text(encoding="utf-8")
         except OSError as error:
             raise EncoderError(f"{folder} cannot be read ({error}): copy the encoder folder again") from error
-        load = partial(Graph.open, folder / MODEL_FILE, options.threads, options.device)
+        tables = read_tables(folder)
+        check_terms(folder, contract, tables)
+        load = partial(Graph.open, folder / MODEL_FILE, options.threads, options.device, contract.opset)
         # With the option nobody encodes documents. With a contract that says so somebody may, and hears now what lacks.
         graph = LateGraph(load) if options.table_queries else load()
-        return cls(contract, tokenizer, graph, read_tables(folder), options)
+        encoder = cls(contract, tokenizer, graph, tables, options, folder)
+        if not options.table_queries:
+            # That of the side that is encoded first: queries, unless a table weighs them.
+            encoder._readers[Role.DOCUMENT if encoder._by_table else Role.QUERY].prepare()
+        return encoder
 
     @property
     def runs_on(self) -> tuple[str, ...]:

@@ -6,9 +6,10 @@ from functools import cached_property
 from math import ceil
 
 import numpy as np
-from csplade.pipelines.contract import Literal, Side
+from csplade.pipelines.contract import Contract, Side
 from csplade.pipelines.encode_options import LongTexts
-from csplade.pipelines.errors import UsageError
+from csplade.pipelines.errors import EncoderError, UsageError
+from csplade.pipelines.folder import TOKENIZER_FILE
 from csplade.pipelines.words import Words, find_words
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
@@ -43,9 +44,12 @@ class Reading:
 class Reader:
     """Reads the texts of one side; safe to share between threads."""
 
-    def __init__(self, tokenizer: str, side: Side, literal: Literal | None, long_texts: LongTexts | None) -> None:
+    def __init__(
+        self, tokenizer: str, contract: Contract, side: Side, long_texts: LongTexts | None, where: str
+    ) -> None:
+        """Take what an encoder reads with; `where` names it in errors."""
         self._prefix, self._room = side.prefix, side.max_tokens
-        self._literal = literal
+        self._literal, self._vocabulary, self._where = contract.literal, contract.vocabulary_size, where
         self._stride = long_texts.stride if long_texts else side.max_tokens
         limit = side.max_tokens + self._stride * (long_texts.most - 1 if long_texts else 0)
         self._described, self._limit = tokenizer, limit
@@ -57,10 +61,31 @@ class Reader:
     @cached_property
     def _tokenizer(self) -> Tokenizer:
         """Made when it is needed: that takes a while, and who asks queries reads no document."""
-        return cutting_tokenizer(self._described, self._limit)
+        tokenizer = self._made()
+        largest = max(tokenizer.get_vocab().values(), default=-1)
+        if largest >= self._vocabulary:
+            raise EncoderError(
+                f"{TOKENIZER_FILE} of {self._where} gives ids to {largest}, and its contract has a vocabulary of "
+                f"{self._vocabulary}: it is another model's; copy or export the encoder again, and see whether its "
+                "vectors are right with  csplade inspect --check"
+            )
+        return tokenizer
+
+    def _made(self) -> Tokenizer:
+        try:
+            return cutting_tokenizer(self._described, self._limit)
+        # The tokenizers' own exceptions have no common base but this.
+        except Exception as error:
+            raise EncoderError(
+                f"{TOKENIZER_FILE} of {self._where} cannot be read ({error}): copy or export the encoder again"
+            ) from error
 
     def prepare(self) -> None:
-        """Make the tokenizer now."""
+        """Make the tokenizer now.
+
+        Raises:
+            EncoderError: it cannot be read, or gives ids that are not in the contract's vocabulary.
+        """
         assert self._tokenizer
 
     def read(self, texts: Sequence[str]) -> list[Reading | None]:

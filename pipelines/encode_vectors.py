@@ -1,12 +1,13 @@
 """What the graph says of a text's passages, and its words, into one sparse vector."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from csplade.pipelines.contract import Contract
 from csplade.pipelines.encode_reading import Passage, Reading
-from csplade.pipelines.folder import Tables
+from csplade.pipelines.errors import EncoderError
+from csplade.pipelines.folder import TERMS_FILE, Tables
 from csplade.pipelines.graph import Role
 from csplade.pipelines.literal import Floats, document_weights, frequencies, gates_of_words, query_weights
 from csplade.pipelines.sparse import SparseVector
@@ -32,16 +33,19 @@ class PassageOutput(NamedTuple):
 class VectorMaker:
     """Makes the vectors of one encoder."""
 
-    def __init__(self, contract: Contract, tables: Tables) -> None:
-        self._contract = contract
-        self._tables = tables
+    def __init__(self, contract: Contract, tables: Tables, where: str) -> None:
+        """Take what vectors are made with; `where` names the encoder in errors."""
+        self._contract, self._tables, self._where = contract, tables, where
 
     def of_model(self, reading: Reading, outputs: Sequence[PassageOutput], role: Role) -> SparseVector:
-        """Return the vector of a text: of each term the largest weight that a passage gives, and the own words."""
+        """Return the vector of a text: of each term the largest weight that a passage gives, and the own words.
+
+        Raises:
+            EncoderError: the graph gives a term that is not in the table.
+        """
         weights: dict[str, float] = {}
         for output in outputs:
-            for term, weight in zip(output.term_ids.tolist(), output.weights.tolist(), strict=True):
-                key = self._tables.terms[term]
+            for key, weight in zip(self._keys(output.term_ids.tolist()), output.weights.tolist(), strict=True):
                 if weight > weights.get(key, 0.0):
                     weights[key] = weight
         if reading.words is not None:
@@ -59,8 +63,17 @@ class VectorMaker:
 
     def of_pieces(self, pieces: Sequence[int]) -> SparseVector:
         """Return the vector of a query without a model: each own piece, once."""
-        keys = [self._tables.terms[piece] for piece in set(pieces)]
-        return self._some({key: self._tables.idf.get(key, 0.0) for key in keys})
+        return self._some({key: self._tables.idf.get(key, 0.0) for key in self._keys(set(pieces))})
+
+    def _keys(self, numbers: Collection[int]) -> list[str]:
+        terms = self._tables.terms
+        try:
+            return [terms[number] for number in numbers]
+        except IndexError as error:
+            raise EncoderError(
+                f"{TERMS_FILE} of {self._where} has {len(terms)} terms, and its graph gives number {max(numbers)}: "
+                "they do not belong together; copy or export the encoder again"
+            ) from error
 
     def _literal(self, words: Words, token_ends: NDArray[np.int64], gates: Floats, role: Role) -> dict[str, float]:
         literal = self._contract.literal

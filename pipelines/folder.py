@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
-from csplade.pipelines.contract import sha256
+from csplade.pipelines.contract import Contract, sha256
 from csplade.pipelines.errors import EncoderError
 
 MODEL_FILE = "model.onnx"
@@ -38,6 +38,19 @@ def read_tables(folder: Path) -> Tables:
     if not isinstance(terms, list) or not isinstance(idf, dict):
         raise EncoderError(f"{folder} has no list of terms or no table of idf: copy the encoder folder again")
     return Tables(terms, idf)
+
+
+def check_terms(folder: Path, contract: Contract, tables: Tables) -> None:
+    """Look whether each id of a vocabulary has its term, where pieces are terms; words cannot be counted beforehand.
+
+    Raises:
+        EncoderError: there are fewer terms.
+    """
+    if contract.term_space == "pieces" and len(tables.terms) < contract.vocabulary_size:
+        raise EncoderError(
+            f"{folder / TERMS_FILE} has {len(tables.terms)} terms, and the contract a vocabulary of "
+            f"{contract.vocabulary_size}, of which each piece is a term: copy or export the encoder again"
+        )
 
 
 def write_tables(folder: Path, tables: Tables) -> None:

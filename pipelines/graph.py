@@ -5,23 +5,26 @@ The model, the pooling over positions, log1p(relu), the fold into term keys and 
 """
 
 import enum
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from csplade.pipelines.encode_options import Device
-from csplade.pipelines.errors import EncoderError, MissingExtraError, UsageError
+from csplade.pipelines.errors import EncoderError
+from csplade.pipelines.onnx_header import read_header
+from csplade.pipelines.runtime import CUDA, no_gpu, providers, require_runtime
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-_RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
-_CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
+_INPUTS, _OUTPUTS = ("input_ids", "attention_mask", "role"), ("term_ids", "weights", "gates")
+_KNOWN_VERSION = re.compile(r"max supported IR version: (\d+)|domain ai\.onnx is till opset (\d+)")
+"""How the runtime says which versions it knows, in a sentence that is not for users."""
 
 
 class Role(enum.IntEnum):
@@ -54,20 +57,24 @@ class Runs(Protocol):
 class Graph:
     """A loaded graph."""
 
-    def __init__(self, session: "InferenceSession") -> None:
-        self._session = session
+    def __init__(self, session: "InferenceSession", path: Path) -> None:
+        self._session, self._path = session, path
 
     @classmethod
-    def open(cls, path: Path, threads: int | None = None, device: Device | None = None) -> "Graph":
+    def open(
+        cls, path: Path, threads: int | None = None, device: Device | None = None, opset: int | None = None
+    ) -> "Graph":
         """Load the graph on a device; without one on a GPU if the runtime has one, else on the processor.
 
+        With `opset` the graph must be of that version of ONNX's operators.
+
         Raises:
-            EncoderError: the file is no graph that the runtime can load.
+            EncoderError: the file is no graph that the runtime can load, or none of ours.
             MissingExtraError: there is no onnxruntime.
             UsageError: the device is not there, or two runtimes are installed.
         """
         require_runtime()
-        providers = _providers(device)
+        wanted = providers(device)
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -77,14 +84,16 @@ class Graph:
         if threads is not None:
             options.intra_op_num_threads = threads
         try:
-            session = onnxruntime.InferenceSession(str(path), options, providers=providers)
+            session = onnxruntime.InferenceSession(str(path), options, providers=wanted)
         # The runtime's own exceptions have no common base but this.
         except Exception as error:
-            raise EncoderError(f"{path} cannot be loaded ({error}): copy the encoder folder again") from error
-        graph = cls(session)
+            raise _unloadable(path, error) from error
+        _check_names(session, path)
+        _check_opset(path, opset)
+        graph = cls(session, path)
         # The runtime goes on without a provider that fails to begin.
-        if device is Device.CUDA and _CUDA not in graph.providers:
-            raise _no_gpu("onnxruntime could not begin with CUDA; its own message is above")
+        if device is Device.CUDA and CUDA not in graph.providers:
+            raise no_gpu("onnxruntime could not begin with CUDA; its own message is above")
         return graph
 
     @property
@@ -94,10 +103,23 @@ class Graph:
         return found
 
     def run(self, token_ids: Sequence[Sequence[int]], role: Role) -> GraphOutput:
-        """Run one batch of texts, each a non-empty list of token ids."""
+        """Run one batch of texts, each a non-empty list of token ids.
+
+        Raises:
+            EncoderError: the runtime cannot, as tokens do not fit the graph, or there is too little memory.
+        """
         padded, mask = padded_batch(token_ids)
-        feeds = {"input_ids": padded, "attention_mask": mask, "role": np.array(role, dtype=np.int64)}
-        return GraphOutput(*self._session.run(["term_ids", "weights", "gates"], feeds))
+        feeds = dict(zip(_INPUTS, (padded, mask, np.array(role, dtype=np.int64)), strict=True))
+        try:
+            return GraphOutput(*self._session.run(list(_OUTPUTS), feeds))
+        # The runtime's own exceptions have no common base but this.
+        except Exception as error:
+            rows, length = padded.shape
+            raise EncoderError(
+                f"{self._path} failed on {rows} texts of at most {length} tokens ({_said(error)}): look whether the "
+                f"folder is sound with  csplade inspect {self._path.parent} --check , and copy or export it again if "
+                "not; where memory was short, take smaller batches"
+            ) from error
 
 
 class LateGraph:
@@ -123,34 +145,38 @@ class LateGraph:
             return self._graph
 
 
-def _providers(device: Device | None) -> list[str]:
-    """Return CUDA, if it is there, and the processor; TensorRT and CoreML would compile for each shape of batch."""
-    import onnxruntime
-
-    if device is Device.CPU:
-        return [_CPU]
-    available = onnxruntime.get_available_providers()
-    if device is Device.CUDA and _CUDA not in available:
-        raise _no_gpu(f"the onnxruntime here has only {', '.join(available)}")
-    return [name for name in (_CUDA, _CPU) if name in available]
-
-
-def usable_device() -> Device:
-    """Return the device that is taken where none is asked for.
-
-    Raises:
-        MissingExtraError: there is no onnxruntime.
-        UsageError: two runtimes are installed.
-    """
-    require_runtime()
-    return Device.CUDA if _CUDA in _providers(None) else Device.CPU
-
-
-def _no_gpu(reason: str) -> UsageError:
-    return UsageError(
-        f"a GPU was asked for, and {reason}: uninstall onnxruntime, then  pip install 'csplade[gpu]'  on a machine "
-        "with CUDA, or leave the device to csplade"
+def _unloadable(path: Path, error: Exception) -> EncoderError:
+    """Return what is said of a graph that the runtime refuses: that it is too new, if that is why, else damaged."""
+    known, header = _KNOWN_VERSION.search(str(error)), read_header(path)
+    if known is None or header is None:
+        return EncoderError(f"{path} cannot be loaded ({_said(error)}): copy the encoder folder again")
+    too_new = f"IR version {header.ir_version}" if known[1] else f"opset {header.opset}"
+    return EncoderError(
+        f"{path} has ONNX's {too_new}, and the onnxruntime here knows none above {known[1] or known[2]}: upgrade "
+        "onnxruntime, or export the encoder again with a lower --opset"
     )
+
+
+def _check_names(session: "InferenceSession", path: Path) -> None:
+    inputs, outputs = ([each.name for each in values] for values in (session.get_inputs(), session.get_outputs()))
+    if set(inputs) != set(_INPUTS) or not set(_OUTPUTS) <= set(outputs):
+        raise EncoderError(
+            f"{path} is no graph of csplade's: it takes {', '.join(inputs)} and gives {', '.join(outputs)}, not "
+            f"{', '.join(_INPUTS)} and {', '.join(_OUTPUTS)}; name an encoder that csplade export wrote"
+        )
+
+
+def _check_opset(path: Path, wanted: int | None) -> None:
+    header = None if wanted is None else read_header(path)
+    if header is not None and header.opset != wanted:
+        raise EncoderError(
+            f"{path} has ONNX's opset {header.opset}, and the contract says {wanted}: copy or export the encoder again"
+        )
+
+
+def _said(error: Exception) -> str:
+    """Return the runtime's words on one line."""
+    return " ".join(str(error).split())
 
 
 def padded_batch(token_ids: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -161,28 +187,3 @@ def padded_batch(token_ids: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64],
         padded[row, : len(ids)] = ids
         mask[row, : len(ids)] = 1
     return padded, mask
-
-
-def require_runtime() -> None:
-    """Check that exactly one of the two runtimes is installed; both share one import name.
-
-    Raises:
-        MissingExtraError: there is none.
-        UsageError: both are there, and which one is used is a matter of chance.
-    """
-    installed = [name for name in _RUNTIMES if _is_installed(name)]
-    if not installed:
-        raise MissingExtraError("onnxruntime", "cpu")
-    if len(installed) > 1:
-        raise UsageError(
-            "onnxruntime and onnxruntime-gpu are both installed and overwrite each other: uninstall both, then install "
-            "the one for this machine with  pip install 'csplade[cpu]'  or  pip install 'csplade[gpu]'"
-        )
-
-
-def _is_installed(name: str) -> bool:
-    try:
-        distribution(name)
-    except PackageNotFoundError:
-        return False
-    return True

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from csplade.pipelines.contract import Contract
+from csplade.pipelines.contract import Contract, read_contract
 from csplade.pipelines.encode import Encoder
-from csplade.pipelines.folder import MODEL_FILE, Tables
-from csplade.pipelines.graph import GraphOutput, Role, padded_batch, require_runtime
+from csplade.pipelines.folder import MODEL_FILE, TOKENIZER_FILE, Tables, read_tables
+from csplade.pipelines.graph import GraphOutput, Role, padded_batch
 from csplade.pipelines.quantize_products import products, save_graph
+from csplade.pipelines.runtime import require_runtime
 from onnx import TensorProto, helper
 
 _OUTPUTS = ("term_ids", "weights", "gates")
@@ -65,6 +66,13 @@ def seen_ranges(
         for _ in encoder.documents(own) if role is Role.DOCUMENT else encoder.queries(own):
             pass
     return watched.ranges
+
+
+def seen_in_folder(source: Path, texts: Mapping[Role, Iterable[str]]) -> Ranges:
+    """Return the ranges over the texts of the encoder in a folder."""
+    contract, tables = read_contract(source), read_tables(source)
+    tokenizer = (source / TOKENIZER_FILE).read_text(encoding="utf-8")
+    return seen_ranges(source / MODEL_FILE, contract, tokenizer, tables, texts)
 
 
 def layers_of(names: Iterable[str]) -> dict[str, frozenset[str]]:

@@ -28,7 +28,8 @@ def contract_of(trained: Trained) -> Contract:
         pooling="max",
         term_space=reading.term_space.value,
         key_codec=CODEC_VERSION,
-        vocabulary_size=trained.tokenizer.get_vocab_size(),
+        # A vocabulary may have gaps: what counts is how many rows its ids need.
+        vocabulary_size=max(trained.tokenizer.get_vocab().values()) + 1,
         document=Side(reading.document_prefix, reading.document_tokens, min(reading.document_terms, most)),
         query=Side(reading.query_prefix, reading.query_tokens, min(reading.query_terms, most)),
         literal=trained.literal,
