@@ -32,8 +32,7 @@ def block_product(product: Product, bits: int) -> Pieces:
         accuracy_level=_INT8_ACTIVATIONS,
     )
     if product.pooled:
-        axes = pieces.constant(f"{product.name}.positions", np.array([1]))
-        pieces.node("ReduceMax", [output, axes], product.output, keepdims=0)
+        pieces.maximum(product, output, (1,), product.output, keepdims=False)
     return pieces
 
 

@@ -24,7 +24,7 @@ _ZERO = np.uint8(128)
 _LARGEST = 127
 _LEAST = np.float32(1e-20)
 """Smallest scale: an activation of zeros alone must not be divided by 0."""
-_LAST, _POSITIONS, _POSITIONS_AND_LAST = [-1], [1], [1, 2]
+_LAST, _POSITIONS, _POSITIONS_AND_LAST = (-1,), (1,), (1, 2)
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def float_product(product: Product, weights: Int8Weights) -> Pieces:
     restored = pieces.node("DequantizeLinear", [weight, scales], f"{product.name}.restored", axis=1)
     if product.pooled:
         whole = pieces.node("MatMul", [product.activation, restored], f"{product.name}.logits")
-        _maximum(pieces, whole, product.output)
+        pieces.maximum(product, whole, _POSITIONS, product.output, keepdims=False)
     else:
         pieces.node("MatMul", [product.activation, restored], product.output)
     return pieces
@@ -100,12 +100,12 @@ def _token_product(product: Product, weights: Int8Weights, rounded: set[str]) ->
     unit, zero = f"{stem}.unit", f"{stem}.zero"
     if stem not in rounded:
         rounded.add(stem)
-        axes = pieces.constant(f"{stem}.axes", np.array(_POSITIONS_AND_LAST if product.pooled else _LAST))
         pieces.constant(unit, np.float32(1 / _LARGEST))
         pieces.constant(zero, _ZERO)
         pieces.constant(f"{stem}.least", _LEAST)
         sizes = pieces.node("Abs", [product.activation], f"{stem}.sizes")
-        largest = pieces.node("ReduceMax", [sizes, axes], f"{stem}.largest", keepdims=1)
+        axes = _POSITIONS_AND_LAST if product.pooled else _LAST
+        largest = pieces.maximum(product, sizes, axes, f"{stem}.largest", keepdims=True)
         pieces.node("Max", [largest, f"{stem}.least"], size)
         relative = pieces.node("Div", [product.activation, size], f"{stem}.relative")
         pieces.node("QuantizeLinear", [relative, unit, zero], integers)
@@ -138,11 +138,6 @@ def _pooled_integers(pieces: Pieces, product: Product, weights: Int8Weights, int
     weight = pieces.constant(f"{product.name}.weight", weights.rounded)
     scales = pieces.constant(f"{product.name}.scales", weights.scales)
     sums = pieces.node("MatMulInteger", [integers, weight, zero], f"{product.name}.sums")
-    largest = _maximum(pieces, sums, f"{product.name}.largest")
+    largest = pieces.maximum(product, sums, _POSITIONS, f"{product.name}.largest", keepdims=False)
     floats = pieces.node("Cast", [largest], f"{product.name}.floats", to=1)
     return pieces.node("Mul", [floats, scales], f"{product.name}.columns")
-
-
-def _maximum(pieces: Pieces, values: str, output: str) -> str:
-    axes = pieces.constant(f"{output}.positions", np.array(_POSITIONS))
-    return pieces.node("ReduceMax", [values, axes], output, keepdims=0)

@@ -16,6 +16,8 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_h
 
 RUNTIME_DOMAIN = "com.microsoft"
 """ONNX Runtime's own operators."""
+_AXES_ARE_INPUTS = 18
+"""The opset since which ReduceMax takes its axes as an input."""
 _NARROW = 16
 """Columns; narrower products are not worth a scale."""
 
@@ -40,6 +42,8 @@ class Product:
     """Whether the product is followed by the maximum over positions alone, and `output` is that: the head."""
     nodes: tuple[str, ...]
     """Names of the nodes that are replaced."""
+    opset: int
+    """The graph's version of ONNX's operators, in which what takes the place must be written."""
 
 
 @dataclass(frozen=True)
@@ -71,16 +75,28 @@ class Pieces:
         self.nodes.append(made)
         return output
 
+    def maximum(self, product: Product, values: str, axes: Sequence[int], output: str, keepdims: bool) -> str:
+        """Add the maximum over axes, as the graph of the product writes it."""
+        if product.opset < _AXES_ARE_INPUTS:
+            return self.node("ReduceMax", [values], output, axes=list(axes), keepdims=int(keepdims))
+        named = self.constant(f"{output}.axes", np.array(axes))
+        return self.node("ReduceMax", [values, named], output, keepdims=int(keepdims))
+
 
 def products(model: ModelProto) -> list[Product]:
     """Return the products with weights, in the order of the graph."""
     graph, weights = model.graph, _initializers(model.graph)
-    users = _users(graph)
+    users, opset = _users(graph), own_opset(model)
     return [
-        _product(node, numpy_helper.to_array(weights[node.input[1]]), users)
+        _product(node, numpy_helper.to_array(weights[node.input[1]]), users, opset)
         for node in graph.node
         if node.op_type == "MatMul" and node.input[1] in weights and _is_wide(weights[node.input[1]])
     ]
+
+
+def own_opset(model: ModelProto) -> int:
+    """Return the graph's version of ONNX's own operators."""
+    return next(int(each.version) for each in model.opset_import if each.domain in ("", "ai.onnx"))
 
 
 def lookups(model: ModelProto) -> list[Lookup]:
@@ -120,13 +136,15 @@ def _instead(node: NodeProto, replacements: Mapping[str, Pieces], removed: set[s
         yield node
 
 
-def _product(node: NodeProto, weight: NDArray[np.float32], users: Mapping[str, Sequence[NodeProto]]) -> Product:
+def _product(
+    node: NodeProto, weight: NDArray[np.float32], users: Mapping[str, Sequence[NodeProto]], opset: int
+) -> Product:
     """Return the product, and the maximum behind it if nothing else reads it."""
     after = users.get(node.output[0], ())
     if len(after) == 1 and after[0].op_type == "ReduceMax":
         maximum = after[0]
-        return Product(node.name, node.input[0], weight, maximum.output[0], True, (node.name, maximum.name))
-    return Product(node.name, node.input[0], weight, node.output[0], False, (node.name,))
+        return Product(node.name, node.input[0], weight, maximum.output[0], True, (node.name, maximum.name), opset)
+    return Product(node.name, node.input[0], weight, node.output[0], False, (node.name,), opset)
 
 
 def _initializers(graph: GraphProto) -> dict[str, TensorProto]:

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import onnx
 import orjson
 import pytest
 from csplade.pipelines.contract import read_contract
+from csplade.pipelines.folder import MODEL_FILE
+from csplade.pipelines.quantize_products import own_opset
 from csplade.pipelines.trained_folder import write_trained
 from csplade.tests.command_run import Run, runner
 from csplade.tests.published_models import write_adapter, write_splade
@@ -82,6 +85,15 @@ def test_what_cannot_be_exported_is_told_and_leaves_nothing(run: Run, trained: P
     assert not (tmp_path / "e").exists()
 
 
+@pytest.mark.parametrize("opset", [17, 20])
+def test_int8_weights_are_written_in_the_opset_that_was_chosen(
+    run: Run, trained: Path, tmp_path: Path, opset: int
+) -> None:
+    assert run("export", trained, "--output", tmp_path / "e", "--int8", "--opset", opset).code == 0
+    assert own_opset(onnx.load(tmp_path / "e" / MODEL_FILE)) == read_contract(tmp_path / "e").opset == opset
+    assert run("inspect", tmp_path / "e", "--check").code == 0
+
+
 def test_vocabulary_can_be_left_out_and_the_opset_chosen(run: Run, trained: Path, tmp_path: Path) -> None:
     write_splade(tmp_path / "model")
     options = ("--prune", "special", "--prune", "unused", "--opset", 17, "--json")
@@ -89,6 +101,8 @@ def test_vocabulary_can_be_left_out_and_the_opset_chosen(run: Run, trained: Path
     told = orjson.loads(result.out)
     assert told["pruned"]["special"] > 0
     assert told["terms"] == read_contract(tmp_path / "e").vocabulary_size - told["pruned"]["special"]
-    assert f"{told['pruned']['special']} of" in result.err and read_contract(tmp_path / "e").opset == 17
+    assert f"{told['pruned']['special']} of" in result.err
+    graph = onnx.load(tmp_path / "e" / MODEL_FILE, load_external_data=False)
+    assert own_opset(graph) == read_contract(tmp_path / "e").opset == 17
     refused = run("export", trained, "--output", tmp_path / "words", "--prune", "special")
     assert refused.code == 2 and "leave out --prune" in refused.err

@@ -6,13 +6,15 @@ import numpy as np
 import onnx
 import pytest
 from csplade.pipelines.errors import UsageError
+from csplade.pipelines.export import export_graph
+from csplade.pipelines.fold import fold_vocabulary
 from csplade.pipelines.folder import MODEL_FILE
 from csplade.pipelines.graph import Graph, GraphOutput, Role
 from csplade.pipelines.quantize import QuantizeOptions, quantize_graph
 from csplade.pipelines.quantize_kinds import Precision, Target
-from csplade.pipelines.quantize_products import products, save_graph
+from csplade.pipelines.quantize_products import own_opset, products, save_graph
 from csplade.pipelines.quantize_static import WatchedGraph
-from csplade.tests.tiny_encoder import write_tiny_encoder
+from csplade.tests.tiny_encoder import tiny_model, tiny_tokenizer, write_tiny_encoder
 from numpy.typing import NDArray
 
 pytestmark = pytest.mark.model
@@ -55,6 +57,30 @@ def test_a_graph_of_another_precision_is_smaller_and_near_the_exact_one(folder: 
         shared = wanted.keys() & found.keys()
         assert len(shared) >= share * len(wanted)
         assert max(abs(wanted[term] - found[term]) for term in shared) < apart * max(wanted.values())
+
+
+@pytest.fixture(scope="module", params=[17, 20])
+def of_opset(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the float graph of an opset before ReduceMax took its axes as an input, and of a late one."""
+    path = tmp_path_factory.mktemp(f"opset-{request.param}") / MODEL_FILE
+    tokenizer = tiny_tokenizer()
+    export_graph(tiny_model(tokenizer, fold_vocabulary(tokenizer, "english")), path, request.param)
+    assert own_opset(onnx.load(path)) == request.param
+    return path
+
+
+@pytest.mark.parametrize("precision", list(Precision))
+def test_every_precision_is_written_in_the_opset_of_the_graph(
+    folder: Path, of_opset: Path, tmp_path: Path, precision: Precision
+) -> None:
+    opset = own_opset(onnx.load(of_opset))
+    watched = WatchedGraph(of_opset)
+    watched.run(_IDS, Role.DOCUMENT)
+    quantize_graph(of_opset, tmp_path / MODEL_FILE, QuantizeOptions(precision, ranges=watched.ranges))
+    found = Graph.open(tmp_path / MODEL_FILE, opset=opset).run(_IDS, Role.DOCUMENT)
+    wanted = _run(folder / f"{precision}.onnx")
+    np.testing.assert_allclose(found.gates[0], wanted.gates[0], rtol=0.02)
+    np.testing.assert_allclose(found.weights, wanted.weights, rtol=0.02, atol=0.02)
 
 
 @pytest.mark.parametrize("precision", [Precision.INT8, Precision.INT8_WEIGHTS, Precision.INT8_STATIC])
