@@ -6,7 +6,7 @@ The new folder differs in its graph, and so in its fingerprint: an index must be
 import dataclasses
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,15 +16,15 @@ from csplade.pipelines.development import Development
 from csplade.pipelines.encode import Encoder
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.export_folder import check_output
-from csplade.pipelines.folder import IDF_FILE, MODEL_FILE, TERMS_FILE, TOKENIZER_FILE, deciding_files, read_tables
+from csplade.pipelines.folder import IDF_FILE, MODEL_FILE, TERMS_FILE, TOKENIZER_FILE, deciding_files
 from csplade.pipelines.golden import GOLDEN_FILE, drifts, read_golden
 from csplade.pipelines.graph import Role
 from csplade.pipelines.model_card import CARD_FILE
 from csplade.pipelines.quantize import QuantizeOptions, quantize_graph
 from csplade.pipelines.quantize_kinds import Precision, Target
-from csplade.pipelines.quantize_measure import Measured, compared, encoded, lost, ndcg
+from csplade.pipelines.quantize_measure import Measured, compared, encoded, lost, measurable, ndcg
 from csplade.pipelines.quantize_products import products
-from csplade.pipelines.quantize_static import Ranges, chosen_layers, layers_of, seen_ranges
+from csplade.pipelines.quantize_static import chosen_layers, layers_of, seen_in_folder
 
 EXACT = "fp32"
 _ROOM = 0.01, 0.05
@@ -67,7 +67,8 @@ def quantize_folder(
     """Quantize, measure, and write the folder if it is good enough; `tell` is called with what takes long.
 
     Raises:
-        UsageError: something stands at `output`, or the source is no float32 encoder.
+        UsageError: something stands at `output`, the source is no float32 encoder, or it finds nothing in the
+            collection.
         EncoderError: the source is damaged.
     """
     check_output(output)
@@ -108,9 +109,9 @@ def _with_float_layers(
     import onnx
 
     static = options.precision is Precision.INT8_STATIC
-    ranges = _ranges(source, development, settings.calibration_texts) if static else {}
+    ranges = seen_in_folder(source, _first(development, settings.calibration_texts)) if static else {}
     layers = layers_of(each.name for each in products(onnx.load(source / MODEL_FILE)))
-    exact = ndcg(encoded(Encoder.open(source), development), development)
+    exact = measurable(ndcg(encoded(Encoder.open(source), development), development))
 
     def with_kept(kept: frozenset[str]) -> QuantizeOptions:
         names = frozenset(name for layer in kept for name in layers[layer])
@@ -129,14 +130,11 @@ def _with_float_layers(
     return chosen
 
 
-def _ranges(source: Path, development: Development, texts: int) -> Ranges:
-    contract, tables = read_contract(source), read_tables(source)
-    tokenizer = (source / TOKENIZER_FILE).read_text(encoding="utf-8")
-    chosen: Mapping[Role, list[str]] = {
+def _first(development: Development, texts: int) -> dict[Role, list[str]]:
+    return {
         Role.DOCUMENT: list(islice(development.documents.values(), texts)),
         Role.QUERY: list(islice(development.collection.queries.values(), texts)),
     }
-    return seen_ranges(source / MODEL_FILE, contract, tokenizer, tables, chosen)
 
 
 def write_precision(source: Path, folder: Path, options: QuantizeOptions) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from csplade.pipelines.development import BEST_MEASURE, Development, Postings
 from csplade.pipelines.encode import EncodeOptions, Encoder
+from csplade.pipelines.errors import UsageError
 from csplade.pipelines.evaluate import measure
 from csplade.pipelines.golden import distance, shared
 from csplade.pipelines.sparse import SparseVector
@@ -61,12 +62,16 @@ def ndcg(vectors: Encoded, development: Development) -> float:
 
 
 def compared(folders: Mapping[str, Path], development: Development) -> list[Measured]:
-    """Return a row for each encoder folder, by the name of its precision; the first is what the others lose against."""
+    """Return a row for each encoder folder, by the name of its precision; the first is what the others lose against.
+
+    Raises:
+        UsageError: the first one finds nothing, so that nothing can be lost.
+    """
     encoders = {name: Encoder.open(folder, _UNKEPT) for name, folder in folders.items()}
     vectors = {name: encoded(encoder, development) for name, encoder in encoders.items()}
     exact = next(iter(vectors.values()))
     scores = {name: ndcg(each, development) for name, each in vectors.items()}
-    best = next(iter(scores.values()))
+    best = measurable(next(iter(scores.values())))
     speeds = _speeds(encoders, development)
     return [
         Measured(
@@ -83,8 +88,22 @@ def compared(folders: Mapping[str, Path], development: Development) -> list[Meas
 
 
 def lost(exact: float, found: float) -> float:
-    """Return the share of nDCG@10 that is lost; nothing can be lost of 0."""
-    return (exact - found) / exact if exact else 0.0
+    """Return the share of nDCG@10 that is lost; that of the exact encoder must be `measurable`."""
+    return (exact - found) / exact
+
+
+def measurable(exact: float) -> float:
+    """Return the exact encoder's nDCG@10, of which something can be lost.
+
+    Raises:
+        UsageError: it is 0.
+    """
+    if not exact:
+        raise UsageError(
+            "the encoder in float32 finds no relevant document of this collection (nDCG@10 is 0), so that nothing it "
+            "loses could be seen: name another --collection, or more --documents of it"
+        )
+    return exact
 
 
 def folder_megabytes(folder: Path) -> float:

@@ -1,15 +1,22 @@
 """`csplade quantize`: the table it ends in, what it writes, and what it refuses."""
 
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import onnx
 import orjson
 import pytest
 from csplade.pipelines.contract import read_contract
 from csplade.pipelines.encode import Encoder
 from csplade.pipelines.export_folder import export_folder
+from csplade.pipelines.folder import MODEL_FILE
 from csplade.pipelines.golden import allowed, drifts, read_golden
-from csplade.pipelines.quantize_int8 import Int8Weights
+from csplade.pipelines.quantize import QuantizeOptions
+from csplade.pipelines.quantize_int8 import Int8Weights, token_products
+from csplade.pipelines.quantize_kinds import Precision
+from csplade.pipelines.quantize_products import Pieces, Product, products
 from csplade.pipelines.training_options import TermSpace
 from csplade.tests.command_run import Run, runner
 from csplade.tests.tiny_encoder import TEXTS
@@ -45,12 +52,20 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("precision", ["int8", "int8-static", "int4"])
+@pytest.mark.parametrize(
+    ("precision", "sign", "others"),
+    [
+        ("int8", ".token.rounded", (".range", ".blocks")),
+        ("int8-static", ".range", (".token.rounded", ".blocks")),
+        ("int4", ".blocks", (".range", ".token.rounded")),
+    ],
+)
 def test_an_encoder_of_another_precision_is_whole_and_measured(
-    run: Run, exact: Path, collection: Path, tmp_path: Path, precision: str
+    run: Run, exact: Path, collection: Path, tmp_path: Path, precision: str, sign: str, others: tuple[str, ...]
 ) -> None:
+    """By `sign` its graph is told from `others`."""
     output = tmp_path / "small"
-    options = ("--precision", precision, "--collection", collection, "--json", "--force")
+    options = ("--precision", precision, "--collection", collection, "--json")
     result = run("quantize", exact, "--output", output, *options)
     assert result.code == 0, result.err
     told = orjson.loads(result.out)
@@ -61,7 +76,10 @@ def test_an_encoder_of_another_precision_is_whole_and_measured(
     assert after["megabytes"] < before["megabytes"] and min(after["documents_per_second"], after["query_ms"]) > 0
     contract = read_contract(output)
     assert told["fingerprint"] == contract.fingerprint != read_contract(exact).fingerprint
-    assert contract.quantization.startswith(precision[:4])
+    assert contract.quantization == QuantizeOptions(Precision(precision)).said and told["left_out"] == []
+    graph = onnx.load(output / MODEL_FILE).graph
+    named = [name for node in graph.node for name in (*node.input, *node.output)]
+    assert any(name.endswith(sign) for name in named) and not any(name.endswith(others) for name in named)
     assert all(allowed(drift, contract) for drift in drifts(Encoder.open(output), read_golden(output)))
     card = (output / "README.md").read_text()
     assert contract.fingerprint in card and f"| weights | {contract.quantization} |" in card and "| fp32 |" in card
@@ -82,6 +100,43 @@ def test_what_loses_too_much_is_shown_and_not_written(
     assert [path.name for path in tmp_path.iterdir()] == ["exact"]
     assert run(*arguments, "--force").code == 0
     assert (tmp_path / "small").is_dir()
+
+
+def test_a_layer_that_bears_no_rounding_is_left_out_and_told(
+    run: Run, collection: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_folder(tiny_trained(TermSpace.PIECES), tmp_path / "exact", quantize=False)
+    head = next(each for each in products(onnx.load(tmp_path / "exact" / MODEL_FILE)) if each.pooled)
+
+    def forgetful(rounded: Sequence[Product], weights: Mapping[str, Int8Weights]) -> dict[str, Pieces]:
+        """Round as always, but all of the head away."""
+        lost = {name: Int8Weights(np.zeros_like(each.rounded), each.scales) for name, each in weights.items()}
+        return token_products(rounded, {**weights, head.name: lost[head.name]})
+
+    monkeypatch.setattr("csplade.pipelines.quantize.token_products", forgetful)
+    options = ("--collection", collection, "--max-loss", 5, "--json")
+    result = run("quantize", tmp_path / "exact", "--output", tmp_path / "small", *options)
+    assert result.code == 0, result.err
+    told = orjson.loads(result.out)
+    assert told["left_out"] == [head.name] and told["rows"][1]["loss"] <= 0.05
+    assert f"without {head.name}" in result.err and "without exclusions" in result.err
+    contract = read_contract(tmp_path / "small")
+    assert contract.quantization.endswith(", 1 products with float ones")
+    nodes = {node.name for node in onnx.load(tmp_path / "small" / MODEL_FILE).graph.node}
+    assert f"{head.name}.restored" in nodes and f"{head.name}.sums" not in nodes
+
+
+@pytest.mark.parametrize("precision", ["int8", "int4"])
+def test_a_collection_in_which_nothing_is_found_measures_nothing(
+    run: Run, exact: Path, collection: Path, tmp_path: Path, precision: str
+) -> None:
+    shutil.copytree(collection, tmp_path / "blank")
+    blank = [{"_id": f"q{number}", "text": "what is it"} for number in range(len(TEXTS))]
+    (tmp_path / "blank" / "queries.jsonl").write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in blank))
+    options = ("--collection", tmp_path / "blank", "--precision", precision, "--force")
+    result = run("quantize", exact, "--output", tmp_path / "small", *options)
+    assert (result.code, result.out) == (2, "") and "finds no relevant document" in result.err
+    assert [path.name for path in tmp_path.iterdir()] == ["blank"]
 
 
 def test_what_cannot_be_quantized_is_told(run: Run, exact: Path, collection: Path, tmp_path: Path) -> None:
