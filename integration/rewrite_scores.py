@@ -33,6 +33,12 @@ def part_scripted_by_score(body: JsonObject) -> str | None:
     return next((name for name, value in rest.items() if scripted_by_score(value)), None)
 
 
+def combined_by(body: JsonObject, name: str) -> object:
+    """Return how scores are combined, as `boost_mode` or `score_mode` says; servers heed no case of letters there."""
+    value = body.get(name)
+    return value.lower() if isinstance(value, str) else value
+
+
 def scripts_in(value: object) -> Iterator[object]:
     """Give every script: what has the name `script`, or one that ends so, as `map_script` and `_script` of a sort."""
     waiting = [value]
@@ -51,7 +57,7 @@ def scripts_in(value: object) -> Iterator[object]:
 def ranks_without_score(body: JsonObject) -> bool:
     """Say whether hits are sorted by something else, so that nobody sees their score."""
     sort = body.get("sort")
-    if not sort or body.get("track_scores") not in (None, False):
+    if not sort or body.get("track_scores") not in (None, False, "false"):
         return False
     return not mentions_score(sort)
 

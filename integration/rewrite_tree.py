@@ -15,7 +15,7 @@ from csplade.integration.rewrite_parts import with_items, with_part
 from csplade.integration.rewrite_place import Place
 from csplade.integration.rewrite_policy import Policy, RewriteMode, RewriteOptions, ScorePolicy
 from csplade.integration.rewrite_report import Journal, JsonObject
-from csplade.integration.rewrite_scores import LEAST_ASKED, SCRIPT_READS, mentions_score, scripted_by_score
+from csplade.integration.rewrite_scores import LEAST_ASKED, SCRIPT_READS, combined_by, mentions_score, scripted_by_score
 from csplade.integration.rewrite_scoring import Scorer
 from csplade.integration.rewrite_text import TextRewriter
 
@@ -145,7 +145,7 @@ class TreeRewriter:
     def _function_score(self, kind: str, body: JsonObject, place: Place) -> JsonObject | None:
         functions = {name: value for name, value in body.items() if name != "query"}
         scripted = mentions_score(functions)
-        if body.get("boost_mode") == "replace" and not scripted:
+        if combined_by(body, "boost_mode") == "replace" and not scripted:
             self._not_scored(kind, body, place)
             return None
         return self._reading_scores(kind, body, place, scripted)
@@ -178,7 +178,7 @@ class TreeRewriter:
         if not isinstance(path, str):
             self._journal.passed(place.path, kind, "it names no path")
             return None
-        if body.get("score_mode") == "none":
+        if combined_by(body, "score_mode") == "none":
             self._not_scored(kind, body, place)
             return None
         return self._inside(kind, body, replace(place, nested=path))
@@ -186,7 +186,7 @@ class TreeRewriter:
     def _joined(self, kind: str, body: JsonObject, place: Place) -> JsonObject | None:
         """Rewrite the query about children or about the parent: other documents of the same index."""
         name, nothing, scored = _JOINED[kind]
-        value = body.get(name, nothing)
+        value = combined_by(body, name) if name in body else nothing
         if value == nothing:
             self._not_scored(kind, body, place)
             return None

@@ -200,6 +200,14 @@ COMPOUND_CASES = (
     ),
     Case(
         "function_score",
+        "boost_mode REPLACE",
+        {"function_score": {"query": match(), "field_value_factor": {"field": "year"}, "boost_mode": "REPLACE"}},
+        None,
+        KEPT,
+        "",
+    ),
+    Case(
+        "function_score",
         "min_score",
         _LEAST,
         None,
@@ -327,12 +335,28 @@ COMPOUND_CASES = (
         "",
     ),
     Case(
+        "nested",
+        "score_mode None",
+        {"nested": {"path": "passages", "query": match(Q, "passages.text"), "score_mode": "None"}},
+        None,
+        KEPT,
+        "",
+    ),
+    Case(
         "has_child",
         "score_mode max",
         {"has_child": {"type": "comment", "query": match(), "score_mode": "max"}},
         {"has_child": {"type": "comment", "query": weights(), "score_mode": "max"}},
         REWRITTEN,
         "replace",
+    ),
+    Case(
+        "has_child",
+        "score_mode NONE",
+        {"has_child": {"type": "comment", "query": match(), "score_mode": "NONE"}},
+        None,
+        KEPT,
+        "",
     ),
     Case("has_child", "no score_mode", {"has_child": {"type": "comment", "query": match()}}, None, KEPT, ""),
     Case(

@@ -56,6 +56,7 @@ def test_the_part_of_a_body_with_a_script_that_reads_scores(body: dict[str, obje
         ({"sort": {"_score": "asc"}}, False),
         ({"sort": "year", "track_scores": True}, False),
         ({"sort": "year", "track_scores": False}, True),
+        ({"sort": "year", "track_scores": "false"}, True),
         ({"sort": {"_script": {"type": "number", "script": {"source": "_score * 2"}}}}, False),
     ],
 )
