@@ -191,6 +191,9 @@ def _text(kind: str, values: JsonObject, resolve: Callable[[str], str | None]) -
 
 def _match_type(kind: str, values: JsonObject) -> str:
     """Return how the fields are compared."""
+    if kind == "simple_query_string":
+        # Servers add up what its fields score, and have no option for it.
+        return "most_fields"
     if kind not in ("multi_match", "query_string"):
         return kind if kind in _KIND_OPTIONS or kind in _ACROSS else "best_fields"
     value = _string("type", values.get("type", "best_fields"))

@@ -436,6 +436,22 @@ _STRINGS = (
         REWRITTEN,
         "operators: required",
     ),
+    Case(
+        "simple_query_string",
+        "several fields: boosts add up",
+        simple(Q, fields=["title^3", "text"]),
+        weights(boost=4.0),
+        REWRITTEN,
+        "replace",
+    ),
+    Case(
+        "simple_query_string",
+        "several weights fields, and a field without",
+        simple(Q, fields=["title", "summary^2", "author"]),
+        best(weights(), weights(field="summary_terms", boost=2.0), simple(Q, fields=["author"]), tie=1.0),
+        REWRITTEN,
+        "replace",
+    ),
     Case("simple_query_string", "an escape", simple("fresh\\-bread"), None, PASSED, ""),
     Case("simple_query_string", "flags", simple("fresh -stale", flags="NONE"), None, PASSED, ""),
 )

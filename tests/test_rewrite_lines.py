@@ -26,6 +26,18 @@ def searched(line: ClusterLine) -> Searched:
     return Searched(line.client, line.index, line.dialect)
 
 
+def test_a_simple_query_string_adds_up_what_its_fields_score(searched: Searched) -> None:
+    def scored(*fields: str) -> dict[str, float]:
+        query = {"simple_query_string": {"query": "bread oven", "fields": [*fields]}}
+        hits = searched.search({"query": query, "size": EVERYTHING})["hits"]["hits"]
+        return {hit["_id"]: hit["_score"] for hit in hits}
+
+    title, text = scored("title^3"), scored("text")
+    both = {name: title.get(name, 0.0) + text.get(name, 0.0) for name in title.keys() | text.keys()}
+    assert len(title.keys() & text.keys()) > 5
+    assert scored("title^3", "text") == pytest.approx(both, rel=1e-4)
+
+
 def test_what_is_rewritten_is_taken_scored_and_anchored(searched: Searched) -> None:
     taken = [case for case in CASES if searched.takes(case.body)]
     assert len(taken) > 0.8 * len(CASES)
