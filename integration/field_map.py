@@ -71,6 +71,13 @@ class FieldMap:
                     return Covered(coverage.weights, boost)
         return None
 
+    def touched_by(self, field: str) -> bool:
+        """Say whether a field that a search defines anew is, holds, or lies inside a covered text or its weights."""
+        known = [name for coverage in self.coverages for name in (coverage.weights, *coverage.texts)]
+        return any(
+            matches(name, field) or field.startswith(f"{name}.") or name.startswith(f"{field}.") for name in known
+        )
+
 
 def _may_be_exact(name: str) -> bool:
     """Say whether a name, or one that fits this pattern, ends as those of exact text do; no mapping is known here."""

@@ -31,6 +31,9 @@ __all__ = ["Encode", "Resolve", "RewriteMode", "RewriteOptions", "Rewritten", "r
 Resolve = Callable[[str], str | None]
 """Gives the text that a query's string stands for; None if nobody knows."""
 
+# Fields that exist during one search, in the place of those of the index if their names are the same.
+_DEFINING = ("runtime_mappings", "derived")
+
 
 def rewrite(
     body: JsonObject, field_map: FieldMap, encode: Encode, options: RewriteOptions, resolve: Resolve = str
@@ -39,7 +42,7 @@ def rewrite(
 
     Whatever `encode` raises is raised; nothing else is.
     """
-    untouched = _untouched(body, options.mode)
+    untouched = _untouched(body, field_map, options.mode)
     if untouched is not None:
         return Rewritten(body, (untouched,))
     encode, limit = cache(_weighing(encode, options)), options.dialect.max_clauses
@@ -62,14 +65,28 @@ def _weighing(encode: Encode, options: RewriteOptions) -> Encode:
     return encode if calibration is None else lambda text: calibration.applied(encode(text))
 
 
-def _untouched(body: JsonObject, mode: RewriteMode) -> Decision | None:
+def _untouched(body: JsonObject, field_map: FieldMap, mode: RewriteMode) -> Decision | None:
     """Return why a whole body stays as it is; None if it does not."""
     if "retriever" in body:
         return Decision("$.retriever", "retriever", Outcome.PASSED, "", "retrievers are not known")
     if ranks_without_score(body):
         return Decision("$.sort", "sort", Outcome.KEPT, "", "hits are sorted without their score")
-    if mode is not RewriteMode.ANCHORED:
-        return None
+    return _defined_anew(body, field_map) or (_countable(body) if mode is RewriteMode.ANCHORED else None)
+
+
+def _defined_anew(body: JsonObject, field_map: FieldMap) -> Decision | None:
+    """Return why a body passes that defines fields of its own; None if they have nothing to do with covered ones."""
+    for part in _DEFINING:
+        fields = body.get(part)
+        anew = next(filter(field_map.touched_by, fields), None) if isinstance(fields, Mapping) else None
+        if anew is not None:
+            return Decision(f"$.{part}", part, Outcome.PASSED, "", f"{anew} is another field in this search")
+    return None
+
+
+def _countable(body: JsonObject) -> Decision | None:
+    """Return why a body stays as it is where all counts must."""
+    mode = RewriteMode.ANCHORED
     if type(body.get("size")) is int and body["size"] == 0:
         return Decision("$.size", "size", Outcome.KEPT, mode.value, "no hit is asked for, and the same documents match")
     for name in ("aggs", "aggregations"):

@@ -40,6 +40,7 @@ _TOP_SENT: Json = {
     }
 }
 _SAMPLED: Json = {"best": {"sampler": {"shard_size": 3}, "aggs": {"langs": {"terms": {"field": "lang"}}}}}
+_ANEW: Json = {"type": "keyword", "script": {"source": "emit(doc['lang'].value)"}}
 _SOURCE: Json = {"source": "_score > 12 ? 1 : 0"}
 _SORTED: Json = {"sort": [{"_script": {"type": "number", "order": "desc", "script": _SOURCE}}]}
 _SHOWN: Json = {"script_fields": {"above": {"script": _SOURCE}}}
@@ -232,6 +233,17 @@ BODY_CASES = (
         more={"knn": {"field": "v", "query_vector": [1.0], "k": 3, "num_candidates": 9}},
     ),
     *_SCRIPTED,
+    Case("body", "a covered field defined anew", match(), None, PASSED, "", more={"runtime_mappings": {"text": _ANEW}}),
+    Case("body", "a covered field derived anew", match(), None, PASSED, "", more={"derived": {"text": _ANEW}}),
+    Case(
+        "body",
+        "another field defined",
+        match(),
+        weights(),
+        REWRITTEN,
+        "replace",
+        more={"runtime_mappings": {"decade": {"type": "long"}}},
+    ),
     Case("body", "retriever", None, None, PASSED, "", more={"retriever": {"standard": {"query": match()}}}),
     Case("body", "no query", None, None, KEPT, "", more={"size": 5}),
 )

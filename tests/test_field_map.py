@@ -51,6 +51,18 @@ def test_a_pattern_of_the_query_is_covered_if_all_its_fields_must_be(pattern: st
     assert (MAP.covering(pattern, None) is not None) == covered
 
 
+@pytest.mark.parametrize(
+    ("field", "touched"),
+    [
+        *(("title", True), ("text.plain", True), ("text.keyword", True), ("text", True), ("first.bread", True)),
+        *(("passages", True), ("passages.text", True), ("passages.terms.bread", True)),
+        *(("titles", False), ("year", False), ("passages_text", False)),
+    ],
+)
+def test_a_field_that_a_search_defines_may_touch_what_is_covered(field: str, touched: bool) -> None:
+    assert MAP.touched_by(field) == touched
+
+
 def test_nested_objects_have_weights_of_their_own() -> None:
     assert MAP.covering("passages.text", "passages") == Covered("passages.terms", 1.0)
     assert MAP.covering("passages.text", "others") is None
