@@ -20,6 +20,7 @@ from csplade.integration.rewrite_scores import (
     LEAST_ASKED,
     SCRIPT_READS,
     aggregates_by_score,
+    combined_by,
     part_scripted_by_score,
     ranks_without_score,
 )
@@ -33,6 +34,9 @@ Resolve = Callable[[str], str | None]
 
 # Fields that exist during one search, in the place of those of the index if their names are the same.
 _DEFINING = ("runtime_mappings", "derived")
+
+# How a rescorer's score is combined with the first one so that none of them takes anything away: None is `total`.
+_RAISING = (None, "total", "max")
 
 
 def rewrite(
@@ -122,7 +126,8 @@ def _rescorer(value: object, tree: TreeRewriter, place: Place) -> object:
     query = value.get("query")
     if not isinstance(query, Mapping) or "rescore_query" not in query:
         return value
-    below = tree.query(query["rescore_query"], place.at("query", "rescore_query"))
+    lowers = combined_by(query, "score_mode") not in _RAISING
+    below = tree.query(query["rescore_query"], replace(place.at("query", "rescore_query"), factor=lowers))
     return with_part(value, "query", with_part(query, "rescore_query", below))
 
 

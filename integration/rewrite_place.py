@@ -13,6 +13,8 @@ class Place:
     depth: int = 0
     counted: bool = False
     """A `bool` above counts its clauses that match, which it would do wrongly if one matched more than its original."""
+    factor: bool = False
+    """A low score lowers that of the document: a match that scores 0 would fall below what does not match."""
 
     def at(self, *steps: str | int) -> "Place":
         """Return a place below this one."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from csplade.integration.field_map import FieldMap
 from csplade.integration.rewrite_clauses import TextClause, TextField, UnreadableClause, read_text_clause
 from csplade.integration.rewrite_place import Place
-from csplade.integration.rewrite_policy import Option, RewriteOptions
+from csplade.integration.rewrite_policy import Option, RewriteOptions, Shape
 from csplade.integration.rewrite_report import Journal, JsonObject
 from csplade.integration.rewrite_scoring import Composer, Scorer, Target
 
@@ -72,6 +72,10 @@ class TextRewriter:
             self._journal.passed(place.path, clause.kind, "the encoder finds no term in its text")
             return None
         shape = options.shape(policy)
+        if place.factor and shape is Shape.FILTER:
+            reason = "a match without weights would score 0, and fall below what does not match"
+            self._journal.passed(place.path, clause.kind, reason, named)
+            return None
         count = "1 term" if len(vector) == 1 else f"{len(vector)} terms"
         reason = f"{count} in {' and '.join(target.weights)}; the original: {shape}"
         self._journal.rewritten(place.path, clause.kind, named, reason)

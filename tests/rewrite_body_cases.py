@@ -12,6 +12,7 @@ from csplade.tests.rewrite_case import (
     Case,
     Json,
     Q,
+    anchored,
     match,
     weights,
 )
@@ -40,6 +41,12 @@ _TOP_SENT: Json = {
     }
 }
 _SAMPLED: Json = {"best": {"sampler": {"shard_size": 3}, "aggs": {"langs": {"terms": {"field": "lang"}}}}}
+
+
+def _factor(mode: str, **options: object) -> Json:
+    return {"query": {"rescore_query": match(**options), "score_mode": mode}}
+
+
 _ANEW: Json = {"type": "keyword", "script": {"source": "emit(doc['lang'].value)"}}
 _SOURCE: Json = {"source": "_score > 12 ? 1 : 0"}
 _SORTED: Json = {"sort": [{"_script": {"type": "number", "order": "desc", "script": _SOURCE}}]}
@@ -212,6 +219,46 @@ BODY_CASES = (
         "replace",
         more={"rescore": _RESCORE},
         more_sent={"rescore": _RESCORED},
+    ),
+    Case(
+        "body",
+        "rescore by a factor, anchored: 0 would be one",
+        EN,
+        None,
+        PASSED,
+        "anchored",
+        ANCHORED,
+        more={"rescore": _factor("multiply")},
+    ),
+    Case(
+        "body",
+        "rescore by a factor of texts that must match",
+        EN,
+        None,
+        PASSED,
+        "operator_and: required",
+        more={"rescore": _factor("Min", operator="and")},
+    ),
+    Case(
+        "body",
+        "rescore by a factor",
+        EN,
+        None,
+        REWRITTEN,
+        "replace",
+        more={"rescore": _factor("multiply")},
+        more_sent={"rescore": {"query": {"rescore_query": weights(), "score_mode": "multiply"}}},
+    ),
+    Case(
+        "body",
+        "rescore by the larger score, anchored",
+        EN,
+        None,
+        REWRITTEN,
+        "anchored",
+        ANCHORED,
+        more={"rescore": _factor("max")},
+        more_sent={"rescore": {"query": {"rescore_query": anchored(match()), "score_mode": "max"}}},
     ),
     Case(
         "body",
