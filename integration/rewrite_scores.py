@@ -75,7 +75,12 @@ def strings_in(value: object) -> Iterator[str]:
 
 
 def _reads_score(values: Sequence[object]) -> bool:
-    stored = any(isinstance(value, Mapping) and _is_stored_script(value.get("script")) for value in values)
+    stored = any(
+        _is_script(name) and _is_stored_script(script)
+        for value in values
+        if isinstance(value, Mapping)
+        for name, script in value.items()
+    )
     return stored or any(_SCORE.search(text) for text in _strings(values))
 
 

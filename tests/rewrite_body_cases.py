@@ -135,6 +135,16 @@ BODY_CASES = (
         ANCHORED,
         more={"aggs": _SAMPLED},
     ),
+    Case(
+        "body",
+        "aggregations by a stored script, anchored",
+        match(),
+        None,
+        PASSED,
+        "anchored",
+        ANCHORED,
+        more={"aggs": {"best": {"scripted_metric": {"map_script": {"id": "stored"}}}}},
+    ),
     Case("body", "aggregations that read scores", match(), weights(), REWRITTEN, "replace", more={"aggs": _SAMPLED}),
     Case(
         "body",

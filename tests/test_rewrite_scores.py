@@ -84,6 +84,9 @@ def test_hits_that_are_ranked_without_their_score(body: dict[str, object], witho
         ({"hits": {"top_hits": {"size": 1, "sort": [{"_score": "desc"}]}}}, False),
         ({"hits": {"top_hits": {"script_fields": {"s": {"script": "_score"}}}}}, True),
         ({"best": {"max": {"script": {"id": "stored"}}}}, True),
+        ({"best": {"scripted_metric": {"map_script": {"id": "stored"}}}}, True),
+        ({"best": {"scripted_metric": {"map_script": {"source": "1"}, "combine_script": {"id": "stored"}}}}, True),
+        ({"best": {"scripted_metric": {"map_script": {"source": "state.n = doc['id'].value"}}}}, False),
     ],
 )
 def test_aggregations_whose_counts_depend_on_scores(aggregations: object, by_score: bool) -> None:
