@@ -23,6 +23,7 @@ from csplade.integration.rewrite_scores import (
     combined_by,
     part_scripted_by_score,
     ranks_without_score,
+    shows_hits_by_score,
 )
 from csplade.integration.rewrite_scoring import Encode, Scorer
 from csplade.integration.rewrite_tree import TreeRewriter
@@ -91,10 +92,11 @@ def _defined_anew(body: JsonObject, field_map: FieldMap) -> Decision | None:
 def _countable(body: JsonObject) -> Decision | None:
     """Return why a body stays as it is where all counts must."""
     mode = RewriteMode.ANCHORED
-    if type(body.get("size")) is int and body["size"] == 0:
+    counted = {name: body[name] for name in ("aggs", "aggregations") if name in body}
+    if type(body.get("size")) is int and body["size"] == 0 and not any(map(shows_hits_by_score, counted.values())):
         return Decision("$.size", "size", Outcome.KEPT, mode.value, "no hit is asked for, and the same documents match")
-    for name in ("aggs", "aggregations"):
-        if aggregates_by_score(body.get(name)):
+    for name, aggregations in counted.items():
+        if aggregates_by_score(aggregations):
             return Decision(f"$.{name}", name, Outcome.PASSED, mode.value, "it depends on scores what they count")
     return None
 

@@ -7,7 +7,8 @@ from csplade.integration.rewrite_report import JsonObject
 
 SCRIPT_READS = "a script reads the score"
 LEAST_ASKED = "a lowest score is asked for"
-_SCORE = re.compile(r"\b_score\b")
+# Behind a dot it is the name of somebody's field.
+_SCORE = re.compile(r"(?<![\w.])_score\b")
 # What they score is looked at clause by clause.
 _QUERIES = frozenset({"query", "rescore", "post_filter"})
 # They look at the documents with the best scores only.
@@ -59,7 +60,14 @@ def ranks_without_score(body: JsonObject) -> bool:
     sort = body.get("sort")
     if not sort or body.get("track_scores") not in (None, False, "false"):
         return False
-    return not mentions_score(sort)
+    return not any(map(_orders_by_score, sort if isinstance(sort, list) else [sort]))
+
+
+def shows_hits_by_score(aggregations: object) -> bool:
+    """Say whether aggregations show the hits with the best scores."""
+    holders = (value for value in _values_in(aggregations) if isinstance(value, Mapping))
+    shown = (holder["top_hits"] for holder in holders if "top_hits" in holder)
+    return any(isinstance(hits, Mapping) and not ranks_without_score(hits) for hits in shown)
 
 
 def aggregates_by_score(aggregations: object) -> bool:
@@ -72,6 +80,11 @@ def aggregates_by_score(aggregations: object) -> bool:
 def strings_in(value: object) -> Iterator[str]:
     """Give every string of a JSON value, names included, however deep."""
     return _strings(_values_in(value))
+
+
+def _orders_by_score(order: object) -> bool:
+    """Say whether one of the orders of a sort is by score."""
+    return order == "_score" or (isinstance(order, Mapping) and ("_score" in order or scripted_by_score(order)))
 
 
 def _reads_score(values: Sequence[object]) -> bool:

@@ -108,6 +108,15 @@ BODY_CASES = (
     Case("body", "sort without score", match(), None, KEPT, "", more={"sort": [{"year": "desc"}]}),
     Case(
         "body",
+        "sort by a field that is called so",
+        match(),
+        None,
+        KEPT,
+        "",
+        more={"sort": [{"stats._score": {"order": "desc", "unmapped_type": "float"}}]},
+    ),
+    Case(
+        "body",
         "size 0",
         match(),
         weights(),
@@ -124,6 +133,16 @@ BODY_CASES = (
         "anchored",
         ANCHORED,
         more={"size": 0, "aggs": {"langs": {"terms": {"field": "lang"}}}},
+    ),
+    Case(
+        "body",
+        "size 0 with top hits, anchored",
+        match(),
+        anchored(match()),
+        REWRITTEN,
+        "anchored",
+        ANCHORED,
+        more={"size": 0, "aggs": {"best": {"top_hits": {"size": 2}}}},
     ),
     Case(
         "body",

@@ -6,6 +6,7 @@ from csplade.integration.rewrite_scores import (
     mentions_score,
     part_scripted_by_score,
     ranks_without_score,
+    shows_hits_by_score,
 )
 
 LANGS = {"terms": {"field": "lang"}}
@@ -19,6 +20,8 @@ LANGS = {"terms": {"field": "lang"}}
         ({"script": {"id": "stored"}}, True),
         ([{"_score": {"order": "desc"}}], True),
         ({"script": {"source": "doc['year'].value"}}, False),
+        ({"script": {"source": "doc['stats._score'].value"}}, False),
+        ({"script": "1.0*_score"}, True),
         ({"random_score": {}, "script_score": {"script": "params.max_score"}}, False),
         (None, False),
     ],
@@ -54,6 +57,9 @@ def test_the_part_of_a_body_with_a_script_that_reads_scores(body: dict[str, obje
         ({"sort": ["year", {"lang": "asc"}]}, True),
         ({"sort": ["year", "_score"]}, False),
         ({"sort": {"_score": "asc"}}, False),
+        ({"sort": [{"stats._score": "desc"}]}, True),
+        ({"sort": ["stats._score", {"price": {"order": "asc", "nested": {"path": "_score"}}}]}, True),
+        ({"sort": {"_script": {"type": "number", "script": {"source": "doc['stats._score'].value"}}}}, True),
         ({"sort": "year", "track_scores": True}, False),
         ({"sort": "year", "track_scores": False}, True),
         ({"sort": "year", "track_scores": "false"}, True),
@@ -81,6 +87,7 @@ def test_hits_that_are_ranked_without_their_score(body: dict[str, object], witho
             True,
         ),
         ({"hits": {"top_hits": {"size": 1}}}, False),
+        ({"best": {"max": {"field": "stats._score"}}}, False),
         ({"hits": {"top_hits": {"size": 1, "sort": [{"_score": "desc"}]}}}, False),
         ({"hits": {"top_hits": {"script_fields": {"s": {"script": "_score"}}}}}, True),
         ({"best": {"max": {"script": {"id": "stored"}}}}, True),
@@ -91,3 +98,18 @@ def test_hits_that_are_ranked_without_their_score(body: dict[str, object], witho
 )
 def test_aggregations_whose_counts_depend_on_scores(aggregations: object, by_score: bool) -> None:
     assert aggregates_by_score(aggregations) == by_score
+
+
+@pytest.mark.parametrize(
+    ("aggregations", "shows"),
+    [
+        ({"langs": LANGS}, False),
+        ({"best": {"top_hits": {"size": 1}}}, True),
+        ({"langs": {**LANGS, "aggs": {"best": {"top_hits": {"sort": [{"_score": "asc"}]}}}}}, True),
+        ({"best": {"top_hits": {"sort": [{"year": "asc"}]}}}, False),
+        ({"best": {"top_hits": []}}, False),
+        (None, False),
+    ],
+)
+def test_hits_that_aggregations_show_by_score(aggregations: object, shows: bool) -> None:
+    assert shows_hits_by_score(aggregations) == shows
