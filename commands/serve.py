@@ -222,18 +222,24 @@ def tell_page(url: str) -> str:
     return page
 
 
-def open_encoder(folder: Path) -> "Encoder":
-    """Open an encoder for one worker, which takes one core so that workers share a machine."""
+def open_encoder(folder: Path, shared: bool = False) -> "Encoder":
+    """Open an encoder for a worker, which takes one core so that workers share a machine.
+
+    One that is not to be shared by forks runs once, so that the first search does not wait for what is done only once.
+    """
     from csplade.pipelines.encode import EncodeOptions, Encoder
 
     encoder = Encoder.open(folder, EncodeOptions(threads=1))
-    encoder.prepare()
+    if shared:
+        encoder.prepare()
+    else:
+        encoder.warm_up()
     return encoder
 
 
 def _open_shared(folder: Path) -> "Encoder | None":
     """Open an encoder for all workers; None: it outlives no fork, as on a graphics card, or outside of Linux."""
-    encoder = open_encoder(folder) if sys.platform == "linux" else None
+    encoder = open_encoder(folder, shared=True) if sys.platform == "linux" else None
     return encoder if encoder is not None and encoder.runs_on[:1] == ("CPUExecutionProvider",) else None
 
 

@@ -51,10 +51,12 @@ class EncodeOptions:
     """Vectors of queries that `Encoder.query` keeps, those asked for last."""
 
     def __post_init__(self) -> None:
-        sizes = {"window": self.window, "window_characters": self.window_characters, "lanes": self.lanes}
-        wrong = next((f"{name} {size}" for name, size in sizes.items() if size < 1), None)
-        if wrong is not None:
-            raise UsageError(f"an encoder cannot have {wrong}: give it 1 or more")
+        sizes = ("window", "window_characters", "batch_tokens", "threads", "lanes")
+        least = {**dict.fromkeys(sizes, 1), "kept_queries": 0}
+        for name, smallest in least.items():
+            size = getattr(self, name)
+            if size is not None and size < smallest:
+                raise UsageError(f"an encoder cannot have {name} {size}: give it {smallest} or more")
 
 
 DEFAULT = EncodeOptions()

@@ -2,11 +2,12 @@
 
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from csplade.commands.serve import open_encoder
 from csplade.pipelines.encode import Device, EncodeOptions, Encoder, LongTexts
 from csplade.pipelines.errors import EncoderError, SourceError, UsageError
 from csplade.pipelines.folder import MODEL_FILE, TOKENIZER_FILE, read_tables
@@ -127,10 +128,21 @@ def test_passages_that_would_leave_gaps_are_refused(folder: Path, wrong: LongTex
         Encoder.open(folder, EncodeOptions(long_texts=wrong))
 
 
-@pytest.mark.parametrize("wrong", [{"window": 0}, {"lanes": 0}, {"window_characters": -1}])
-def test_sizes_of_nothing_are_refused(wrong: dict[str, int]) -> None:
-    with pytest.raises(UsageError, match="give it 1 or more"):
-        EncodeOptions(**wrong)  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("name", "wrong", "least"),
+    [
+        ("window", 0, 1),
+        ("lanes", 0, 1),
+        ("window_characters", -1, 1),
+        ("batch_tokens", 0, 1),
+        ("threads", -3, 1),
+        ("kept_queries", -1, 0),
+    ],
+)
+def test_sizes_of_nothing_are_refused(name: str, wrong: int, least: int) -> None:
+    with pytest.raises(UsageError, match=f"cannot have {name} {wrong}: give it {least} or more"):
+        EncodeOptions(**{name: wrong})  # type: ignore[arg-type]
+    EncodeOptions(**{name: least})  # type: ignore[arg-type]
 
 
 def test_a_query_is_encoded_once_and_the_same_in_many_threads(folder: Path) -> None:
@@ -146,6 +158,13 @@ def test_a_query_is_encoded_once_and_the_same_in_many_threads(folder: Path) -> N
     assert encoder.counts.texts == before + 1
 
 
+def test_a_worker_of_the_gateway_runs_its_encoder_once_unless_forks_share_it(folder: Path) -> None:
+    """A run starts threads, which a fork would lose."""
+    own, shared = open_encoder(folder), open_encoder(folder, shared=True)
+    assert (own.counts.texts, own.counts.passages) == (2, 2)
+    assert shared.counts.texts == 0
+
+
 def test_one_query_needs_no_thread(encoder: Encoder) -> None:
     threads = threading.active_count()
     assert next(encoder.queries(["bread"]))
@@ -158,10 +177,26 @@ def test_what_is_no_text_is_told(encoder: Encoder, value: object, said: str) -> 
         list(encoder.documents(["bread", value]))  # type: ignore[list-item]
 
 
-def test_a_text_of_ten_megabytes_does_not_make_its_window_large(encoder: Encoder) -> None:
-    vectors = list(encoder.documents(["bread", "xj4400b " + "x" * 10_000_000, "salt " * 10]))
-    assert [bool(vector) for vector in vectors] == [True, True, True]
-    assert "salt" in vectors[2].weights
+def test_a_text_of_ten_megabytes_is_a_window_of_its_own_and_the_model_reads_its_beginning(encoder: Encoder) -> None:
+    taken, before = 0, encoder.counts
+
+    def texts() -> Iterator[str]:
+        nonlocal taken
+        for text in ["bread", "xj4400b " + "x" * 10_000_000, *["salt"] * 300]:
+            taken += 1
+            yield text
+
+    vectors = encoder.documents(texts())
+    first = next(vectors)
+    # It does not wait with 126 others: behind it only the text that ends its window was taken.
+    assert "bread" in first.weights and taken == 3
+    huge = next(vectors)
+    assert "xj4400b" in huge.weights and taken == 2 + 128
+    assert sum("salt" in vector.weights for vector in vectors) == 300
+    after = encoder.counts
+    assert (after.cut - before.cut, after.texts - before.texts) == (1, 302)
+    # Of ten million characters the model reads no more tokens than of any text; the others have few.
+    assert after.tokens - before.tokens < ROOM + 301 * 5
 
 
 def test_a_gpu_that_is_not_there_is_told(folder: Path, encoder: Encoder) -> None:

@@ -5,9 +5,9 @@ import onnx
 import pytest
 from csplade.commands.options import SHIPPED_ENCODER
 from csplade.pipelines.contract import check_files, read_contract
-from csplade.pipelines.encode import Encoder
+from csplade.pipelines.encode import EncodeOptions, Encoder
 from csplade.pipelines.folder import MODEL_FILE, TOKENIZER_FILE, read_tables
-from csplade.pipelines.golden import drifts, read_golden
+from csplade.pipelines.golden import allowed, drifts, read_golden
 from csplade.pipelines.graph import Graph, Role
 from csplade.pipelines.vocab import decode_key
 from csplade.pipelines.words import split_words
@@ -46,7 +46,21 @@ def test_its_large_matrices_are_int8() -> None:
 def test_golden_vectors_agree_within_the_tolerance(encoder: Encoder) -> None:
     found = drifts(encoder, read_golden(SHIPPED_ENCODER))
     assert len(found) >= 20
-    assert max(drift.distance for drift in found) <= encoder.contract.tolerance
+    beyond = [drift for drift in found if not allowed(drift, encoder.contract)]
+    assert beyond == []
+    # A tolerance that anything fits in would say nothing.
+    assert max(drift.distance for drift in found) > 0.5 * encoder.contract.tolerance
+    assert max(drift.expansion for drift in found) > 0.5 * encoder.contract.expansion_tolerance
+
+
+def test_a_deterministic_encoder_gives_the_same_bits_through_int8_however_texts_are_grouped() -> None:
+    texts = [golden.text for golden in read_golden(SHIPPED_ENCODER) if golden.text]
+    alone = Encoder.open(SHIPPED_ENCODER, EncodeOptions(deterministic=True, threads=1))
+    wanted = {text: list(next(alone.documents([text])).weights.items()) for text in texts}
+    grouped = Encoder.open(SHIPPED_ENCODER, EncodeOptions(deterministic=True, threads=1, window=7, lanes=2))
+    backwards = list(reversed(texts))
+    for text, vector in zip(backwards, grouped.documents(backwards), strict=True):
+        assert list(vector.weights.items()) == wanted[text]
 
 
 def test_what_comes_later_does_not_change_the_gates_before_it() -> None:
@@ -54,8 +68,8 @@ def test_what_comes_later_does_not_change_the_gates_before_it() -> None:
     tokenizer = Tokenizer.from_file(str(SHIPPED_ENCODER / TOKENIZER_FILE))
     ids = tokenizer.encode("the valve of the pump stuck half open and the pressure rose").ids
     whole, cut = graph.run([ids], Role.QUERY).gates[0], graph.run([ids[:6]], Role.QUERY).gates[0]
-    # Only int8 rounding, whose scale is one for the whole tensor, may differ.
-    assert np.abs(whole[1:6] - cut[1:]).max() < 0.1 * whole[1:].max()
+    # Each token has a scale of its own: only float sums in another order may differ, and what they round otherwise.
+    assert np.abs(whole[1:6] - cut[1:]).max() < 0.01 * whole[1:].max()
     other = graph.run([[*ids[:6], *reversed(ids[6:])]], Role.QUERY).gates[0]
     assert np.abs(whole[6:] - other[6:]).max() > np.abs(whole[1:6] - other[1:6]).max()
 
