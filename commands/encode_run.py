@@ -148,11 +148,23 @@ def _encode(
             bar.close()
             if part is not None:
                 part.recount()
-                notice(f"{part.lines} vectors are in {part.path}. Run again, the same command goes on from there.")
+                notice(_left(part))
             raise
     summary.dead_letters = dead.path if dead.count else None
     summary.failed, summary.first_reason = dead.count, dead.first_reason
     return summary
+
+
+def _left(part: PartFile) -> str:
+    """Return what a run that ends early leaves, and how it goes on."""
+    if not part.lines:
+        return f"No vector was written yet, so that {part.path} is not kept: run it again from the beginning."
+    if part.lasting:
+        return f"{part.lines} vectors are in {part.path}. Run again, the same command goes on from there."
+    return (
+        f"{part.lines} vectors are in {part.path}. Standard input cannot be gone on with: move that file away, or add "
+        "--force, and run it again from the beginning."
+    )
 
 
 def _check(stop: StopSignal | None) -> None:
@@ -230,8 +242,14 @@ def _print(summary: _Summary, encoder: "Encoder", choices: EncodeChoices, second
         notice(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in numbers.items()))
     else:
         print_table("", ("output", *numbers), [(str(choices.output), *map(str, numbers.values()))])
-    if summary.written and counts.cut and choices.long_texts is None:
-        notice(f"Of {counts.cut} texts the model did not see the end: --stride reads them whole, more slowly.")
+    if summary.written and choices.long_texts is None:
+        tell_cut(counts.cut)
+
+
+def tell_cut(texts: int) -> None:
+    """Say of how many texts the model did not see all, where they were not read in passages."""
+    if texts:
+        notice(f"Of {texts} texts the model did not see the end: --stride reads them whole, more slowly.")
 
 
 def _cores() -> int:

@@ -36,10 +36,12 @@ class Job:
 class PartFile:
     """The growing part of an output file; a context manager that closes it, and leaves it there if it holds a line."""
 
-    def __init__(self, output: Path, file: FileIO, lines: int) -> None:
+    def __init__(self, output: Path, file: FileIO, lines: int, lasting: bool) -> None:
         self.path = _part_of(output)
         self.lines = lines
         """Those there, whole ones."""
+        self.lasting = lasting
+        """Whether another run can go on in it; not where a source can be read only once."""
         self._output, self._file = output, file
 
     @classmethod
@@ -69,7 +71,7 @@ class PartFile:
             replace_bytes(told, job.line)
         except OSError as error:
             raise _unwritable(part, error) from error
-        return cls(output, file, lines)
+        return cls(output, file, lines, bool(job.sources))
 
     def append(self, line: bytes) -> None:
         """Write a line at once.

@@ -143,6 +143,30 @@ def test_standard_input_is_read(run: Run, monkeypatch: pytest.MonkeyPatch) -> No
     assert len(vectors(run("-").out)) == 3
 
 
+def test_what_is_left_of_standard_input_is_said_as_it_is(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bad record is found when its turn comes: in the first window, or behind two others."""
+
+    def given(lines: list[bytes]) -> None:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\n".join(lines))))
+
+    given([*records(5), b"{", *records(300)])
+    refused = run("-", "--output", "v.jsonl")
+    assert refused.code == 1 and "No vector was written yet, so that v.jsonl.part is not kept" in refused.err
+    assert os.listdir() == []
+    given([*records(300), b"{"])
+    stopped = run("-", "--output", "v.jsonl")
+    done = Path("v.jsonl.part").read_bytes().count(b"\n")
+    assert stopped.code == 1 and 0 < done <= 300
+    assert f"{done} vectors are in v.jsonl.part. Standard input cannot be gone on with: move that" in stopped.err
+    given(records(3))
+    again = run("-", "--output", "v.jsonl")
+    assert (again.code, Path("v.jsonl.part").read_bytes().count(b"\n")) == (2, done)
+    assert "move it away, or add --force" in again.err
+    given(records(3))
+    assert run("-", "--output", "v.jsonl", "--force").code == 0
+    assert len(vectors(Path("v.jsonl").read_bytes())) == 3
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_that_was_stopped_goes_on_in_its_part(run: Run, encoder_folder: Path, how: signal.Signals) -> None:
     source = write("a.jsonl", records(3000))
