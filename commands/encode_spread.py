@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from csplade.commands.encode_choices import EncodeChoices
-from csplade.commands.encode_run import encoding_options
+from csplade.commands.encode_run import encoding_options, tell_cut
 from csplade.commands.output import notice, print_json, print_table
 from csplade.commands.records import plan, record_options
 from csplade.integration.documents import Document, RecordOptions, dead_letter, read_documents
@@ -58,6 +58,8 @@ def encode_on_ray(arguments: Sequence[str], choices: EncodeChoices, folder: Path
     work = Work(folder.resolve(), encoding_options(choices, choices.lanes or 1), role, read, left)
     now = _run(work, Workers(choices.workers, choices.gpus_per_worker), choices)
     _print(output, before, now, len(blocks), time.monotonic() - began, as_json)
+    if choices.long_texts is None and not as_json:
+        tell_cut(sum(report.cut for report in now))
     if failed := sum(report.failed for report in (*before, *now)):
         raise SourceError(
             f"{failed} records have no vector: mend them in {output}/*.failed.jsonl and encode those files"
@@ -97,6 +99,10 @@ def _run(work: Work, workers: Workers, choices: EncodeChoices) -> list[BlockRepo
             for report in encode_blocks(work, workers):
                 reports.append(report)
                 bar.update()
+        except UsageError:
+            # Nothing was begun, and the same command would do no better.
+            bar.close()
+            raise
         except BaseException:
             bar.close()
             notice(f"{_finished_of(work.blocks)} blocks were finished. Run again, the same command does the others.")
@@ -116,6 +122,7 @@ def _print(
         "written": sum(report.written for report in now),
         "skipped": sum(report.written for report in before),
         "failed": sum(report.failed for report in (*before, *now)),
+        "cut": sum(report.cut for report in now),
         "seconds": round(seconds, 2),
     }
     if as_json:

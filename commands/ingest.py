@@ -12,6 +12,7 @@ from csplade.commands.calibrate import calibrate_after
 from csplade.commands.connection import Connection, cluster_options, open_cluster
 from csplade.commands.engine_options import RAY
 from csplade.commands.ingest_options import IngestChoices, ingest_options
+from csplade.commands.ingest_shown import cut_of, print_report
 from csplade.commands.options import encoder_option, json_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.commands.records import Plan, plan, record_options
@@ -95,7 +96,7 @@ def command(
         return
     options = replace(options, long=_prepare(client, encoder, choices))
     report, counted = _run(client, encoder, found, options, origin, choices)
-    _print(report, counted, choices.index, as_json)
+    print_report(report, counted, cut_of(encoder), choices.index, as_json)
     calibrate_after(client, choices.index, encoder_folder, report.indexed if counted is None else counted)
     if report.failed:
         raise SourceError(
@@ -264,25 +265,3 @@ def _stream(
             )
             notice(f"{latest.indexed} documents are indexed. Run again, the same command {again}")
             raise
-
-
-def _print(report: "IngestReport", counted: int | None, index: str, as_json: bool) -> None:
-    speed = (report.indexed + report.failed) / report.seconds if report.seconds else 0.0
-    if as_json:
-        print_json(
-            {
-                "index": index,
-                **{name: getattr(report, name) for name in ("read", "indexed", "skipped", "failed", "seconds")},
-                "documents_per_second": speed,
-                "duplicates": report.repeated,
-                "in_index": counted,
-                "dead_letters": None if report.dead_letters is None else str(report.dead_letters),
-            }
-        )
-    else:
-        counts = (report.read, report.indexed, report.skipped, report.failed)
-        row = (index, *counts, "?" if counted is None else counted, f"{report.seconds:.1f}", f"{speed:.1f}")
-        columns = ("index", "read", "indexed", "skipped", "failed", "in index", "seconds", "documents/s")
-        print_table("", columns, [row])
-    if report.repeated:
-        notice(f"{report.repeated} documents had an id that came before: the index keeps the later one.")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from csplade.pipelines.contract import Contract
+from csplade.pipelines.encode_counts import Counts
 from csplade.pipelines.sparse import SparseVector
 
 if TYPE_CHECKING:
@@ -28,6 +29,16 @@ class Encoder(Protocol):
 
     def queries(self, texts: Iterable[str]) -> Iterator[SparseVector]:
         """Encode queries, lazily and in order; an empty text gives an empty vector."""
+        ...
+
+
+@runtime_checkable
+class TellingEncoder(Encoder, Protocol):
+    """An encoder that tells what it has read."""
+
+    @property
+    def counts(self) -> Counts:
+        """Return what was read so far."""
         ...
 
 

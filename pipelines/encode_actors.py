@@ -8,11 +8,12 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from csplade.pipelines.contract import Contract, read_contract
 from csplade.pipelines.encode import Encoder
 from csplade.pipelines.encode_batches import windows
+from csplade.pipelines.encode_counts import Counter, Counts
 from csplade.pipelines.encode_options import EncodeOptions
 from csplade.pipelines.encode_ray import Workers, ray_cluster, worker_failed
 from csplade.pipelines.graph import Role
@@ -32,9 +33,20 @@ class ActorEncoder:
 
         Raises:
             EncoderError: its contract cannot be read.
+            UsageError: the cluster has not the GPUs.
         """
+        if workers.gpus:
+            # Before anything else is done for an encoder that will never be there.
+            with ray_cluster():
+                workers.check_gpus()
         self.contract: Contract = read_contract(folder)
         self._folder, self._options, self._workers = folder.resolve(), options, workers
+        self._counter = Counter()
+
+    @property
+    def counts(self) -> Counts:
+        """Return what the workers have read of the texts whose vectors came back."""
+        return self._counter.sum
 
     def documents(self, texts: Iterable[str]) -> Iterator[SparseVector]:
         """Encode documents, lazily and in order; a text without any word gives an empty vector.
@@ -60,11 +72,15 @@ class ActorEncoder:
                 for window in windows(texts, options.window, options.window_characters):
                     waiting.append(next(actors).encode.remote(window, role))
                     if len(waiting) > _AHEAD * self._workers.count:
-                        yield from ray.get(waiting.popleft())
+                        yield from self._taken(ray.get(waiting.popleft()))
                 while waiting:
-                    yield from ray.get(waiting.popleft())
+                    yield from self._taken(ray.get(waiting.popleft()))
             except RayError as error:
                 raise worker_failed(error) from error
+
+    def _taken(self, window: "_Window") -> list[SparseVector]:
+        self._counter.add(window.counts)
+        return window.vectors
 
     def _actors(self) -> list[Any]:  # Any: Ray's handles
         import ray
@@ -75,13 +91,22 @@ class ActorEncoder:
         return [remote.remote(self._folder, self._options) for _ in range(self._workers.count)]
 
 
+class _Window(NamedTuple):
+    """What comes back of a window."""
+
+    vectors: list[SparseVector]
+    counts: Counts
+
+
 class _WindowEncoder:
     """An actor of the cluster: opens the encoder once."""
 
     def __init__(self, folder: Path, options: EncodeOptions) -> None:
         self._encoder = Encoder.open(folder, options)
 
-    def encode(self, texts: list[str], role: Role) -> list[SparseVector]:
+    def encode(self, texts: list[str], role: Role) -> _Window:
         """Encode a window."""
         encode = self._encoder.documents if role is Role.DOCUMENT else self._encoder.queries
-        return list(encode(texts))
+        before = self._encoder.counts
+        vectors = list(encode(texts))
+        return _Window(vectors, self._encoder.counts - before)

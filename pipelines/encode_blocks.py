@@ -55,6 +55,8 @@ class BlockReport(NamedTuple):
 
     written: int
     failed: int
+    cut: int = 0
+    """Texts of which the model did not see the end; those of an earlier run are not known any more."""
 
 
 Read = Callable[[Source], Iterator[Entry | Unusable]]
@@ -100,7 +102,7 @@ def encode_block(encoder: Encoder, role: Role, block: Block, read: Read) -> Bloc
         SourceError: the source cannot be read, or holds fewer records than it did; the file cannot be written.
     """
     letters: list[bytes] = []
-    written = 0
+    written, before = 0, encoder.counts
 
     def write(file: IO[bytes]) -> None:
         nonlocal written
@@ -115,7 +117,7 @@ def encode_block(encoder: Encoder, role: Role, block: Block, read: Read) -> Bloc
         replace_file(block.output, write, sync=True)
     except OSError as error:
         raise SourceError(f"{block.output} cannot be written ({error.strerror}): make room, run it again") from error
-    return BlockReport(written, len(letters))
+    return BlockReport(written, len(letters), (encoder.counts - before).cut)
 
 
 def _records(block: Block, read: Read) -> Iterator[Entry | Unusable]:

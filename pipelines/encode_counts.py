@@ -16,6 +16,16 @@ class Counts:
     tokens: int = 0
     """Of all passages, without padding."""
 
+    def __add__(self, more: "Counts") -> "Counts":
+        return Counts(
+            self.texts + more.texts, self.cut + more.cut, self.passages + more.passages, self.tokens + more.tokens
+        )
+
+    def __sub__(self, less: "Counts") -> "Counts":
+        return Counts(
+            self.texts - less.texts, self.cut - less.cut, self.passages - less.passages, self.tokens - less.tokens
+        )
+
 
 class Counter:
     """Adds counts."""
@@ -27,10 +37,7 @@ class Counter:
     def add(self, more: Counts) -> None:
         """Add what a window held."""
         with self._lock:
-            old = self._sum
-            self._sum = Counts(
-                old.texts + more.texts, old.cut + more.cut, old.passages + more.passages, old.tokens + more.tokens
-            )
+            self._sum += more
 
     @property
     def sum(self) -> Counts:

@@ -16,7 +16,7 @@ import numpy as np
 from csplade.pipelines.encode import Encoder
 from csplade.pipelines.encode_blocks import Block, BlockReport, Read, encode_block
 from csplade.pipelines.encode_options import EncodeOptions
-from csplade.pipelines.errors import EncoderError, MissingExtraError
+from csplade.pipelines.errors import EncoderError, MissingExtraError, UsageError
 from csplade.pipelines.graph import Role
 
 
@@ -27,6 +27,30 @@ class Workers:
     count: int
     gpus: float
     """Of each; may be a part of one."""
+
+    def __post_init__(self) -> None:
+        if self.gpus > 1 and not float(self.gpus).is_integer():
+            raise UsageError(f"Ray gives a part of one GPU or whole ones, not {self.gpus:g}: give each worker those")
+
+    def check_gpus(self) -> None:
+        """Look whether the cluster, which this program is connected to, has the GPUs: Ray would wait for them for ever.
+
+        Raises:
+            UsageError: it has fewer.
+        """
+        import ray
+
+        if not self.gpus:
+            return
+        known: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]  # Any: what Ray tells of a node
+        gpus = [node["Resources"].get("GPU", 0.0) for node in known if node["Alive"]]
+        places = sum(_places(own, self.gpus) for own in gpus)
+        if places < self.count:
+            raise UsageError(
+                f"{self.count} workers with {self.gpus:g} GPUs each were asked for, and the Ray cluster has "
+                f"{sum(gpus):g} GPUs, room for {places} of them: give fewer --workers or --gpus-per-worker, "
+                "or start nodes with more"
+            )
 
 
 @dataclass(frozen=True)
@@ -39,6 +63,11 @@ class Work:
     role: Role
     read: Read
     blocks: Sequence[Block]
+
+
+def _places(gpus: float, each: float) -> int:
+    """Return how many workers a node's GPUs have room for; parts are never of two GPUs."""
+    return int(gpus) * int(1 / each) if each < 1 else int(gpus // each)
 
 
 def require_ray() -> None:
@@ -58,6 +87,7 @@ def encode_blocks(work: Work, workers: Workers) -> Iterator[BlockReport]:
 
     Raises:
         EncoderError: a worker cannot open the encoder, or cannot do its block.
+        UsageError: the cluster has not the GPUs.
     """
     import ray
     import ray.data
@@ -66,6 +96,7 @@ def encode_blocks(work: Work, workers: Workers) -> Iterator[BlockReport]:
     if not work.blocks:
         return
     with ray_cluster():
+        workers.check_gpus()
         ray.data.DataContext.get_current().enable_progress_bars = False
         numbers = [{"number": number} for number in range(len(work.blocks))]
         done = ray.data.from_items(numbers, override_num_blocks=len(numbers)).map_batches(
@@ -77,7 +108,7 @@ def encode_blocks(work: Work, workers: Workers) -> Iterator[BlockReport]:
         )
         try:
             for row in done.iter_rows():
-                yield BlockReport(int(row["written"]), int(row["failed"]))
+                yield BlockReport(*(int(row[name]) for name in BlockReport._fields))
         except RayError as error:
             raise worker_failed(error) from error
 

@@ -45,7 +45,9 @@ def arrived(client: OpenSearch, index: str) -> bool:
 def test_a_worker_that_is_killed_loses_and_duplicates_nothing(
     tmp_path: Path, opensearch: str, index_name: str, encoder_folder: Path
 ) -> None:
-    lines = [orjson.dumps({"_id": str(n), "text": f"{TEXTS[n % 5]} number {n}"}) for n in range(DOCUMENTS)]
+    texts = [f"{TEXTS[n % 5]} number {n}" for n in range(DOCUMENTS)]
+    texts[7] += " pump" * 200
+    lines = [orjson.dumps({"_id": str(n), "text": text}) for n, text in enumerate(texts)]
     (tmp_path / "a.jsonl").write_bytes(b"\n".join(lines))
     process = started(tmp_path, opensearch, index_name, encoder_folder)
     client = connect(opensearch)
@@ -62,6 +64,7 @@ def test_a_worker_that_is_killed_loses_and_duplicates_nothing(
     shown = orjson.loads(said)
     counts = [shown[name] for name in ("read", "indexed", "failed", "duplicates", "in_index")]
     assert counts == [DOCUMENTS, DOCUMENTS, 0, 0, DOCUMENTS]
+    assert shown["cut"] == 1 and "Of 1 texts the model did not see the end" in err
 
     alone = Encoder.open(encoder_folder)
     for number in (0, 1, 5999, DOCUMENTS - 1):

@@ -1,0 +1,51 @@
+"""What `csplade ingest` prints at its end.
+
+With --json exactly one object
+
+    {"index": name, "read": number, "indexed": number, "skipped": number, "failed": number, "seconds": number,
+     "documents_per_second": number, "duplicates": number, "in_index": number or null, "cut": number or null,
+     "dead_letters": path or null}
+
+where `cut` counts texts of this run of which the model did not see the end; null where vectors were given.
+"""
+
+from typing import TYPE_CHECKING
+
+from csplade.commands.output import notice, print_json, print_table
+
+if TYPE_CHECKING:
+    from csplade.integration.encoder import Encoder
+    from csplade.integration.ingest_report import IngestReport
+
+
+def cut_of(encoder: "Encoder") -> int | None:
+    """Return of how many texts the model did not see the end; None if the encoder does not tell."""
+    from csplade.integration.encoder import TellingEncoder
+
+    return encoder.counts.cut if isinstance(encoder, TellingEncoder) else None
+
+
+def print_report(report: "IngestReport", counted: int | None, cut: int | None, index: str, as_json: bool) -> None:
+    """Print the account, with the cluster's own count and the texts that were cut, where they are known."""
+    speed = (report.indexed + report.failed) / report.seconds if report.seconds else 0.0
+    if as_json:
+        print_json(
+            {
+                "index": index,
+                **{name: getattr(report, name) for name in ("read", "indexed", "skipped", "failed", "seconds")},
+                "documents_per_second": speed,
+                "duplicates": report.repeated,
+                "in_index": counted,
+                "cut": cut,
+                "dead_letters": None if report.dead_letters is None else str(report.dead_letters),
+            }
+        )
+    else:
+        counts = (report.read, report.indexed, report.skipped, report.failed)
+        row = (index, *counts, "?" if counted is None else counted, f"{report.seconds:.1f}", f"{speed:.1f}")
+        columns = ("index", "read", "indexed", "skipped", "failed", "in index", "seconds", "documents/s")
+        print_table("", columns, [row])
+    if report.repeated:
+        notice(f"{report.repeated} documents had an id that came before: the index keeps the later one.")
+    if cut:
+        notice(f"Of {cut} texts the model did not see the end: an index made with --long max has them whole.")
