@@ -75,13 +75,14 @@ class Worker:
 
     async def rewrite(self, weighing: Weighing, shared: Encoder | None) -> None:
         """Open the encoder, unless there is one for all workers, and rewrite from now on."""
+        rules = weighing.rules
         opener = weighing.opener if shared is None else lambda: shared
-        self.vectors = Vectors(opener, weighing.rules.cached_vectors, self.metrics)
+        self.vectors = Vectors(opener, rules.cached_vectors, rules.longest_query, self.metrics)
         await self.vectors.open()
         self.shadows = Shadows(self.metrics, self.log)
         pits = Pits(self._folder)
-        parts = Parts(weighing.rules, self._sender, self.vectors, self.metrics, pits, self.shadows)
-        playground = Playground(weighing.rules, self._sender, self.vectors)
+        parts = Parts(rules, self._sender, self.vectors, self.metrics, pits, self.shadows)
+        playground = Playground(rules, self._sender, self.vectors)
         self.forward = Forwarder(self._sender, self._limits, Rewriting(parts), playground)
 
     async def close(self) -> None:

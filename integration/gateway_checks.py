@@ -1,5 +1,9 @@
-"""Whether the cluster ran a rewritten search on all shards, read from its answer; pure."""
+"""Whether the cluster ran a rewritten search on all shards, read from its answer; pure.
 
+What tells it stands before the hits, but behind the ids of scrolls and of points in time, which have no limit.
+"""
+
+import enum
 import re
 
 from csplade.integration.gateway_headers import coding_of
@@ -7,35 +11,62 @@ from csplade.integration.gateway_json import UnreadJson, beginning, read_json
 from csplade.integration.gateway_refusals import Headers
 from csplade.integration.gateway_targets import SEVERAL, Kind
 
-# Of these statuses the query may be the cause.
-_BY_QUERY = (400, 500)
-_FAILED = re.compile(rb'"_shards"\s*:\s*\{[^{}]*"failed"\s*:\s*[1-9]')
-_SUSPECT = re.compile(rb'"error"|' + _FAILED.pattern)
+# Of these statuses the rewritten query may be the cause, also as it takes more than the caller's own. More load would
+# be the wrong answer to a 429.
+_BY_QUERY = (400, 500, 503, 504)
+# Names in texts of documents come with escaped quotes; those in documents, behind the first hit.
+_SHARDS = re.compile(rb'"_shards"\s*:\s*\{[^{}]*"failed"\s*:\s*(?P<failed>\d+)|"hits"\s*:')
+_LATE = re.compile(rb'"timed_out"\s*:\s*true')
+_SUSPECT = re.compile(rb'"error"|"_shards"\s*:\s*\{[^{}]*"failed"\s*:\s*[1-9]')
 _INVALID = re.compile(rb'"valid"\s*:\s*false')
-_HEAD, _SEVERAL = 2**14, 2**25
+_HEAD, _LONGEST_HEAD, _SEVERAL = 2**14, 2**22, 2**25
+# Their answers hold nothing large.
+_SHORT = (Kind.COUNT, Kind.VALIDATE, Kind.EXPLAIN)
 
 
-def looked_at(kind: Kind) -> int:
-    """Return how much of an answer has to be known: of several searches all, of one what comes before the hits."""
-    return _SEVERAL if kind in SEVERAL else _HEAD
+class Ran(enum.Enum):
+    """How the cluster ran a rewritten search."""
+
+    WHOLE = enum.auto()
+    LATE = enum.auto()
+    """Up to the caller's own timeout: the answer has what was found until then, and says so."""
+    NOT = enum.auto()
+    """Not, or not on all shards."""
 
 
-def refused(kind: Kind, status: int, headers: Headers, start: bytes) -> bool:
-    """Return whether a rewritten search did not run as a whole; `start`: the answer's beginning, as it arrived."""
-    if status >= 300:
-        return status in _BY_QUERY
-    plain = beginning(start, coding_of(headers), looked_at(kind))
+def sizes(kind: Kind) -> list[int]:
+    """Return how much of an answer has to be known, more and more of it until it is enough."""
     if kind in SEVERAL:
-        return _SUSPECT.search(plain) is not None and _one_refused(plain)
+        return [_SEVERAL]
+    found = [_LONGEST_HEAD] if kind in _SHORT else [_HEAD]
+    while found[-1] < _LONGEST_HEAD:
+        found.append(found[-1] * 4)
+    return found
+
+
+def how(kind: Kind, status: int, headers: Headers, start: bytes, most: int) -> Ran | None:
+    """Return how a rewritten search ran; None: its answer's beginning, `most` bytes at most, does not tell."""
+    if status >= 300:
+        return Ran.NOT if status in _BY_QUERY else Ran.WHOLE
+    plain = beginning(start, coding_of(headers), most)
+    if kind in SEVERAL:
+        return _several(plain) if _SUSPECT.search(plain) or _LATE.search(plain) else Ran.WHOLE
     if kind is Kind.VALIDATE and _INVALID.search(plain):
-        return True
-    return _FAILED.search(plain) is not None
+        return Ran.NOT
+    found = _SHARDS.search(plain)
+    if found is None:
+        return None
+    if int(found["failed"] or 0):
+        return Ran.NOT
+    return Ran.LATE if _LATE.search(plain, 0, found.start()) else Ran.WHOLE
 
 
-def _one_refused(plain: bytes) -> bool:
+def _several(plain: bytes) -> Ran:
     try:
         answers = read_json(plain)["responses"]
-        return any(one.get("status") in _BY_QUERY or one.get("_shards", {}).get("failed") for one in answers)
+        if any(one.get("status") in _BY_QUERY or one.get("_shards", {}).get("failed") for one in answers):
+            return Ran.NOT
+        return Ran.LATE if any(one.get("timed_out") for one in answers) else Ran.WHOLE
     except (UnreadJson, KeyError, TypeError, AttributeError):
         # Filtered, or too large to be looked at: only an error would have been told.
-        return True
+        return Ran.NOT if _SUSPECT.search(plain) else Ran.LATE

@@ -1,6 +1,6 @@
 """Sends what a caller sent, or something in its place, and gives the caller the answer with the verdict."""
 
-from csplade.integration.gateway_headers import answer_headers
+from csplade.integration.gateway_headers import answer_headers, readable_answer
 from csplade.integration.gateway_log import Exchange
 from csplade.integration.gateway_metrics import Metrics
 from csplade.integration.gateway_params import Params
@@ -33,12 +33,13 @@ class Delivery:
         return await self._sender.send(request.message, body.body, request.exchange)
 
     async def send(self, request: Request, params: Params, body: bytes, exchange: Exchange) -> Answer:
-        """Send other parameters and another body.
+        """Send other parameters and another body; the answer can be looked into, however its caller wants it packed.
 
         Raises:
             Refusal: there is no answer.
         """
-        headers, frame = with_body(request.headers, len(body), not request.message.frame.empty)
+        readable = readable_answer(request.headers)
+        headers, frame = with_body(readable, len(body), not request.message.frame.empty)
         query = params.written()
         target = request.path + b"?" + query if query else request.path
         return await self._sender.send(Message(request.message.method, target, headers, frame), lambda: body, exchange)

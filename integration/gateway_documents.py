@@ -35,8 +35,11 @@ class Written:
     slots: tuple[Slot, ...]
 
 
-def read_document(raw: bytes, field_map: FieldMap) -> Written:
-    """Return a document, and where it needs weights: not where it has some already, nor where it has no text.
+def read_document(raw: bytes, field_map: FieldMap, fingerprint: str | None = None) -> Written:
+    """Return a document, and where it needs weights: not where it has no text.
+
+    Weights that it carries are not believed: a program that reads a document, changes its text and writes all of it
+    sends the old ones along. With the encoder's `fingerprint`, a mark can tell that they are of this very text.
 
     Raises:
         UnreadJson: it is no plain JSON object.
@@ -45,7 +48,7 @@ def read_document(raw: bytes, field_map: FieldMap) -> Written:
     if not isinstance(source, dict):
         raise UnreadJson("it is no JSON object")
     slots = [slot for coverage in field_map.coverages for slot in _slots(source, coverage)]
-    return Written(raw, source, tuple(slots))
+    return Written(raw, source, tuple(slot for slot in slots if not _marked(source, slot, fingerprint)))
 
 
 def touches_text(part: Json, field_map: FieldMap) -> bool:
@@ -61,18 +64,39 @@ def with_weights(written: Written, vectors: Sequence[SparseVector], fingerprint:
         EncoderError: a term key has a dot, which no query would find.
     """
     own: Json = {}
+    # Before others are added, as no name may stand there twice; an old mark is about old weights.
+    others = [_dropped(source, name) for source, name in _old(written)]
     for slot, vector in zip(written.slots, vectors, strict=True):
         target = own if slot.inside is None else slot.inside
         if weights := shortened(acceptable_weights(vector)):
             target[slot.field] = weights
-        if fingerprint is not None and slot.inside is None and slot.field == WEIGHTS_FIELD:
+        if fingerprint is not None and _of_whole(slot):
             own[MARK_FIELD] = mark_of(fingerprint, slot.text)
-    if any(slot.inside is not None for slot in written.slots):
+    if any(others) or any(slot.inside is not None for slot in written.slots):
         return write_json({**written.source, **own})
     if not own:
         return written.raw
     # The caller's own bytes stay: a number goes on being written as it was.
     return written.raw.rstrip()[:-1] + b"," + write_json(own)[1:]
+
+
+def _old(written: Written) -> Iterator[tuple[Json, str]]:
+    """Give the places of what new weights stand for, if it is there."""
+    for slot in written.slots:
+        yield (written.source if slot.inside is None else slot.inside), slot.field
+        if _of_whole(slot):
+            yield written.source, MARK_FIELD
+
+
+def _of_whole(slot: Slot) -> bool:
+    """Return whether a mark tells of its weights."""
+    return slot.inside is None and slot.field == WEIGHTS_FIELD
+
+
+def _marked(source: Json, slot: Slot, fingerprint: str | None) -> bool:
+    """Return whether a document says that the encoder made the weights that it carries of the text that it carries."""
+    known = fingerprint is not None and _of_whole(slot) and _value(source, slot.field) is not None
+    return known and source.get(MARK_FIELD) == mark_of(fingerprint or "", slot.text)
 
 
 def _slots(source: Json, coverage: Coverage) -> Iterator[Slot]:
@@ -86,7 +110,7 @@ def _slots(source: Json, coverage: Coverage) -> Iterator[Slot]:
             text = joined(each, names)
         except RecordError as error:
             raise UnreadJson(str(error)) from error
-        if text and _value(each, field) is None:
+        if text:
             yield Slot(text, field, None if nested is None else each)
 
 
@@ -101,3 +125,12 @@ def _value(source: Json, path: str) -> object:
     first, _, rest = path.partition(".")
     inner = source.get(first)
     return _value(inner, rest) if rest and isinstance(inner, dict) else None
+
+
+def _dropped(source: Json, path: str) -> bool:
+    """Take a field out of an object, however its name is written; return whether it was there."""
+    found = path in source
+    source.pop(path, None)
+    first, _, rest = path.partition(".")
+    inner = source.get(first)
+    return (_dropped(inner, rest) if rest and isinstance(inner, dict) else False) or found

@@ -9,7 +9,7 @@ import asyncio
 from csplade.integration.gateway_body import BodyGuard, check_source
 from csplade.integration.gateway_compared import compared, of_playground
 from csplade.integration.gateway_config import Limits
-from csplade.integration.gateway_headers import answer_headers, check_start, framing
+from csplade.integration.gateway_headers import answer_headers, check_connection, check_start, framing
 from csplade.integration.gateway_log import Exchange
 from csplade.integration.gateway_params import Params
 from csplade.integration.gateway_playground import Playground
@@ -62,6 +62,7 @@ class Forwarder:
     async def _exchange(self, scope: Scope, transfer: Transfer) -> None:
         target = _target(scope)
         check_start(scope["method"], target, scope["http_version"])
+        check_connection(scope["headers"])
         check_source(scope["query_string"], self._limits)
         headers: Headers = self._sender.passing(scope["headers"])
         frame = framing(headers)

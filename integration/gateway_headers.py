@@ -1,5 +1,6 @@
 """Heads of requests and answers as they are passed on: whose headers end here, and what may be asked for; pure."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
@@ -13,8 +14,10 @@ _HOP_BY_HOP = frozenset(
         *(b"te", b"trailer", b"transfer-encoding", b"upgrade", b"http2-settings"),
     )
 )
-# Who is named in `Connection` could otherwise be made to vanish on its way to the cluster.
+# They go on to the cluster, whatever `Connection` says.
 _NEVER_NAMED = frozenset((b"authorization", b"content-length", b"content-type", b"content-encoding", b"host"))
+# Not where its weight is 0.
+_GZIP = re.compile(rb"(?i)(?:^|[,\s])(?:x-)?gzip\s*(?:,|$|;\s*q=(?!0(?:\.0*)?\s*(?:,|$)))")
 _VERSIONS = ("1.0", "1.1")
 _METHODS_OF_PROXIES = ("CONNECT", "PRI", "TRACE")
 
@@ -64,6 +67,21 @@ def check_start(method: str, target: bytes, version: str) -> None:
         raise _bad("its target is not a path of the cluster: begin it with a slash, without a host or a fragment")
 
 
+def check_connection(headers: Headers) -> None:
+    """Check that nobody makes a header vanish on its way to the cluster that could tell who asks, or as whom.
+
+    What is about one connection alone is known, and ends here anyway.
+
+    Raises:
+        Refusal: `Connection` names another header that is there.
+    """
+    named = _named(headers) - _HOP_BY_HOP
+    for name, _ in headers:
+        if name in named:
+            shown = name.decode("latin-1")
+            raise _bad(f"its Connection names {shown}, which is no header of a connection: leave it out there")
+
+
 def check_prefix(prefix: str, target: bytes) -> None:
     """Check that a target stays below the prefix of the cluster's address.
 
@@ -103,6 +121,13 @@ def answer_headers(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     return _passing(headers)
 
 
+def readable_answer(headers: Headers) -> Headers:
+    """Return a request's headers so that its answer comes in the clear, or as gzip if that is wanted among others."""
+    said = [value for name, value in headers if name == b"accept-encoding"]
+    others = [(name, value) for name, value in headers if name != b"accept-encoding"]
+    return [*others, (b"accept-encoding", b"gzip")] if _GZIP.search(b",".join(said)) else others
+
+
 def coding_of(headers: Headers) -> bytes:
     """Return how an answer's body is packed, empty for not at all."""
     return next((value.strip().lower() for name, value in headers if name.lower() == b"content-encoding"), b"")
@@ -110,10 +135,14 @@ def coding_of(headers: Headers) -> bytes:
 
 def _passing(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     headers = list(headers)
-    named = {
-        token.strip().lower() for name, value in headers if name.lower() == b"connection" for token in value.split(b",")
-    } - _NEVER_NAMED
-    return [(name, value) for name, value in headers if name.lower() not in _HOP_BY_HOP | named]
+    ended = _HOP_BY_HOP | _named(headers)
+    return [(name, value) for name, value in headers if name.lower() not in ended]
+
+
+def _named(headers: Headers) -> set[bytes]:
+    """Return what `Connection` names."""
+    values = [value for name, value in headers if name.lower() == b"connection"]
+    return {token.strip().lower() for value in values for token in value.split(b",")} - _NEVER_NAMED
 
 
 def _bad(why: str) -> Refusal:

@@ -47,7 +47,7 @@ def unpacked(body: bytes, coding: bytes, largest: int) -> bytes | None:
     """Return a body without its Content-Encoding; None if it would be too large, is broken, or packed otherwise."""
     if coding in (b"", b"identity"):
         return body if len(body) <= largest else None
-    window = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15 if body[:1] and body[0] & 0x0F == 8 else -15}.get(coding)
+    window = _window(body, coding)
     if window is None:
         return None
     inflater = zlib.decompressobj(window)
@@ -60,12 +60,19 @@ def unpacked(body: bytes, coding: bytes, largest: int) -> bytes | None:
 
 def beginning(packed: bytes, coding: bytes, most: int) -> bytes:
     """Return as much of the beginning of a body, of which only the beginning may be there, as can be unpacked."""
-    if coding != b"gzip":
+    window = _window(packed, coding)
+    if window is None:
         return packed[:most]
     try:
-        return zlib.decompressobj(31).decompress(packed, most)
+        return zlib.decompressobj(window).decompress(packed, most)
     except zlib.error:
         return b""
+
+
+def _window(packed: bytes, coding: bytes) -> int | None:
+    """Return how zlib is told of a coding; None: it does not know it."""
+    # Some send deflate without the frame that it should have.
+    return {b"gzip": 31, b"x-gzip": 31, b"deflate": 15 if packed[:1] and packed[0] & 0x0F == 8 else -15}.get(coding)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:  # Any: JSON values

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from csplade.integration.gateway_compared import BM25, JSON_KIND, read_asked, read_modes
 from csplade.integration.gateway_headers import answer_headers
 from csplade.integration.gateway_json import write_json
+from csplade.integration.gateway_memory import TextTooLong
 from csplade.integration.gateway_pages import SAFE_HEADERS
 from csplade.integration.gateway_ranking import Json, Prepared, ranking, shown_body, text_fields, told_error
 from csplade.integration.gateway_refusals import Reason, Refusal
@@ -90,13 +91,15 @@ class Playground:
     async def _compare(self, request: Request) -> None:
         """Run a search in several modes."""
         body, modes = await read_asked(request), read_modes(request.params.get("modes"))
-        found = await self._resolver.rules_of(request.target.names, None, request.headers, request.exchange)
+        found = await self._resolver.rules_of(request.target.names, None, request.headers)
         rules, note = (None, _why_not(found)) if isinstance(found, Why) else (found, None)
         searches, texts = [Prepared(BM25, body)] if BM25 in modes or rules is None else [], dict[str, Encoded]()
         if rules is not None:
             try:
                 rewritten, texts = await self._rewritten(body, rules, modes)
                 searches += rewritten
+            except TextTooLong:
+                note = f"a text of it is longer than is encoded: searches like it pass as they are ({Why.LONG.value})"
             except EncoderLate:
                 note = f"the encoder did not answer within {_PATIENCE_SECONDS:g} s: searches pass as they are"
             except EncoderFailed:
@@ -124,7 +127,7 @@ class Playground:
             wanted = [mode for mode in RewriteMode if mode.value in modes]
             return [_prepared(body, rules, mode, encode, texts) for mode in wanted], texts
 
-        return await self._vectors.with_queries(work, _PATIENCE_SECONDS, small=False)
+        return await self._vectors.aside(work, _PATIENCE_SECONDS)
 
     async def _ranking(
         self, request: Request, prepared: Prepared, rules: IndexRules | None, texts: Mapping[str, Encoded]

@@ -70,6 +70,11 @@ class Gathered:
         return None if self._rest is not None else unpacked(self._head, self._request.coding, largest)
 
     @property
+    def size(self) -> int:
+        """Return how many bytes are here."""
+        return len(self._head)
+
+    @property
     def whole(self) -> bool:
         """Return whether all of it is here."""
         return self._rest is None

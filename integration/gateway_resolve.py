@@ -1,19 +1,21 @@
-"""Finds out which rules the indexes have that a request names: aliases and wildcards are asked of the cluster.
+"""Finds out which rules the indexes have that a request names: aliases, wildcards, mappings are asked of the cluster.
 
 It is asked with the caller's own credentials, and what it says is good for a few seconds.
 """
 
 import hashlib
-import time
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 from weakref import WeakValueDictionary
 
 from csplade.integration.calibrate import CALIBRATION_KEY, kept_calibration
+from csplade.integration.gateway_callers import caller_key
+from csplade.integration.gateway_fields import Fields, read_fields, wanted_fields
 from csplade.integration.gateway_json import ODD_ANSWER, read_json, write_json
 from csplade.integration.gateway_log import Exchange
+from csplade.integration.gateway_lookup import Lookup
 from csplade.integration.gateway_refusals import Headers, Refusal
 from csplade.integration.gateway_rules import GatewayRules
 from csplade.integration.gateway_searches import Rules
@@ -23,15 +25,24 @@ from csplade.integration.rewrite_config import IndexRules
 from csplade.integration.templates import META_KEY
 from csplade.pipelines.calibration import Calibration
 
-_GOOD_SECONDS = 5.0
-_MOST_KEPT = 4096
 _LARGEST = 8 * 2**20
-# Who may see different indexes is told apart by them.
-_CALLER = (b"authorization", b"cookie", b"es-security-runas-user", b"x-proxy-user", b"x-proxy-roles", b"securitytenant")
-_META = f"filter_path=*.mappings._meta.{META_KEY}.fingerprint"
+_FINGERPRINT = f"_meta.{META_KEY}.fingerprint"
 # 30 kB: asked for where one index is meant, as those of several are not one.
-_CALIBRATION = f"{_META},*.mappings._meta.{META_KEY}.{CALIBRATION_KEY}"
+_CALIBRATION = f"_meta.{META_KEY}.{CALIBRATION_KEY}"
 _UNNAMED = "*"
+_WELL, _WHO_ARE_YOU = 200, 401
+
+Json = Mapping[str, Any]  # Any: JSON values
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is known of the indexes that a request names."""
+
+    rules: Rules
+    """That all of them share, or why there are none."""
+    fields: Fields | None = None
+    """That all of them have; None: the caller may not know."""
 
 
 class Resolver:
@@ -39,62 +50,65 @@ class Resolver:
 
     def __init__(self, sender: Sender, rules: GatewayRules, fingerprint: str | None) -> None:
         self._sender, self._rules, self._fingerprint = sender, rules, fingerprint
-        self._known: dict[bytes, tuple[float, Rules]] = {}
+        self._lookup = Lookup(rules.lookup_deadline_seconds, Found(Why.LOOKUP_SLOW))
         self._calibrations: WeakValueDictionary[bytes, Calibration] = WeakValueDictionary()
-        self._look_again = 0.0
 
-    async def rules_of(self, names: str, wildcards: str | None, headers: Headers, exchange: Exchange) -> Rules:
+    async def rules_of(self, names: str, wildcards: str | None, headers: Headers) -> Rules:
         """Return the rules that all indexes share, or why there are none.
 
         `names` as a caller writes them, empty for all indexes; `wildcards` is the caller's `expand_wildcards`.
         """
+        return (await self.found(names, wildcards, headers)).rules
+
+    async def found(self, names: str, wildcards: str | None, headers: Headers) -> Found:
+        """Return all that is known of the indexes."""
         names = _UNNAMED if names in ("", "_all") else names
         if ":" in names:
             # Indexes of another cluster.
-            return Why.UNRESOLVED
-        key = _key(names, wildcards, headers)
-        good_until, found = self._known.get(key, (0.0, Why.NONE))
-        if time.monotonic() < good_until:
-            return found
+            return Found(Why.UNRESOLVED)
+        key = caller_key(headers, self._rules.harmless_headers, names, wildcards or "")
         try:
-            found = await self._ask(names, wildcards, headers, exchange)
+            return await self._lookup.of(key, lambda: self._ask(names, wildcards, headers))
         except (Refusal, *ODD_ANSWER):
             # The request itself will meet the same trouble, and its caller be told of it.
-            return Why.UNRESOLVED
-        self._forget_old()
-        self._known[key] = (time.monotonic() + _GOOD_SECONDS, found)
-        return found
+            return Found(Why.UNRESOLVED)
 
-    def _forget_old(self) -> None:
-        """Drop what is good no more: it holds what was measured of indexes that nobody may ask for again."""
-        now = time.monotonic()
-        if now >= self._look_again:
-            self._known = {key: each for key, each in self._known.items() if now < each[0]}
-            self._look_again = now + _GOOD_SECONDS
-        if len(self._known) >= _MOST_KEPT:
-            self._known.clear()
-
-    async def _ask(self, names: str, wildcards: str | None, headers: Headers, exchange: Exchange) -> Rules:
+    async def _ask(self, names: str, wildcards: str | None, headers: Headers) -> Found:
         quoted = quote(names, safe=",*").encode()
         query = b"" if wildcards is None else f"expand_wildcards={quote(wildcards)}".encode()
-        target = b"/_resolve/index/" + quoted + (b"?" + query if query else b"")
-        status, body = await self._sender.ask(target, headers, exchange, _LARGEST)
-        each = self._of_answer(body) if status == 200 else self._of_names(names)
-        found = _shared(each)
-        if isinstance(found, Why) or self._fingerprint is None:
-            return found
-        wanted = (_CALIBRATION if len(each) == 1 else _META).encode()
-        target = b"/" + quoted + b"/_mapping?" + b"&".join(filter(None, (wanted, query)))
-        status, body = await self._sender.ask(target, headers, exchange, _LARGEST)
-        # Who may not see mappings may still search.
-        if status != 200:
-            return found
-        ours = [index["mappings"]["_meta"][META_KEY] for index in read_json(body).values()]
-        if any(one["fingerprint"] != self._fingerprint for one in ours):
-            return Why.OTHER_ENCODER
-        return self._fitted(found, ours[0]) if len(ours) == 1 else found
+        status, body = await self._told(b"/_resolve/index/" + quoted + (b"?" + query if query else b""), headers)
+        indexes = self._of_answer(body) if status == _WELL else {}
+        found = _shared([*indexes.values()] if status == _WELL else self._of_names(names))
+        if status == _WHO_ARE_YOU or isinstance(found, Why):
+            return Found(found if status != _WHO_ARE_YOU else Why.UNKNOWN_CALLER)
+        wanted = [_FINGERPRINT, *wanted_fields(found.field_map)] + [_CALIBRATION] * (len(indexes) <= 1)
+        paths = quote(",".join(f"*.mappings.{path}" for path in wanted), safe=",*").encode()
+        asked = b"&".join(filter(None, (b"filter_path=" + paths, query)))
+        status, body = await self._told(b"/" + quoted + b"/_mapping?" + asked, headers)
+        if status != _WELL:
+            # Who may not see mappings may still search.
+            return Found(Why.UNKNOWN_CALLER if status == _WHO_ARE_YOU else found)
+        mappings = {name: index["mappings"] for name, index in read_json(body).items()}
+        # Of an index that has nothing of what is asked the answer says nothing.
+        return self._checked(found, {**{name: {} for name in indexes}, **mappings})
 
-    def _fitted(self, rules: IndexRules, ours: Mapping[str, Any]) -> IndexRules:  # Any: JSON values
+    async def _told(self, target: bytes, headers: Headers) -> tuple[int, bytes]:
+        # It is asked for all who want to know, not for one exchange.
+        return await self._sender.ask(target, headers, Exchange("GET", "", "", "", None), _LARGEST)
+
+    def _checked(self, rules: IndexRules, mappings: Mapping[str, Json]) -> Found:
+        """Return the rules if the mappings of all indexes fit them and the encoder."""
+        each = [read_fields(mapping, rules.field_map) for mapping in mappings.values()]
+        fields = Fields(all(one.weights for one in each) and each != [], all(one.mark for one in each))
+        if not fields.weights:
+            return Found(Why.NO_FIELD, fields)
+        ours = [mapping["_meta"][META_KEY] for mapping in mappings.values() if "_meta" in mapping]
+        if self._fingerprint is not None and any(one.get("fingerprint") != self._fingerprint for one in ours):
+            return Found(Why.OTHER_ENCODER, fields)
+        alone = len(mappings) == 1 and ours != []
+        return Found(self._fitted(rules, ours[0]) if alone else rules, fields)
+
+    def _fitted(self, rules: IndexRules, ours: Json) -> IndexRules:
         """Return rules with what was measured in the index; all callers of one index share it."""
         found = kept_calibration(ours) if rules.options.plan.calibrated else None
         if found is None:
@@ -102,7 +116,7 @@ class Resolver:
         key = hashlib.blake2b(write_json(ours[CALIBRATION_KEY])).digest()
         return replace(rules, options=replace(rules.options, calibration=self._calibrations.setdefault(key, found)))
 
-    def _of_answer(self, body: bytes) -> list[IndexRules | None]:
+    def _of_answer(self, body: bytes) -> dict[str, IndexRules | None]:
         """Return the rules of each index; one that has none itself has those of the alias that it was named by."""
         answer = read_json(body)
         by_index: dict[str, list[str]] = {index["name"]: [] for index in answer["indices"]}
@@ -110,7 +124,7 @@ class Resolver:
             for alias in answer[kind]:
                 for index in _listed(alias[below]):
                     by_index.setdefault(index, []).append(alias["name"])
-        return [self._first((index, *aliases)) for index, aliases in by_index.items()]
+        return {index: self._first((index, *aliases)) for index, aliases in by_index.items()}
 
     def _of_names(self, names: str) -> list[IndexRules | None]:
         """Return the rules by the names alone: who may search may not see aliases."""
@@ -134,11 +148,3 @@ def _shared(found: list[IndexRules | None]) -> Rules:
 def _listed(names: str | list[str]) -> list[str]:
     # A single name is no list in some versions.
     return [names] if isinstance(names, str) else names
-
-
-def _key(names: str, wildcards: str | None, headers: Headers) -> bytes:
-    caller = [value for name, value in headers if name in _CALLER]
-    digest = hashlib.blake2b(digest_size=16)
-    for part in (names.encode(errors="surrogatepass"), (wildcards or "").encode(errors="surrogatepass"), *caller):
-        digest.update(len(part).to_bytes(4) + part)
-    return digest.digest()

@@ -4,13 +4,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from csplade.integration.gateway_checks import looked_at, refused
+from csplade.integration.gateway_checks import Ran, how, sizes
 from csplade.integration.gateway_delivery import Delivery
-from csplade.integration.gateway_fields import WeightsFields
-from csplade.integration.gateway_headers import answer_headers
+from csplade.integration.gateway_ease import SMALL_BYTES, at_ease
 from csplade.integration.gateway_json import UnreadJson, write_json
 from csplade.integration.gateway_log import Exchange
+from csplade.integration.gateway_memory import TextTooLong
 from csplade.integration.gateway_metrics import Metrics
+from csplade.integration.gateway_moments import Moments
 from csplade.integration.gateway_pits import Pits
 from csplade.integration.gateway_refusals import Reason, Refusal
 from csplade.integration.gateway_request import Gathered, Request, gather
@@ -39,9 +40,6 @@ from csplade.integration.rewrite import Encode
 from csplade.pipelines.errors import EncoderError
 from csplade.pipelines.sparse import SparseVector
 
-# Rewritten at once if all vectors are remembered; what is larger would keep others waiting.
-_SMALL_BYTES = 2**16
-_LARGEST_PIT = 2**16
 _LARGEST_ANSWER = 2**25
 _ANY_VECTOR = SparseVector({"any": 1.0})
 
@@ -53,6 +51,8 @@ class Work:
     make: Callable[[Encode], Sent | Partly | Why]
     small: bool
     """Whether making it takes no time that others would have to wait."""
+    pit: str | None = None
+    """The point in time that a single search is in."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,9 @@ class Rewriting:
     def __init__(self, parts: Parts) -> None:
         self._parts, self._rules, self._vectors = parts, parts.rules, parts.vectors
         self._delivery = Delivery(parts.sender, parts.metrics)
+        self._moments = Moments(parts.pits, self._delivery)
         self._resolver = Resolver(parts.sender, parts.rules, parts.vectors.fingerprint)
-        fields = WeightsFields(parts.sender)
-        self._write = Writing(parts.rules, parts.vectors, self._resolver, fields, self._delivery)
+        self._write = Writing(parts.rules, parts.vectors, self._resolver, self._delivery)
 
     async def __call__(self, request: Request) -> None:
         """Answer one.
@@ -85,7 +85,9 @@ class Rewriting:
         """
         kind = request.target.kind
         if kind is Kind.OPEN_PIT:
-            await self._open_pit(request)
+            await self._moments.open(request)
+        elif kind is Kind.CLOSE_PIT:
+            await self._moments.close(request)
         elif request.signed:
             await self._delivery.as_it_is(request, await gather(request, 0), passed(Why.SIGNED))
         elif kind in WRITES:
@@ -100,26 +102,32 @@ class Rewriting:
             return
         body = await gather(request, self._rules.largest_body)
         work = await self._work(request, body)
-        if not isinstance(work, Verdict) and turn is Turn.SHADOW:
+        if isinstance(work, Verdict):
+            await self._delivery.as_it_is(request, body, work)
+            return
+        if turn is Turn.SHADOW:
             await self._beside(request, body, work)
             return
-        sent = work if isinstance(work, Verdict) else await self._done(work, self._rules.deadline_seconds)
+        sent = await self._in_time(work)
         if isinstance(sent, Verdict):
             await self._delivery.as_it_is(request, body, sent)
         elif isinstance(sent, Partly):
             await self._partly(request, sent)
         else:
             own = partial(self._delivery.original, request, body)
-            await self._delivery.give(request, *await self._by_weights(request, sent, own))
+            answer, verdict = await self._by_weights(request, sent, own)
+            await self._moments.follow(work.pit, answer)
+            await self._delivery.give(request, answer, verdict)
 
     async def _by_weights(
         self, request: Request, sent: Sent, own: Callable[[], Awaitable[Answer]]
     ) -> tuple[Answer, Verdict]:
         """Send the rewritten search; if the cluster does not run it as a whole, the caller's own instead."""
-        kind = request.target.kind
         answer = await self._delivery.send(request, sent.params, sent.body, request.exchange)
-        if not refused(kind, answer.status, answer.headers, await answer.peek(looked_at(kind))):
-            return answer, Verdict(Outcome.REWRITTEN, detail=sent.detail)
+        ran = await _how(request.target.kind, answer)
+        if ran is not Ran.NOT:
+            why = Why.TIMED_OUT if ran is Ran.LATE else Why.NONE
+            return answer, Verdict(Outcome.REWRITTEN, why, sent.detail)
         await answer.close()
         again = await own()
         # What the cluster refuses in any case is nobody's failure here.
@@ -157,24 +165,16 @@ class Rewriting:
         await self._delivery.give(request, answer, passed(Why.SHADOW))
 
         async def search(exchange: Exchange) -> Answer | None:
-            sent = await self._done(work, SHADOW_SECONDS)
+            sent = await self._done(partial(self._vectors.aside, work.make, SHADOW_SECONDS), work)
             if not isinstance(sent, Sent):
                 return None
             return await self._delivery.send(request, sent.params, sent.body, exchange)
 
         self._parts.shadows.begin(request.exchange, answer, search)
 
-    async def _open_pit(self, request: Request) -> None:
-        """Let a point in time be opened, and remember what it is about."""
-        answer = await self._delivery.original(request, await gather(request, 0))
-        if answer.status < 300:
-            opened = await answer.start(_LARGEST_PIT)
-            self._parts.pits.keep(opened, request.target.names)
-        await request.transfer.answer(answer, answer_headers(answer.headers))
-
     async def _work(self, request: Request, body: Gathered) -> Work | Verdict:
         """Return how a search is rewritten, or what becomes of the caller's own."""
-        plain = body.plain(self._rules.largest_body)
+        plain = await at_ease(body.size, lambda: body.plain(self._rules.largest_body))
         if plain is None:
             return passed(Why.NOT_READ if body.whole else Why.TOO_LARGE)
         if request.answered_otherwise:
@@ -183,15 +183,26 @@ class Rewriting:
             found = await (self._several if request.target.kind in SEVERAL else self._single)(request, plain)
         except UnreadJson:
             return passed(Why.NOT_READ)
-        return passed(found) if isinstance(found, Why) else Work(found, small=len(plain) <= _SMALL_BYTES)
+        if isinstance(found, Why):
+            return passed(found)
+        pit = None if request.target.kind in SEVERAL or request.target.names else pit_of(plain)
+        return Work(found, len(plain) <= SMALL_BYTES, pit)
 
-    async def _done(self, work: Work, seconds: float) -> Sent | Partly | Verdict:
-        """Return what is sent instead of a search, or what becomes of the caller's own."""
+    async def _in_time(self, work: Work) -> Sent | Partly | Verdict:
+        """Return what is sent instead of a search whose caller waits."""
+        return await self._done(
+            partial(self._vectors.with_queries, work.make, self._rules.deadline_seconds, work.small), work
+        )
+
+    async def _done(self, run: Callable[[], Awaitable[Sent | Partly | Why]], work: Work) -> Sent | Partly | Verdict:
+        """Return what is sent instead of a search, or what becomes of the caller's own; `run` does the work."""
         try:
-            found = await self._vectors.with_queries(work.make, seconds, work.small)
+            found = await run()
             return passed(found) if isinstance(found, Why) else found
         except UnreadJson:
             return passed(Why.NOT_READ)
+        except TextTooLong:
+            verdict = passed(Why.LONG)
         except EncoderLate:
             verdict = failed_open(Why.ENCODER_SLOW)
         except (EncoderFailed, EncoderError):
@@ -219,12 +230,20 @@ class Rewriting:
 
     async def _rules_of(self, request: Request, names: str, body: bytes) -> Rules:
         pit = None if names else pit_of(body)
-        found = names if pit is None else self._parts.pits.names(pit)
+        found = names if pit is None else self._moments.names(pit)
         if found is None:
             return Why.UNKNOWN_PIT
-        return await self._resolver.rules_of(
-            found, request.params.get("expand_wildcards"), request.headers, request.exchange
-        )
+        return await self._resolver.rules_of(found, request.params.get("expand_wildcards"), request.headers)
+
+
+async def _how(kind: Kind, answer: Answer) -> Ran:
+    """Return how a rewritten search ran; what its answer does not tell, as it is filtered, is believed to be well."""
+    for most in sizes(kind):
+        start = await answer.peek(most)
+        ran = await at_ease(len(start), partial(how, kind, answer.status, answer.headers, start, most))
+        if ran is not None:
+            return ran
+    return Ran.WHOLE
 
 
 def _allowed(work: Work, trouble: Verdict) -> Partly | Verdict:

@@ -76,6 +76,12 @@ class GatewayRules:
     """For those of one request's documents."""
     cached_vectors: int = 4096
     """Vectors of queries that each worker keeps."""
+    longest_query: int = 4000
+    """Characters of one text that a search may have encoded."""
+    lookup_deadline_seconds: float = 2.0
+    """For what the cluster is asked about the indexes that a request names."""
+    harmless_headers: tuple[str, ...] = ()
+    """Headers on which nobody's rights depend, beside those that are known."""
     largest_body: int = 16 * 2**20
     """Bytes, decompressed; what is larger passes as it is."""
 
@@ -124,6 +130,9 @@ def read_rules(raw: object, place: str) -> GatewayRules:
         deadline_seconds=table.get("deadline_ms", usual.deadline_seconds * 1000) / 1000,
         write_deadline_seconds=table.get("write_deadline_s", usual.write_deadline_seconds),
         cached_vectors=table.get("cached_vectors", usual.cached_vectors),
+        longest_query=table.get("longest_query", usual.longest_query),
+        lookup_deadline_seconds=table.get("lookup_deadline_ms", usual.lookup_deadline_seconds * 1000) / 1000,
+        harmless_headers=tuple(name.lower() for name in table.get("harmless_headers", usual.harmless_headers)),
         largest_body=table.get("largest_body", usual.largest_body),
     )
 
@@ -140,6 +149,10 @@ def _name(value: object) -> bool:
     return isinstance(value, str) and value.isascii() and value != ""
 
 
+def _names(value: object) -> bool:
+    return isinstance(value, list) and all(map(_name, value))
+
+
 _ABOVE_ZERO = math.ulp(0.0)
 _DAY_MS = 86_400_000.0
 _KEYS: Mapping[str, tuple[Callable[[object], bool], str]] = {
@@ -151,6 +164,9 @@ _KEYS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "deadline_ms": (_number(_ABOVE_ZERO, _DAY_MS), "a number of milliseconds above 0"),
     "write_deadline_s": (_number(_ABOVE_ZERO, _DAY_MS / 1000), "a number of seconds above 0"),
     "cached_vectors": (_whole, "a whole number of at least 1"),
+    "longest_query": (_whole, "a whole number of characters, at least 1"),
+    "lookup_deadline_ms": (_number(_ABOVE_ZERO, _DAY_MS), "a number of milliseconds above 0"),
+    "harmless_headers": (_names, "a list of names of headers"),
     "largest_body": (_whole, "a whole number of bytes, at least 1"),
 }
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from csplade.integration.gateway_json import UnreadJson, read_json, write_json
+from csplade.integration.gateway_memory import TextTooLong
 from csplade.integration.gateway_params import Params
 from csplade.integration.gateway_refusals import Reason, Refusal
 from csplade.integration.gateway_targets import TEMPLATES, Kind
@@ -179,6 +180,8 @@ def _item(kind: Kind, item: Item, rules: Rules, encode: Encode) -> bytes | Why |
         return done if isinstance(done, Why) else write_json(done)
     except UnreadJson:
         return Why.NOT_READ
+    except TextTooLong:
+        return Why.LONG
     except ForbiddenSearch as error:
         return error
 

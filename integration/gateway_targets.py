@@ -19,6 +19,7 @@ class Kind(enum.StrEnum):
     EXPLAIN = "explain"
     OPEN_PIT = "open_pit"
     """It opens a point in time, in which later searches name no index."""
+    CLOSE_PIT = "close_pit"
     BULK = "bulk"
     INDEX = "index"
     """It writes one whole document."""
@@ -31,6 +32,7 @@ WRITES = frozenset({Kind.BULK, Kind.INDEX, Kind.UPDATE})
 
 _ASKED = ("GET", "POST")
 _WRITTEN = ("PUT", "POST")
+_CLOSED = (("_search", "point_in_time"), ("_search", "point_in_time", "_all"), ("_pit",))
 # With the names of indexes before them, or without.
 _SEARCHES: dict[tuple[str, ...], Kind] = {
     ("_search",): Kind.SEARCH,
@@ -75,6 +77,8 @@ def with_index(target: Target, index: str | None) -> Target:
 def _search_of(method: str, steps: tuple[str, ...], named: bool) -> Kind | None:
     if method == "POST" and named and steps in (("_search", "point_in_time"), ("_pit",)):
         return Kind.OPEN_PIT
+    if method == "DELETE" and not named and steps in _CLOSED:
+        return Kind.CLOSE_PIT
     if method not in _ASKED:
         return None
     if named and len(steps) == 2 and steps[0] == "_explain":

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 import h11
 from csplade.integration.addresses import Address
 from csplade.integration.gateway_config import Limits
+from csplade.integration.gateway_ease import at_ease
 from csplade.integration.gateway_headers import coding_of
 from csplade.integration.gateway_json import UnreadJson, beginning, read_json
 from csplade.integration.gateway_network import Body, BrokenConnection, Connection, NothingTaken, open_connection
@@ -120,7 +121,8 @@ class Answer:
             Refusal: the cluster breaks off.
         """
         try:
-            return read_json(await self.start(most))
+            start = await self.start(most)
+            return await at_ease(len(start), lambda: read_json(start))
         except UnreadJson:
             return None
 

@@ -6,20 +6,20 @@ comes too late is not begun.
 
 import asyncio
 import logging
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from csplade.integration.encoder import Encoder
+from csplade.integration.gateway_memory import QueryMemory, TextTooLong
 from csplade.integration.gateway_metrics import Metrics
 from csplade.integration.rewrite import Encode
 from csplade.pipelines.sparse import SparseVector
 
 _LOG = logging.getLogger(__name__)
 _Found = TypeVar("_Found")
+_MOST_ASIDE = 8
 
 
 class EncoderLate(Exception):
@@ -35,15 +35,21 @@ class _Unknown(Exception):
 
 
 class Vectors:
-    """The encoder of one worker, and the vectors of queries that it made last."""
+    """The encoder of one worker, and the vectors of queries that it made last.
 
-    def __init__(self, opener: Callable[[], Encoder], cached: int, metrics: Metrics) -> None:
-        self._opener, self._metrics = opener, metrics
+    `cached`: how many of these at most; `longest`: the characters that a query's text may have.
+    """
+
+    def __init__(self, opener: Callable[[], Encoder], cached: int, longest: int, metrics: Metrics) -> None:
+        self._opener, self._longest, self._metrics = opener, longest, metrics
         self._encoder: Encoder | None = None
-        self._memory = _Memory(cached)
+        self._memory = QueryMemory(cached)
         # Documents take long, and no search waits for them.
         self._queries = ThreadPoolExecutor(1, "csplade-queries")
         self._documents = ThreadPoolExecutor(1, "csplade-documents")
+        # The page and shadows may take long too, and a search whose caller waits must not stand behind them.
+        self._asides = ThreadPoolExecutor(1, "csplade-asides")
+        self._waiting_aside = 0
 
     @property
     def fingerprint(self) -> str | None:
@@ -67,6 +73,7 @@ class Vectors:
         """Begin nothing more."""
         self._queries.shutdown(wait=False, cancel_futures=True)
         self._documents.shutdown(wait=False, cancel_futures=True)
+        self._asides.shutdown(wait=False, cancel_futures=True)
 
     async def with_queries(self, work: Callable[[Encode], _Found], seconds: float, small: bool) -> _Found:
         """Return what `work` makes of the vectors of queries; `small`: it takes no time itself.
@@ -76,6 +83,7 @@ class Vectors:
         Raises:
             EncoderLate: not within `seconds`.
             EncoderFailed: the encoder does not make a vector.
+            TextTooLong: a query's text is longer than is encoded.
         """
         if small:
             try:
@@ -84,6 +92,25 @@ class Vectors:
                 pass
         until = time.monotonic() + seconds
         return await self._within(self._queries, seconds, lambda: work(lambda text: self._query(text, until)))
+
+    async def aside(self, work: Callable[[Encode], _Found], seconds: float) -> _Found:
+        """Return what `work` makes of the vectors of queries that no caller's search waits for.
+
+        Whatever `work` raises is raised.
+
+        Raises:
+            EncoderLate: not within `seconds`, or there are too many that wait already.
+            EncoderFailed: the encoder does not make a vector.
+            TextTooLong: a query's text is longer than is encoded.
+        """
+        if self._waiting_aside >= _MOST_ASIDE:
+            raise EncoderLate
+        until = time.monotonic() + seconds
+        self._waiting_aside += 1
+        try:
+            return await self._within(self._asides, seconds, lambda: work(lambda text: self._query(text, until)))
+        finally:
+            self._waiting_aside -= 1
 
     async def of_documents(self, texts: Sequence[str], seconds: float) -> list[SparseVector]:
         """Return the vectors of documents' texts.
@@ -106,6 +133,7 @@ class Vectors:
             self._metrics.took("encoding_seconds", time.perf_counter() - began)
 
     def _remembered(self, text: str) -> SparseVector:
+        self._check_length(text)
         vector = self._memory.get(text)
         if vector is None:
             raise _Unknown
@@ -113,11 +141,16 @@ class Vectors:
         return vector
 
     def _query(self, text: str, until: float) -> SparseVector:
+        self._check_length(text)
         vector = self._memory.get(text)
         if vector is None:
             (vector,) = self._made(lambda encoder: list(encoder.queries([text])), until)
             self._memory.keep(text, vector)
         return vector
+
+    def _check_length(self, text: str) -> None:
+        if len(text) > self._longest:
+            raise TextTooLong
 
     def _all(self, texts: Sequence[str], until: float) -> list[SparseVector]:
         def made(encoder: Encoder) -> list[SparseVector]:
@@ -147,25 +180,3 @@ class Vectors:
             # Not what it says: words of the text may stand in it.
             _LOG.error("the encoder fails with %s, so that searches or writes pass as they are", type(error).__name__)
             raise EncoderFailed from error
-
-
-class _Memory:
-    """The vectors that were asked for last; several threads may ask."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._vectors: OrderedDict[str, SparseVector] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, text: str) -> SparseVector | None:
-        with self._lock:
-            vector = self._vectors.get(text)
-            if vector is not None:
-                self._vectors.move_to_end(text)
-            return vector
-
-    def keep(self, text: str, vector: SparseVector) -> None:
-        with self._lock:
-            self._vectors[text] = vector
-            if len(self._vectors) > self._most:
-                self._vectors.popitem(last=False)

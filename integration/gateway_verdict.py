@@ -19,7 +19,7 @@ class Outcome(enum.StrEnum):
 
 
 class Why(enum.StrEnum):
-    """Why it was not rewritten."""
+    """Why it was not rewritten, or what else is to be said."""
 
     NONE = ""
     NO_RULES = "no_rules"
@@ -28,6 +28,10 @@ class Why(enum.StrEnum):
     """Not all of the indexes have the same rules."""
     UNRESOLVED = "unresolved"
     """It could not be found out which indexes are meant."""
+    UNKNOWN_CALLER = "not_authenticated"
+    """The cluster does not know who asks, and will say so."""
+    LOOKUP_SLOW = "lookup_slow"
+    """The cluster did not say in time which indexes are meant, or what their mappings have."""
     OTHER_ENCODER = "other_encoder"
     """The weights of an index were made by another encoder."""
     UNKNOWN_PIT = "unknown_pit"
@@ -40,16 +44,20 @@ class Why(enum.StrEnum):
     NOTHING = "nothing_to_rewrite"
     NOT_UNDERSTOOD = "not_understood"
     """A clause that may hold text is not understood, or passes by policy, and nothing else was rewritten."""
+    LONG = "long_text"
+    """A text of it is longer than searches may have encoded."""
     ROLLOUT = "rollout"
     """It is not this caller's turn."""
     SHADOW = "shadow"
     """The same, and term weights were tried beside it."""
     NO_FIELD = "no_weights_field"
-    """The mapping of an index that is written to has no field for weights."""
+    """The mapping of an index lacks a field for weights that its rules name, or may not be seen by who writes."""
     LEFT = "left_for_enrich"
     """A write whose weights `csplade enrich` makes."""
     ENCODER_SLOW = "encoder_slow"
     ENCODER_BROKEN = "encoder_broken"
+    TIMED_OUT = "timed_out"
+    """It was rewritten, and ended at the caller's own timeout before the cluster had looked everywhere."""
     CLUSTER_REFUSED = "cluster_refused"
     """The cluster would not run the rewritten search, or not on all shards."""
 

@@ -11,7 +11,7 @@ from csplade.integration.field_map import FieldMap
 from csplade.integration.gateway_bulk import Action, merged, read_actions, refused_places, written_actions
 from csplade.integration.gateway_delivery import Delivery
 from csplade.integration.gateway_documents import Written, read_document, touches_text, with_weights
-from csplade.integration.gateway_fields import WeightsFields
+from csplade.integration.gateway_ease import at_ease
 from csplade.integration.gateway_json import UnreadJson, read_json, write_json
 from csplade.integration.gateway_request import Gathered, Request, gather
 from csplade.integration.gateway_resolve import Resolver
@@ -53,11 +53,8 @@ class _Sent:
 class Writing:
     """Takes the requests that write."""
 
-    def __init__(
-        self, rules: GatewayRules, vectors: Vectors, resolver: Resolver, fields: WeightsFields, delivery: Delivery
-    ) -> None:
-        self._rules, self._vectors, self._resolver = rules, vectors, resolver
-        self._fields, self._delivery = fields, delivery
+    def __init__(self, rules: GatewayRules, vectors: Vectors, resolver: Resolver, delivery: Delivery) -> None:
+        self._rules, self._vectors, self._resolver, self._delivery = rules, vectors, resolver, delivery
 
     async def __call__(self, request: Request) -> None:
         """Send a write with weights, or as it is.
@@ -106,7 +103,7 @@ class Writing:
     async def _prepared(self, request: Request, body: Gathered) -> _Sent | Verdict:
         if self._rules.writes is Writes.ENRICH:
             return passed(Why.LEFT)
-        plain = body.plain(self._rules.largest_body)
+        plain = await at_ease(body.size, lambda: body.plain(self._rules.largest_body))
         if plain is None:
             return passed(Why.NOT_READ if body.whole else Why.TOO_LARGE)
         try:
@@ -128,7 +125,7 @@ class Writing:
         aim = await self._aim(request, request.target.names)
         if isinstance(aim, Why):
             return passed(aim)
-        document = read_document(plain, aim.field_map)
+        document = await at_ease(len(plain), lambda: read_document(plain, aim.field_map, aim.fingerprint))
         if not document.slots:
             return passed(Why.NOTHING)
         (source,) = await self._weighted([document], [aim])
@@ -139,11 +136,11 @@ class Writing:
         return passed(aim if isinstance(aim, Why) else _of_update(plain, aim))
 
     async def _bulk(self, request: Request, plain: bytes) -> _Sent | Verdict:
-        actions = read_actions(plain)
+        actions = await at_ease(len(plain), lambda: read_actions(plain))
         names = [action.index or request.target.names for action in actions]
         by_name = {name: await self._aim(request, name) for name in dict.fromkeys(names)}
         aims = [by_name[name] for name in names]
-        documents = [_document(action, aim) for action, aim in zip(actions, aims, strict=True)]
+        documents = await at_ease(len(plain), lambda: list(map(_document, actions, aims)))
         picked = [
             (place, document, aim)
             for place, (document, aim) in enumerate(zip(documents, aims, strict=True))
@@ -155,28 +152,32 @@ class Writing:
         sources = [action.source for action in actions]
         for (place, _, _), source in zip(picked, found, strict=True):
             sources[place] = source
-        return _Sent(written_actions(actions, sources), actions, tuple(place for place, _, _ in picked))
+        written = await at_ease(len(plain), lambda: written_actions(actions, sources))
+        return _Sent(written, actions, tuple(place for place, _, _ in picked))
 
     async def _weighted(self, documents: Sequence[Written], aims: Sequence[_Aim]) -> list[bytes]:
         """Return documents with their weights."""
         texts = [slot.text for document in documents for slot in document.slots]
         vectors = iter(await self._vectors.of_documents(texts, self._rules.write_deadline_seconds))
-        return [
-            with_weights(document, [next(vectors) for _ in document.slots], aim.fingerprint)
-            for document, aim in zip(documents, aims, strict=True)
-        ]
+
+        def weighted() -> list[bytes]:
+            return [
+                with_weights(document, [next(vectors) for _ in document.slots], aim.fingerprint)
+                for document, aim in zip(documents, aims, strict=True)
+            ]
+
+        return await at_ease(sum(len(document.raw) for document in documents), weighted)
 
     async def _aim(self, request: Request, name: str) -> _Aim | Why:
         """Return how documents are written into an index, or why they are not changed."""
         if not name:
             return Why.UNRESOLVED
-        rules = await self._resolver.rules_of(name, None, request.headers, request.exchange)
-        if isinstance(rules, Why):
-            return rules
-        fields = await self._fields.of(name, rules.field_map, request.headers, request.exchange)
-        if not fields.weights:
+        found = await self._resolver.found(name, None, request.headers)
+        if isinstance(found.rules, Why):
+            return found.rules
+        if found.fields is None:
             return Why.NO_FIELD
-        return _Aim(rules.field_map, self._vectors.fingerprint if fields.mark else None)
+        return _Aim(found.rules.field_map, self._vectors.fingerprint if found.fields.mark else None)
 
 
 # Of several reasons in one request the one that its caller should know.
@@ -190,7 +191,7 @@ def _document(action: Action, aim: _Aim | Why) -> Written | Why:
         return Why.NOTHING
     if not action.whole:
         return _of_update(action.source, aim)
-    document = read_document(action.source, aim.field_map)
+    document = read_document(action.source, aim.field_map, aim.fingerprint)
     return document if document.slots else Why.NOTHING
 
 

@@ -177,8 +177,6 @@ def _told(found: re.Match[bytes], request: bytes) -> bytes:
     names = sorted({name.decode() for name in NAME.findall(request)})
     if found[2].startswith(b"/_resolve/index/"):
         told: dict[str, object] = {"indices": [{"name": names[0] if names else "a"}], "aliases": [], "data_streams": []}
-    elif b"/_mapping" in found[2] and b"_meta" in found[2]:
-        told = {}
     elif b"/_mapping" in found[2]:
         told = {names[0] if names else "a": {"mappings": mapping()}}
     else:

@@ -10,7 +10,7 @@ import orjson
 from csplade.integration.client import connect
 from csplade.tests.gateway_process import Answer, Gateway, ask
 from csplade.tests.gateway_words import rewriting
-from csplade.tests.rewrite_index import FIELD_MAP, fill_index
+from csplade.tests.rewrite_index import FIELD_MAP, fill_index, mapping
 from opensearchpy import OpenSearch
 
 Json = dict[str, Any]  # Any: JSON values
@@ -50,6 +50,12 @@ class Stage:
         """Ask the gateway, or the cluster itself."""
         port = int(self.url.rpartition(":")[2]) if direct else self.gateway.port
         return ask(port, request(method, path, body, headers), method)
+
+
+def odd_mapping() -> Json:
+    """Return the mapping of an index of whose weights that of bread cannot be asked: rewritten searches fail there."""
+    odd = {"csplade_terms": {"type": "rank_features", "fields": {"bread": {"type": "long"}}}}
+    return {"properties": {**mapping()["properties"], **odd}}
 
 
 def request(method: str, path: str, body: object, headers: dict[str, str]) -> bytes:

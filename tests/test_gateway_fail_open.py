@@ -7,7 +7,7 @@ from random import Random
 import orjson
 import pytest
 from csplade.tests.gateway_process import Answer
-from csplade.tests.gateway_searches import Json, Stage, hits, stage, verdict
+from csplade.tests.gateway_searches import Json, Stage, hits, odd_mapping, stage, verdict
 from csplade.tests.gateway_words import BROKEN, DOTTED, NO_ENCODER, SLOW
 from csplade.tests.rewrite_bodies import make_body
 
@@ -20,9 +20,7 @@ _TOOK = re.compile(rb'"took":\d+')
 def staged(opensearch: str) -> Iterator[Stage]:
     gateway = {"deadline_ms": 600, "largest_body": 20_000}
     with stage(opensearch, "replace", gateway=gateway, options=("--workers", "1")) as running:
-        # A field that is no weights field, so that nothing can be asked of its weights.
-        mapping = {"properties": {"csplade_terms": {"properties": {"bread": {"type": "long"}}}}}
-        running.direct.indices.create(index=f"{running.name}-replace-bad", body={"mappings": mapping})
+        running.direct.indices.create(index=f"{running.name}-replace-bad", body={"mappings": odd_mapping()})
         lines = [{"index": {"_id": "odd"}}, {"text": "bread of an odd index"}]
         running.direct.bulk(index=f"{running.name}-replace-bad", body=lines, params={"refresh": "true"})
         yield running

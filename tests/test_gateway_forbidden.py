@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import orjson
 import pytest
 from csplade.tests.gateway_process import Answer
-from csplade.tests.gateway_searches import Json, Stage, stage, verdict
+from csplade.tests.gateway_searches import Json, Stage, odd_mapping, stage, verdict
 from csplade.tests.gateway_words import BROKEN, SLOW
 
 pytestmark = pytest.mark.cluster
@@ -74,9 +74,8 @@ def test_what_is_forbidden_among_searches_of_which_none_is_rewritten_never_runs(
 
 
 def test_what_is_forbidden_never_runs_where_the_cluster_refuses_a_rewritten_search(strict: Stage) -> None:
-    mapping = {"properties": {"csplade_terms": {"properties": {"bread": {"type": "long"}}}}}
     bad = f"{strict.name}-replace-odd"
-    strict.direct.indices.create(index=bad, body={"mappings": mapping})
+    strict.direct.indices.create(index=bad, body={"mappings": odd_mapping()})
     lines = b"".join(
         orjson.dumps(line) + b"\n" for body in (match("fresh bread"), FORBIDDEN) for line in ({"index": bad}, body)
     )

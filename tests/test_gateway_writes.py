@@ -7,10 +7,10 @@ from typing import Any
 import orjson
 import pytest
 from csplade.integration.documents import Document, bulk_lines, mark_of
-from csplade.integration.field_map import FieldMap
+from csplade.integration.field_map import Coverage, FieldMap
 from csplade.integration.gateway_bulk import read_actions, written_actions
 from csplade.integration.gateway_documents import read_document, with_weights
-from csplade.integration.gateway_json import UnreadJson
+from csplade.integration.gateway_json import UnreadJson, read_json
 from csplade.integration.short_weights import shortened
 from csplade.pipelines.sparse import SparseVector
 from csplade.tests.gateway_searches import Json, Stage, stage, verdict
@@ -93,7 +93,7 @@ def test_documents_in_bulk_get_their_weights(staged: Stage) -> None:
         *({"create": {"_id": "b5", "routing": "x"}}, {"summary": TEXT}),
     )
     answer = staged.ask("POST", f"/{index}/_bulk?refresh=true", body, content_type="application/x-ndjson")
-    assert verdict(answer) == "rewritten; 2 of 7"
+    assert verdict(answer) == "rewritten; 3 of 7"
     items: list[dict[str, Any]] = orjson.loads(answer.body)["items"]  # Any: JSON values
     assert [[*item] for item in items] == [
         ["index"],
@@ -105,7 +105,7 @@ def test_documents_in_bulk_get_their_weights(staged: Stage) -> None:
         ["create"],
     ]
     assert source(staged, index, "b1") == {"text": TEXT, "csplade_terms": WEIGHTS, "year": 2000}
-    assert source(staged, index, "b2")["csplade_terms"] == {"mine": 2.0}
+    assert source(staged, index, "b2")["csplade_terms"] == WEIGHTS
     assert source(staged, other, "b3") == {"text": TEXT}
     routed = staged.direct.get(index=index, id="b5", params={"routing": "x"})
     assert routed["_source"]["summary_terms"] == WEIGHTS
@@ -208,12 +208,67 @@ def test_writes_may_be_left_for_enrich(opensearch: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", [b"{}", b'{"year": 1}', b'{"text": ""}', b'{"text": null}', b'{"csplade_terms": {}, "text": "x"}']
+    "raw", [b"{}", b'{"year": 1}', b'{"text": ""}', b'{"text": null}', b'{"csplade_terms": {"mine": 2.0}}']
 )
 def test_a_document_that_needs_nothing_is_not_touched(raw: bytes) -> None:
     document = read_document(raw, FIELD_MAP)
     assert document.slots == ()
     assert with_weights(document, [], "f") == raw
+
+
+def given(raw: bytes, fingerprint: str | None = None) -> Json:
+    """Return a document with its weights; a name that stands there twice is an error."""
+    document = read_document(raw, FIELD_MAP, fingerprint)
+    vectors = [word_vector(slot.text) for slot in document.slots]
+    return dict(read_json(with_weights(document, vectors, fingerprint)))
+
+
+OLD = {"stale": 5.0}
+
+
+@pytest.mark.parametrize("carried", [OLD, None, {}])
+@pytest.mark.parametrize("fingerprint", ["f", None])
+def test_weights_and_marks_that_a_document_brings_along_are_those_of_an_old_text(
+    carried: Json | None, fingerprint: str | None
+) -> None:
+    body = {"csplade_terms": carried, "text": TEXT, "csplade_encoded": "f-of something else", "year": 2001}
+    mark = {} if fingerprint is None else {"csplade_encoded": mark_of("f", TEXT)}
+    assert given(orjson.dumps(body), fingerprint) == {"text": TEXT, "year": 2001, "csplade_terms": WEIGHTS, **mark}
+
+
+def test_a_mark_without_weights_does_not_stand_there_twice() -> None:
+    body = {"text": TEXT, "csplade_encoded": mark_of("f", TEXT)}
+    assert given(orjson.dumps(body), "f") == {**body, "csplade_terms": WEIGHTS}
+
+
+def test_weights_that_are_marked_as_those_of_the_text_stay_and_are_not_made_anew() -> None:
+    raw = orjson.dumps({"text": TEXT, "csplade_terms": OLD, "csplade_encoded": mark_of("f", TEXT)})
+    assert read_document(raw, FIELD_MAP, "f").slots == ()
+    # Of another encoder.
+    assert given(raw, "g")["csplade_terms"] == WEIGHTS
+
+
+def test_old_weights_of_nested_objects_and_below_others_are_replaced() -> None:
+    body = {"passages": [{"text": TEXT, "terms": OLD}, {"text": ".", "terms": OLD}]}
+    assert given(orjson.dumps(body))["passages"] == [{"text": TEXT, "terms": WEIGHTS}, {"text": "."}]
+    field_map = FieldMap((Coverage("of.terms", {"text": 1.0}),))
+    document = read_document(orjson.dumps({"text": TEXT, "of": {"terms": OLD, "year": 1}}), field_map)
+    assert orjson.loads(with_weights(document, [word_vector(TEXT)], None)) == {
+        "text": TEXT,
+        "of": {"year": 1},
+        "of.terms": WEIGHTS,
+    }
+
+
+@pytest.mark.cluster
+def test_a_program_that_reads_a_document_and_writes_it_with_another_text_gives_it_other_weights(staged: Stage) -> None:
+    index = f"{staged.name}-replace-marked"
+    staged.through.index(index=index, id="rmw", body={"text": "stale bread"})
+    read = staged.through.get(index=index, id="rmw")["_source"]
+    assert "csplade_terms" in read
+    staged.through.index(index=index, id="rmw", body={**read, "text": TEXT})
+    mark = mark_of(word_contract().fingerprint, TEXT)
+    assert source(staged, index, "rmw") == {"text": TEXT, "csplade_terms": WEIGHTS, "csplade_encoded": mark}
 
 
 def test_weights_are_as_short_as_those_of_ingest() -> None:

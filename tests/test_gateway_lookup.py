@@ -1,0 +1,127 @@
+"""What the gateway asks the cluster about indexes before it rewrites: whom for, how often, how long, and what then."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import orjson
+import pytest
+from csplade.integration.gateway_callers import caller_key
+from csplade.tests.gateway_searches import verdict
+from csplade.tests.rewrite_index import mapping
+from csplade.tests.scripted_cluster import INDEX, Asked, Play, Said, ids, match, playing
+
+BARE = "articles-bare"
+SLOW_SECONDS = 1.5
+
+
+def unlike(asked: Asked) -> Said | None:
+    """Be a cluster with an index that has no field for weights, of which it says as much as real ones do: nothing."""
+    if "/_resolve/index/" in asked.target:
+        names = [BARE] if BARE in asked.target else [INDEX, BARE] if "*" in asked.target else [INDEX]
+        return Said({"indices": [{"name": name} for name in names], "aliases": [], "data_streams": []})
+    if "/_mapping" in asked.target and BARE in asked.target:
+        return Said({})
+    return None
+
+
+def test_a_search_of_an_index_without_a_field_for_weights_passes() -> None:
+    with playing(unlike) as play:
+        for names in (BARE, "articles*"):
+            answer = play.ask("POST", f"/{names}/_search", match("bread"))
+            assert (verdict(answer), ids(answer)) == ("passed; no_weights_field", ["bm25"])
+        assert verdict(play.search()) == "rewritten"
+        assert play.gateway.counts()['rewriting_total{outcome="passed",reason="no_weights_field"}'] == 2
+
+
+def test_a_field_of_another_kind_is_no_field_for_weights() -> None:
+    def odd(asked: Asked) -> Said | None:
+        return Said({INDEX: {"mappings": mapping("flat_object")}}) if "/_mapping" in asked.target else None
+
+    with playing(odd) as play:
+        assert verdict(play.search()) == "passed; no_weights_field"
+
+
+def test_who_may_search_but_not_see_mappings_is_judged_by_names() -> None:
+    def closed(asked: Asked) -> Said | None:
+        return Said({"error": "no"}, 403) if "/_resolve" in asked.target or "/_mapping" in asked.target else None
+
+    with playing(closed) as play:
+        assert verdict(play.search()) == "rewritten"
+        # Fields that nobody here has seen are not written.
+        assert verdict(play.ask("PUT", f"/{INDEX}/_doc/1", {"text": "bread"})) == "passed; no_weights_field"
+
+
+@pytest.mark.parametrize("part", ["/_resolve/", "/_mapping"])
+def test_for_whom_the_cluster_does_not_know_nothing_is_encoded(part: str) -> None:
+    def strict(asked: Asked) -> Said | None:
+        return Said({"error": "who?"}, 401) if part in asked.target or "_search" in asked.target else None
+
+    with playing(strict) as play:
+        answer = play.search()
+        assert (answer.status, verdict(answer)) == (401, "passed; not_authenticated")
+        assert play.ask("POST", f"/_csplade/compare/{INDEX}", match("bread")).status == 401
+        assert not any(asked.by_weights for asked in play.cluster.asked)
+        assert play.gateway.counts()["encoding_seconds_count"] == 0
+
+
+def slow(asked: Asked) -> Said | None:
+    if "/_resolve/" in asked.target:
+        body = {"indices": [{"name": INDEX}], "aliases": [], "data_streams": []}
+        return Said(body, seconds=SLOW_SECONDS)
+    return None
+
+
+def test_a_cluster_that_does_not_say_in_time_which_indexes_are_meant_gets_the_search_as_it_is() -> None:
+    with playing(slow, lookup_deadline_ms=200) as play:
+        answers = [play.search(), play.search()]
+        assert [verdict(answer) for answer in answers] == ["passed; lookup_slow"] * 2
+        assert [ids(answer) for answer in answers] == [["bm25"]] * 2
+        assert len(play.cluster.of("/_resolve/")) == 1
+        assert play.gateway.counts()['rewriting_total{outcome="passed",reason="lookup_slow"}'] == 2
+
+
+def test_who_asks_the_same_at_once_waits_for_one_question() -> None:
+    with playing(slow, lookup_deadline_ms=60_000) as play, ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: play.search(), range(8)))
+        assert {verdict(answer) for answer in answers} == {"rewritten"}
+        assert len(play.cluster.of("/_resolve/")) == 1
+        assert len(play.cluster.of("/_mapping")) == 1
+
+
+@pytest.fixture(scope="module")
+def play() -> Iterator[Play]:
+    def by_user(asked: Asked) -> Said | None:
+        if "/_resolve/" in asked.target and asked.headers.get("x-forwarded-user") == "ben":
+            return Said({"indices": [{"name": "secret"}], "aliases": [], "data_streams": []})
+        return None
+
+    with playing(by_user, harmless_headers=["X-Number"]) as running:
+        yield running
+
+
+def test_what_one_caller_may_see_is_not_told_another_whatever_header_tells_them_apart(play: Play) -> None:
+    assert verdict(play.search(x_forwarded_user="ada")) == "rewritten"
+    assert verdict(play.search(x_forwarded_user="ben")) == "passed; no_rules"
+    assert verdict(play.search(x_forwarded_user="ada")) == "rewritten"
+
+
+def test_headers_without_rights_do_not_make_it_ask_again(play: Play) -> None:
+    play.cluster.asked.clear()
+    for number in range(4):
+        play.search(user_agent=f"a/{number}", x_opaque_id=f"{number}", x_number=f"{number}", x_who="carl")
+    assert len(play.cluster.of("/_resolve/")) == 1
+
+
+def test_what_is_written_is_known_by_its_caller_too(play: Play) -> None:
+    for user, said in (("dora", "rewritten"), ("ben", "passed; no_rules")):
+        answer = play.ask("PUT", f"/{INDEX}/_doc/1", {"text": "bread"}, x_forwarded_user=user)
+        assert verdict(answer) == said
+    stored = play.cluster.of("/_doc/1")
+    assert ["csplade_terms" in orjson.loads(asked.body) for asked in stored] == [True, False]
+
+
+def test_names_and_values_do_not_run_into_each_other() -> None:
+    one, other = [(b"x-a", b"bc")], [(b"x-ab", b"c")]
+    assert caller_key(one, (), "a") != caller_key(other, (), "a")
+    assert caller_key(one, (), "ab", "c") != caller_key(one, (), "a", "bc")
+    assert caller_key([*one, *other], (), "a") == caller_key([*other, *one], (), "a")

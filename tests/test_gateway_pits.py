@@ -1,0 +1,84 @@
+"""Points in time: remembered while they are open, under each of their ids, and no more than there is room for."""
+
+import os
+import time
+from pathlib import Path
+
+import orjson
+from csplade.integration.gateway_pits import Pits, renamed_pit
+from csplade.tests.gateway_searches import verdict
+from csplade.tests.scripted_cluster import Asked, Play, Said, found, match, playing
+
+
+def opening(asked: Asked) -> Said | None:
+    """Open points in time as OpenSearch and Elasticsearch do; a search in one gives it another id."""
+    if asked.method == "DELETE":
+        return Said({"succeeded": True}, 404 if b"strange" in asked.body else 200)
+    if "point_in_time" in asked.target:
+        return Said({"pit_id": "first", "creation_time": 1})
+    if "/_pit" in asked.target:
+        return Said({"id": "first"})
+    return Said(found("a", pit_id="second")) if b'"pit"' in asked.body else None
+
+
+def search_in(play: Play, identity: str) -> str | None:
+    return verdict(play.ask("POST", "/_search", {**match("bread"), "pit": {"id": identity}}))
+
+
+def test_a_point_in_time_that_is_closed_is_forgotten_and_no_other() -> None:
+    with playing(opening) as play:
+        for path, closing in (
+            ("/articles/_search/point_in_time?keep_alive=1m", {"pit_id": ["other", "first"]}),
+            ("/articles/_pit?keep_alive=1m", {"id": "first"}),
+        ):
+            play.ask("POST", path)
+            assert search_in(play, "first") == "rewritten"
+            where = path.partition("?")[0].removeprefix("/articles")
+            play.ask("DELETE", where, {"pit_id": ["strange", "first"]})
+            assert search_in(play, "first") == "rewritten"
+            answer = play.ask("DELETE", where, closing)
+            assert orjson.loads(answer.body) == {"succeeded": True}
+            assert orjson.loads(play.cluster.asked[-1].body) == closing
+            assert search_in(play, "first") == "passed; unknown_pit"
+        play.ask("POST", "/articles/_pit")
+        play.ask("DELETE", "/_search/point_in_time/_all")
+        assert search_in(play, "first") == "passed; unknown_pit"
+
+
+def test_a_point_in_time_is_known_by_the_id_that_an_answer_gives_it() -> None:
+    with playing(opening) as play:
+        play.ask("POST", "/articles/_pit")
+        assert search_in(play, "second") == "passed; unknown_pit"
+        assert search_in(play, "first") == "rewritten"
+        assert search_in(play, "second") == "rewritten"
+
+
+def test_an_id_in_a_document_is_not_taken_for_one_of_the_answer() -> None:
+    assert renamed_pit(b'{"pit_id":"a","took":1}') == "a"
+    assert renamed_pit(b'{"took":1,"_shards":{"total":1},"hits":{"hits":[{"_source":{"pit_id":"b"}}]}}') is None
+
+
+def test_the_oldest_are_forgotten_where_there_are_too_many(tmp_path: Path) -> None:
+    pits = Pits(tmp_path, most=5, swept_after=10)
+    for number in range(20):
+        pits.keep(f"{number}", "articles")
+        # No disk tells times apart so well.
+        for path in (tmp_path / "pits").iterdir():
+            os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 1))
+    assert [number for number in range(20) if pits.names(f"{number}")] == [15, 16, 17, 18, 19]
+
+
+def test_what_no_cluster_keeps_open_is_forgotten(tmp_path: Path) -> None:
+    pits = Pits(tmp_path, swept_after=2)
+    pits.keep("old", "articles")
+    (path,) = (tmp_path / "pits").iterdir()
+    long_ago = time.time() - 49 * 3600
+    os.utime(path, (long_ago, long_ago))
+    pits.keep("new", "articles")
+    assert (pits.names("old"), pits.names("new")) == (None, "articles")
+
+
+def test_names_without_end_are_not_kept(tmp_path: Path) -> None:
+    pits = Pits(tmp_path)
+    pits.keep("a", "b" * 5000)
+    assert pits.names("a") is None
