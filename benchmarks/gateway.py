@@ -7,7 +7,8 @@ Needs `hey` and `nginx` (Debian's packages of these names). All systems take tur
 ratios mean something on a machine that others use too; times are those that `hey` writes down of each request, pooled
 over the rounds. `--rate`: fifty clients ask so many searches per second in all, each at its own moments; without a
 rate each asks again at once, so that the two cores that all programs share have no time left. `--memory N` sends N
-searches through the rewriting gateway instead, and shows its memory meanwhile; `--workers 1 4` shows that of several.
+searches, each with another text, through the rewriting gateway instead, and shows its memory meanwhile; `--workers 1 4`
+shows that of several.
 """
 
 import argparse
@@ -188,8 +189,7 @@ def main() -> None:
         options = ("--no-log", "--workers", str(arguments.gateway_workers))
         rewriting = stack.enter_context(serving(url, *options, "--config", str(config)))
         if arguments.memory:
-            address, load = f"{rewriting.url}{path}", Load("memory", 16)
-            remember(rewriting, lambda count: load.run(address, body, count, Measured()), arguments.memory)
+            remember(rewriting, path, new_texts(_NEW_TEXTS), arguments.memory)
             return
         plain = stack.enter_context(serving(url, *options)).url
         systems = {"direct": url, "nginx": stack.enter_context(nginx(url)), "gateway": plain}

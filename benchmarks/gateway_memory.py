@@ -1,16 +1,22 @@
 """The memory of a gateway's processes: over many searches, and with several workers beside one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http.client import HTTPConnection
+from itertools import cycle, islice
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import orjson
 from csplade.commands.output import notice, print_table
+from csplade.pipelines.errors import UsageError
 from csplade.tests.gateway_process import Gateway, ask, serving
 from csplade.tests.gateway_searches import request
 
 # Connections go to any worker; with so many of them each worker gets some.
 _SEARCHES_EACH = 30
+_CLIENTS = 16
 
 
 @dataclass(frozen=True)
@@ -35,14 +41,37 @@ def memory_of(process: int) -> Memory:
     )
 
 
-def remember(gateway: Gateway, send: Callable[[int], None], requests: int) -> None:
-    """Print the gateway's memory after each tenth of many searches."""
+def remember(gateway: Gateway, path: str, texts: Sequence[str], requests: int) -> None:
+    """Print the gateway's memory after each tenth of many searches, no two of which have the same text.
+
+    So what it remembers of texts fills up, and forgets as much as it learns from then on.
+    """
     rows: list[Sequence[object]] = [("0", f"{memory_of(gateway.process.pid).proportional:.1f}")]
     for tenth in range(1, 11):
-        send(requests // 10)
+        share = requests // 10
+        _search(gateway, path, [f"{text} {tenth} {number}" for number, text in enumerate(islice(cycle(texts), share))])
         rows.append((f"{tenth * (requests // 10)}", f"{memory_of(gateway.process.pid).proportional:.1f}"))
         notice(f"{rows[-1][0]} searches: {rows[-1][1]} MB")
     print_table("memory of the gateway's processes", ("searches so far", "MB"), rows)
+
+
+def _search(gateway: Gateway, path: str, texts: Sequence[str]) -> None:
+    """Search for all of them, several clients at once, each on a connection of its own."""
+
+    def ask_share(place: int) -> None:
+        connection = HTTPConnection(urlsplit(gateway.url).netloc)
+        for text in texts[place::_CLIENTS]:
+            body = orjson.dumps({"query": {"match": {"text": text}}, "_source": False})
+            connection.request("POST", path, body, {"content-type": "application/json"})
+            answer = connection.getresponse()
+            answer.read()
+            if answer.getheader("x-csplade") != "rewritten":
+                said = answer.getheader("x-csplade")
+                raise UsageError(f"{gateway.url} answered {answer.status} ({said}), not a rewritten search")
+        connection.close()
+
+    with ThreadPoolExecutor(_CLIENTS) as clients:
+        list(clients.map(ask_share, range(_CLIENTS)))
 
 
 def compare_workers(url: str, path: str, config: Path, counts: Sequence[int]) -> None:
