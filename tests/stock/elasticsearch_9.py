@@ -20,6 +20,8 @@ after = None
 while True:
     sort = ["_score", {"_shard_doc": "asc"}]
     page = client.search(query=text, size=9, pit={"id": pit}, sort=sort, search_after=after)
+    # Each answer may give it another id.
+    pit = page["pit_id"]
     if not page["hits"]["hits"]:
         break
     paged += [hit["_id"] for hit in page["hits"]["hits"]]
