@@ -28,6 +28,7 @@ _MATCHED = {
     "fuzziness": ("AUTO", 1, 0),
     "prefix_length": (1,),
 }
+# Most queries have few options.
 _CHANCE_OF_AN_OPTION = 0.15
 
 
@@ -43,8 +44,18 @@ def make_body(chance: Random) -> Json:
         "highlight": lambda _: {"fields": {"text": {}, "title": {}}},
         "track_scores": lambda chance: chance.random() < 0.5,
     }
-    body = {"query": make_query(chance)}
-    return {**body, **{name: make(chance) for name, make in maybe.items() if chance.random() < 0.3}}
+    body: Json = {"query": make_query(chance)}
+    body |= {name: make(chance) for name, make in maybe.items() if chance.random() < 0.3}
+    # Clusters take no rescorer beside them.
+    if chance.random() < 0.3 and body.keys().isdisjoint(("sort", "collapse")):
+        body["rescore"] = {"window_size": chance.randint(1, 60), "query": _rescorer(chance)}
+    return body
+
+
+def make_top_hits(chance: Random) -> Json:
+    """Return an aggregation that shows hits."""
+    sorts: list[Json] = [{}, {}, {"sort": ["_score", {"year": "asc"}]}, {"sort": [{"year": "asc"}]}]
+    return {"terms": {"field": "lang"}, "aggs": {"hits": {"top_hits": {"size": 2, **chance.choice(sorts)}}}}
 
 
 def make_query(chance: Random, depth: int = 0) -> Json:
@@ -63,9 +74,12 @@ def _text(chance: Random) -> str:
     return " ".join(chance.choices(_TEXT_WORDS, k=chance.randint(1, 5)))
 
 
-def _options(chance: Random, known: dict[str, tuple[Any, ...]]) -> Json:  # Any: JSON values
-    # Most queries have few options.
-    return {name: chance.choice(values) for name, values in known.items() if chance.random() < _CHANCE_OF_AN_OPTION}
+def _options(
+    chance: Random,
+    known: dict[str, tuple[Any, ...]],  # Any: JSON values
+    likely: float = _CHANCE_OF_AN_OPTION,
+) -> Json:
+    return {name: chance.choice(values) for name, values in known.items() if chance.random() < likely}
 
 
 def _under(chance: Random, kind: str, known: dict[str, tuple[Any, ...]]) -> Json:  # Any: JSON values
@@ -100,6 +114,25 @@ def _query_string(chance: Random) -> Json:
     return {"query_string": {"query": text, "fields": ["title^2", "text"], **options}}
 
 
+def _combined_fields(chance: Random) -> Json:
+    # They must have the same analyzer.
+    fields = chance.sample(("title^2", "text", "summary^1.5", "note"), chance.randint(1, 3))
+    options = _options(chance, {**_NAMED, "operator": ("and", "or"), "minimum_should_match": _COUNTS})
+    return {"combined_fields": {"query": _text(chance), "fields": fields, **options}}
+
+
+def _nested(chance: Random) -> Json:
+    query = _under(chance, "match", {"operator": ("and",)})["match"]
+    mode = _options(chance, {"score_mode": ("none", "max", "sum", "avg", "min")}, likely=0.7)
+    (asked,) = query.values()
+    return {"nested": {"path": "passages", "query": {"match": {"passages.text": asked}}, **mode}}
+
+
+def _rescorer(chance: Random) -> Json:
+    known = {"score_mode": ("total", "max", "multiply", "avg", "min"), "rescore_query_weight": (0.5, 2)}
+    return {"rescore_query": make_query(chance, 2), **_options(chance, known, likely=0.7)}
+
+
 _LEAVES: tuple[Callable[[Random], Json], ...] = (
     lambda chance: _under(chance, "match", _MATCHED),
     lambda chance: _under(chance, "match", _WORDED),
@@ -112,7 +145,8 @@ _LEAVES: tuple[Callable[[Random], Json], ...] = (
     lambda chance: {
         "simple_query_string": _over(chance, {"default_operator": ("and",), "minimum_should_match": _COUNTS})
     },
-    lambda chance: {"nested": {"path": "passages", "query": {"match": {"passages.text": _text(chance)}}}},
+    _combined_fields,
+    _nested,
     lambda chance: {"has_child": {"type": "comment", "query": {"match": {"text": _text(chance)}}, "score_mode": "max"}},
     lambda chance: {
         "has_parent": {"parent_type": "recipe", "query": {"match": {"text": _text(chance)}}, "score": True}
@@ -150,7 +184,13 @@ def _function_score(chance: Random, inner: _Inner) -> Json:
     year = {"field_value_factor": {"field": "year", "missing": 1}}
     mode = chance.choice(["multiply", "sum", "avg", "max", "min", "replace"])
     functions = [{"filter": make_filter(chance), "weight": 2}, year]
-    return {"function_score": {"query": inner(), "functions": functions, "boost_mode": mode}}
+    least = _options(chance, {"min_score": (0.5, 3)})
+    return {"function_score": {"query": inner(), "functions": functions, "boost_mode": mode, **least}}
+
+
+def _script_score(chance: Random, inner: _Inner) -> Json:
+    script = chance.choice(["_score + 1", "doc['year'].value - 1900"])
+    return {"script_score": {"query": inner(), "script": {"source": script}, **_options(chance, {"min_score": (50,)})}}
 
 
 _COMPOUNDS: tuple[Callable[[Random, _Inner], Json], ...] = (
@@ -161,6 +201,7 @@ _COMPOUNDS: tuple[Callable[[Random, _Inner], Json], ...] = (
         "dis_max": {"queries": _several(chance, inner), **_options(chance, {"tie_breaker": (0.3,)})}
     },
     _function_score,
+    _script_score,
     lambda chance, inner: {"boosting": {"positive": inner(), "negative": make_filter(chance), "negative_boost": 0.3}},
 )
 

@@ -11,7 +11,7 @@ from csplade.integration.field_map import OWN_INDEX, FieldMap
 from csplade.integration.planner import PlanOptions
 from csplade.integration.rewrite import rewrite
 from csplade.integration.rewrite_config import read_config
-from csplade.integration.rewrite_policy import Option, Policies, RewriteMode, RewriteOptions
+from csplade.integration.rewrite_policy import Option, Policies, Policy, RewriteMode, RewriteOptions, ScorePolicy
 from csplade.integration.rewrite_report import Outcome, Rewritten
 from csplade.pipelines.errors import EncoderError
 from csplade.pipelines.sparse import SparseVector
@@ -64,12 +64,14 @@ def test_the_original_is_as_it_was(case: Case) -> None:
 
 
 def test_every_option_and_policy_is_in_the_table() -> None:
-    decided = {case.decided for case in CASES}
-    assert {option.value for option in Option} <= {text.partition(":")[0] for text in decided}
-    assert {f"{name}: {policy}" for name, policy in _DEFAULTS} <= decided
-
-
-_DEFAULTS = [(entry.name, entry.default) for entry in dataclasses.fields(Policies)]
+    shown = {case.decided for case in CASES}
+    # What stays is not what decides.
+    shown |= {f"{name}: {policy}" for case in CASES for name, policy in case.policy.items() if policy == "keep"}
+    every = {f"{option}: {policy}" for option in Option for policy in Policy}
+    every |= {f"{name}: {policy}" for name in ("min_score", "score_script") for policy in ScorePolicy}
+    # A script cannot be left out.
+    assert every - shown == {"score_script: drop"}
+    assert {f"{entry.name}: {entry.default}" for entry in dataclasses.fields(Policies)} <= shown
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,12 @@ from csplade.tests.queries import build_query
 from csplade.tests.rewrite_bodies import Json
 from csplade.tests.rewrite_case import match
 from csplade.tests.rewrite_cases import CASES
-from csplade.tests.rewrite_index import FIELD_MAP, fill_index
+from csplade.tests.rewrite_index import FIELD_MAP, LANGS, fill_index, mapping
 from csplade.tests.rewrite_searches import EVERYTHING, Searched, compare_anchored
 from csplade.tests.test_rewrite import options_of
 from csplade.tests.word_encoder import word_vector
+
+DE = {"term": {"lang": "de"}}
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +115,8 @@ def test_inner_hits_are_highlighted_as_before(filled_index: Searched) -> None:
 
 @pytest.mark.cluster
 def test_pages_go_on_where_the_last_one_ended(filled_index: Searched) -> None:
-    body: Json = {"query": match("fresh bread"), "size": 20, "sort": ["_score", {"year": "asc"}]}
+    # The id last: of hits that are alike in all else a page could leave some out.
+    body: Json = {"query": match("fresh bread"), "size": 20, "sort": ["_score", {"year": "asc"}, {"_id": "asc"}]}
     everything = filled_index.search(
         rewrite({**body, "size": EVERYTHING}, FIELD_MAP, word_vector, RewriteOptions()).body
     )
@@ -125,7 +128,27 @@ def test_pages_go_on_where_the_last_one_ended(filled_index: Searched) -> None:
         pages += [hit["_id"] for hit in hits]
         after = {"search_after": hits[-1]["sort"]}
     assert len(pages) > 60
-    assert set(pages) <= {hit["_id"] for hit in everything["hits"]["hits"]}
+    assert pages == [hit["_id"] for hit in everything["hits"]["hits"]]
+    assert len(pages) == everything["hits"]["total"]["value"]
+
+
+@pytest.mark.cluster
+def test_totals_that_are_counted_to_ten_thousand_stay(opensearch: str, index_name: str) -> None:
+    client = connect(opensearch)
+    client.indices.create(index=index_name, body={"mappings": mapping()})
+    lines: list[Json] = []
+    for number in range(10_050):
+        source = {"text": "fresh bread", "lang": LANGS[number % 2], "csplade_terms": word_vector("fresh bread").weights}
+        lines += [{"index": {}}, source if number % 3 else {"text": "fresh bread", "lang": "en"}]
+    assert not client.bulk(index=index_name, body=lines, params={"refresh": "true"})["errors"]
+    searched = Searched(client, index_name)
+    options = RewriteOptions(RewriteMode.ANCHORED)
+    for query, capped in ((match("fresh bread"), True), ({"bool": {"must": [match()], "filter": [DE]}}, False)):
+        before = searched.search({"query": query})["hits"]["total"]
+        sent = rewrite({"query": query}, FIELD_MAP, word_vector, options)
+        assert sent.changes
+        assert searched.search(sent.body)["hits"]["total"] == before
+        assert (before == {"value": 10_000, "relation": "gte"}) == capped
 
 
 @pytest.mark.cluster
