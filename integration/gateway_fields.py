@@ -1,5 +1,6 @@
 """Whether indexes have the fields for weights: a search of others finds nothing, a write makes others."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from csplade.integration.dialect import RANK_FEATURES, SPARSE_VECTOR
@@ -7,6 +8,7 @@ from csplade.integration.field_map import FieldMap
 from csplade.integration.templates import MARK_FIELD
 
 _OF_WEIGHTS = (RANK_FEATURES, SPARSE_VECTOR)
+_UNMAPPED = "unmapped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,17 @@ def read_fields(mapping: object, field_map: FieldMap) -> Fields:
     """Return what a mapping has."""
     weights = all(_kind(mapping, name) in _OF_WEIGHTS for name in _names(field_map))
     return Fields(weights, _kind(mapping, MARK_FIELD) is not None)
+
+
+def capable_fields(field_map: FieldMap) -> list[str]:
+    """Return the names of the fields, as `_field_caps` is asked for them."""
+    return [*_names(field_map), MARK_FIELD]
+
+
+def read_capabilities(fields: Mapping[str, Mapping[str, object]], field_map: FieldMap) -> Fields:
+    """Return what all indexes have, by the kinds of each field as `_field_caps` tells them, `unmapped` among them."""
+    weights = all(fields.get(name) and {*fields[name]} <= {*_OF_WEIGHTS} for name in _names(field_map))
+    return Fields(weights, _UNMAPPED not in fields.get(MARK_FIELD, (_UNMAPPED,)))
 
 
 def _names(field_map: FieldMap) -> list[str]:

@@ -101,7 +101,8 @@ class Playground:
             except TextTooLong:
                 note = f"a text of it is longer than is encoded: searches like it pass as they are ({Why.LONG.value})"
             except EncoderLate:
-                note = f"the encoder did not answer within {_PATIENCE_SECONDS:g} s: searches pass as they are"
+                late = f"the encoder did not answer within {_PATIENCE_SECONDS:g} s, or too many ask it"
+                note = f"{late}: searches pass as they are"
             except EncoderFailed:
                 note = "the encoder is broken, see the gateway's log: searches pass as they are"
         rankings = []

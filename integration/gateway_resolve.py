@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 
 from csplade.integration.calibrate import CALIBRATION_KEY, kept_calibration
 from csplade.integration.gateway_callers import caller_key
-from csplade.integration.gateway_fields import Fields, read_fields, wanted_fields
+from csplade.integration.gateway_fields import Fields, capable_fields, read_capabilities, read_fields, wanted_fields
 from csplade.integration.gateway_json import ODD_ANSWER, read_json, write_json
 from csplade.integration.gateway_log import Exchange
 from csplade.integration.gateway_lookup import Lookup
@@ -85,12 +85,23 @@ class Resolver:
         paths = quote(",".join(f"*.mappings.{path}" for path in wanted), safe=",*").encode()
         asked = b"&".join(filter(None, (b"filter_path=" + paths, query)))
         status, body = await self._told(b"/" + quoted + b"/_mapping?" + asked, headers)
+        if status == _WHO_ARE_YOU:
+            return Found(Why.UNKNOWN_CALLER)
         if status != _WELL:
-            # Who may not see mappings may still search.
-            return Found(Why.UNKNOWN_CALLER if status == _WHO_ARE_YOU else found)
+            return await self._by_capabilities(found, quoted, query, headers)
         mappings = {name: index["mappings"] for name, index in read_json(body).items()}
         # Of an index that has nothing of what is asked the answer says nothing.
         return self._checked(found, {**{name: {} for name in indexes}, **mappings})
+
+    async def _by_capabilities(self, rules: IndexRules, quoted: bytes, query: bytes, headers: Headers) -> Found:
+        """Return the rules if the fields fit them: who may search may see these, though not the mapping."""
+        names = quote(",".join(capable_fields(rules.field_map)), safe=",").encode()
+        asked = b"&".join(filter(None, (b"include_unmapped=true&fields=" + names, query)))
+        status, body = await self._told(b"/" + quoted + b"/_field_caps?" + asked, headers)
+        if status != _WELL:
+            return Found(rules)
+        fields = read_capabilities(read_json(body)["fields"], rules.field_map)
+        return Found(rules if fields.weights else Why.NO_FIELD, fields)
 
     async def _told(self, target: bytes, headers: Headers) -> tuple[int, bytes]:
         # It is asked for all who want to know, not for one exchange.

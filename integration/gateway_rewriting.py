@@ -222,7 +222,12 @@ class Rewriting:
     async def _several(self, request: Request, plain: bytes) -> Callable[[Encode], Sent | Partly | Why] | Why:
         """Return how several searches are rewritten."""
         items = read_items(plain)
-        rules = [await self._rules_of(request, each.names or request.target.names, each.body) for each in items]
+        rules: list[Rules] = []
+        for each in items:
+            # Each waits for a limited time; all of them one after the other must not.
+            late = rules[-1:] == [Why.LOOKUP_SLOW]
+            names = each.names or request.target.names
+            rules.append(Why.LOOKUP_SLOW if late else await self._rules_of(request, names, each.body))
         reasons = {each for each in rules if isinstance(each, Why)}
         if all(isinstance(each, Why) for each in rules):
             return reasons.pop() if len(reasons) == 1 else Why.NOTHING

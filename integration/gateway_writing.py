@@ -4,7 +4,7 @@ Parts of documents (`_update`) are left for `csplade enrich`: the rest of the te
 are merged with old ones would be wrong.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from csplade.integration.field_map import FieldMap
@@ -138,7 +138,7 @@ class Writing:
     async def _bulk(self, request: Request, plain: bytes) -> _Sent | Verdict:
         actions = await at_ease(len(plain), lambda: read_actions(plain))
         names = [action.index or request.target.names for action in actions]
-        by_name = {name: await self._aim(request, name) for name in dict.fromkeys(names)}
+        by_name = await self._aims(request, names)
         aims = [by_name[name] for name in names]
         documents = await at_ease(len(plain), lambda: list(map(_document, actions, aims)))
         picked = [
@@ -168,6 +168,15 @@ class Writing:
 
         return await at_ease(sum(len(document.raw) for document in documents), weighted)
 
+    async def _aims(self, request: Request, names: Iterable[str]) -> dict[str, _Aim | Why]:
+        found: dict[str, _Aim | Why] = {}
+        late = False
+        for name in dict.fromkeys(names):
+            # Each waits for a limited time; all of them one after the other must not.
+            found[name] = Why.LOOKUP_SLOW if late else await self._aim(request, name)
+            late = found[name] is Why.LOOKUP_SLOW
+        return found
+
     async def _aim(self, request: Request, name: str) -> _Aim | Why:
         """Return how documents are written into an index, or why they are not changed."""
         if not name:
@@ -181,7 +190,7 @@ class Writing:
 
 
 # Of several reasons in one request the one that its caller should know.
-_TOLD = (Why.LEFT, Why.NO_FIELD, Why.OTHER_ENCODER, Why.MIXED_RULES, Why.UNRESOLVED, Why.NO_RULES)
+_TOLD = (Why.LOOKUP_SLOW, Why.LEFT, Why.NO_FIELD, Why.OTHER_ENCODER, Why.MIXED_RULES, Why.UNRESOLVED, Why.NO_RULES)
 
 
 def _document(action: Action, aim: _Aim | Why) -> Written | Why:

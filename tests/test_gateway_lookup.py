@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
 
 import orjson
 import pytest
+from csplade.integration.client import connect
 from csplade.integration.gateway_callers import caller_key
-from csplade.tests.gateway_searches import verdict
+from csplade.tests.gateway_process import ask
+from csplade.tests.gateway_searches import Json, request, verdict
 from csplade.tests.rewrite_index import mapping
-from csplade.tests.scripted_cluster import INDEX, Asked, Play, Said, ids, match, playing
+from csplade.tests.scripted_cluster import INDEX, Asked, Play, Said, ids, lines, match, playing
 
 BARE = "articles-bare"
 SLOW_SECONDS = 1.5
@@ -41,14 +44,48 @@ def test_a_field_of_another_kind_is_no_field_for_weights() -> None:
         assert verdict(play.search()) == "passed; no_weights_field"
 
 
-def test_who_may_search_but_not_see_mappings_is_judged_by_names() -> None:
+def test_who_may_search_but_ask_nothing_is_judged_by_names() -> None:
+    parts = ("/_resolve", "/_mapping", "/_field_caps")
+
     def closed(asked: Asked) -> Said | None:
-        return Said({"error": "no"}, 403) if "/_resolve" in asked.target or "/_mapping" in asked.target else None
+        return Said({"error": "no"}, 403) if any(part in asked.target for part in parts) else None
 
     with playing(closed) as play:
         assert verdict(play.search()) == "rewritten"
         # Fields that nobody here has seen are not written.
         assert verdict(play.ask("PUT", f"/{INDEX}/_doc/1", {"text": "bread"})) == "passed; no_weights_field"
+
+
+@pytest.mark.cluster
+def test_who_may_not_see_mappings_is_judged_by_the_fields_that_searches_see(opensearch: str) -> None:
+    client, name = connect(opensearch), f"test-{uuid4().hex}"
+    client.indices.create(index=name, body={"mappings": mapping()})
+    client.indices.create(index=f"{name}-bare", body={"mappings": {"properties": {"text": {"type": "text"}}}})
+
+    def closed(asked: Asked) -> Said | None:
+        if "/_resolve" in asked.target or "/_mapping" in asked.target:
+            return Said({"error": "no"}, 403)
+        if "/_field_caps" in asked.target:
+            # What a real cluster says of indexes with and without the fields.
+            indexes = {
+                "articles": name,
+                "articles-bare": f"{name}-bare",
+                "articles,articles-bare": f"{name},{name}-bare",
+            }
+            path, _, query = asked.target.partition("?")
+            port = int(opensearch.rpartition(":")[2])
+            path = f"/{indexes[path.split('/')[1]]}/_field_caps?{query}"
+            return Said(ask(port, request("GET", path, None, {"connection": "close"})).body)
+        return None
+
+    try:
+        with playing(closed) as play:
+            names = ("articles", "articles-bare", "articles,articles-bare")
+            said = [verdict(play.ask("POST", f"/{each}/_search", match("bread"))) for each in names]
+            assert said == ["rewritten", "passed; no_weights_field", "passed; no_weights_field"]
+            assert verdict(play.ask("PUT", "/articles/_doc/1", {"text": "bread"})) == "rewritten"
+    finally:
+        client.indices.delete(index=f"{name},{name}-bare")
 
 
 @pytest.mark.parametrize("part", ["/_resolve/", "/_mapping"])
@@ -78,6 +115,18 @@ def test_a_cluster_that_does_not_say_in_time_which_indexes_are_meant_gets_the_se
         assert [ids(answer) for answer in answers] == [["bm25"]] * 2
         assert len(play.cluster.of("/_resolve/")) == 1
         assert play.gateway.counts()['rewriting_total{outcome="passed",reason="lookup_slow"}'] == 2
+
+
+@pytest.mark.parametrize("kind", ["_msearch", "_bulk"])
+def test_several_indexes_of_one_request_do_not_wait_one_after_the_other(kind: str) -> None:
+    pairs: list[tuple[Json, Json]] = [({"index": f"articles-{number}"}, match("bread")) for number in range(8)]
+    if kind == "_bulk":
+        pairs = [({"index": {"_index": head["index"]}}, {"text": "bread"}) for head, _ in pairs]
+    body = lines(*(line for pair in pairs for line in pair))
+    with playing(slow, lookup_deadline_ms=500) as play:
+        answer = play.ask("POST", f"/{kind}", body, content_type="application/x-ndjson")
+        assert verdict(answer) == "passed; lookup_slow"
+        assert len(play.cluster.of("/_resolve/")) == 1
 
 
 def test_who_asks_the_same_at_once_waits_for_one_question() -> None:
