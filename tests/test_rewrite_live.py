@@ -133,6 +133,18 @@ def test_pages_go_on_where_the_last_one_ended(filled_index: Searched) -> None:
 
 
 @pytest.mark.cluster
+@pytest.mark.parametrize("mode", list(RewriteMode))
+def test_a_bool_that_counts_its_clauses_finds_what_it_did(filled_index: Searched, mode: RewriteMode) -> None:
+    should = [match("bread", "title"), match("bread"), {"bool": {"must": [match("oven")]}}]
+    body = {"query": {"bool": {"should": should, "minimum_should_match": 2}}, "size": EVERYTHING}
+    sent = rewrite(body, FIELD_MAP, word_vector, RewriteOptions(mode))
+    assert len(sent.changes) == len(should)
+    before, after = ({hit["_id"] for hit in filled_index.search(each)["hits"]["hits"]} for each in (body, sent.body))
+    assert after == before
+    assert 5 < len(before) < 200
+
+
+@pytest.mark.cluster
 def test_totals_that_are_counted_to_ten_thousand_stay(opensearch: str, index_name: str) -> None:
     client = connect(opensearch)
     client.indices.create(index=index_name, body={"mappings": mapping()})
