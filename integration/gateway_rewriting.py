@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from csplade.integration.gateway_checks import Ran, how, sizes
 from csplade.integration.gateway_delivery import Delivery
 from csplade.integration.gateway_ease import SMALL_BYTES, at_ease
 from csplade.integration.gateway_json import UnreadJson, write_json
@@ -17,6 +16,7 @@ from csplade.integration.gateway_refusals import Reason, Refusal
 from csplade.integration.gateway_request import Gathered, Request, gather
 from csplade.integration.gateway_resolve import Resolver
 from csplade.integration.gateway_rules import GatewayRules, Turn
+from csplade.integration.gateway_running import run
 from csplade.integration.gateway_searches import (
     Asked,
     ForbiddenSearch,
@@ -34,7 +34,7 @@ from csplade.integration.gateway_shadow import LARGEST, SHADOW_SECONDS, Shadows
 from csplade.integration.gateway_targets import SEVERAL, WRITES, Kind
 from csplade.integration.gateway_upstream import Answer
 from csplade.integration.gateway_vectors import EncoderFailed, EncoderLate, Vectors
-from csplade.integration.gateway_verdict import Outcome, Verdict, Why, failed_open, passed
+from csplade.integration.gateway_verdict import Verdict, Why, failed_open, passed
 from csplade.integration.gateway_writing import Writing
 from csplade.integration.rewrite import Encode
 from csplade.pipelines.errors import EncoderError
@@ -115,23 +115,9 @@ class Rewriting:
             await self._partly(request, sent)
         else:
             own = partial(self._delivery.original, request, body)
-            answer, verdict = await self._by_weights(request, sent, own)
+            answer, verdict = await run(self._delivery, request, sent, own)
             await self._moments.follow(work.pit, answer)
             await self._delivery.give(request, answer, verdict)
-
-    async def _by_weights(
-        self, request: Request, sent: Sent, own: Callable[[], Awaitable[Answer]]
-    ) -> tuple[Answer, Verdict]:
-        """Send the rewritten search; if the cluster does not run it as a whole, the caller's own instead."""
-        answer = await self._delivery.send(request, sent.params, sent.body, request.exchange)
-        ran = await _how(request.target.kind, answer)
-        if ran is not Ran.NOT:
-            why = Why.TIMED_OUT if ran is Ran.LATE else Why.NONE
-            return answer, Verdict(Outcome.REWRITTEN, why, sent.detail)
-        await answer.close()
-        again = await own()
-        # What the cluster refuses in any case is nobody's failure here.
-        return again, (failed_open if again.status < 300 else passed)(Why.CLUSTER_REFUSED)
 
     async def _partly(self, request: Request, found: Partly) -> None:
         """Send those of several searches that are allowed; each of the others has its error in its place.
@@ -143,7 +129,7 @@ class Rewriting:
         if isinstance(found.sent, Verdict):
             answer, verdict = await own(), found.sent
         else:
-            answer, verdict = await self._by_weights(request, found.sent, own)
+            answer, verdict = await run(self._delivery, request, found.sent, own)
         if answer.status >= 300:
             await self._delivery.give(request, answer, verdict)
             return
@@ -194,10 +180,10 @@ class Rewriting:
             partial(self._vectors.with_queries, work.make, self._rules.deadline_seconds, work.small), work
         )
 
-    async def _done(self, run: Callable[[], Awaitable[Sent | Partly | Why]], work: Work) -> Sent | Partly | Verdict:
-        """Return what is sent instead of a search, or what becomes of the caller's own; `run` does the work."""
+    async def _done(self, begin: Callable[[], Awaitable[Sent | Partly | Why]], work: Work) -> Sent | Partly | Verdict:
+        """Return what is sent instead of a search, or what becomes of the caller's own; `begin` does the work."""
         try:
-            found = await run()
+            found = await begin()
             return passed(found) if isinstance(found, Why) else found
         except UnreadJson:
             return passed(Why.NOT_READ)
@@ -239,16 +225,6 @@ class Rewriting:
         if found is None:
             return Why.UNKNOWN_PIT
         return await self._resolver.rules_of(found, request.params.get("expand_wildcards"), request.headers)
-
-
-async def _how(kind: Kind, answer: Answer) -> Ran:
-    """Return how a rewritten search ran; what its answer does not tell, as it is filtered, is believed to be well."""
-    for most in sizes(kind):
-        start = await answer.peek(most)
-        ran = await at_ease(len(start), partial(how, kind, answer.status, answer.headers, start, most))
-        if ran is not None:
-            return ran
-    return Ran.WHOLE
 
 
 def _allowed(work: Work, trouble: Verdict) -> Partly | Verdict:
