@@ -13,7 +13,6 @@ import click
 from csplade.commands.connection import Connection, cluster_options, open_cluster
 from csplade.commands.options import encoder_option, index_option, json_option
 from csplade.commands.output import notice, print_json, print_table
-from csplade.pipelines.errors import UsageError
 
 if TYPE_CHECKING:
     from csplade.integration.calibrate import Kept
@@ -31,7 +30,7 @@ def command(index: str, drop: bool, connection: Connection, encoder_folder: Path
     """Measure how frequent words are in an index, and what a good hit scores, and keep both in its mapping.
 
     Queries by terms then weigh words by their idf in this index as well as in broad text, whoever sends them: `csplade
-    query`, Python, the gateway. Documents stay as they are. `csplade ingest` and `csplade reindex` count words by
+    query`, Python, the gateway. Documents stay as they are. `csplade ingest`, `reindex` and `enrich` count words by
     themselves for indexes of 200 documents or more; run this when an index has changed its topics, or before the first
     `--fusion normalized`, which needs the scores.
 
@@ -50,7 +49,7 @@ def command(index: str, drop: bool, connection: Connection, encoder_folder: Path
 
 
 def _measured(client: "OpenSearch", index: str, encoder_folder: Path) -> "Kept":
-    from csplade.integration.calibrate import Kept, calibrate_scores, calibrate_words
+    from csplade.integration.calibrate import Kept, NoScaleError, calibrate_scores, calibrate_words
     from csplade.integration.index import require_index
     from csplade.pipelines.calibration import counter
     from csplade.pipelines.encode import Encoder
@@ -58,10 +57,14 @@ def _measured(client: "OpenSearch", index: str, encoder_folder: Path) -> "Kept":
     encoder = Encoder.open(encoder_folder)
     dialect = require_index(client, index, encoder.contract)
     count = counter(encoder_folder)
+    if count is None:
+        notice(f"The terms of {encoder.contract.name} are no words that could be counted.")
     words = None if count is None else calibrate_words(client, index, count)
+    if count is not None and words is None:
+        notice(f"{index} has too few documents to count words in: queries are sent as encoded.")
     try:
         return Kept(calibrate_scores(client, index, encoder, dialect, words), words)
-    except UsageError as error:
+    except NoScaleError as error:
         # The words are counted all the same.
         notice(f"Scores are not measured: {error}")
         return Kept(None, words)
@@ -89,9 +92,7 @@ def _json(index: str, kept: "Kept") -> dict[str, object]:
 
 
 def _show(index: str, kept: "Kept") -> None:
-    if kept.calibration is None:
-        notice(f"{index} has too few documents, or the encoder's terms are no words: queries are sent as encoded.")
-    else:
+    if kept.calibration is not None:
         print_table(
             f"Terms of {index} that weigh otherwise than in broad text", ("term", "factor"), _extremes(kept.calibration)
         )

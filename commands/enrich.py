@@ -150,7 +150,7 @@ def command(choices: EnrichChoices, connection: Connection, encoder_folder: Path
     report = _run(client, Encoder.open(encoder_folder), dialect, options, choices)
     _print(report, options, as_json)
     if choices.watch is None:
-        calibrate_after(client, choices.index, encoder_folder, report.read)
+        calibrate_after(client, choices.index, encoder_folder, _held(client, choices.index, report))
     if report.failed:
         raise SourceError(
             f"{report.failed} documents failed (the first: {report.first_reason}): their ids are in "
@@ -160,6 +160,14 @@ def command(choices: EnrichChoices, connection: Connection, encoder_folder: Path
         raise SourceError(
             f"{report.pending} documents change faster than they are encoded: run again later, or let --watch follow"
         )
+
+
+def _held(client: "OpenSearch", index: str, report: "EnrichReport") -> int:
+    """Return how many documents the index holds, as far as this user may know."""
+    from csplade.integration.ingest_report import count_if_allowed
+
+    counted = count_if_allowed(client, index)
+    return report.read if counted is None else counted
 
 
 def _options(client: "OpenSearch", choices: EnrichChoices) -> "EnrichOptions":

@@ -32,6 +32,10 @@ SCALES_KEY = "scales"
 _Json = Mapping[str, Any]  # Any: JSON values
 
 
+class NoScaleError(UsageError):
+    """Scores cannot be measured: no document that is asked for by its title finds anything."""
+
+
 @dataclass(frozen=True)
 class Kept:
     """What an index holds of all this."""
@@ -118,7 +122,7 @@ def calibrate_scores(
     """Measure the scales of an index whose queries are fitted by `calibration`, and keep them.
 
     Raises:
-        UsageError: no document of the sample finds anything.
+        NoScaleError: no document of the sample finds anything.
         ClusterError: as `calibrate_words`.
     """
     options = QueryOptions(dialect=dialect, calibration=calibration)
@@ -126,7 +130,7 @@ def calibrate_scores(
     questions = [Question(text, vector) for text, vector in zip(texts, encoder.queries(texts), strict=True)]
     best = {mode: _best(client, index, questions, options, mode) for mode in (Mode.SPARSE, Mode.BM25)}
     if not all(best.values()):
-        raise UsageError(
+        raise NoScaleError(
             f"the {len(texts)} documents of the index {index!r} that were asked for by their titles find nothing, so "
             "there is no scale: ingest documents with text first"
         )

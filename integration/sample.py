@@ -55,7 +55,8 @@ def _page(
 ) -> list[_Json]:  # Any: what a hit was sorted by
     """Return the next documents in the order of chance."""
     there = {"bool": {"should": [{"exists": {"field": field}} for field in fields]}}
-    chance = {"random_score": {"seed": _SEED, "field": "_seq_no"}, "query": there}
+    # Replaced, or a document with more of the fields would come sooner.
+    chance = {"random_score": {"seed": _SEED, "field": "_seq_no"}, "query": there, "boost_mode": "replace"}
     body = {
         "query": {"function_score": chance},
         "size": size,

@@ -19,7 +19,7 @@ from typing import Any
 from csplade.integration.borrowed_client import borrowed
 from csplade.integration.bulk import Patience
 from csplade.integration.bulk_pace import PaceOptions
-from csplade.integration.calibrate import calibrate_grown, calibrate_words
+from csplade.integration.calibrate import calibrate_grown, calibrate_scores, calibrate_words, read_kept
 from csplade.integration.dead_letters import choose_path
 from csplade.integration.documents import Document, RecordError, RecordOptions, Rejected, to_document
 from csplade.integration.encoder import CountingEncoder, Encoder
@@ -166,6 +166,8 @@ class SparseSearch:
     def calibrate(self) -> bool:
         """Count the words of the index, so that queries fit it from now on; return whether it has documents enough.
 
+        Scales of scores that the index holds (`Fusion.NORMALIZED`) are measured anew.
+
         Raises:
             UsageError: the encoder's terms are no words that it could count.
             IndexConflictError, ClusterError: as `search`.
@@ -173,8 +175,11 @@ class SparseSearch:
         encoder = self.encoder
         if not isinstance(encoder, CountingEncoder):
             raise UsageError(f"{encoder.contract.name} cannot count words: leave it out")
-        require_index(self._client, self.index, encoder.contract)
+        dialect = require_index(self._client, self.index, encoder.contract)
+        scaled = read_kept(self._client, self.index).scales is not None
         found = calibrate_words(self._client, self.index, encoder.calibration)
+        if scaled:
+            calibrate_scores(self._client, self.index, encoder, dialect, found)
         self._facts.forget()
         return found is not None
 

@@ -20,7 +20,6 @@ from statistics import fmean
 from csplade.pipelines.contract import Literal, read_contract
 from csplade.pipelines.folder import read_tables
 from csplade.pipelines.sparse import SparseVector
-from csplade.pipelines.words import find_words
 
 PRIOR = 20.0
 MOST_FACTORS = 2000
@@ -51,6 +50,9 @@ class Calibration:
 
 def calibration_of(texts: Iterable[str], idf: Mapping[str, float], literal: Literal) -> Calibration:
     """Return the factors of a collection of which these are all documents, or some drawn by chance; reads lazily."""
+    # Numpy comes with it, which those that only read what was counted do without.
+    from csplade.pipelines.words import find_words
+
     found, documents = Counter[str](), 0
     for text in texts:
         found.update(set(find_words(text, literal.analysis).keys))

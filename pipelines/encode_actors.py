@@ -38,7 +38,7 @@ class ActorEncoder:
         if workers.gpus:
             # Before anything else is done for an encoder that will never be there.
             with ray_cluster():
-                workers.check_gpus()
+                workers.check_gpus(workers.count)
         self.contract: Contract = read_contract(folder)
         self._folder, self._options, self._workers = folder.resolve(), options, workers
         self._counter = Counter()

@@ -32,8 +32,10 @@ class Workers:
         if self.gpus > 1 and not float(self.gpus).is_integer():
             raise UsageError(f"Ray gives a part of one GPU or whole ones, not {self.gpus:g}: give each worker those")
 
-    def check_gpus(self) -> None:
-        """Look whether the cluster, which this program is connected to, has the GPUs: Ray would wait for them for ever.
+    def check_gpus(self, started: int) -> None:
+        """Look whether the cluster, which this program is connected to, has GPUs for so many workers that are started.
+
+        Ray would wait for them for ever, unless it may start nodes with more.
 
         Raises:
             UsageError: it has fewer.
@@ -45,9 +47,9 @@ class Workers:
         known: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]  # Any: what Ray tells of a node
         gpus = [node["Resources"].get("GPU", 0.0) for node in known if node["Alive"]]
         places = sum(_places(own, self.gpus) for own in gpus)
-        if places < self.count:
+        if places < started:
             raise UsageError(
-                f"{self.count} workers with {self.gpus:g} GPUs each were asked for, and the Ray cluster has "
+                f"{started} workers with {self.gpus:g} GPUs each were asked for, and the Ray cluster has "
                 f"{sum(gpus):g} GPUs, room for {places} of them: give fewer --workers or --gpus-per-worker, "
                 "or start nodes with more"
             )
@@ -96,14 +98,15 @@ def encode_blocks(work: Work, workers: Workers) -> Iterator[BlockReport]:
     if not work.blocks:
         return
     with ray_cluster():
-        workers.check_gpus()
+        started = min(workers.count, len(work.blocks))
+        workers.check_gpus(started)
         ray.data.DataContext.get_current().enable_progress_bars = False
         numbers = [{"number": number} for number in range(len(work.blocks))]
         done = ray.data.from_items(numbers, override_num_blocks=len(numbers)).map_batches(
             _BlockEncoder,
             fn_constructor_args=(work,),
             batch_size=1,
-            compute=ray.data.ActorPoolStrategy(size=min(workers.count, len(numbers)), max_tasks_in_flight_per_actor=1),
+            compute=ray.data.ActorPoolStrategy(size=started, max_tasks_in_flight_per_actor=1),
             num_gpus=workers.gpus,
         )
         try:

@@ -16,6 +16,8 @@ _IR_VERSION, _OPSET_IMPORT = 1, 8
 _DOMAIN, _VERSION = 1, 2
 """Fields of its OperatorSetIdProto."""
 _OWN_DOMAINS = ("", "ai.onnx")
+_LONGEST_SHIFT = 70
+"""Behind the last seven bits that a number of 64 can have."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ def read_header(path: Path) -> Header | None:
                     opsets.extend(_own_opset(value))
                 elif field == _IR_VERSION:
                     versions.append(value)
-    except (OSError, EOFError, ValueError):
+    except (OSError, EOFError, ValueError, OverflowError, MemoryError):
         return None
     return Header(versions[-1], opsets[-1])
 
@@ -77,6 +79,8 @@ def _varint(file: BinaryIO, may_end: bool = False) -> int | None:
     while byte := file.read(1):
         number |= (byte[0] & 127) << shift
         shift += 7
+        if shift > _LONGEST_SHIFT:
+            raise ValueError("a number is longer than 64 bits")
         if byte[0] < 128:
             return number
     if may_end and not shift:

@@ -51,7 +51,7 @@ def test_gpus_that_the_cluster_has_not_are_refused(encoder_folder: Path, count: 
 @pytest.mark.parametrize(("count", "gpus"), [(1, 1.0), (2, 0.5), (5, 0.2), (4, 0.0)])
 def test_gpus_that_it_has_are_not(count: int, gpus: float) -> None:
     with ray_cluster():
-        Workers(count, gpus).check_gpus()
+        Workers(count, gpus).check_gpus(count)
 
 
 def test_parts_of_several_gpus_are_refused_as_ray_refuses_them() -> None:

@@ -12,6 +12,7 @@ from typing import cast
 import onnx
 import torch
 from csplade.models.recipe.dictionary import read_dictionary
+from csplade.models.recipe.expansion import read_expansion
 from csplade.models.recipe.llama import Llama
 from csplade.models.recipe.pupil import Pupil, build
 from csplade.models.recipe.reader import open_reader
@@ -81,7 +82,9 @@ def restore(gguf: Path, work: Path, folder: Path) -> Pupil:
     Raises:
         ValueError: the folder's terms are not those of the work folder.
     """
-    terms = tuple(read_tables(folder).terms)
+    terms = read_expansion(work).terms
+    if terms != tuple(read_tables(folder).terms):
+        raise ValueError(f"the terms of {folder} are not those that step 3 chose for {work}: run steps 1 to 3 again")
     pupil = build(gguf, open_reader(gguf, work, terms))
     rounded = Rounded(folder / MODEL_FILE)
     layers_from(rounded, cast(Llama, pupil.model.backbone))
