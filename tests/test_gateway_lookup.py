@@ -8,8 +8,10 @@ import orjson
 import pytest
 from csplade.integration.client import connect
 from csplade.integration.gateway_callers import caller_key
+from csplade.integration.gateway_rules import read_rules
+from csplade.pipelines.errors import UsageError
 from csplade.tests.gateway_process import ask
-from csplade.tests.gateway_searches import Json, request, verdict
+from csplade.tests.gateway_searches import Json, request, rules, verdict
 from csplade.tests.rewrite_index import mapping
 from csplade.tests.scripted_cluster import INDEX, Asked, Play, Said, ids, lines, match, playing
 
@@ -174,3 +176,17 @@ def test_names_and_values_do_not_run_into_each_other() -> None:
     assert caller_key(one, (), "a") != caller_key(other, (), "a")
     assert caller_key(one, (), "ab", "c") != caller_key(one, (), "a", "bc")
     assert caller_key([*one, *other], (), "a") == caller_key([*other, *one], (), "a")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("harmless_headers", "x-number"),
+        ("harmless_headers", [""]),
+        ("lookup_deadline_ms", 0),
+        ("longest_query", 0),
+    ],
+)
+def test_settings_of_another_kind_are_refused(name: str, value: object) -> None:
+    with pytest.raises(UsageError, match=name):
+        read_rules({"index": [rules("articles")], "gateway": {name: value}}, "rules")
