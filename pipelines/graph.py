@@ -6,7 +6,9 @@ The model, the pooling over positions, log1p(relu), the fold into term keys and 
 
 import enum
 import re
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -84,7 +86,9 @@ class Graph:
         if threads is not None:
             options.intra_op_num_threads = threads
         try:
-            session = onnxruntime.InferenceSession(str(path), options, providers=wanted)
+            # The runtime prints where results go when a provider fails to begin.
+            with redirect_stdout(sys.stderr):
+                session = onnxruntime.InferenceSession(str(path), options, providers=wanted)
         # The runtime's own exceptions have no common base but this.
         except Exception as error:
             raise _unloadable(path, error) from error

@@ -1,6 +1,8 @@
 """ONNX Runtime as it is installed here: exactly one of its packages, and what it can run on."""
 
+import sys
 import warnings
+from contextlib import redirect_stdout
 from importlib.metadata import PackageNotFoundError, distribution
 
 from csplade.pipelines.encode_options import Device
@@ -51,7 +53,7 @@ def usable_device() -> Device:
     options = onnxruntime.SessionOptions()
     # That CUDA did not begin is the answer here, and no error to be shown.
     options.log_severity_level = 4
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), redirect_stdout(sys.stderr):
         warnings.simplefilter("ignore")
         session = onnxruntime.InferenceSession(_SMALLEST_GRAPH, options, providers=wanted)
     return Device.CUDA if CUDA in session.get_providers() else Device.CPU
