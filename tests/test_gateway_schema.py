@@ -20,7 +20,7 @@ from schemathesis import Case, GenerationMode, Response
 
 pytestmark = pytest.mark.cluster
 
-CASES = int(os.environ.get("CSPLADE_SCHEMA_CASES", "300"))
+CASES = int(os.environ.get("CSPLADE_SCHEMA_CASES", "150"))
 OF_TEN = 7 * (GenerationMode.POSITIVE,) + 3 * (GenerationMode.NEGATIVE,)
 """Seven of ten are as the document says."""
 BUSY = 429
