@@ -95,7 +95,11 @@ def forget(client: OpenSearch, index: str) -> bool:
 
 def read_kept(client: OpenSearch, index: str) -> Kept:
     """Return what is kept with an index (or the one behind an alias)."""
-    _, mapping = mapping_of(client, index)
+    return kept_in(mapping_of(client, index)[1])
+
+
+def kept_in(mapping: _Json) -> Kept:
+    """Return what the mapping of an index keeps."""
     ours = our_meta(mapping)
     scales = ours.get(SCALES_KEY)
     return Kept(

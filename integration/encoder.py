@@ -4,15 +4,12 @@ The real one is `csplade.pipelines.encode.Encoder`; whoever connects the two sid
 """
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
+from csplade.pipelines.calibration import Calibration
 from csplade.pipelines.contract import Contract
 from csplade.pipelines.encode_counts import Counts
 from csplade.pipelines.sparse import SparseVector
-
-if TYPE_CHECKING:
-    # It loads numpy, which the help of a command does not need.
-    from csplade.pipelines.calibration import Calibration
 
 
 class Encoder(Protocol):
@@ -46,7 +43,7 @@ class TellingEncoder(Encoder, Protocol):
 class CountingEncoder(Encoder, Protocol):
     """An encoder that can count words."""
 
-    def calibration(self, texts: Iterable[str]) -> "Calibration":
+    def calibration(self, texts: Iterable[str]) -> Calibration:
         """Count the words of a collection's documents, for queries that fit it; lazily.
 
         Raises:

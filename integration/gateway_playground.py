@@ -17,7 +17,6 @@ from urllib.parse import quote
 from csplade.integration.gateway_compared import BM25, JSON_KIND, read_asked, read_modes
 from csplade.integration.gateway_headers import answer_headers
 from csplade.integration.gateway_json import write_json
-from csplade.integration.gateway_memory import TextTooLong
 from csplade.integration.gateway_pages import SAFE_HEADERS
 from csplade.integration.gateway_ranking import Json, Prepared, ranking, shown_body, text_fields, told_error
 from csplade.integration.gateway_refusals import Reason, Refusal
@@ -26,7 +25,7 @@ from csplade.integration.gateway_resolve import Resolver
 from csplade.integration.gateway_rules import GatewayRules
 from csplade.integration.gateway_sending import EMPTY, Message, Sender, with_body
 from csplade.integration.gateway_upstream import Answer
-from csplade.integration.gateway_vectors import EncoderFailed, EncoderLate, Vectors
+from csplade.integration.gateway_vectors import EncoderFailed, EncoderLate, TextTooLong, Vectors
 from csplade.integration.gateway_verdict import Why
 from csplade.integration.rewrite import Encode, RewriteMode, rewrite
 from csplade.integration.rewrite_config import IndexRules

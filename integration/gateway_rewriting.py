@@ -8,7 +8,6 @@ from csplade.integration.gateway_delivery import Delivery
 from csplade.integration.gateway_ease import SMALL_BYTES, at_ease
 from csplade.integration.gateway_json import UnreadJson, write_json
 from csplade.integration.gateway_log import Exchange
-from csplade.integration.gateway_memory import TextTooLong
 from csplade.integration.gateway_metrics import Metrics
 from csplade.integration.gateway_moments import Moments
 from csplade.integration.gateway_pits import Pits
@@ -33,7 +32,7 @@ from csplade.integration.gateway_sending import Sender
 from csplade.integration.gateway_shadow import LARGEST, SHADOW_SECONDS, Shadows
 from csplade.integration.gateway_targets import SEVERAL, WRITES, Kind
 from csplade.integration.gateway_upstream import Answer
-from csplade.integration.gateway_vectors import EncoderFailed, EncoderLate, Vectors
+from csplade.integration.gateway_vectors import EncoderFailed, EncoderLate, TextTooLong, Vectors
 from csplade.integration.gateway_verdict import Verdict, Why, failed_open, passed
 from csplade.integration.gateway_writing import Writing
 from csplade.integration.rewrite import Encode

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from csplade.integration.gateway_json import UnreadJson, read_json, write_json
-from csplade.integration.gateway_memory import TextTooLong
 from csplade.integration.gateway_params import Params
 from csplade.integration.gateway_refusals import Reason, Refusal
 from csplade.integration.gateway_targets import TEMPLATES, Kind
+from csplade.integration.gateway_vectors import TextTooLong
 from csplade.integration.gateway_verdict import Verdict, Why, passed
 from csplade.integration.rewrite import Encode, rewrite
 from csplade.integration.rewrite_config import IndexRules

@@ -12,14 +12,22 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from csplade.integration.encoder import Encoder
-from csplade.integration.gateway_memory import QueryMemory, TextTooLong
 from csplade.integration.gateway_metrics import Metrics
 from csplade.integration.rewrite import Encode
+from csplade.pipelines.encode_kept import KeptVectors
 from csplade.pipelines.sparse import SparseVector
 
 _LOG = logging.getLogger(__name__)
 _Found = TypeVar("_Found")
 _MOST_ASIDE = 8
+
+
+# Bytes of the vectors that are remembered, and of one: 3,000 terms take more.
+_ROOM, _LARGEST = 64 * 2**20, 2**19
+
+
+class TextTooLong(Exception):
+    """A text of a search is longer than searches may have encoded."""
 
 
 class EncoderLate(Exception):
@@ -43,7 +51,7 @@ class Vectors:
     def __init__(self, opener: Callable[[], Encoder], cached: int, longest: int, metrics: Metrics) -> None:
         self._opener, self._longest, self._metrics = opener, longest, metrics
         self._encoder: Encoder | None = None
-        self._memory = QueryMemory(cached)
+        self._memory = KeptVectors(cached, _ROOM, _LARGEST)
         # Documents take long, and no search waits for them.
         self._queries = ThreadPoolExecutor(1, "csplade-queries")
         self._documents = ThreadPoolExecutor(1, "csplade-documents")

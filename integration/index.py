@@ -61,10 +61,21 @@ def check_index(client: OpenSearch, index: str, contract: Contract | None) -> In
 
 
 def require_index(client: OpenSearch, index: str, contract: Contract | None) -> Dialect:
+    """Check that the index is there and was made with this encoder, and return how its weights are asked for.
+
+    Raises:
+        IndexConflictError, ClusterError: as `require_mapping`.
+    """
+    return require_mapping(client, index, contract)[0]
+
+
+def require_mapping(
+    client: OpenSearch, index: str, contract: Contract | None
+) -> tuple[Dialect, Mapping[str, Any]]:  # Any: a JSON object
     """Check that the index is there and was made with this encoder; without one (BM25), that it is ours.
 
     Returns:
-        how its weights are asked for.
+        how its weights are asked for, and its mapping.
 
     Raises:
         IndexConflictError: it is missing, not ours, or made with another encoder.
@@ -77,7 +88,7 @@ def require_index(client: OpenSearch, index: str, contract: Contract | None) -> 
         raise IndexConflictError(
             f"there is no index {index!r}: make it with `csplade ingest SOURCE --index {index}`, or correct --index"
         )
-    return for_mapping(dialect_of_field(mapping["properties"][WEIGHTS_FIELD], dialect), mapping)
+    return for_mapping(dialect_of_field(mapping["properties"][WEIGHTS_FIELD], dialect), mapping), mapping
 
 
 def for_mapping(dialect: Dialect, mapping: Mapping[str, Any]) -> Dialect:  # Any: a JSON object

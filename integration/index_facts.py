@@ -7,9 +7,9 @@ import threading
 import time
 from dataclasses import dataclass, replace
 
-from csplade.integration.calibrate import read_kept
+from csplade.integration.calibrate import kept_in
 from csplade.integration.dialect import Dialect
-from csplade.integration.index import require_index
+from csplade.integration.index import require_mapping
 from csplade.integration.query import QueryOptions, Scales
 from csplade.pipelines.calibration import Calibration
 from csplade.pipelines.contract import Contract
@@ -41,8 +41,8 @@ def facts_of(client: OpenSearch, index: str, contract: Contract | None) -> Index
         IndexConflictError: the index is missing, not ours, or made with another encoder.
         ClusterError: the cluster does not answer, or is of a kind that csplade does not know.
     """
-    dialect = require_index(client, index, contract)
-    kept = read_kept(client, index)
+    dialect, mapping = require_mapping(client, index, contract)
+    kept = kept_in(mapping)
     return IndexFacts(dialect, kept.scales, kept.calibration)
 
 

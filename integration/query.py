@@ -9,19 +9,16 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from csplade.integration.clauses import sparse_clause
 from csplade.integration.dialect import PLAIN, Dialect
 from csplade.integration.planner import Anchor, Fusion, Plan, PlanOptions, plan
 from csplade.integration.rewrite_budget import clauses_of
+from csplade.pipelines.calibration import Calibration
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.sparse import SparseVector
-
-if TYPE_CHECKING:
-    # It loads numpy, which the help of a command does not need.
-    from csplade.pipelines.calibration import Calibration
 
 DEFAULT_BM25_WEIGHT = 1.0
 
@@ -74,7 +71,7 @@ class QueryOptions:
     """That of the index, see `require_index`."""
     scales: Scales | None = None
     """What scores are divided by in a normalized sum, see `calibrate`."""
-    calibration: "Calibration | None" = None
+    calibration: Calibration | None = None
     """What the weights of a question's vector are multiplied by for the index."""
 
     def __post_init__(self) -> None:

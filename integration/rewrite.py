@@ -26,6 +26,7 @@ from csplade.integration.rewrite_scores import (
     shows_hits_by_score,
 )
 from csplade.integration.rewrite_scoring import Encode, Scorer
+from csplade.integration.rewrite_text import TextRewriter
 from csplade.integration.rewrite_tree import TreeRewriter
 
 __all__ = ["Encode", "Resolve", "RewriteMode", "RewriteOptions", "Rewritten", "rewrite"]
@@ -54,7 +55,7 @@ def rewrite(
 
     def walked(plan: PlanOptions) -> tuple[JsonObject, Journal, Scorer]:
         journal, scorer = Journal(), Scorer(encode, plan, limit)
-        tree = TreeRewriter(field_map, options, scorer, resolve, journal)
+        tree = TreeRewriter(TextRewriter(field_map, options, scorer, resolve, journal), options, journal)
         return _walked(body, tree), journal, scorer
 
     new, journal, scorer = walked(options.plan)

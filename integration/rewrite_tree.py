@@ -7,7 +7,6 @@ thrown away), it stays: there is nothing to win.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from csplade.integration.field_map import FieldMap
 from csplade.integration.rewrite_budget import TEXT_KINDS
 from csplade.integration.rewrite_clauses import asks_for_several
 from csplade.integration.rewrite_highlight import highlight_inner_hits
@@ -16,7 +15,6 @@ from csplade.integration.rewrite_place import Place
 from csplade.integration.rewrite_policy import Policy, RewriteMode, RewriteOptions, ScorePolicy
 from csplade.integration.rewrite_report import Journal, JsonObject
 from csplade.integration.rewrite_scores import LEAST_ASKED, SCRIPT_READS, combined_by, mentions_score, scripted_by_score
-from csplade.integration.rewrite_scoring import Scorer
 from csplade.integration.rewrite_text import TextRewriter
 
 DEEPEST = 50
@@ -54,17 +52,10 @@ _ONLY_MATCHES = "only whether it matches counts here, not its score"
 class TreeRewriter:
     """Rewrites query trees, and notes in its journal what became of each clause."""
 
-    def __init__(
-        self,
-        field_map: FieldMap,
-        options: RewriteOptions,
-        scorer: Scorer,
-        resolve: Callable[[str], str | None],
-        journal: Journal,
-    ) -> None:
+    def __init__(self, text: TextRewriter, options: RewriteOptions, journal: Journal) -> None:
         self._options = options
         self._journal = journal
-        self._text = TextRewriter(field_map, options, scorer, resolve, journal)
+        self._text = text
         self._special: Mapping[str, Callable[[str, JsonObject, Place], JsonObject | None]] = {
             "bool": self._bool,
             "function_score": self._function_score,

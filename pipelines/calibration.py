@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from functools import partial
 from math import exp, log, sqrt
 from pathlib import Path
-from statistics import fmean
 
 from csplade.pipelines.contract import Literal, read_contract
 from csplade.pipelines.folder import read_tables
@@ -62,7 +61,7 @@ def calibration_of(texts: Iterable[str], idf: Mapping[str, float], literal: Lite
         for term, count in sorted(found.items(), key=lambda item: (-item[1], item[0]))
     ]
     rest = [factor for _, factor in factors[MOST_FACTORS:]]
-    return Calibration(dict(factors[:MOST_FACTORS]), round(fmean(rest), _DIGITS) if rest else 1.0, documents)
+    return Calibration(dict(factors[:MOST_FACTORS]), round(sum(rest) / len(rest), _DIGITS) if rest else 1.0, documents)
 
 
 Count = Callable[[Iterable[str]], Calibration]

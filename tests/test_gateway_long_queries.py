@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import orjson
 import pytest
-from csplade.integration.gateway_memory import QueryMemory
+from csplade.pipelines.encode_kept import KeptVectors
 from csplade.pipelines.sparse import SparseVector
 from csplade.tests.gateway_searches import verdict
 from csplade.tests.scripted_cluster import INDEX, Play, ids, lines, match, playing
@@ -49,7 +49,7 @@ def vector(terms: int) -> SparseVector:
 
 
 def test_memory_is_bounded_by_what_it_takes_and_not_by_its_count() -> None:
-    memory = QueryMemory(4096, room=100_000, largest=60_000)
+    memory = KeptVectors(4096, room=100_000, largest=60_000)
     for number in range(10):
         memory.keep(f"{number}", vector(200))
     kept = [number for number in range(10) if memory.get(f"{number}") is not None]
@@ -59,7 +59,7 @@ def test_memory_is_bounded_by_what_it_takes_and_not_by_its_count() -> None:
 
 
 def test_one_large_vector_does_not_drive_out_the_others() -> None:
-    memory = QueryMemory(4096, room=100_000, largest=60_000)
+    memory = KeptVectors(4096, room=100_000, largest=60_000)
     memory.keep("small", vector(3))
     memory.keep("large", vector(1000))
     memory.keep("long" * 50_000, vector(1))
@@ -69,7 +69,7 @@ def test_one_large_vector_does_not_drive_out_the_others() -> None:
 
 
 def test_what_is_kept_twice_takes_room_once() -> None:
-    memory = QueryMemory(4096, room=70_000, largest=60_000)
+    memory = KeptVectors(4096, room=70_000, largest=60_000)
     for _ in range(5):
         memory.keep("again", vector(300))
     memory.keep("other", vector(3))
