@@ -11,14 +11,14 @@ something on a busy machine.
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
 from csplade.benchmarks.cluster_ingest import Precomputed, encoding_speed, ingest_rows, load
-from csplade.benchmarks.cluster_material import Exact, Material, read_material
+from csplade.benchmarks.cluster_material import Exact, Material, Weighted, calibrated, read_material
+from csplade.benchmarks.cluster_plans import DEFAULT_PLAN, EVERY_TERM, FIELDS, Place, document, plans
 from csplade.benchmarks.cluster_queries import (
-    DEFAULT_PLAN,
-    EVERY_TERM,
     Contestant,
     Result,
     contestants,
@@ -26,7 +26,6 @@ from csplade.benchmarks.cluster_queries import (
     longest,
     mean_terms,
     measure,
-    plans,
     usual,
 )
 from csplade.benchmarks.cluster_seismic import contestants as seismic_contestants
@@ -34,6 +33,7 @@ from csplade.benchmarks.cluster_seismic import make as make_seismic
 from csplade.benchmarks.cluster_sizes import sizes, store_bytes
 from csplade.commands.options import SHIPPED_ENCODER
 from csplade.commands.output import notice, print_table
+from csplade.integration.calibrate import SAMPLE, calibrate_scores
 from csplade.integration.client import connect
 from csplade.integration.detect import read_dialect
 from csplade.integration.dialect import Feature
@@ -43,7 +43,7 @@ from csplade.integration.query import QueryOptions, Question
 from csplade.integration.search import search_many
 from csplade.integration.servers import title
 from csplade.integration.templates import IndexOptions
-from csplade.pipelines.contract import read_contract
+from csplade.pipelines.calibration import Calibration, counter
 from csplade.pipelines.encode import Encoder
 from csplade.pipelines.evaluate import measure as judge
 from csplade.pipelines.evaluate import order
@@ -59,11 +59,13 @@ class Bench:
     """A cluster, the material, and what all parts of a run share."""
 
     def __init__(self, url: str, material: Material) -> None:
-        self.url, self.material = url, material
-        self.contract = read_contract(SHIPPED_ENCODER)
+        self.url, self.encoder = url, Encoder.open(SHIPPED_ENCODER)
+        self.contract = self.encoder.contract
         self.client = connect(url)
         self.dialect = read_dialect(self.client)
-        self.exact = Exact(material.queries)
+        self.calibration = _calibration(material)
+        self.material = calibrated(material, self.calibration)
+        self.exact = Exact(self.material.queries)
         self.documents = 0
 
     def clean(self) -> None:
@@ -73,10 +75,10 @@ class Bench:
     def grow(self, size: int) -> None:
         """Bring the index to so many documents."""
         if not self.documents:
-            create_index(self.client, _INDEX, self.contract, IndexOptions())
+            self._create(_INDEX)
         while self.documents < size:
             part = [self.material.synthetic(number) for number in range(self.documents, size)[:_AT_ONCE]]
-            load(self.client, Precomputed(self.contract, part), _INDEX, part)
+            self._load(_INDEX, part)
             for one in part:
                 self.exact.add(one.vector)
             self.documents += len(part)
@@ -93,17 +95,27 @@ class Bench:
         each = store_bytes(self.client, _INDEX) / self.documents
         return str(self.documents), f"{each:.0f}", *(f"{one:.1f}" for one in times), *(f"{one:.2f}" for one in ratios)
 
-    def ndcg(self) -> dict[str, float]:
-        """Return nDCG@10 of each plan on the judged documents."""
-        create_index(self.client, _JUDGED, self.contract, IndexOptions())
-        load(self.client, Precomputed(self.contract, self.material.documents), _JUDGED, self.material.documents)
-        every = plans(longest(self.material.queries))
-        return {name: self._ndcg(options) for name, options in every.items()}
+    def judge(self) -> tuple[Place, dict[str, float]]:
+        """Return what plans need to know, and nDCG@10 of each on the judged documents."""
+        self._create(_JUDGED)
+        self._load(_JUDGED, self.material.documents)
+        scales = calibrate_scores(self.client, _JUDGED, self.encoder, self.dialect, self.calibration)
+        place = Place(self.dialect, longest(self.material.queries), scales)
+        return place, {name: self._ndcg(options) for name, options in plans(place).items()}
+
+    def _create(self, index: str) -> None:
+        create_index(self.client, index, self.contract, IndexOptions())
+        self.client.indices.put_mapping(index=index, body={"properties": FIELDS})
+
+    def _load(self, index: str, documents: Sequence[Weighted]) -> None:
+        asked = (document(number, one) for number, one in enumerate(documents))
+        load(self.client, Precomputed(self.contract, documents), index, asked)
 
     def _ndcg(self, options: QueryOptions) -> float:
         queries = self.material.queries
         questions = [Question(one.text, one.vector) for one in queries]
-        found = search_many(self.client, _JUDGED, questions, options, 10)
+        asked = replace(options, dialect=self.dialect)
+        found = search_many(self.client, _JUDGED, questions, asked, 10)
         rankings = {
             query.id: order((hit.id, hit.score) for hit in hits) for query, hits in zip(queries, found, strict=True)
         }
@@ -111,11 +123,19 @@ class Bench:
         return judge(judgments, rankings)["nDCG@10"]
 
 
+def _calibration(material: Material) -> Calibration:
+    """Return what `csplade ingest` would measure of such documents."""
+    count = counter(SHIPPED_ENCODER)
+    if count is None:
+        raise SystemExit("the shipped encoder has terms that are no words, so the default plan is another")
+    return count(material.synthetic(number).text for number in range(SAMPLE))
+
+
 def ingest_table(bench: Bench, size: int) -> None:
     """Print documents per second of each way to ingest, with usual settings of an index and with those for loading."""
     documents = [bench.material.synthetic(number) for number in range(size)]
     client, real = bench.client, bench.material.documents[:_ENCODED]
-    encoded = encoding_speed(client, bench.dialect, Encoder.open(SHIPPED_ENCODER), real)
+    encoded = encoding_speed(client, bench.dialect, bench.encoder, real)
     notice(f"csplade ingest with encoding, {len(real)} real documents: {encoded:.1f} documents/s")
     for settings in (LoadSettings.KEEP, LoadSettings.FAST):
         rows = ingest_rows(client, bench.dialect, bench.contract, documents, 5, settings)
@@ -209,10 +229,10 @@ def main(
             size_table(bench, min(_SIZED, *counts))
         if only_sizes:
             return
-        judged, growth = bench.ndcg(), []
+        (place, judged), growth = bench.judge(), []
         for count in sorted(counts):
             bench.grow(count)
-            found = _ways(bench, min(seismic, count))
+            found = _ways(bench, place, min(seismic, count))
             ways = [way for way in found if usual(way.name)] if few else found
             growth.append(query_table(bench, ways, judged, rounds, seconds))
         columns = ("documents", "bytes a document", "bm25 p50 ms", "sparse p50 ms", "p50/bm25", "p95/bm25")
@@ -221,8 +241,8 @@ def main(
         bench.clean()
 
 
-def _ways(bench: Bench, seismic: int) -> list[Contestant]:
-    found = contestants(bench.client, _INDEX, longest(bench.material.queries), bench.dialect)
+def _ways(bench: Bench, place: Place, seismic: int) -> list[Contestant]:
+    found = contestants(bench.client, _INDEX, place)
     if not seismic or Feature.SEISMIC not in bench.dialect.features:
         return found
     bench.client.indices.delete(index=_SEISMIC, params={"ignore_unavailable": "true"})

@@ -43,11 +43,10 @@ class Precomputed:
     queries = documents
 
 
-def load(client: OpenSearch, encoder: Encoder, index: str, documents: Iterable[Weighted]) -> None:
+def load(client: OpenSearch, encoder: Encoder, index: str, documents: Iterable[Document]) -> None:
     """Ingest as `csplade ingest` does."""
     with TemporaryDirectory() as folder:
-        records = (Document(one.id, one.text) for one in documents)
-        report = ingest(client, encoder, records, IngestOptions(index, Path(folder) / "dead.jsonl"))
+        report = ingest(client, encoder, documents, IngestOptions(index, Path(folder) / "dead.jsonl"))
     if report.failed:
         raise SystemExit(f"{report.failed} documents failed: {report.first_reason}")
 
@@ -65,7 +64,7 @@ def ingest_rows(
     The indexes of all ways have the same settings while they are filled.
     """
     ways: dict[str, Way] = {
-        "csplade ingest": lambda index, part: lambda: load(client, Precomputed(contract, part), index, part),
+        "csplade ingest": _own(client, contract),
         **{
             f"parallel_bulk, {chunk} a request, {_THREADS} threads": _parallel(client, contract, chunk)
             for chunk in (200, 500, 1000)
@@ -106,7 +105,7 @@ def encoding_speed(client: OpenSearch, dialect: Dialect, encoder: Encoder, docum
     client.indices.create(index=index, body=index_body(encoder.contract, IndexOptions(), dialect))
     with _deleted(client, [index]):
         began = time.perf_counter()
-        load(client, encoder, index, documents)
+        load(client, encoder, index, map(_document, documents))
         return len(documents) / (time.perf_counter() - began)
 
 
@@ -118,8 +117,19 @@ def _deleted(client: OpenSearch, names: Sequence[str]) -> Iterator[None]:
         client.indices.delete(index=",".join(names))
 
 
+def _document(one: Weighted) -> Document:
+    return Document(one.id, one.text)
+
+
+def _own(client: OpenSearch, contract: Contract) -> Way:
+    def prepare(index: str, documents: Sequence[Weighted]) -> Callable[[], None]:
+        return lambda: load(client, Precomputed(contract, documents), index, map(_document, documents))
+
+    return prepare
+
+
 def _lines(contract: Contract, one: Weighted) -> bytes:
-    return bulk_lines(Document(one.id, one.text), one.vector, fingerprint=contract.fingerprint)
+    return bulk_lines(_document(one), one.vector, fingerprint=contract.fingerprint)
 
 
 def _parallel(client: OpenSearch, contract: Contract, chunk: int) -> Way:

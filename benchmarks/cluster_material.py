@@ -10,10 +10,11 @@ import heapq
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from csplade.integration.documents import Document, RecordOptions, read_documents
+from csplade.pipelines.calibration import Calibration
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.evaluate import Collection, read_collection
 from csplade.pipelines.jsonl import Record
@@ -62,6 +63,12 @@ def read_material(folder: Path, vectors: Path, query_vectors: Path, queries: int
     records = (one for one in find_source(str(folder), None).records())
     texts = {one.id: one.text for one in read_documents(records, RecordOptions()) if isinstance(one, Document)}
     return Material(_weighted(texts, vectors), _weighted(wanted, query_vectors), collection)
+
+
+def calibrated(material: Material, calibration: Calibration) -> Material:
+    """Return the material with queries that weigh as they do in an index of these documents."""
+    queries = (replace(one, vector=calibration.applied(one.vector)) for one in material.queries)
+    return replace(material, queries=tuple(queries))
 
 
 def _weighted(texts: dict[str, str], path: Path) -> tuple[Weighted, ...]:

@@ -4,7 +4,7 @@ import http.client
 import json
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,20 +12,21 @@ from urllib.parse import urlsplit
 
 import numpy as np
 from csplade.benchmarks.cluster_material import Exact, Material, Weighted
-from csplade.integration.dialect import Clause, Dialect
-from csplade.integration.planner import Anchor, Phases, PlanOptions
-from csplade.integration.query import Mode, QueryOptions, Question
+from csplade.benchmarks.cluster_plans import BM25, DEFAULT_PLAN, EVERY_TERM, Place, plans
+from csplade.integration.dialect import Clause
+from csplade.integration.fusion import fuse
+from csplade.integration.planner import Phases, PlanOptions
+from csplade.integration.query import QueryOptions, Question
 from csplade.integration.searches import build_searches, ranked
 from csplade.integration.templates import load_template
 from csplade.pipelines.sparse import SparseVector
 from opensearchpy import OpenSearch
 
 SIZE = 10
-DEFAULT_PLAN = "sparse, default plan"
-EVERY_TERM = "sparse, one phase"
 _TWO_PHASE = "benchmark-two-phase"
 """The pipeline of neural-search's own two phases."""
 _SLICES = 3
+_Body = Mapping[str, Any]  # Any: a JSON object
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,10 @@ class Contestant:
     """A way to ask."""
 
     name: str
-    body: Callable[[Question], Mapping[str, Any]]  # Any: a JSON object
+    bodies: Callable[[Question], Sequence[_Body]]
+    """One search, or several whose rankings are merged."""
     index: str
     params: str = ""
-    loaded: bool = False
-    """Whether it is asked by several clients as well."""
 
 
 @dataclass
@@ -53,55 +53,32 @@ class Result:
         return float(np.percentile(self.milliseconds, part))
 
 
-def plans(most: int) -> dict[str, QueryOptions]:
-    """Return the plans that are compared; `most` are the terms of the longest query."""
-    every = PlanOptions(max_clauses=most, phases=Phases.ONE)
-    two = replace(every, phases=Phases.TWO)
-    sparse = {
-        DEFAULT_PLAN: PlanOptions(),
-        EVERY_TERM: every,
-        **{f"sparse, share {share}": replace(every, share=share) for share in (0.95, 0.9, 0.8)},
-        **{f"sparse, ratio {ratio}": replace(every, ratio=ratio) for ratio in (0.1, 0.2)},
-        **{f"sparse, {count} terms": replace(every, max_clauses=count) for count in (16, 8)},
-        **{f"sparse, two phases, heavy {part}": replace(two, heavy=part) for part in (0.1, 0.2, 0.4)},
-        "sparse, two phases, heavy 0.4, expansion 20": replace(two, heavy=0.4, expansion=20.0),
-        "sparse, anchored in the text": replace(every, anchor=Anchor.TEXT),
-    }
-    return {
-        "bm25 match": QueryOptions(Mode.BM25),
-        **{name: QueryOptions(Mode.SPARSE, plan=plan) for name, plan in sparse.items()},
-        "hybrid, sum": QueryOptions(Mode.HYBRID),
-    }
-
-
 def usual(name: str) -> bool:
     """Say whether a way is one that nobody has to choose, or one of the cluster's own."""
-    return name.startswith(("bm25", DEFAULT_PLAN, EVERY_TERM, "hybrid", "neural_sparse", "SEISMIC"))
+    return name.startswith((BM25, DEFAULT_PLAN, EVERY_TERM, "hybrid, sum", "neural_sparse", "SEISMIC"))
 
 
-def contestants(client: OpenSearch, index: str, most: int, dialect: Dialect) -> list[Contestant]:
+def contestants(client: OpenSearch, index: str, place: Place) -> list[Contestant]:
     """Return a contestant for each plan, and where there is neural-search, also its own ways with the same vectors."""
-    plain = replace(dialect, clause=Clause.RANK_FEATURE) if dialect.clause is Clause.NEURAL_SPARSE else dialect
-    found = [_planned(name, options, index, plain, loaded=usual(name)) for name, options in plans(most).items()]
-    if dialect.clause is not Clause.NEURAL_SPARSE:
+    own = place.dialect
+    plain = replace(own, clause=Clause.RANK_FEATURE) if own.clause is Clause.NEURAL_SPARSE else own
+    found = [_planned(name, replace(options, dialect=plain), index) for name, options in plans(place).items()]
+    if own.clause is not Clause.NEURAL_SPARSE:
         return found
     client.transport.perform_request(
         "PUT", f"/_search/pipeline/{_TWO_PHASE}", body=load_template("pipeline_two_phase.json", {})
     )
-    one = QueryOptions(plan=PlanOptions(max_clauses=most, phases=Phases.ONE))
-    neural = _planned("neural_sparse", one, index, dialect, loaded=True)
-    own = replace(neural, name="neural_sparse, two-phase processor", params=f"search_pipeline={_TWO_PHASE}")
-    return [*found, neural, own]
+    every = QueryOptions(plan=PlanOptions(max_clauses=place.longest, phases=Phases.ONE), dialect=own)
+    neural = _planned("neural_sparse", every, index)
+    piped = replace(neural, name="neural_sparse, two-phase processor", params=f"?search_pipeline={_TWO_PHASE}")
+    return [*found, neural, piped]
 
 
-def _planned(name: str, options: QueryOptions, index: str, dialect: Dialect, loaded: bool) -> Contestant:
-    asked = replace(options, dialect=dialect)
+def _planned(name: str, options: QueryOptions, index: str) -> Contestant:
+    def bodies(question: Question) -> list[_Body]:
+        return [ranked(search.body) for search in build_searches(question, options, SIZE)]
 
-    def body(question: Question) -> Mapping[str, Any]:  # Any: a JSON object
-        (search,) = build_searches(question, asked, SIZE)
-        return ranked(search.body)
-
-    return Contestant(name, body, index, loaded=loaded)
+    return Contestant(name, bodies, index)
 
 
 def measure(url: str, ways: Sequence[Contestant], material: Material, exact: Exact, rounds: int) -> dict[str, Result]:
@@ -112,9 +89,9 @@ def measure(url: str, ways: Sequence[Contestant], material: Material, exact: Exa
     asker = Asker(url)
     # The first pass is not counted: the server compiles and reads what it needs. It tells what is found.
     for way, number in order:
-        hits = asker.ask(*requests[way.name][number])["hits"]["hits"]
+        found = asker.found(*requests[way.name][number])
         query = material.queries[number].vector
-        scores = (query.dot(material.synthetic(int(hit["_id"])).vector) for hit in hits)
+        scores = (query.dot(material.synthetic(int(one)).vector) for one in found)
         results[way.name].recalls.append(exact.recall(number, scores))
     for turn in range(rounds):
         random.Random(turn).shuffle(order)
@@ -134,12 +111,11 @@ def load_test(
     seconds: float,
 ) -> None:
     """Let several clients ask as fast as they can, all ways in turns of a third of `seconds`."""
-    loaded = [way for way in ways if way.loaded]
-    requests = _requests(loaded, queries)
+    requests = _requests(ways, queries)
     for number in clients:
-        done = dict.fromkeys((way.name for way in loaded), 0)
+        done = dict.fromkeys((way.name for way in ways), 0)
         for _ in range(_SLICES):
-            for way in loaded:
+            for way in ways:
                 done[way.name] += _asked_by(number, url, requests[way.name], seconds / _SLICES)
         for name, count in done.items():
             results[name].per_second[number] = count / seconds
@@ -161,12 +137,20 @@ class Asker:
             raise SystemExit(f"{path} answered {response.status}: {answer[:500].decode()}")
         return answer
 
-    def ask(self, path: str, body: bytes) -> dict[str, Any]:  # Any: a JSON object
-        """Return an answer that is whole."""
-        answer: dict[str, Any] = json.loads(self.send(path, body))  # Any: a JSON object
-        if answer["timed_out"] or answer["_shards"]["failed"]:
-            raise SystemExit(f"{path} gave an answer that is not whole: {answer['_shards']}")
-        return answer
+    def found(self, path: str, body: bytes) -> list[str]:
+        """Return the ids of the best hits of an answer that is whole."""
+        answer = json.loads(self.send(path, body))
+        rankings = [_ids(path, one) for one in answer.get("responses", [answer])]
+        if len(rankings) > 1:
+            merged = fuse(rankings, [1.0] * len(rankings), PlanOptions().rank_constant)
+            rankings = [[one.id for one in merged]]
+        return rankings[0][:SIZE]
+
+
+def _ids(path: str, answer: _Body) -> list[str]:
+    if "error" in answer or answer["timed_out"] or answer["_shards"]["failed"]:
+        raise SystemExit(f"{path} gave an answer that is not whole: {str(answer)[:500]}")
+    return [hit["_id"] for hit in answer["hits"]["hits"]]
 
 
 def _asked_by(clients: int, url: str, requests: Sequence[tuple[str, bytes]], seconds: float) -> int:
@@ -185,12 +169,14 @@ def _asked_by(clients: int, url: str, requests: Sequence[tuple[str, bytes]], sec
 
 
 def _requests(ways: Sequence[Contestant], queries: Sequence[Weighted]) -> dict[str, list[tuple[str, bytes]]]:
-    def made(way: Contestant) -> Iterator[tuple[str, bytes]]:
-        path = f"/{way.index}/_search" + (f"?{way.params}" if way.params else "")
-        for query in queries:
-            yield path, json.dumps(way.body(Question(query.text, query.vector))).encode()
+    return {way.name: [_request(way, Question(one.text, one.vector)) for one in queries] for way in ways}
 
-    return {way.name: list(made(way)) for way in ways}
+
+def _request(way: Contestant, question: Question) -> tuple[str, bytes]:
+    bodies = [json.dumps(body).encode() for body in way.bodies(question)]
+    if len(bodies) == 1:
+        return f"/{way.index}/_search{way.params}", bodies[0]
+    return f"/{way.index}/_msearch", b"".join(b"{}\n" + body + b"\n" for body in bodies)
 
 
 def longest(queries: Sequence[Weighted]) -> int:

@@ -48,11 +48,11 @@ def contestants(index: str, remap: Remap) -> list[Contestant]:
     """Return the ways to ask it."""
 
     def way(cut: int) -> Contestant:
-        def body(question: Question) -> Mapping[str, Any]:  # Any: a JSON object
+        def bodies(question: Question) -> list[Mapping[str, Any]]:  # Any: JSON objects
             clause = seismic_clause(question.vector, remap, SIZE, cut, _HEAP_FACTOR)
-            return {"query": clause, "size": SIZE, "track_total_hits": False, "_source": False}
+            return [{"query": clause, "size": SIZE, "track_total_hits": False, "_source": False}]
 
-        return Contestant(f"SEISMIC, top_n {cut}", body, index, loaded=True)
+        return Contestant(f"SEISMIC, top_n {cut}", bodies, index)
 
     return [way(cut) for cut in _CUTS]
 
