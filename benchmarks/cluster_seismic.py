@@ -10,7 +10,7 @@ from csplade.benchmarks.cluster_material import Material, Weighted
 from csplade.benchmarks.cluster_queries import SIZE, Contestant
 from csplade.integration.dialect import Dialect
 from csplade.integration.query import Question
-from csplade.integration.seismic import Loss, Remap, loss_of, remap_of, seismic_body, seismic_clause
+from csplade.integration.seismic import Loss, Remap, Sample, remap_of, seismic_clause, seismic_index
 from csplade.integration.templates import WEIGHTS_FIELD, IndexOptions
 from csplade.pipelines.contract import Contract
 from opensearchpy import OpenSearch
@@ -32,8 +32,8 @@ def make(
 ) -> tuple[Remap, Loss]:
     """Index the documents for approximate search, merged into one segment; return the numbers and what is lost."""
     remap = remap_of((one.vector for one in documents), (one.vector for one in material.queries))
-    loss = loss_of(remap, [one.vector for one in documents[:_SAMPLE]], [one.vector for one in material.queries])
-    body = seismic_body(contract, IndexOptions(), dialect, remap, approximate_from=max(1, len(documents) // 4))
+    sample = Sample([one.vector for one in documents[:_SAMPLE]], [one.vector for one in material.queries])
+    body, loss = seismic_index(contract, IndexOptions(), dialect, remap, sample, max(1, len(documents) // 4))
     client.indices.create(index=index, body=body)
     with ThreadPoolExecutor(4) as threads:
         for errors in threads.map(lambda lines: _send(client, index, lines), _bodies(documents, remap)):

@@ -8,7 +8,7 @@ the numbers, the rest is left out, and whoever uses it is told how much of the s
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from csplade.integration.dialect import Clause, Dialect, Feature
 from csplade.integration.documents import acceptable_weights
@@ -21,6 +21,8 @@ NUMBERS = 32_768
 """Numbers that a term may have: those below."""
 STEPS = 255
 """Steps of a weight between 0 and the ceiling."""
+MOST_LOSS = 0.01
+"""The share of the scores that may be lost unless told otherwise; 8 bits of weight alone cost about 0.0035."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,18 @@ class Remap:
     numbers: Mapping[str, int]
     ceiling_document: float
     ceiling_query: float
+
+    def __post_init__(self) -> None:
+        """Check that the numbers are one to one, and that the field can hold them.
+
+        Raises:
+            UsageError: they are not.
+        """
+        for term, number in self.numbers.items():
+            if not 0 <= number < NUMBERS:
+                raise UsageError(f"the term {term!r} has the number {number}: give numbers from 0 to {NUMBERS - 1}")
+        if len(set(self.numbers.values())) != len(self.numbers):
+            raise UsageError("two terms have one number, and would be found for each other: give each its own")
 
     def apply(self, vector: SparseVector) -> dict[str, float]:
         """Return weights by number, written as the field takes it; terms without a number are left out."""
@@ -107,21 +121,47 @@ def require_loss(loss: Loss, most: float) -> None:
         )
 
 
-def seismic_body(
-    contract: Contract, options: IndexOptions, dialect: Dialect, remap: Remap, approximate_from: int
-) -> dict[str, Any]:  # Any: a JSON object
-    """Return settings and mappings of an index that searches approximately in segments of `approximate_from` documents.
+class Sample(NamedTuple):
+    """Vectors that the loss is measured with; queries times documents dot products are computed."""
+
+    documents: Sequence[SparseVector]
+    queries: Sequence[SparseVector]
+
+
+class SeismicIndex(NamedTuple):
+    """Settings and mappings of an index, and what its numbers cost."""
+
+    body: dict[str, Any]  # Any: a JSON object
+    loss: Loss
+
+
+def seismic_index(
+    contract: Contract,
+    options: IndexOptions,
+    dialect: Dialect,
+    remap: Remap,
+    sample: Sample,
+    approximate_from: int,
+    most_loss: float = MOST_LOSS,
+) -> SeismicIndex:
+    """Return an index that searches approximately in segments of `approximate_from` documents, with its measured loss.
 
     Raises:
-        UsageError: the cluster has no such fields.
+        UsageError: the cluster has no such fields, or the remap costs more than `most_loss` of the sample's scores.
     """
     dialect.require(Feature.SEISMIC)
+    if not any(query.dot(document) for query in sample.queries for document in sample.documents):
+        raise UsageError(
+            "no query of the sample shares a term with a document of it, so that no loss can be measured: give more"
+        )
+    loss = loss_of(remap, sample.documents, sample.queries)
+    require_loss(loss, most_loss)
     own = {
         "approximate_threshold": approximate_from,
         "ceiling_ingest": remap.ceiling_document,
         "ceiling_search": remap.ceiling_query,
     }
-    return load_template("seismic.json", {**own, **common_blanks(contract, options)})
+    return SeismicIndex(load_template("seismic.json", {**own, **common_blanks(contract, options)}), loss)
 
 
 def seismic_clause(

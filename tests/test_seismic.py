@@ -5,14 +5,16 @@ import pytest
 from csplade.integration.client import connect
 from csplade.integration.dialect import NEURAL_SEARCH, PLAIN, Feature, dialect_for
 from csplade.integration.seismic import (
+    MOST_LOSS,
     NUMBERS,
     Loss,
     Remap,
+    Sample,
     loss_of,
     remap_of,
     require_loss,
-    seismic_body,
     seismic_clause,
+    seismic_index,
 )
 from csplade.integration.templates import WEIGHTS_FIELD, IndexOptions
 from csplade.pipelines.errors import UsageError
@@ -26,6 +28,7 @@ DOCUMENTS = [
     SparseVector({"b": 4.0, "c": 2.0}),
     SparseVector({"a": 3.0, "common": 2.5}),
 ]
+ONE = Sample([SparseVector({"a": 1.0})], [SparseVector({"a": 1.0})])
 QUERIES = [SparseVector({"a": 2.0, "rare": 1.0}), SparseVector({"b": 0.5, "unheard": 3.0})]
 
 
@@ -75,8 +78,30 @@ def test_too_much_loss_is_refused_with_what_was_measured() -> None:
 def test_a_cluster_without_such_fields_is_refused() -> None:
     remap = Remap({"a": 0}, 1.0, 1.0)
     with pytest.raises(UsageError, match="has no SEISMIC fields"):
-        seismic_body(word_contract(), IndexOptions(), PLAIN, remap, 1)
-    assert seismic_body(word_contract(), IndexOptions(), SEISMIC, remap, 1)["settings"]["index"]["sparse"] is True
+        seismic_index(word_contract(), IndexOptions(), PLAIN, remap, ONE, 1)
+    made = seismic_index(word_contract(), IndexOptions(), SEISMIC, remap, ONE, 1)
+    assert (made.body["settings"]["index"]["sparse"], made.loss) == (True, Loss(0.0, 0.0, 0.0))
+
+
+def test_no_index_is_made_of_a_remap_that_costs_too_much_or_cannot_be_measured() -> None:
+    remap, sample = remap_of(DOCUMENTS, QUERIES, numbers=3), Sample(DOCUMENTS, QUERIES)
+    loss = loss_of(remap, *sample)
+    assert loss.score > MOST_LOSS
+    with pytest.raises(UsageError, match=rf"cost {loss.score:.2%} of the scores .* at most 1\.00% is allowed"):
+        seismic_index(word_contract(), IndexOptions(), SEISMIC, remap, sample, 1)
+    assert seismic_index(word_contract(), IndexOptions(), SEISMIC, remap, sample, 1, loss.score).loss == loss
+    for nothing in (Sample([], QUERIES), Sample(DOCUMENTS, []), Sample(DOCUMENTS, [SparseVector({"unheard": 1.0})])):
+        with pytest.raises(UsageError, match="no loss can be measured"):
+            seismic_index(word_contract(), IndexOptions(), SEISMIC, remap, nothing, 1)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [({"a": 1, "b": 1}, "two terms have one number"), ({"a": -1}, "'a' has the number -1"), ({"a": NUMBERS}, "32768")],
+)
+def test_numbers_that_are_not_one_to_one_below_the_limit_are_refused(numbers: dict[str, int], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        Remap(numbers, 1.0, 1.0)
 
 
 def test_a_query_that_the_clause_would_refuse_is_told() -> None:
@@ -109,10 +134,12 @@ def test_scores_on_a_server_are_those_that_the_loss_was_measured_with(line: Clus
     remap = Remap(spread, remap.ceiling_document, remap.ceiling_query)
     if Feature.SEISMIC not in line.dialect.features:
         with pytest.raises(UsageError, match="has no SEISMIC fields"):
-            seismic_body(word_contract(), IndexOptions(), line.dialect, remap, 1)
+            seismic_index(word_contract(), IndexOptions(), line.dialect, remap, Sample(documents, queries), 1)
         return
     client = connect(line.url)
-    body = seismic_body(word_contract(), IndexOptions(), line.dialect, remap, 1)
+    # A sixth of the terms have no number.
+    body, loss = seismic_index(word_contract(), IndexOptions(), line.dialect, remap, Sample(documents, queries), 1, 0.5)
+    assert 0.0 < loss.score < 0.5
     client.indices.create(index=line.index, body=body)
     lines: list[dict[str, object]] = []
     for number, document in enumerate(documents):
