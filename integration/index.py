@@ -1,7 +1,9 @@
 """An index and its encoder: is it there, is it ours, was it made with this encoder; and its creation."""
 
 import enum
+import random
 import re
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -24,6 +26,8 @@ from csplade.pipelines.contract import Contract
 from csplade.pipelines.errors import UsageError
 from opensearchpy import OpenSearch
 
+_META_WRITES = 10
+_META_SECONDS = (0.05, 0.15)
 _ALREADY_EXISTS = "resource_already_exists_exception"
 _CLOSED = "index_closed_exception"
 # The server's own rules; among them no wildcards and no commas, which would name several indexes at once;
@@ -252,16 +256,30 @@ def our_meta(mapping: Mapping[str, Any]) -> Mapping[str, Any]:  # Any: JSON obje
 def keep_in_meta(client: OpenSearch, index: str, values: Mapping[str, object]) -> None:
     """Keep values in our part of the mapping's `_meta` of an index (or the one behind an alias), beside what is there.
 
-    None takes what is there away.
+    None takes what is there away. The cluster takes it as a whole and compares nothing, so that somebody who has read
+    before and writes after would undo this: it is read again a moment later, and written again if it was undone.
 
     Raises:
+        IndexConflictError: others undo it again and again.
         ClusterError: this user may not change the mapping.
     """
     name, mapping = mapping_of(client, index)
-    meta = mapping.get("_meta", {})
-    ours = {key: value for key, value in {**meta.get(META_KEY, {}), **values}.items() if value is not None}
-    # Written as a whole: the cluster does not merge it.
-    client.indices.put_mapping(index=name, body={"_meta": {**meta, META_KEY: ours}})
+    before = mapping.get("_meta", {}).get(META_KEY, {})
+    undone = {key: value for key, value in values.items() if before.get(key) != value}
+    for _ in range(_META_WRITES):
+        meta = mapping.get("_meta", {})
+        ours = {key: value for key, value in {**meta.get(META_KEY, {}), **values}.items() if value is not None}
+        client.indices.put_mapping(index=name, body={"_meta": {**meta, META_KEY: ours}})
+        time.sleep(random.uniform(*_META_SECONDS))
+        mapping = mapping_of(client, name)[1]
+        found = mapping.get("_meta", {}).get(META_KEY, {})
+        # A third value is what somebody else wanted later.
+        if not any(found.get(key) == before.get(key) for key in undone):
+            return
+    raise IndexConflictError(
+        f"what csplade keeps in the mapping of {name!r} ({', '.join(sorted(undone))}) was undone by others "
+        f"{_META_WRITES} times: let other runs on this index end, then run again"
+    )
 
 
 def _mapping(client: OpenSearch, index: str) -> Mapping[str, Any] | None:  # Any: a JSON object

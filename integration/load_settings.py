@@ -6,7 +6,9 @@ The record stands in the mapping's `_meta`, where every run finds it, whoever wa
 import enum
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
+from csplade.integration.errors import ClusterError
 from csplade.integration.index import keep_in_meta, mapping_of, our_meta
 from opensearchpy import OpenSearch
 
@@ -52,14 +54,34 @@ def loading(client: OpenSearch, index: str, kind: LoadSettings) -> Iterator[None
     restore(client, index)
     name, _ = mapping_of(client, index)
     changes = _CHANGES[kind]
-    flat = client.indices.get_settings(index=name, params={"flat_settings": "true"})[name]["settings"]
+    flat = _flat(client, name)
+    # Of another load that has begun meanwhile these settings may be; the record, which it wrote before, tells.
+    while restore(client, name):
+        flat = _flat(client, name)
     # None takes a setting back to its default.
     keep_in_meta(client, name, {RECORD_KEY: {key: flat.get(f"index.{key}") for key in changes}})
     try:
         client.indices.put_settings(index=name, body={"index": changes})
         yield
     finally:
+        _put_back(client, name)
+
+
+def _put_back(client: OpenSearch, name: str) -> None:
+    """Put the settings back at the end of a load, and say what is left to do where that cannot be."""
+    try:
         restore(client, name)
+    except ClusterError as error:
+        raise ClusterError(
+            f"the settings of {name!r} are still those of the load ({error}): the next ingest puts them back, or "
+            f"`csplade ingest --restore --index {name}`"
+        ) from error
+
+
+def _flat(client: OpenSearch, name: str) -> Mapping[str, Any]:  # Any: JSON values
+    found: Mapping[str, Any] = client.indices.get_settings(index=name, params={"flat_settings": "true"})
+    settings: Mapping[str, Any] = found[name]["settings"]
+    return settings
 
 
 def restore(client: OpenSearch, index: str) -> bool:

@@ -24,7 +24,9 @@ _WHOLE = {"allow_partial_search_results": "false"}
 _ELASTIC = "elasticsearch"
 # How clusters say that they do not know the path.
 _UNKNOWN_PATH = frozenset({400, 404, 405})
-_BUSY = frozenset({429, 502, 503, 504})
+_CUT_OFF = 0
+"""The status of an answer that cannot be read."""
+_BUSY = frozenset({429, 502, 503, 504, _CUT_OFF})
 _REQUEST_SECONDS = 120
 _EXPIRED = "search_context_missing_exception"
 
@@ -132,7 +134,9 @@ class Snapshot:
         path = "_pit" if self._elastic else "_search/point_in_time"
         params = {"keep_alive": _KEPT, "preference": f"_shards:{shard}"}
         try:
-            answer = self._client.transport.perform_request("POST", f"/{self._index}/{path}", params=params)
+            answer = self._patiently(
+                lambda: self._client.transport.perform_request("POST", f"/{self._index}/{path}", params=params)
+            )
         except CredentialsError:
             return None
         except RequestError as error:

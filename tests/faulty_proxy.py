@@ -24,6 +24,7 @@ class FaultyProxy(ThreadingHTTPServer):
     `refused`: ids that get statuses of their own, one each time.
     `largest`: bulk requests of more bytes are answered with 413, as a proxy with a body limit does.
     `unknown`: what holds this in its path is answered as by a cluster that does not know the path.
+    `troubles`: faults of requests whose path holds a text, as for bulk requests.
     `locked`: the status of every answer, whatever is asked.
     """
 
@@ -34,6 +35,7 @@ class FaultyProxy(ThreadingHTTPServer):
         parts = urlsplit(target)
         self.target = (parts.hostname or "", parts.port or 80)
         self.faults = list(faults)
+        self.troubles: dict[str, list[int]] = {}
         self.largest = largest
         self.locked: int | None = None
         self.unknown: str | None = None
@@ -71,9 +73,24 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(400, b'{"error": {"type": "illegal_argument_exception", "reason": "no handler found"}}')
             return
         if "/_bulk" not in self.path:
-            self._answer(*self._forward(body))
+            waiting = [faults for part, faults in self.server.troubles.items() if part in self.path and faults]
+            self._break(waiting[0].pop(0) if waiting else None, body)
             return
         self._take_bulk(body)
+
+    def _break(self, fault: int | None, body: bytes) -> None:
+        """Do to a request that is no bulk request what is its turn."""
+        if fault == DROP:
+            self.close_connection = True
+        elif fault == HALF:
+            self.close_connection = True
+            self._half(*self._forward(body))
+        elif fault is None or fault == SLOW:
+            answer = self._forward(body)
+            time.sleep(1.0 if fault else 0.0)
+            self._answer(*answer)
+        else:
+            self._answer(fault, b'{"error": {"type": "injected", "reason": "by the proxy"}}')
 
     def _take_bulk(self, body: bytes) -> None:
         """Do to a bulk request what is its turn."""

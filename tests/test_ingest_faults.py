@@ -18,11 +18,11 @@ from csplade.integration.bulk import Patience
 from csplade.integration.bulk_pace import PaceOptions
 from csplade.integration.checkpoint import Checkpoint, Job
 from csplade.integration.client import connect
-from csplade.integration.errors import RequestError, UnreachableError
-from csplade.integration.index import create_index, mapping_of
+from csplade.integration.errors import ClusterError, RequestError, UnreachableError
+from csplade.integration.index import create_index, keep_in_meta, mapping_of
 from csplade.integration.ingest import IngestOptions, ingest
 from csplade.integration.ingest_report import check_count, count_if_allowed
-from csplade.integration.load_settings import RECORD_KEY
+from csplade.integration.load_settings import RECORD_KEY, LoadSettings, loading
 from csplade.integration.templates import META_KEY, IndexOptions
 from csplade.tests.cluster_lines import ClusterLine
 from csplade.tests.faulty_proxy import DROP, HALF, SLOW, FaultyProxy, running
@@ -80,6 +80,39 @@ def test_a_cluster_that_is_away_is_waited_for_and_the_run_goes_on(
         timer.join()
     assert (report.read, report.indexed, report.failed) == (100, 100, 0)
     assert len(content(client, index_name)) == 100
+
+
+def test_settings_that_cannot_be_put_back_are_told_and_the_next_load_puts_them_back(
+    opensearch: str, client: OpenSearch, options: IngestOptions, index_name: str
+) -> None:
+    before = settings(client, index_name)
+    with running(FaultyProxy(opensearch)) as proxy:
+        there = connect(proxy.url)
+        said = f"still those of the load .*503.*csplade ingest --restore --index {index_name}"
+        with pytest.raises(ClusterError, match=said), loading(there, index_name, LoadSettings.FAST):
+            assert ingest(there, WordEncoder(), some_documents(30), options).indexed == 30
+            proxy.locked = 503
+    assert settings(client, index_name) != before
+    with loading(client, index_name, LoadSettings.SAFE):
+        pass
+    assert settings(client, index_name) == before
+    assert len(content(client, index_name)) == 30
+
+
+def test_two_who_keep_something_in_one_mapping_do_not_undo_each_other(client: OpenSearch, index_name: str) -> None:
+    names = [f"{one}{number}" for one in "ab" for number in range(8)]
+
+    def keep(one: str) -> None:
+        for number in range(8):
+            keep_in_meta(client, index_name, {f"{one}{number}": [number]})
+
+    threads = [threading.Thread(target=keep, args=(one,)) for one in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    kept = mapping_of(client, index_name)[1]["_meta"][META_KEY]
+    assert {name: kept.get(name) for name in names} == {name: [int(name[1])] for name in names}
 
 
 def test_a_full_disk_is_waited_for_and_a_block_by_hand_stops_the_run(

@@ -27,7 +27,7 @@ from csplade.integration.search import search
 from csplade.integration.templates import WEIGHTS_FIELD, IndexOptions
 from csplade.tests.cluster_lines import ClusterLine
 from csplade.tests.command_run import Run, runner, use_word_encoder
-from csplade.tests.faulty_proxy import FaultyProxy, running
+from csplade.tests.faulty_proxy import DROP, HALF, SLOW, FaultyProxy, running
 from csplade.tests.ingest_process import start
 from csplade.tests.word_encoder import WordEncoder, word_contract, word_vector
 from opensearchpy import OpenSearch
@@ -270,6 +270,24 @@ def test_a_source_that_is_away_for_a_while_is_waited_for(
         found = reindex(there, target, WordEncoder(), patient, away_at_first)
         timer.join()
     assert account(found) == (COUNT, COUNT, 0, 0)
+
+
+@pytest.mark.parametrize("fault", [429, 503, DROP, HALF, SLOW])
+@pytest.mark.parametrize("part", ["point_in_time", "_search?", "_refresh"])
+def test_a_source_whose_answers_are_broken_now_and_then_is_copied_exactly(
+    opensearch: str, origin: Origin, target: OpenSearch, options: IngestOptions, part: str, fault: int
+) -> None:
+    patient = replace(options, patience=replace(QUICK, attempts=9))
+    with running(FaultyProxy(opensearch)) as proxy:
+        # What is only slow is asked once.
+        proxy.troubles[part] = [fault] if fault == SLOW else [fault, fault]
+        there = replace(origin, client=connect(proxy.url))
+        found = reindex(there, target, WordEncoder(), patient)
+        assert proxy.troubles[part] == []
+    assert account(found) == (COUNT, COUNT, 0, 0)
+    assert found.frozen
+    dialect = origin.dialect
+    assert content(target, options.index, dialect) == {f"p{number}": expected(number) for number in range(COUNT)}
 
 
 def test_a_new_version_is_filled_from_the_live_one(run: Run, opensearch: str, index_name: str, shop: str) -> None:
