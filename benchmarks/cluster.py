@@ -51,7 +51,7 @@ from csplade.pipelines.evaluate import order
 _INDEX, _JUDGED, _SEISMIC = "benchmark-documents", "benchmark-judged", "benchmark-seismic"
 _FILE = click.Path(exists=True, path_type=Path)
 _AT_ONCE = 10_000
-_INGESTED, _SIZED, _ENCODED = 10_000, 20_000, 100
+_INGESTED, _SIZED, _ENCODED = 50_000, 20_000, 100
 _CLIENTS = (1, 4, 16)
 
 
