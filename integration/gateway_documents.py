@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from csplade.integration.documents import RecordError, acceptable_weights, mark_of
@@ -20,6 +21,7 @@ class Slot:
     """A place for weights, and the text that they are made of."""
 
     text: str
+    """Empty: there is none."""
     field: str
     """The name in the object that gets it."""
     inside: Json | None
@@ -33,6 +35,13 @@ class Written:
     raw: bytes
     source: Json
     slots: tuple[Slot, ...]
+    stale: tuple[Slot, ...] = ()
+    """Places of weights that it brings along though it has no text for them any more."""
+
+    @property
+    def changes(self) -> bool:
+        """Return whether it must not be written as it is."""
+        return bool(self.slots or self.stale)
 
 
 def read_document(raw: bytes, field_map: FieldMap, fingerprint: str | None = None) -> Written:
@@ -47,14 +56,30 @@ def read_document(raw: bytes, field_map: FieldMap, fingerprint: str | None = Non
     source = read_json(raw)
     if not isinstance(source, dict):
         raise UnreadJson("it is no JSON object")
-    slots = [slot for coverage in field_map.coverages for slot in _slots(source, coverage)]
-    return Written(raw, source, tuple(slot for slot in slots if not _marked(source, slot, fingerprint)))
+    places = [slot for coverage in field_map.coverages for slot in _slots(source, coverage)]
+    slots = (slot for slot in places if slot.text and not _marked(source, slot, fingerprint))
+    stale = (slot for slot in places if not slot.text and _value(_holder(source, slot), slot.field) is not None)
+    return Written(raw, source, tuple(slots), tuple(stale))
 
 
 def touches_text(part: Json, field_map: FieldMap) -> bool:
     """Return whether a part of a document has fields whose text weights are made of."""
-    names = [name for coverage in field_map.coverages for name in (*coverage.texts, coverage.nested or "")]
-    return any(_value(part, name) is not None or name in part for name in names if name and "*" not in name)
+    names = [name for coverage in field_map.coverages for name in (*coverage.texts, coverage.nested or "") if name]
+    return any(_meet(path, name) for path in _paths(part) for name in names)
+
+
+def _paths(part: Json, before: str = "") -> Iterator[str]:
+    """Give the dotted paths of all values that are no objects with something in them."""
+    for name, value in part.items():
+        if isinstance(value, dict) and value:
+            yield from _paths(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}"
+
+
+def _meet(path: str, name: str) -> bool:
+    """Return whether a value at a path is that of a field, or of what holds it, or of a part of it."""
+    return fnmatchcase(path, name) or name.startswith(f"{path}.") or path.startswith(f"{name}.")
 
 
 def with_weights(written: Written, vectors: Sequence[SparseVector], fingerprint: str | None) -> bytes:
@@ -82,10 +107,14 @@ def with_weights(written: Written, vectors: Sequence[SparseVector], fingerprint:
 
 def _old(written: Written) -> Iterator[tuple[Json, str]]:
     """Give the places of what new weights stand for, if it is there."""
-    for slot in written.slots:
-        yield (written.source if slot.inside is None else slot.inside), slot.field
+    for slot in (*written.slots, *written.stale):
+        yield _holder(written.source, slot), slot.field
         if _of_whole(slot):
             yield written.source, MARK_FIELD
+
+
+def _holder(source: Json, slot: Slot) -> Json:
+    return source if slot.inside is None else slot.inside
 
 
 def _of_whole(slot: Slot) -> bool:
@@ -110,8 +139,16 @@ def _slots(source: Json, coverage: Coverage) -> Iterator[Slot]:
             text = joined(each, names)
         except RecordError as error:
             raise UnreadJson(str(error)) from error
-        if text:
+        if text or _emptied(each, [name[prefix:] for name in coverage.texts]):
             yield Slot(text, field, None if nested is None else each)
+
+
+def _emptied(source: Json, names: Sequence[str]) -> bool:
+    """Return whether a document without text has the fields of it; who leaves them out may have weights of its own."""
+    paths = [*_paths(source)]
+    # What a pattern covers may be text, which is not looked for here.
+    unread = any(fnmatchcase(path, name) for path in paths for name in names if "*" in name)
+    return not unread and any(_meet(path, name) for path in paths for name in names)
 
 
 def _objects(value: object) -> list[Json]:

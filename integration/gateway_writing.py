@@ -126,7 +126,7 @@ class Writing:
         if isinstance(aim, Why):
             return passed(aim)
         document = await at_ease(len(plain), lambda: read_document(plain, aim.field_map, aim.fingerprint))
-        if not document.slots:
+        if not document.changes:
             return passed(Why.NOTHING)
         (source,) = await self._weighted([document], [aim])
         return _Sent(source)
@@ -158,7 +158,8 @@ class Writing:
     async def _weighted(self, documents: Sequence[Written], aims: Sequence[_Aim]) -> list[bytes]:
         """Return documents with their weights."""
         texts = [slot.text for document in documents for slot in document.slots]
-        vectors = iter(await self._vectors.of_documents(texts, self._rules.write_deadline_seconds))
+        found = await self._vectors.of_documents(texts, self._rules.write_deadline_seconds) if texts else ()
+        vectors = iter(found)
 
         def weighted() -> list[bytes]:
             return [
@@ -201,7 +202,7 @@ def _document(action: Action, aim: _Aim | Why) -> Written | Why:
     if not action.whole:
         return _of_update(action.source, aim)
     document = read_document(action.source, aim.field_map, aim.fingerprint)
-    return document if document.slots else Why.NOTHING
+    return document if document.changes else Why.NOTHING
 
 
 def _of_update(body: bytes, aim: _Aim) -> Why:

@@ -9,7 +9,7 @@ import pytest
 from csplade.integration.documents import Document, bulk_lines, mark_of
 from csplade.integration.field_map import Coverage, FieldMap
 from csplade.integration.gateway_bulk import read_actions, written_actions
-from csplade.integration.gateway_documents import read_document, with_weights
+from csplade.integration.gateway_documents import read_document, touches_text, with_weights
 from csplade.integration.gateway_json import UnreadJson, read_json
 from csplade.integration.short_weights import shortened
 from csplade.pipelines.sparse import SparseVector
@@ -301,3 +301,32 @@ def test_lines_of_a_bulk_request_stay_as_they_are() -> None:
     body = b'{ "index":{"_id" : 1}}\r\n{"a": 1.0}\n{"delete":{"_id":"2"}}\n{"update":{"_id":"3"}}\n{"doc":{}}\n'
     actions = read_actions(body)
     assert written_actions(actions, [action.source for action in actions]) == body
+
+
+def test_a_document_without_text_loses_the_weights_that_it_brings_along() -> None:
+    raw = b'{"text": "", "year": 1, "csplade_terms": {"old": 5.0}, "csplade_encoded": "old"}'
+    written = read_document(raw, FIELD_MAP)
+    assert written.changes and not written.slots
+    assert orjson.loads(with_weights(written, [], "f")) == {"text": "", "year": 1}
+    assert not read_document(b'{"text": "", "year": 1}', FIELD_MAP).changes
+    # What a pattern covers is not looked for, so there may be text.
+    by_pattern = FieldMap((Coverage("csplade_terms", {"body_*": 1.0}),))
+    assert not read_document(b'{"body_en": "x", "csplade_terms": {"own": 5.0}}', by_pattern).changes
+
+
+@pytest.mark.cluster
+def test_a_text_that_is_taken_away_takes_its_weights_along(staged: Stage) -> None:
+    index = staged.index("replace")
+    emptied = {"text": "", "csplade_terms": {"stale": 5.0}}
+    lines = [{"index": {"_index": index, "_id": "emptied-2"}}, emptied]
+    staged.through.index(index=index, id="emptied-1", body=emptied)
+    staged.through.bulk(body=lines)
+    for identity in ("emptied-1", "emptied-2"):
+        assert source(staged, index, identity) == {"text": ""}
+
+
+@pytest.mark.parametrize("part", ['{"a":{"b":null}}', '{"a":null}', '{"a":[{"b":"x"}]}', '{"a.b":"x"}', '{"c_en":"x"}'])
+def test_an_update_touches_a_text_however_it_is_written(part: str) -> None:
+    covered = FieldMap((Coverage("weights", {"a.b": 1.0, "c_*": 1.0}),))
+    assert touches_text(orjson.loads(part), covered)
+    assert not touches_text({"a": {"other": "x"}, "d": None}, covered)
