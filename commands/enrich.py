@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import click
 from csplade.commands.calibrate import calibrate_after
 from csplade.commands.connection import Connection, cluster_options, open_cluster
+from csplade.commands.ingest_options import request_timeout_option
 from csplade.commands.options import encoder_option, gathered, index_option, json_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.integration.bulk_pace import PaceOptions
@@ -48,6 +49,7 @@ class EnrichChoices:
     requests: int
     min_weight: float
     wait_for_cluster: float
+    request_timeout: float
 
 
 _OPTIONS = (
@@ -115,6 +117,7 @@ _OPTIONS = (
         metavar="SECONDS",
         help="How long a cluster that is away or takes nothing is waited for.",
     ),
+    request_timeout_option,
 )
 
 
@@ -188,7 +191,7 @@ def _options(client: "OpenSearch", choices: EnrichChoices) -> "EnrichOptions":
         write_of(client),
         choices.slices,
         PaceOptions(choices.batch, requests=choices.requests),
-        Patience(outage=choices.wait_for_cluster),
+        Patience(outage=choices.wait_for_cluster, request_seconds=choices.request_timeout),
         choices.min_weight,
         long_of(client, choices.index),
     )

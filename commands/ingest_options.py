@@ -36,6 +36,7 @@ class IngestChoices:
     requests: int
     min_weight: float
     wait_for_cluster: float
+    request_timeout: float
     load_settings: str
     dry_run: bool
     restore: bool
@@ -49,7 +50,7 @@ class IngestChoices:
         """Return how long a cluster is waited for."""
         from csplade.integration.bulk import Patience
 
-        return Patience(outage=self.wait_for_cluster)
+        return Patience(outage=self.wait_for_cluster, request_seconds=self.request_timeout)
 
     @property
     def deciding(self) -> str:
@@ -61,6 +62,14 @@ class IngestChoices:
 
 analyzer_option = click.option(
     "--analyzer", default=None, help="The cluster's analyzer for BM25, of a new index. Default: english."
+)
+request_timeout_option = click.option(
+    "--request-timeout",
+    default=120.0,
+    show_default=True,
+    type=click.FloatRange(min=0.1),
+    metavar="SECONDS",
+    help="How long the answer to one bulk request is waited for before it is sent again.",
 )
 SENDING_OPTIONS = (
     click.option(
@@ -106,6 +115,7 @@ SENDING_OPTIONS = (
         metavar="SECONDS",
         help="How long a cluster that takes nothing is waited for.",
     ),
+    request_timeout_option,
     click.option(
         "--load-settings",
         default="keep",

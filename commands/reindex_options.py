@@ -38,6 +38,7 @@ class ReindexChoices:
     requests: int
     min_weight: float
     wait_for_cluster: float
+    request_timeout: float
     load_settings: str
 
     @property
@@ -45,7 +46,7 @@ class ReindexChoices:
         """Return how long a cluster is waited for."""
         from csplade.integration.bulk import Patience
 
-        return Patience(outage=self.wait_for_cluster)
+        return Patience(outage=self.wait_for_cluster, request_seconds=self.request_timeout)
 
 
 def source_connection(choices: ReindexChoices, target: Connection) -> Connection:

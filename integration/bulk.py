@@ -26,7 +26,6 @@ _BUSY_CLUSTER = frozenset({429, 502, 503, 504, _CUT_OFF})
 _TOO_LARGE = 413
 # Said of single documents, and yet about the index.
 _INDEX_UNUSABLE = frozenset({"cluster_block_exception", "index_closed_exception", "index_not_found_exception"})
-_REQUEST_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,8 @@ class Patience:
     longest_wait: float = 30.0
     outage: float = 600.0
     """Seconds in which a cluster that takes nothing at all is waited for, beyond the attempts."""
+    request_seconds: float = 120.0
+    """How long one answer is waited for. The cluster may still do what a request that was given up asks for."""
 
     def wait(self, attempt: int) -> float:
         """Return the seconds before attempt number `attempt`; half of them by chance, so that clients spread out."""
@@ -98,7 +99,7 @@ def send(
     for attempt in count():
         with circuit.turn(patience.wait(attempt) if attempt else 0.0):
             began = time.monotonic()
-            answer = _request(client, index, waiting)
+            answer = _request(client, index, waiting, patience.request_seconds)
             failed += answer.failed
             nothing = answer.whole or len(answer.again) == len(actions)
             waited_for = _tell(circuit, pace, began, answer, nothing)
@@ -125,12 +126,12 @@ def _tell(circuit: Circuit, pace: Pace, began: float, answer: "_Answer", nothing
     return True
 
 
-def _request(client: OpenSearch, index: str, actions: tuple[Action, ...]) -> _Answer:
+def _request(client: OpenSearch, index: str, actions: tuple[Action, ...], seconds: float) -> _Answer:
     try:
         answer = client.bulk(
             body=b"".join(action.lines for action in actions),
             index=index,
-            params={"filter_path": "items.*.status,items.*.error", "request_timeout": _REQUEST_SECONDS},
+            params={"filter_path": "items.*.status,items.*.error", "request_timeout": seconds},
         )
     except UnreachableError as error:
         return _Answer(again=actions, busy=error, whole=True)
@@ -138,7 +139,7 @@ def _request(client: OpenSearch, index: str, actions: tuple[Action, ...]) -> _An
         if error.status in _BUSY_CLUSTER:
             return _Answer(again=actions, busy=error, whole=True)
         if error.status == _TOO_LARGE:
-            return _smaller(client, index, actions, error)
+            return _smaller(client, index, actions, seconds, error)
         raise
     items = answer.get("items", [])
     if len(items) != len(actions):
@@ -148,12 +149,16 @@ def _request(client: OpenSearch, index: str, actions: tuple[Action, ...]) -> _An
     return _sorted(actions, items)
 
 
-def _smaller(client: OpenSearch, index: str, actions: tuple[Action, ...], error: RequestError) -> _Answer:
+def _smaller(
+    client: OpenSearch, index: str, actions: tuple[Action, ...], seconds: float, error: RequestError
+) -> _Answer:
     """Send a batch that a proxy or the cluster finds too large in two halves."""
     if len(actions) == 1:
         return _Answer(failed=(Failure(actions[0].document, str(error)),))
     middle = len(actions) // 2
-    return _request(client, index, actions[:middle]) + _request(client, index, actions[middle:])
+    halves = actions[:middle], actions[middle:]
+    first, second = (_request(client, index, half, seconds) for half in halves)
+    return first + second
 
 
 def _sorted(actions: Sequence[Action], items: Sequence[Mapping[str, Any]]) -> _Answer:  # Any: JSON objects

@@ -18,7 +18,7 @@ from csplade.integration.bulk import Patience
 from csplade.integration.bulk_pace import PaceOptions
 from csplade.integration.checkpoint import Checkpoint, Job
 from csplade.integration.client import connect
-from csplade.integration.errors import ClusterError, RequestError, UnreachableError
+from csplade.integration.errors import ClusterError, IndexConflictError, RequestError, UnreachableError
 from csplade.integration.index import create_index, keep_in_meta, mapping_of
 from csplade.integration.ingest import IngestOptions, ingest
 from csplade.integration.ingest_report import check_count, count_if_allowed
@@ -99,20 +99,29 @@ def test_settings_that_cannot_be_put_back_are_told_and_the_next_load_puts_them_b
     assert len(content(client, index_name)) == 30
 
 
-def test_two_who_keep_something_in_one_mapping_do_not_undo_each_other(client: OpenSearch, index_name: str) -> None:
-    names = [f"{one}{number}" for one in "ab" for number in range(8)]
+@pytest.mark.parametrize("times", [2, 1000])
+def test_what_another_writer_of_the_mapping_undoes_is_written_again_or_said(
+    client: OpenSearch, index_name: str, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    read_before = mapping_of(client, index_name)[1]["_meta"]
+    late = {**read_before, META_KEY: {**read_before[META_KEY], "other": [1]}}
+    left = times
 
-    def keep(one: str) -> None:
-        for number in range(8):
-            keep_in_meta(client, index_name, {f"{one}{number}": [number]})
+    def meanwhile(_: float) -> None:
+        nonlocal left
+        if left:
+            client.indices.put_mapping(index=index_name, body={"_meta": late})
+            left -= 1
 
-    threads = [threading.Thread(target=keep, args=(one,)) for one in "ab"]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    # The other one writes in the moment before what was written is read again.
+    monkeypatch.setattr("csplade.integration.index.time.sleep", meanwhile)
+    if times > 10:
+        with pytest.raises(IndexConflictError, match=f"'{index_name}' .own. was undone by others 10 times"):
+            keep_in_meta(client, index_name, {"own": [2]})
+        return
+    keep_in_meta(client, index_name, {"own": [2]})
     kept = mapping_of(client, index_name)[1]["_meta"][META_KEY]
-    assert {name: kept.get(name) for name in names} == {name: [int(name[1])] for name in names}
+    assert (left, kept["own"], kept["other"]) == (0, [2], [1])
 
 
 def test_a_full_disk_is_waited_for_and_a_block_by_hand_stops_the_run(
@@ -153,6 +162,21 @@ def test_a_run_that_lost_its_cluster_goes_on_from_its_checkpoint_with_its_dead_l
     assert (report.read, report.indexed, report.skipped, report.failed) == (60, 39, 19, 2)
     check_count(report, count_if_allowed(client, index_name), index_name)
     assert [orjson.loads(line)["_id"] for line in options.dead_letters.read_bytes().splitlines()] == ["d3", "d44"]
+
+
+def test_what_is_sent_again_because_its_answer_is_late_is_there_once(
+    opensearch: str, client: OpenSearch, options: IngestOptions, index_name: str
+) -> None:
+    # The proxy holds a slow request for a second, and then still passes it on.
+    hasty = replace(options, patience=replace(PATIENT, request_seconds=0.4))
+    with running(FaultyProxy(opensearch, [None, SLOW, SLOW, None, SLOW])) as proxy:
+        report = ingest(connect(proxy.url), WordEncoder(), some_documents(60), hasty)
+        assert proxy.bulks >= 6 + 3
+        # What was given up arrives as well.
+        time.sleep(1.5)
+    assert (report.read, report.indexed, report.failed) == (60, 60, 0)
+    assert count_if_allowed(client, index_name) == 60
+    assert content(client, index_name).keys() == {f"d{number}" for number in range(60)}
 
 
 def test_several_requests_go_at_once_while_documents_are_encoded(
