@@ -22,7 +22,8 @@ from opensearchpy import OpenSearch
 _BUSY_DOCUMENT = frozenset({429, 503})
 _CUT_OFF = 0
 """The status of an answer that cannot be read."""
-_BUSY_CLUSTER = frozenset({429, 502, 503, 504, _CUT_OFF})
+BUSY_CLUSTER = frozenset({429, 502, 503, 504, _CUT_OFF})
+"""Statuses of a cluster that may take the same request later."""
 _TOO_LARGE = 413
 # Said of single documents, and yet about the index.
 _INDEX_UNUSABLE = frozenset({"cluster_block_exception", "index_closed_exception", "index_not_found_exception"})
@@ -136,7 +137,7 @@ def _request(client: OpenSearch, index: str, actions: tuple[Action, ...], second
     except UnreachableError as error:
         return _Answer(again=actions, busy=error, whole=True)
     except RequestError as error:
-        if error.status in _BUSY_CLUSTER:
+        if error.status in BUSY_CLUSTER:
             return _Answer(again=actions, busy=error, whole=True)
         if error.status == _TOO_LARGE:
             return _smaller(client, index, actions, seconds, error)
@@ -156,9 +157,7 @@ def _smaller(
     if len(actions) == 1:
         return _Answer(failed=(Failure(actions[0].document, str(error)),))
     middle = len(actions) // 2
-    halves = actions[:middle], actions[middle:]
-    first, second = (_request(client, index, half, seconds) for half in halves)
-    return first + second
+    return _request(client, index, actions[:middle], seconds) + _request(client, index, actions[middle:], seconds)
 
 
 def _sorted(actions: Sequence[Action], items: Sequence[Mapping[str, Any]]) -> _Answer:  # Any: JSON objects

@@ -11,7 +11,7 @@ from time import sleep
 from typing import Any, Self
 
 from csplade.integration.answers import check_shards, hits_of
-from csplade.integration.bulk import Patience
+from csplade.integration.bulk import BUSY_CLUSTER, Patience
 from csplade.integration.dialect import Dialect
 from csplade.integration.errors import ClusterError, CredentialsError, RequestError, UnreachableError
 from csplade.integration.query import Mode
@@ -24,9 +24,6 @@ _WHOLE = {"allow_partial_search_results": "false"}
 _ELASTIC = "elasticsearch"
 # How clusters say that they do not know the path.
 _UNKNOWN_PATH = frozenset({400, 404, 405})
-_CUT_OFF = 0
-"""The status of an answer that cannot be read."""
-_BUSY = frozenset({429, 502, 503, 504, _CUT_OFF})
 _REQUEST_SECONDS = 120
 _EXPIRED = "search_context_missing_exception"
 
@@ -109,7 +106,7 @@ class Snapshot:
                         f"the cluster has given up the moment of {self._index!r} that was being read (it is kept for "
                         f"{_KEPT}, and not by a node that restarts): run the same command again, it goes on from there"
                     ) from error
-                if isinstance(error, RequestError) and error.status not in _BUSY:
+                if isinstance(error, RequestError) and error.status not in BUSY_CLUSTER:
                     raise
                 wait = self._patience.wait(attempt)
                 waited += wait
