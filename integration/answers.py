@@ -3,6 +3,7 @@
 An answer that lacks a shard or ran out of time is an error, never a shorter list of hits.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ _WHOLE = "allow_partial_search_results"
 # More at once would fill the queue of a small cluster, which then refuses.
 _SEARCHES_AT_ONCE = 4
 _REQUEST_SECONDS = 120
-_TOO_MANY = "maxClauseCount"
+_TOO_MANY = re.compile(r"maxClauseCount(?: is set to (\d+))?")
 
 
 def ask(
@@ -107,11 +108,12 @@ def _refused(answer: Mapping[str, Any]) -> RequestError:  # Any: a JSON object
 
 def _clearer(error: RequestError, mode: Mode) -> UsageError | RequestError:
     """Return what the user can do, where that is known."""
-    if _TOO_MANY not in str(error):
+    found = _TOO_MANY.search(str(error))
+    if found is None:
         return error
     # A vector is pruned to --max-clauses; words are all sent.
     step = "lower --max-clauses, or shorten" if mode.needs_vector else "shorten"
     return UsageError(
-        "the query has more clauses than the cluster takes (its setting indices.query.bool.max_clause_count; each "
-        f"term and each word is one): {step} the query or the filter"
+        f"the query has more clauses than the cluster takes ({found[1] or 'the limit'} is its setting "
+        f"indices.query.bool.max_clause_count; each term and each word is one): {step} the query or the filter"
     )

@@ -22,14 +22,16 @@ from csplade.integration.templates import (
     IndexOptions,
     index_body,
 )
+from csplade.integration.transport_errors import INDEX_CLOSED
 from csplade.pipelines.contract import Contract
 from csplade.pipelines.errors import UsageError
 from opensearchpy import OpenSearch
 
+_Json = Mapping[str, Any]  # Any: a JSON object
+
 _META_WRITES = 10
 _META_SECONDS = (0.05, 0.15)
 _ALREADY_EXISTS = "resource_already_exists_exception"
-_CLOSED = "index_closed_exception"
 # The server's own rules; among them no wildcards and no commas, which would name several indexes at once;
 # nor surrogates, which is how bytes that are not UTF-8 arrive from a terminal.
 _NAME = re.compile(r'(?![-_+.])[^A-Z\\/*?"<>|\s,#:\ud800-\udfff]{1,255}')
@@ -115,8 +117,8 @@ def long_of(client: OpenSearch, index: str, asked: Long | None = None) -> Long:
     found = long_of_mapping(mapping)
     if asked not in (None, found):
         raise IndexConflictError(
-            f"the index {index!r} exists with --long {found.value}, not {asked}: leave --long out, or ingest into a "
-            "new name with --index"
+            f"the index {index!r} exists with --long {found.value}, not {asked}: leave --long out, or give the name of "
+            "a new index"
         )
     return found
 
@@ -132,7 +134,7 @@ def check_analyzer(client: OpenSearch, index: str, analyzer: str) -> None:
     if found != analyzer:
         raise IndexConflictError(
             f"the index {index!r} exists with the analyzer {found!r}, not {analyzer!r}: leave --analyzer out, or "
-            "ingest into a new name with --index"
+            "give the name of a new index"
         )
 
 
@@ -188,18 +190,18 @@ def _checked_mapping(
     if not isinstance(ours, dict) or WEIGHTS_FIELD not in mapping.get("properties", {}):
         raise IndexConflictError(
             f"the index {index!r} exists and was not made by csplade (it has no field {WEIGHTS_FIELD!r} of ours): "
-            "give a new name with --index"
+            "give the name of a new index"
         )
     if ours.get("format") != INDEX_FORMAT:
         raise IndexConflictError(
             f"the index {index!r} has format {ours.get('format')}, this csplade writes {INDEX_FORMAT}: "
-            "ingest into a new name with --index, or install the csplade that made it"
+            "ingest into a new index, or install the csplade that made it"
         )
     if contract is not None and ours.get("fingerprint") != contract.fingerprint:
         raise IndexConflictError(
             f"the index {index!r} was made with the encoder {ours.get('encoder')!r} (fingerprint "
             f"{ours.get('fingerprint')}), this one is {contract.name!r} ({contract.fingerprint}): name that encoder's "
-            "folder with --encoder, or `csplade ingest` with this one into a new --index"
+            "folder with --encoder, or ingest with this one into a new index"
         )
     return mapping
 
@@ -211,12 +213,7 @@ def mapping_of(client: OpenSearch, index: str) -> tuple[str, Mapping[str, Any]]:
         IndexConflictError: an alias stands for several.
         RequestError: there is none.
     """
-    found = client.indices.get_mapping(index=index)
-    if len(found) != 1:
-        raise IndexConflictError(
-            f"{index!r} is an alias of {len(found)} indexes ({', '.join(sorted(found))}): name one of them with --index"
-        )
-    ((name, only),) = found.items()
+    name, only = _only_one(index, client.indices.get_mapping(index=index))
     return name, only["mappings"]
 
 
@@ -224,12 +221,26 @@ def index_uuid(client: OpenSearch, index: str) -> str | None:
     """Return what tells this index (or the one behind an alias) from an earlier one of its name.
 
     None where this user may not know.
+
+    Raises:
+        IndexConflictError: an alias stands for several.
     """
     try:
-        (found,) = client.indices.get_settings(index=index, name="index.uuid").values()
+        found = client.indices.get_settings(index=index, name="index.uuid")
     except CredentialsError:
         return None
-    return str(found["settings"]["index"]["uuid"])
+    return str(_only_one(index, found)[1]["settings"]["index"]["uuid"])
+
+
+def _only_one(index: str, found: _Json) -> tuple[str, _Json]:
+    """Return the name of the one index that a cluster tells about, and what it tells."""
+    if len(found) != 1:
+        # Which option gave the name is the caller's to know: the same is said of --index, --from and --to.
+        raise IndexConflictError(
+            f"{index!r} is an alias of {len(found)} indexes ({', '.join(sorted(found))}): give the name of one of them"
+        )
+    ((name, only),) = found.items()
+    return name, only
 
 
 def is_closed(client: OpenSearch, index: str) -> bool:
@@ -241,7 +252,7 @@ def is_closed(client: OpenSearch, index: str) -> bool:
     try:
         client.count(index=index)
     except RequestError as error:
-        if error.kind != _CLOSED:
+        if error.kind != INDEX_CLOSED:
             raise
         return True
     return False

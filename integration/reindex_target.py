@@ -12,6 +12,7 @@ from csplade.integration.index import (
     check_index,
     create_from,
     index_uuid,
+    is_closed,
     keep_in_meta,
     mapping_of,
 )
@@ -36,7 +37,7 @@ def describe(client: OpenSearch, index: str) -> Described:
     """Return mapping and settings of the index that is copied.
 
     Raises:
-        IndexConflictError: there is none, or an alias stands for several.
+        IndexConflictError: there is none, it is closed, or an alias stands for several.
     """
     try:
         name, mapping = mapping_of(client, index)
@@ -44,6 +45,9 @@ def describe(client: OpenSearch, index: str) -> Described:
         if error.status != 404:
             raise
         raise IndexConflictError(f"there is no index {index!r} to copy: correct --from") from error
+    if is_closed(client, name):
+        # Told before the new index is made.
+        raise IndexConflictError(f"the index {name!r} is closed, so it cannot be read: open it, or correct --from")
     settings: _Json = client.indices.get_settings(index=name)[name]["settings"]["index"]
     return Described(mapping, settings)
 

@@ -13,6 +13,7 @@ _UNKNOWN_ANALYZER = re.compile(r"analyzer \[[^]]*\] (has not been configured|not
 _NOT_PARSED = {"parsing_exception", "x_content_parse_exception"}
 _LATER = dict.fromkeys((429, 502, 503, 504), "the cluster is busy, try again later")
 _STEPS = _LATER | {413: "shorten what is sent, or let the cluster and the proxies before it take larger requests"}
+INDEX_CLOSED = "index_closed_exception"
 _FORBIDDEN = 403
 # Said with 403, and yet about the index and not about who asks.
 _BLOCKED = "cluster_block_exception"
@@ -48,9 +49,9 @@ def translated(error: Exception, at: str) -> CspladeError:
 
 
 def reason_of(detail: Mapping[str, Any]) -> str:  # Any: a JSON object
-    """Return the reason in the server's description of an error, with the causes below it."""
+    """Return the reason in the server's description of an error in one line, with the causes below it."""
     whole = detail
-    reasons = [str(detail.get("reason"))]
+    reasons = [_with_index(detail)]
     while isinstance(detail.get("caused_by"), dict):
         detail = detail["caused_by"]
         # A cause is often quoted by the reason above it.
@@ -59,7 +60,13 @@ def reason_of(detail: Mapping[str, Any]) -> str:  # Any: a JSON object
     # Where all shards failed, older servers tell why only here.
     roots = [str(cause.get("reason")) for cause in whole.get("root_cause", ())[:1]]
     reasons += [root for root in roots if root not in ": ".join(reasons)]
-    return ": ".join(filter(None, reasons))[:500]
+    return " ".join(": ".join(filter(None, reasons)).split())[:500]
+
+
+def _with_index(detail: Mapping[str, Any]) -> str:  # Any: a JSON object
+    """Return the reason, with the index that it is about: of a closed one a server says no more than that."""
+    reason, index = str(detail.get("reason")), str(detail.get("index", ""))
+    return reason if index in reason else f"{reason} ({index})"
 
 
 def next_step(status: int, kind: str, reason: str) -> str:
@@ -68,6 +75,8 @@ def next_step(status: int, kind: str, reason: str) -> str:
         return "choose one of the cluster's analyzers with --analyzer"
     if kind == "index_not_found_exception":
         return "correct --index"
+    if kind == INDEX_CLOSED:
+        return "open the index, or name another one"
     if kind in _NOT_PARSED:
         return "correct --filter"
     if kind == _BLOCKED:
