@@ -75,7 +75,7 @@ def test_another_encoder_is_refused_with_both_fingerprints_and_the_way_out(clien
     create_index(client, index_name, other, IndexOptions())
     with pytest.raises(IndexConflictError) as caught:
         check_index(client, index_name, CONTRACT)
-    for part in (CONTRACT.fingerprint, other.fingerprint, "'words'", "'others'", "--encoder", "--index"):
+    for part in (CONTRACT.fingerprint, other.fingerprint, "'words'", "'others'", "--encoder", "a new index"):
         assert part in str(caught.value)
 
 
