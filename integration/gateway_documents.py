@@ -3,17 +3,60 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
 
 from csplade.integration.documents import RecordError, acceptable_weights, mark_of
 from csplade.integration.field_map import Coverage, FieldMap
 from csplade.integration.gateway_json import UnreadJson, read_json, write_json
+from csplade.integration.gateway_paths import Json, dropped, held, meet, objects_at, paths_of
 from csplade.integration.reindex_documents import joined
 from csplade.integration.short_weights import shortened
 from csplade.integration.templates import MARK_FIELD, WEIGHTS_FIELD
 from csplade.pipelines.sparse import SparseVector
 
-Json = dict[str, Any]  # Any: JSON values
+
+@dataclass(frozen=True)
+class Aim:
+    """How documents of one index are written."""
+
+    field_map: FieldMap
+    fingerprint: str | None = None
+    """That documents are marked with; None: the index has no place for it; empty: no encoder could be opened."""
+
+
+@dataclass(frozen=True)
+class Texts:
+    """A coverage as it is seen from the objects that hold its text and its weights."""
+
+    field: str
+    names: tuple[str, ...]
+    """Of the fields that weights are made of, in order."""
+    patterns: tuple[str, ...]
+    """What these cover may be text, which is not looked for here."""
+
+    @classmethod
+    def of(cls, coverage: Coverage) -> "Texts":
+        """Return it without the path of nested objects."""
+        prefix = 0 if coverage.nested is None else len(coverage.nested) + 1
+        names = [name[prefix:] for name in coverage.texts]
+        plain = tuple(name for name in names if "*" not in name)
+        return cls(coverage.weights[prefix:], plain, tuple(name for name in names if "*" in name))
+
+    def joined(self, source: Json) -> str:
+        """Return the text that weights are made of; empty: there is none.
+
+        Raises:
+            UnreadJson: an object stands where text belongs.
+        """
+        try:
+            return joined(source, self.names)
+        except RecordError as error:
+            raise UnreadJson(str(error)) from error
+
+    def emptied(self, source: Json) -> bool:
+        """Return whether an object without text has the fields of it; without them it may have weights of its own."""
+        paths = [*paths_of(source)]
+        unread = any(fnmatchcase(path, name) for path in paths for name in self.patterns)
+        return not unread and any(meet(path, name) for path in paths for name in (*self.names, *self.patterns))
 
 
 @dataclass(frozen=True)
@@ -27,28 +70,80 @@ class Slot:
     inside: Json | None
     """The nested object that gets it; None: the document itself."""
 
+    def holder(self, source: Json) -> Json:
+        """Return the object that gets it."""
+        return source if self.inside is None else self.inside
+
+    @property
+    def told(self) -> bool:
+        """Return whether a mark tells of its weights."""
+        return self.inside is None and self.field == WEIGHTS_FIELD
+
 
 @dataclass(frozen=True)
 class Written:
-    """A document that a caller writes."""
+    """A whole document that a caller writes."""
 
     raw: bytes
     source: Json
+    aim: Aim
     slots: tuple[Slot, ...]
     stale: tuple[Slot, ...] = ()
     """Places of weights that it brings along though it has no text for them any more."""
+    left = False
+    """Whether some of its weights can only be made later."""
+
+    @property
+    def texts(self) -> list[str]:
+        """Return what has to be encoded."""
+        return [slot.text for slot in self.slots]
 
     @property
     def changes(self) -> bool:
         """Return whether it must not be written as it is."""
         return bool(self.slots or self.stale)
 
+    def weighted(self, vectors: Sequence[SparseVector]) -> bytes:
+        """Return the document with the vectors of its texts, marked as encoded if the index has a place for it.
 
-def read_document(raw: bytes, field_map: FieldMap, fingerprint: str | None = None) -> Written:
+        Nested objects get theirs in `source` itself.
+
+        Raises:
+            EncoderError: a term key has a dot, which no query would find.
+        """
+        own: Json = {}
+        # Before others are added, as no name may stand there twice; an old mark is about old weights.
+        others = self._drop()
+        for slot, vector in zip(self.slots, vectors, strict=True):
+            target = own if slot.inside is None else slot.inside
+            if weights := weights_to_write(vector):
+                target[slot.field] = weights
+            if slot.told and self.aim.fingerprint is not None:
+                own[MARK_FIELD] = mark_of(self.aim.fingerprint, slot.text)
+        if others or any(slot.inside is not None for slot in self.slots):
+            return write_json({**self.source, **own})
+        # The caller's own bytes stay: a number goes on being written as it was.
+        return self.raw.rstrip()[:-1] + b"," + write_json(own)[1:] if own else self.raw
+
+    def bare(self) -> bytes:
+        """Return the document without the old weights that it brings along, and without their mark."""
+        fresh = read_document(self.raw, self.aim)
+        return write_json(fresh.source) if fresh._drop() else self.raw
+
+    def _drop(self) -> bool:
+        """Take out what new weights stand for; return whether there was something."""
+        found = False
+        for slot in (*self.slots, *self.stale):
+            found |= dropped(slot.holder(self.source), slot.field)
+            found |= slot.told and dropped(self.source, MARK_FIELD)
+        return found
+
+
+def read_document(raw: bytes, aim: Aim) -> Written:
     """Return a document, and where it needs weights: not where it has no text.
 
     Weights that it carries are not believed: a program that reads a document, changes its text and writes all of it
-    sends the old ones along. With the encoder's `fingerprint`, a mark can tell that they are of this very text.
+    sends the old ones along. With the encoder's fingerprint, a mark can tell that they are of this very text.
 
     Raises:
         UnreadJson: it is no plain JSON object.
@@ -56,118 +151,34 @@ def read_document(raw: bytes, field_map: FieldMap, fingerprint: str | None = Non
     source = read_json(raw)
     if not isinstance(source, dict):
         raise UnreadJson("it is no JSON object")
-    places = [slot for coverage in field_map.coverages for slot in _slots(source, coverage)]
-    slots = (slot for slot in places if slot.text and not _marked(source, slot, fingerprint))
-    stale = (slot for slot in places if not slot.text and _value(_holder(source, slot), slot.field) is not None)
-    return Written(raw, source, tuple(slots), tuple(stale))
+    places = [slot for coverage in aim.field_map.coverages for slot in _slots(source, coverage)]
+    slots = (slot for slot in places if slot.text and not _marked(source, slot, aim))
+    stale = (
+        slot for slot in places if not slot.text and held(source if slot.inside is None else slot.inside, slot.field)
+    )
+    return Written(raw, source, aim, tuple(slots), tuple(stale))
 
 
-def touches_text(part: Json, field_map: FieldMap) -> bool:
-    """Return whether a part of a document has fields whose text weights are made of."""
-    names = [name for coverage in field_map.coverages for name in (*coverage.texts, coverage.nested or "") if name]
-    return any(_meet(path, name) for path in _paths(part) for name in names)
-
-
-def _paths(part: Json, before: str = "") -> Iterator[str]:
-    """Give the dotted paths of all values that are no objects with something in them."""
-    for name, value in part.items():
-        if isinstance(value, dict) and value:
-            yield from _paths(value, f"{before}{name}.")
-        else:
-            yield f"{before}{name}"
-
-
-def _meet(path: str, name: str) -> bool:
-    """Return whether a value at a path is that of a field, or of what holds it, or of a part of it."""
-    return fnmatchcase(path, name) or name.startswith(f"{path}.") or path.startswith(f"{name}.")
-
-
-def with_weights(written: Written, vectors: Sequence[SparseVector], fingerprint: str | None) -> bytes:
-    """Return the document with the vectors of its slots, marked as encoded by the encoder if its fingerprint is given.
+def weights_to_write(vector: SparseVector) -> dict[str, float]:
+    """Return a vector as it stands in a document; empty: the document has no weights.
 
     Raises:
         EncoderError: a term key has a dot, which no query would find.
     """
-    own: Json = {}
-    # Before others are added, as no name may stand there twice; an old mark is about old weights.
-    others = [_dropped(source, name) for source, name in _old(written)]
-    for slot, vector in zip(written.slots, vectors, strict=True):
-        target = own if slot.inside is None else slot.inside
-        if weights := shortened(acceptable_weights(vector)):
-            target[slot.field] = weights
-        if fingerprint is not None and _of_whole(slot):
-            own[MARK_FIELD] = mark_of(fingerprint, slot.text)
-    if any(others) or any(slot.inside is not None for slot in written.slots):
-        return write_json({**written.source, **own})
-    if not own:
-        return written.raw
-    # The caller's own bytes stay: a number goes on being written as it was.
-    return written.raw.rstrip()[:-1] + b"," + write_json(own)[1:]
+    return shortened(acceptable_weights(vector))
 
 
-def _old(written: Written) -> Iterator[tuple[Json, str]]:
-    """Give the places of what new weights stand for, if it is there."""
-    for slot in (*written.slots, *written.stale):
-        yield _holder(written.source, slot), slot.field
-        if _of_whole(slot):
-            yield written.source, MARK_FIELD
-
-
-def _holder(source: Json, slot: Slot) -> Json:
-    return source if slot.inside is None else slot.inside
-
-
-def _of_whole(slot: Slot) -> bool:
-    """Return whether a mark tells of its weights."""
-    return slot.inside is None and slot.field == WEIGHTS_FIELD
-
-
-def _marked(source: Json, slot: Slot, fingerprint: str | None) -> bool:
+def _marked(source: Json, slot: Slot, aim: Aim) -> bool:
     """Return whether a document says that the encoder made the weights that it carries of the text that it carries."""
-    known = fingerprint is not None and _of_whole(slot) and _value(source, slot.field) is not None
-    return known and source.get(MARK_FIELD) == mark_of(fingerprint or "", slot.text)
+    if not aim.fingerprint or not slot.told or not held(source, slot.field):
+        return False
+    return bool(source.get(MARK_FIELD) == mark_of(aim.fingerprint, slot.text))
 
 
 def _slots(source: Json, coverage: Coverage) -> Iterator[Slot]:
     """Give the places for the weights of one coverage."""
-    nested = coverage.nested
-    prefix = 0 if nested is None else len(nested) + 1
-    names = [name[prefix:] for name in coverage.texts if "*" not in name]
-    field = coverage.weights[prefix:]
-    for each in [source] if nested is None else _objects(_value(source, nested)):
-        try:
-            text = joined(each, names)
-        except RecordError as error:
-            raise UnreadJson(str(error)) from error
-        if text or _emptied(each, [name[prefix:] for name in coverage.texts]):
-            yield Slot(text, field, None if nested is None else each)
-
-
-def _emptied(source: Json, names: Sequence[str]) -> bool:
-    """Return whether a document without text has the fields of it; who leaves them out may have weights of its own."""
-    paths = [*_paths(source)]
-    # What a pattern covers may be text, which is not looked for here.
-    unread = any(fnmatchcase(path, name) for path in paths for name in names if "*" in name)
-    return not unread and any(_meet(path, name) for path in paths for name in names)
-
-
-def _objects(value: object) -> list[Json]:
-    return [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, dict)]
-
-
-def _value(source: Json, path: str) -> object:
-    """Return what a field holds, whether its name is written with dots or as objects in each other."""
-    if path in source:
-        return source[path]
-    first, _, rest = path.partition(".")
-    inner = source.get(first)
-    return _value(inner, rest) if rest and isinstance(inner, dict) else None
-
-
-def _dropped(source: Json, path: str) -> bool:
-    """Take a field out of an object, however its name is written; return whether it was there."""
-    found = path in source
-    source.pop(path, None)
-    first, _, rest = path.partition(".")
-    inner = source.get(first)
-    return (_dropped(inner, rest) if rest and isinstance(inner, dict) else False) or found
+    texts = Texts.of(coverage)
+    for each in [None] if coverage.nested is None else [inner for inner, _ in objects_at(source, coverage.nested)]:
+        text = texts.joined(source if each is None else each)
+        if text or texts.emptied(source if each is None else each):
+            yield Slot(text, texts.field, each)

@@ -47,6 +47,6 @@ def weights_of(
         held = source
         for name in field.split("."):
             held = held.get(name) if isinstance(held, Mapping) else None
-    if not isinstance(held, Mapping):
-        return SparseVector()
-    return SparseVector.from_pairs((term, float(weight)) for term, weight in held.items())
+    # An update replaces old weights as a whole by a list of one object.
+    objects = [each for each in (held if isinstance(held, list) else [held]) if isinstance(each, Mapping)]
+    return SparseVector.from_pairs((term, float(weight)) for each in objects for term, weight in each.items())

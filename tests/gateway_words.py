@@ -20,6 +20,8 @@ from csplade.tests.word_encoder import WordEncoder, word_vector
 SLOW, BROKEN, DOTTED = "slowword", "brokenword", "dottedword"
 """Texts with these take two seconds, cannot be encoded, or get a term that no cluster takes."""
 SLOW_SECONDS = 2.0
+EXPANDING, EXPANSION = "expandingword", "expansionword"
+"""Texts with the first get the second as a term besides, as from a model that knows what else fits."""
 NO_ENCODER = "CSPLADE_TEST_NO_ENCODER"
 """Set, the encoder cannot be opened."""
 
@@ -36,7 +38,8 @@ class TroubledEncoder(WordEncoder):
                 raise ValueError(f"it stumbles over {text}")
             if SLOW in text:
                 time.sleep(SLOW_SECONDS)
-            yield SparseVector({"a.b": 1.0}) if DOTTED in text else word_vector(text)
+            more = ((EXPANSION, 5.0),) if EXPANDING in text else ()
+            yield SparseVector({"a.b": 1.0}) if DOTTED in text else SparseVector.from_pairs((*word_vector(text), *more))
 
 
 def open_words(_: Path, shared: bool = False) -> TroubledEncoder:

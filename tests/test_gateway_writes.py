@@ -6,16 +6,12 @@ from typing import Any
 
 import orjson
 import pytest
-from csplade.integration.documents import Document, bulk_lines, mark_of
-from csplade.integration.field_map import Coverage, FieldMap
+from csplade.integration.documents import mark_of
 from csplade.integration.gateway_bulk import read_actions, written_actions
-from csplade.integration.gateway_documents import read_document, touches_text, with_weights
-from csplade.integration.gateway_json import UnreadJson, read_json
-from csplade.integration.short_weights import shortened
-from csplade.pipelines.sparse import SparseVector
+from csplade.integration.gateway_json import UnreadJson
 from csplade.tests.gateway_searches import Json, Stage, stage, verdict
 from csplade.tests.gateway_words import BROKEN, DOTTED, SLOW
-from csplade.tests.rewrite_index import FIELD_MAP, mapping
+from csplade.tests.rewrite_index import mapping
 from csplade.tests.word_encoder import word_contract, word_vector
 
 TEXT = "fresh bread"
@@ -164,21 +160,6 @@ def test_a_stock_client_that_writes_and_searches_needs_no_change(staged: Stage) 
 
 @pytest.mark.cluster
 @pytest.mark.parametrize(
-    ("body", "said"),
-    [
-        ({"doc": {"text": "stale bread"}}, "passed; left_for_enrich"),
-        ({"doc": {"passages": []}}, "passed; left_for_enrich"),
-        ({"script": {"source": "ctx._source.text = 'x'"}}, "passed; left_for_enrich"),
-        ({"doc": {"year": 2003}}, "passed; nothing_to_rewrite"),
-    ],
-)
-def test_parts_of_documents_are_left_for_enrich_if_their_text_changes(staged: Stage, body: Json, said: str) -> None:
-    answer = staged.ask("POST", f"/{staged.index('replace')}/_update/d1", body)
-    assert (answer.status, verdict(answer)) == (200, said)
-
-
-@pytest.mark.cluster
-@pytest.mark.parametrize(
     ("word", "said"), [(BROKEN, "encoder_broken"), (DOTTED, "encoder_broken"), (SLOW, "encoder_slow")]
 )
 def test_trouble_with_the_encoder_costs_no_document(staged: Stage, word: str, said: str) -> None:
@@ -207,59 +188,6 @@ def test_writes_may_be_left_for_enrich(opensearch: str) -> None:
         assert source(staged, staged.index("replace"), "1") == {"text": TEXT}
 
 
-@pytest.mark.parametrize(
-    "raw", [b"{}", b'{"year": 1}', b'{"text": ""}', b'{"text": null}', b'{"csplade_terms": {"mine": 2.0}}']
-)
-def test_a_document_that_needs_nothing_is_not_touched(raw: bytes) -> None:
-    document = read_document(raw, FIELD_MAP)
-    assert document.slots == ()
-    assert with_weights(document, [], "f") == raw
-
-
-def given(raw: bytes, fingerprint: str | None = None) -> Json:
-    """Return a document with its weights; a name that stands there twice is an error."""
-    document = read_document(raw, FIELD_MAP, fingerprint)
-    vectors = [word_vector(slot.text) for slot in document.slots]
-    return dict(read_json(with_weights(document, vectors, fingerprint)))
-
-
-OLD = {"stale": 5.0}
-
-
-@pytest.mark.parametrize("carried", [OLD, None, {}])
-@pytest.mark.parametrize("fingerprint", ["f", None])
-def test_weights_and_marks_that_a_document_brings_along_are_those_of_an_old_text(
-    carried: Json | None, fingerprint: str | None
-) -> None:
-    body = {"csplade_terms": carried, "text": TEXT, "csplade_encoded": "f-of something else", "year": 2001}
-    mark = {} if fingerprint is None else {"csplade_encoded": mark_of("f", TEXT)}
-    assert given(orjson.dumps(body), fingerprint) == {"text": TEXT, "year": 2001, "csplade_terms": WEIGHTS, **mark}
-
-
-def test_a_mark_without_weights_does_not_stand_there_twice() -> None:
-    body = {"text": TEXT, "csplade_encoded": mark_of("f", TEXT)}
-    assert given(orjson.dumps(body), "f") == {**body, "csplade_terms": WEIGHTS}
-
-
-def test_weights_that_are_marked_as_those_of_the_text_stay_and_are_not_made_anew() -> None:
-    raw = orjson.dumps({"text": TEXT, "csplade_terms": OLD, "csplade_encoded": mark_of("f", TEXT)})
-    assert read_document(raw, FIELD_MAP, "f").slots == ()
-    # Of another encoder.
-    assert given(raw, "g")["csplade_terms"] == WEIGHTS
-
-
-def test_old_weights_of_nested_objects_and_below_others_are_replaced() -> None:
-    body = {"passages": [{"text": TEXT, "terms": OLD}, {"text": ".", "terms": OLD}]}
-    assert given(orjson.dumps(body))["passages"] == [{"text": TEXT, "terms": WEIGHTS}, {"text": "."}]
-    field_map = FieldMap((Coverage("of.terms", {"text": 1.0}),))
-    document = read_document(orjson.dumps({"text": TEXT, "of": {"terms": OLD, "year": 1}}), field_map)
-    assert orjson.loads(with_weights(document, [word_vector(TEXT)], None)) == {
-        "text": TEXT,
-        "of": {"year": 1},
-        "of.terms": WEIGHTS,
-    }
-
-
 @pytest.mark.cluster
 def test_a_program_that_reads_a_document_and_writes_it_with_another_text_gives_it_other_weights(staged: Stage) -> None:
     index = f"{staged.name}-replace-marked"
@@ -269,23 +197,6 @@ def test_a_program_that_reads_a_document_and_writes_it_with_another_text_gives_i
     staged.through.index(index=index, id="rmw", body={**read, "text": TEXT})
     mark = mark_of(word_contract().fingerprint, TEXT)
     assert source(staged, index, "rmw") == {"text": TEXT, "csplade_terms": WEIGHTS, "csplade_encoded": mark}
-
-
-def test_weights_are_as_short_as_those_of_ingest() -> None:
-    vector = SparseVector({"fresh": 1.23456789, "bread": 0.1})
-    given = with_weights(read_document(b'{"text": "x"}', FIELD_MAP), [vector], None)
-    indexed = bulk_lines(Document("1", "x"), vector).splitlines()[1]
-    assert orjson.loads(given)["csplade_terms"] == orjson.loads(indexed)["csplade_terms"] == shortened(vector.weights)
-
-
-@pytest.mark.parametrize("raw", [b"[]", b'{"text": "a", "text": "b"}', b'{"text": {"is": "an object"}}', b"{"])
-def test_what_is_no_document_is_not_read(raw: bytes) -> None:
-    with pytest.raises(UnreadJson):
-        read_document(raw, FIELD_MAP)
-
-
-def test_nothing_is_covered_where_there_are_no_rules() -> None:
-    assert read_document(b'{"text": "x"}', FieldMap()).slots == ()
 
 
 @pytest.mark.parametrize(
@@ -303,17 +214,6 @@ def test_lines_of_a_bulk_request_stay_as_they_are() -> None:
     assert written_actions(actions, [action.source for action in actions]) == body
 
 
-def test_a_document_without_text_loses_the_weights_that_it_brings_along() -> None:
-    raw = b'{"text": "", "year": 1, "csplade_terms": {"old": 5.0}, "csplade_encoded": "old"}'
-    written = read_document(raw, FIELD_MAP)
-    assert written.changes and not written.slots
-    assert orjson.loads(with_weights(written, [], "f")) == {"text": "", "year": 1}
-    assert not read_document(b'{"text": "", "year": 1}', FIELD_MAP).changes
-    # What a pattern covers is not looked for, so there may be text.
-    by_pattern = FieldMap((Coverage("csplade_terms", {"body_*": 1.0}),))
-    assert not read_document(b'{"body_en": "x", "csplade_terms": {"own": 5.0}}', by_pattern).changes
-
-
 @pytest.mark.cluster
 def test_a_text_that_is_taken_away_takes_its_weights_along(staged: Stage) -> None:
     index = staged.index("replace")
@@ -323,10 +223,3 @@ def test_a_text_that_is_taken_away_takes_its_weights_along(staged: Stage) -> Non
     staged.through.bulk(body=lines)
     for identity in ("emptied-1", "emptied-2"):
         assert source(staged, index, identity) == {"text": ""}
-
-
-@pytest.mark.parametrize("part", ['{"a":{"b":null}}', '{"a":null}', '{"a":[{"b":"x"}]}', '{"a.b":"x"}', '{"c_en":"x"}'])
-def test_an_update_touches_a_text_however_it_is_written(part: str) -> None:
-    covered = FieldMap((Coverage("weights", {"a.b": 1.0, "c_*": 1.0}),))
-    assert touches_text(orjson.loads(part), covered)
-    assert not touches_text({"a": {"other": "x"}, "d": None}, covered)

@@ -30,4 +30,7 @@ def test_weights_are_read_heaviest_first_also_inside_objects() -> None:
     assert list(weights_of({"w": {"a": 1, "b": 2.5}}, "w")) == [("b", 2.5), ("a", 1.0)]
     assert list(weights_of({"p": {"w": {"a": 1}}}, "p.w")) == [("a", 1.0)]
     assert list(weights_of({"p.w": {"a": 1}}, "p.w")) == [("a", 1.0)]
+    # As an update leaves them behind.
+    assert list(weights_of({"w": [{"a": 1, "b": 2.5}]}, "w")) == [("b", 2.5), ("a", 1.0)]
+    assert weights_of({"w": []}, "w") == SparseVector()
     assert weights_of({}, "w") == weights_of({"p": 3}, "p.w") == SparseVector()
