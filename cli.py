@@ -78,10 +78,11 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except CspladeError as error:
-        click.echo(f"Error: {error}", err=True)
+        _tell(f"Error: {error}", error)
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("Stopped.", err=True)
+    except (click.Abort, KeyboardInterrupt) as error:
+        # click puts its own error in the place of what was raised.
+        _tell("Stopped.", error.__cause__ or error)
         sys.exit(1)
     except BrokenPipeError:
         # The reader of a pipe (head, less) has gone: there is nobody left to tell.
@@ -91,6 +92,12 @@ def main() -> None:
         # What no command expects: a name that is too long, a folder that may not be entered, a full disk.
         click.echo(f"Error: {_os_sentence(error)}", err=True)
         sys.exit(1)
+
+
+def _tell(sentence: str, error: BaseException) -> None:
+    """Print why a command ends, and what went wrong besides while it did."""
+    for line in (sentence, *getattr(error, "__notes__", ())):
+        click.echo(line, err=True)
 
 
 def _os_sentence(error: OSError) -> str:

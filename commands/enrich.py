@@ -19,10 +19,9 @@ from typing import TYPE_CHECKING
 import click
 from csplade.commands.calibrate import calibrate_after
 from csplade.commands.connection import Connection, cluster_options, open_cluster
-from csplade.commands.ingest_options import request_timeout_option
 from csplade.commands.options import encoder_option, gathered, index_option, json_option
 from csplade.commands.output import notice, print_json, print_table
-from csplade.integration.bulk_pace import PaceOptions
+from csplade.commands.sending_options import SENDING_OPTIONS, SendingChoices
 from csplade.pipelines.errors import CspladeError, SourceError, UsageError
 
 if TYPE_CHECKING:
@@ -32,11 +31,9 @@ if TYPE_CHECKING:
     from csplade.integration.enrich_report import EnrichReport
     from opensearchpy import OpenSearch
 
-_PACE = PaceOptions()
-
 
 @dataclass(frozen=True)
-class EnrichChoices:
+class EnrichChoices(SendingChoices):
     """What a user chose."""
 
     index: str
@@ -45,11 +42,6 @@ class EnrichChoices:
     replace_encoder: bool
     slices: int
     dead_letters: Path | None
-    batch: int
-    requests: int
-    min_weight: float
-    wait_for_cluster: float
-    request_timeout: float
 
 
 _OPTIONS = (
@@ -88,36 +80,7 @@ _OPTIONS = (
         help="Where ids of documents that failed are written. Default: INDEX.failed.jsonl, with a number if that is "
         "taken.",
     ),
-    click.option(
-        "--batch",
-        default=_PACE.documents,
-        show_default=True,
-        type=click.IntRange(1, 10_000),
-        help="The most documents per bulk request.",
-    ),
-    click.option(
-        "--requests",
-        default=_PACE.requests,
-        show_default=True,
-        type=click.IntRange(1, 64),
-        help="The most bulk requests at once.",
-    ),
-    click.option(
-        "--min-weight",
-        default=0.0,
-        show_default=True,
-        type=click.FloatRange(min=0.0),
-        help="Leave out smaller weights.",
-    ),
-    click.option(
-        "--wait-for-cluster",
-        default=600.0,
-        show_default=True,
-        type=click.FloatRange(min=0.0),
-        metavar="SECONDS",
-        help="How long a cluster that is away or takes nothing is waited for.",
-    ),
-    request_timeout_option,
+    *SENDING_OPTIONS,
 )
 
 
@@ -140,20 +103,22 @@ def command(choices: EnrichChoices, connection: Connection, encoder_folder: Path
       csplade enrich --index articles --encoder new-model --replace-encoder
     """
     from csplade.integration.enrich import prepare_index
+    from csplade.integration.patience import patient
     from csplade.pipelines.contract import read_contract
 
     # A service manager's way to stop a program: let it end as by Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     contract = read_contract(encoder_folder)
     client = open_cluster(connection)
-    dialect = prepare_index(client, choices.index, contract, choices.replace_encoder)
-    options = _options(client, choices)
+    dialect = prepare_index(client, choices.index, contract, choices.replace_encoder, choices.patience)
+    waiting = patient(client, choices.patience)
+    options = _options(waiting, choices)
     from csplade.pipelines.encode import Encoder
 
     report = _run(client, Encoder.open(encoder_folder), dialect, options, choices)
     _print(report, options, as_json)
     if choices.watch is None:
-        calibrate_after(client, choices.index, encoder_folder, _held(client, choices.index, report))
+        calibrate_after(waiting, choices.index, encoder_folder, _held(waiting, choices.index, report))
     if report.failed:
         raise SourceError(
             f"{report.failed} documents failed (the first: {report.first_reason}): their ids are in "
@@ -174,7 +139,6 @@ def _held(client: "OpenSearch", index: str, report: "EnrichReport") -> int:
 
 
 def _options(client: "OpenSearch", choices: EnrichChoices) -> "EnrichOptions":
-    from csplade.integration.bulk import Patience
     from csplade.integration.dead_letters import choose_path
     from csplade.integration.enrich import EnrichOptions, fields_of, write_of
     from csplade.integration.index import long_of
@@ -190,8 +154,8 @@ def _options(client: "OpenSearch", choices: EnrichChoices) -> "EnrichOptions":
         fields_of(client, choices.index, tuple(asked)),
         write_of(client),
         choices.slices,
-        PaceOptions(choices.batch, requests=choices.requests),
-        Patience(outage=choices.wait_for_cluster, request_seconds=choices.request_timeout),
+        choices.pace,
+        choices.patience,
         choices.min_weight,
         long_of(client, choices.index),
     )

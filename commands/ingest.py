@@ -56,16 +56,16 @@ def command(
       csplade ingest articles.parquet --index articles --engine ray --workers 8
       csplade ingest --restore --index articles
     """
-    from csplade.integration.bulk_pace import PaceOptions
     from csplade.integration.dead_letters import choose_path
     from csplade.integration.given import GivenVectors
     from csplade.integration.index import check_name
     from csplade.integration.ingest import IngestOptions
+    from csplade.integration.patience import patient
     from csplade.pipelines.sources import Format, find_source
 
     check_name(choices.index)
     if choices.restore:
-        _restore(connection, choices.index, source, as_json)
+        _restore(connection, choices, source, as_json)
         return
     if source is None:
         raise click.MissingParameter(param_type="argument", param_hint="'SOURCE'")
@@ -77,7 +77,7 @@ def command(
         choices.index,
         choose_path(choices.dead_letters, choices.index, resuming),
         choices.dead_letters is None,
-        PaceOptions(choices.batch, requests=choices.requests),
+        choices.pace,
         least_weight=choices.min_weight,
         patience=choices.patience,
     )
@@ -97,7 +97,8 @@ def command(
     options = replace(options, long=_prepare(client, encoder, choices))
     report, counted = _run(client, encoder, found, options, origin, choices)
     print_report(report, counted, cut_of(encoder), choices.index, as_json)
-    calibrate_after(client, choices.index, encoder_folder, report.indexed if counted is None else counted)
+    held = report.indexed if counted is None else counted
+    calibrate_after(patient(client, choices.patience), choices.index, encoder_folder, held)
     if report.failed:
         raise SourceError(
             f"{report.failed} of {report.read} documents failed (the first: {report.first_reason}): mend them in "
@@ -132,13 +133,18 @@ def _ray_encoder(folder: Path, choices: IngestChoices) -> "Encoder":
     return ActorEncoder(folder, EncodeOptions(threads=1), Workers(choices.workers, choices.gpus_per_worker))
 
 
-def _restore(connection: Connection, index: str, source: str | None, as_json: bool) -> None:
+def _restore(connection: Connection, choices: IngestChoices, source: str | None, as_json: bool) -> None:
     """Put settings back that a killed run has left."""
+    from csplade.integration.index import mapping_of
     from csplade.integration.load_settings import restore
+    from csplade.integration.patience import patient
 
     if source is not None:
         raise UsageError("--restore ingests nothing: leave SOURCE out, or --restore")
-    found = restore(open_cluster(connection), index)
+    client, index = open_cluster(connection), choices.index
+    # A wrong address or name is told at once.
+    mapping_of(client, index)
+    found = restore(patient(client, choices.patience), index)
     if as_json:
         print_json({"index": index, "restored": found})
     else:
@@ -173,20 +179,24 @@ def _prepare(client: "OpenSearch", encoder: "Encoder", choices: IngestChoices) -
     from csplade.integration.index import IndexState, check_analyzer, check_index, create_index, long_of
     from csplade.integration.load_settings import restore
     from csplade.integration.passages import Long
+    from csplade.integration.patience import patient
     from csplade.integration.templates import DEFAULT_ANALYZER, IndexOptions
 
     index, analyzer = choices.index, choices.analyzer
     asked = None if choices.long is None else Long(choices.long)
     _check_whole(choices, asked)
-    if check_index(client, index, encoder.contract) is IndexState.MISSING:
+    state = check_index(client, index, encoder.contract)
+    waiting = patient(client, choices.patience)
+    if state is IndexState.MISSING:
         settings = IndexOptions(analyzer or DEFAULT_ANALYZER, choices.shards, choices.replicas, long=asked or Long.CUT)
-        create_index(client, index, encoder.contract, settings)
+        create_index(waiting, index, encoder.contract, settings)
         return settings.long
-    found = long_of(client, index, asked)
+    found = long_of(waiting, index, asked)
     _check_whole(choices, found)
     if analyzer is not None:
-        check_analyzer(client, index, analyzer)
-    if restore(client, index):
+        check_analyzer(waiting, index, analyzer)
+    # Other loads take over what they find changed; to put it back here would disturb one that begins now.
+    if choices.load_settings == "keep" and restore(waiting, index):
         notice(f"An earlier run left the settings of {index} as they were while it loaded; they are restored.")
     return found
 
@@ -202,11 +212,14 @@ def _run(
     """Ingest with a checkpoint and the settings that are asked for; return the report and the cluster's count."""
     from csplade.integration.ingest_report import check_count, count_if_allowed
     from csplade.integration.load_settings import LoadSettings, loading
+    from csplade.integration.patience import patient
 
-    checkpoint = _checkpoint(client, encoder, origin, choices)
-    with checkpoint or nullcontext(), loading(client, choices.index, LoadSettings(choices.load_settings)):
+    waiting = patient(client, choices.patience)
+    checkpoint = _checkpoint(waiting, encoder, origin, choices)
+    kind = LoadSettings(choices.load_settings)
+    with checkpoint or nullcontext(), loading(client, choices.index, kind, choices.patience):
         report = _stream(client, encoder, planned, options, checkpoint)
-    counted = count_if_allowed(client, choices.index)
+    counted = count_if_allowed(waiting, choices.index)
     check_count(report, counted, choices.index)
     if checkpoint is not None:
         checkpoint.remove()

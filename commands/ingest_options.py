@@ -2,23 +2,18 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 from csplade.commands.engine_options import engine_option, gpus_option, workers_option
 from csplade.commands.options import gathered, index_option, long_option, replicas_option, shards_option
-from csplade.integration.bulk_pace import PaceOptions
+from csplade.commands.sending_options import SENDING_OPTIONS, SendingChoices
 from csplade.pipelines.sources import Format
 
-if TYPE_CHECKING:
-    from csplade.integration.bulk import Patience
-
 _FILE = click.Path(path_type=Path)
-_PACE = PaceOptions()
 
 
 @dataclass(frozen=True)
-class IngestChoices:
+class IngestChoices(SendingChoices):
     """What a user chose."""
 
     index: str
@@ -32,11 +27,6 @@ class IngestChoices:
     on_bad_record: str
     dead_letters: Path | None
     checkpoint: Path | None
-    batch: int
-    requests: int
-    min_weight: float
-    wait_for_cluster: float
-    request_timeout: float
     load_settings: str
     dry_run: bool
     restore: bool
@@ -44,13 +34,6 @@ class IngestChoices:
     engine: str
     workers: int
     gpus_per_worker: float
-
-    @property
-    def patience(self) -> "Patience":
-        """Return how long a cluster is waited for."""
-        from csplade.integration.bulk import Patience
-
-        return Patience(outage=self.wait_for_cluster, request_seconds=self.request_timeout)
 
     @property
     def deciding(self) -> str:
@@ -63,15 +46,7 @@ class IngestChoices:
 analyzer_option = click.option(
     "--analyzer", default=None, help="The cluster's analyzer for BM25, of a new index. Default: english."
 )
-request_timeout_option = click.option(
-    "--request-timeout",
-    default=120.0,
-    show_default=True,
-    type=click.FloatRange(min=0.1),
-    metavar="SECONDS",
-    help="How long the answer to one bulk request is waited for before it is sent again.",
-)
-SENDING_OPTIONS = (
+LOADING_OPTIONS = (
     click.option(
         "--dead-letters",
         default=None,
@@ -86,36 +61,7 @@ SENDING_OPTIONS = (
         metavar="FILE",
         help="Where it stands which records are settled; deleted at the end. Default: INDEX.DIGEST.checkpoint.",
     ),
-    click.option(
-        "--batch",
-        default=_PACE.documents,
-        show_default=True,
-        type=click.IntRange(1, 10_000),
-        help="The most documents per bulk request.",
-    ),
-    click.option(
-        "--requests",
-        default=_PACE.requests,
-        show_default=True,
-        type=click.IntRange(1, 64),
-        help="The most bulk requests at once.",
-    ),
-    click.option(
-        "--min-weight",
-        default=0.0,
-        show_default=True,
-        type=click.FloatRange(min=0.0),
-        help="Leave out smaller weights: a smaller index, which finds a little less.",
-    ),
-    click.option(
-        "--wait-for-cluster",
-        default=600.0,
-        show_default=True,
-        type=click.FloatRange(min=0.0),
-        metavar="SECONDS",
-        help="How long a cluster that takes nothing is waited for.",
-    ),
-    request_timeout_option,
+    *SENDING_OPTIONS,
     click.option(
         "--load-settings",
         default="keep",
@@ -125,7 +71,7 @@ SENDING_OPTIONS = (
         "and a translog that is written every 5 s, so that a node that dies takes documents with it.",
     ),
 )
-"""How documents go to the cluster, and where it stands which have; of every command that sends some."""
+"""How documents get into an index, and where it stands which have; of every command that fills one."""
 
 _OPTIONS = (
     index_option,
@@ -154,7 +100,7 @@ _OPTIONS = (
         type=click.Choice(["stop", "skip"]),
         help="Refuse the whole source for a record that cannot be used, or write it to the dead letters and go on.",
     ),
-    *SENDING_OPTIONS,
+    *LOADING_OPTIONS,
     click.option("--dry-run", is_flag=True, help="Read all, encode a sample, tell what would be done, and do nothing."),
     click.option("--restore", is_flag=True, help="Put settings back that a killed run has left; needs no SOURCE."),
     click.option(

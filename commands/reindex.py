@@ -56,6 +56,7 @@ def command(choices: ReindexChoices, connection: Connection, encoder_folder: Pat
     """
     from csplade.integration.dead_letters import choose_path
     from csplade.integration.index import check_name
+    from csplade.integration.patience import patient
     from csplade.pipelines.contract import read_contract
 
     for name in (choices.origin, choices.target):
@@ -74,7 +75,8 @@ def command(choices: ReindexChoices, connection: Connection, encoder_folder: Pat
     found, counted = _run(target, origin, encoder, _sending(choices, letters, long), choices)
     _print(found, counted, origin, choices, as_json)
     account = found.account
-    calibrate_after(target, choices.target, encoder_folder, account.indexed if counted is None else counted)
+    held = account.indexed if counted is None else counted
+    calibrate_after(patient(target, choices.patience), choices.target, encoder_folder, held)
     if account.failed:
         raise SourceError(
             f"{account.failed} of {account.read} documents failed (the first: {account.first_reason}): mend them in "
@@ -112,6 +114,7 @@ def _prepare(
     from csplade.integration.index import long_of
     from csplade.integration.load_settings import restore
     from csplade.integration.passages import Long
+    from csplade.integration.patience import patient
     from csplade.integration.reindex_target import check_apart, prepare_target
     from csplade.integration.templates import DEFAULT_ANALYZER, IndexOptions
 
@@ -121,18 +124,19 @@ def _prepare(
     options = IndexOptions(analyzer, choices.shards, choices.replicas, long=asked or Long.CUT)
     copied = described if choices.copy_mapping else None
     prepare_target(target, choices.target, contract, options, copied, origin.text_fields, choices.analyzer)
-    if restore(target, choices.target):
+    waiting = patient(target, choices.patience)
+    # Other loads take over what they find changed; to put it back here would disturb one that begins now.
+    if choices.load_settings == "keep" and restore(waiting, choices.target):
         notice(f"An earlier run left the settings of {choices.target} as they were while it loaded; they are restored.")
-    return long_of(target, choices.target, asked)
+    return long_of(waiting, choices.target, asked)
 
 
 def _sending(choices: ReindexChoices, letters: Path, long: "Long") -> "IngestOptions":
-    from csplade.integration.bulk_pace import PaceOptions
     from csplade.integration.ingest import IngestOptions
 
     return IngestOptions(
         *(choices.target, letters, choices.dead_letters is None),
-        PaceOptions(choices.batch, requests=choices.requests),
+        choices.pace,
         least_weight=choices.min_weight,
         long=long,
         patience=choices.patience,
@@ -145,11 +149,14 @@ def _run(
     """Copy with a checkpoint and the settings that are asked for; return the report and the new index's count."""
     from csplade.integration.ingest_report import check_count, count_if_allowed
     from csplade.integration.load_settings import LoadSettings, loading
+    from csplade.integration.patience import patient
 
-    checkpoint = _checkpoint(target, origin, encoder, choices)
-    with checkpoint or nullcontext(), loading(target, choices.target, LoadSettings(choices.load_settings)):
+    waiting = patient(target, choices.patience)
+    checkpoint = _checkpoint(waiting, origin, encoder, choices)
+    kind = LoadSettings(choices.load_settings)
+    with checkpoint or nullcontext(), loading(target, choices.target, kind, choices.patience):
         found = _stream(target, origin, encoder, options, checkpoint)
-    counted = count_if_allowed(target, choices.target)
+    counted = count_if_allowed(waiting, choices.target)
     check_count(found.account, counted, choices.target)
     if checkpoint is not None:
         checkpoint.remove()

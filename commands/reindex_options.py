@@ -4,21 +4,18 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 from csplade.commands.connection import Connection
-from csplade.commands.ingest_options import SENDING_OPTIONS, analyzer_option
+from csplade.commands.ingest_options import LOADING_OPTIONS, analyzer_option
 from csplade.commands.options import gathered, long_option, replicas_option, shards_option
-
-if TYPE_CHECKING:
-    from csplade.integration.bulk import Patience
+from csplade.commands.sending_options import SendingChoices
 
 _OURS, _FROM = "CSPLADE_", "CSPLADE_FROM_"
 
 
 @dataclass(frozen=True)
-class ReindexChoices:
+class ReindexChoices(SendingChoices):
     """What a user chose."""
 
     origin: str
@@ -34,19 +31,7 @@ class ReindexChoices:
     replicas: int | None
     dead_letters: Path | None
     checkpoint: Path | None
-    batch: int
-    requests: int
-    min_weight: float
-    wait_for_cluster: float
-    request_timeout: float
     load_settings: str
-
-    @property
-    def patience(self) -> "Patience":
-        """Return how long a cluster is waited for."""
-        from csplade.integration.bulk import Patience
-
-        return Patience(outage=self.wait_for_cluster, request_seconds=self.request_timeout)
 
 
 def source_connection(choices: ReindexChoices, target: Connection) -> Connection:
@@ -111,7 +96,7 @@ _OPTIONS = (
     long_option,
     shards_option,
     replicas_option,
-    *SENDING_OPTIONS,
+    *LOADING_OPTIONS,
 )
 
 reindex_options = gathered("choices", ReindexChoices, _OPTIONS)

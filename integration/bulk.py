@@ -4,7 +4,6 @@ Sent again are single documents answered with 429 or 503, and the whole request 
 answer or half of one. Documents have stable ids, so that sending one twice changes nothing.
 """
 
-import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,35 +15,14 @@ from csplade.integration.circuit import Circuit
 from csplade.integration.client import address
 from csplade.integration.documents import Document
 from csplade.integration.errors import ClusterError, CredentialsError, RequestError, UnreachableError
+from csplade.integration.patience import BUSY_CLUSTER, Patience
 from csplade.integration.transport_errors import reason_of
 from opensearchpy import OpenSearch
 
 _BUSY_DOCUMENT = frozenset({429, 503})
-_CUT_OFF = 0
-"""The status of an answer that cannot be read."""
-BUSY_CLUSTER = frozenset({429, 502, 503, 504, _CUT_OFF})
-"""Statuses of a cluster that may take the same request later."""
 _TOO_LARGE = 413
 # Said of single documents, and yet about the index.
 _INDEX_UNUSABLE = frozenset({"cluster_block_exception", "index_closed_exception", "index_not_found_exception"})
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How often and how far apart a batch is sent again; waits double, from `first_wait` seconds."""
-
-    attempts: int = 8
-    first_wait: float = 0.5
-    longest_wait: float = 30.0
-    outage: float = 600.0
-    """Seconds in which a cluster that takes nothing at all is waited for, beyond the attempts."""
-    request_seconds: float = 120.0
-    """How long one answer is waited for. The cluster may still do what a request that was given up asks for."""
-
-    def wait(self, attempt: int) -> float:
-        """Return the seconds before attempt number `attempt`; half of them by chance, so that clients spread out."""
-        longest: float = min(self.longest_wait, self.first_wait * 2 ** (attempt - 1))
-        return longest * random.uniform(0.5, 1.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Self
 
-from csplade.integration.bulk import Action, Failure, Patience, send
+from csplade.integration.bulk import Action, Failure, send
 from csplade.integration.bulk_pace import Pace
 from csplade.integration.circuit import Circuit
 from csplade.integration.documents import Document, Rejected
+from csplade.integration.patience import Patience
 from opensearchpy import OpenSearch
 
 _GRACE_SECONDS = 10.0

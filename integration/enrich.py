@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from csplade.integration.bulk import Patience
 from csplade.integration.bulk_pace import Pace, PaceOptions
 from csplade.integration.bulk_senders import Senders
 from csplade.integration.dead_letters import DeadLetters
@@ -23,6 +22,7 @@ from csplade.integration.enrich_write import Writer
 from csplade.integration.errors import CredentialsError, IndexConflictError, RequestError
 from csplade.integration.index import keep_in_meta, mapping_of, our_meta, require_index
 from csplade.integration.passages import Long
+from csplade.integration.patience import Patience, patient
 from csplade.integration.reindex_mapping import chosen_fields
 from csplade.integration.slices import cut
 from csplade.integration.slices_read import ReadOptions, read_slices
@@ -34,6 +34,7 @@ MOST_ROUNDS = 20
 """After so many rounds, each of which met changes by others, a single run ends and says what is left."""
 
 _PAINLESS = "lang-painless"
+_USUAL = Patience()
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,9 @@ class EnrichOptions:
     """What becomes of long texts; that of the index."""
 
 
-def prepare_index(client: OpenSearch, index: str, contract: Contract, replace_encoder: bool = False) -> Dialect:
+def prepare_index(
+    client: OpenSearch, index: str, contract: Contract, replace_encoder: bool = False, patience: Patience = _USUAL
+) -> Dialect:
     """Check that the index is there and of this encoder; or make it one of this encoder from now on.
 
     Raises:
@@ -62,11 +65,12 @@ def prepare_index(client: OpenSearch, index: str, contract: Contract, replace_en
         ClusterError: this user may not change the mapping.
     """
     dialect = require_index(client, index, None if replace_encoder else contract)
-    _, mapping = mapping_of(client, index)
+    waiting = patient(client, patience)
+    _, mapping = mapping_of(waiting, index)
     if our_meta(mapping)["fingerprint"] != contract.fingerprint:
         # What good hits score is another number then.
         changed = {"fingerprint": contract.fingerprint, "encoder": contract.name, "scales": None}
-        keep_in_meta(client, index, changed)
+        keep_in_meta(waiting, index, changed)
     return dialect
 
 
@@ -157,7 +161,7 @@ class Enricher:
             self._tally.end(snapshot.total if everything else None, before)
             self._seen = snapshot.last
         with suppress(CredentialsError):
-            self._client.indices.refresh(index=options.index)
+            patient(self._client, options.patience).indices.refresh(index=options.index)
         return self.report
 
     def _begin(self, snapshot: Snapshot) -> list[int]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from csplade.integration.bulk import Action, Failure, Patience
+from csplade.integration.bulk import Action, Failure
 from csplade.integration.bulk_pace import Pace, PaceOptions
 from csplade.integration.bulk_senders import Batch, Senders
 from csplade.integration.dead_letters import DeadLetters, Mark
@@ -19,6 +19,7 @@ from csplade.integration.documents import Document, RecordError, Rejected, bulk_
 from csplade.integration.encoder import Encoder
 from csplade.integration.ingest_report import IngestReport, Progress
 from csplade.integration.passages import Encoded, Long, encode_long
+from csplade.integration.patience import Patience, patient
 from csplade.integration.survey import DuplicateCounter
 from csplade.pipelines.errors import EncoderError
 from opensearchpy import OpenSearch
@@ -100,7 +101,8 @@ def ingest(
         except BaseException:
             run.rescue()
             raise
-    client.indices.refresh(index=options.index, params={"request_timeout": _REFRESH_SECONDS})
+    waiting = patient(client, options.patience)
+    waiting.indices.refresh(index=options.index, params={"request_timeout": _REFRESH_SECONDS})
     return run.report(final=True)
 
 

@@ -4,17 +4,22 @@ The record stands in the mapping's `_meta`, where every run finds it, whoever wa
 """
 
 import enum
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from csplade.integration.errors import ClusterError
 from csplade.integration.index import keep_in_meta, mapping_of, our_meta
+from csplade.integration.patience import Patience, patient
 from opensearchpy import OpenSearch
 
 RECORD_KEY = "load_settings"
 
 _FLUSH_SECONDS = 600
+_USUAL = Patience()
+
+_log = logging.getLogger(__name__)
 
 
 class LoadSettings(enum.StrEnum):
@@ -40,10 +45,11 @@ _CHANGES: Mapping[LoadSettings, Mapping[str, str]] = {
 
 
 @contextmanager
-def loading(client: OpenSearch, index: str, kind: LoadSettings) -> Iterator[None]:
+def loading(client: OpenSearch, index: str, kind: LoadSettings, patience: Patience = _USUAL) -> Iterator[None]:
     """Change the settings of the index (or of the one behind an alias), and put them back whatever happens.
 
-    They are put back on that index, although the alias may stand for another one by then.
+    They are put back on that index, although the alias may stand for another one by then. Where the load itself fails
+    and they cannot be put back either, its error gets a note that says so.
 
     Raises:
         ClusterError: this user may not change settings, or they cannot be put back, which `restore` can do later.
@@ -51,37 +57,21 @@ def loading(client: OpenSearch, index: str, kind: LoadSettings) -> Iterator[None
     if kind is LoadSettings.KEEP:
         yield
         return
-    restore(client, index)
-    name, _ = mapping_of(client, index)
-    changes = _CHANGES[kind]
-    flat = _flat(client, name)
-    # Of another load that has begun meanwhile these settings may be; the record, which it wrote before, tells.
-    while restore(client, name):
-        flat = _flat(client, name)
-    # None takes a setting back to its default.
-    keep_in_meta(client, name, {RECORD_KEY: {key: flat.get(f"index.{key}") for key in changes}})
+    waiting = patient(client, patience)
+    name, _ = mapping_of(waiting, index)
+    before = _before(waiting, name, _CHANGES[kind])
+    keep_in_meta(waiting, name, {RECORD_KEY: before})
     try:
-        client.indices.put_settings(index=name, body={"index": changes})
+        waiting.indices.put_settings(index=name, body={"index": {**before, **_CHANGES[kind]}})
         yield
-    finally:
-        _put_back(client, name)
-
-
-def _put_back(client: OpenSearch, name: str) -> None:
-    """Put the settings back at the end of a load, and say what is left to do where that cannot be."""
+    except BaseException as failure:
+        # Whoever stops a run, or has lost the cluster, has waited enough.
+        _note_unless_put_back(failure, patient(client, patience.last), name, before)
+        raise
     try:
-        restore(client, name)
-    except ClusterError as error:
-        raise ClusterError(
-            f"the settings of {name!r} are still those of the load ({error}): the next ingest puts them back, or "
-            f"`csplade ingest --restore --index {name}`"
-        ) from error
-
-
-def _flat(client: OpenSearch, name: str) -> Mapping[str, Any]:  # Any: JSON values
-    found: Mapping[str, Any] = client.indices.get_settings(index=name, params={"flat_settings": "true"})
-    settings: Mapping[str, Any] = found[name]["settings"]
-    return settings
+        _put_back(waiting, name, before)
+    except (ClusterError, KeyboardInterrupt) as error:
+        raise ClusterError(_still_changed(name, error)) from error
 
 
 def restore(client: OpenSearch, index: str) -> bool:
@@ -91,11 +81,69 @@ def restore(client: OpenSearch, index: str) -> bool:
         ClusterError: the cluster refuses, or the index is not there.
     """
     name, mapping = mapping_of(client, index)
-    before = our_meta(mapping).get(RECORD_KEY)
-    if before is None:
+    recorded = _recorded(mapping)
+    if recorded is None:
         return False
-    client.indices.put_settings(index=name, body={"index": before})
+    _put_back(client, name, recorded)
+    return True
+
+
+def _before(client: OpenSearch, name: str, changes: Iterable[str]) -> dict[str, Any]:  # Any: JSON values
+    """Return what the settings were before any load: those that one has recorded, else those of now.
+
+    None takes a setting back to its default.
+    """
+    while True:
+        now = _settings(client, name, changes)
+        recorded = _recorded(mapping_of(client, name)[1])
+        if recorded is not None:
+            _log.warning(
+                "another load of %s is going on or was killed: its settings give way to those of this one, and what "
+                "they were before is put back at the end",
+                name,
+            )
+            return {**now, **recorded}
+        # Of a load that has ended between the two looks the settings may be.
+        if _settings(client, name, changes) == now:
+            return now
+
+
+def _put_back(client: OpenSearch, name: str, before: Mapping[str, Any]) -> None:  # Any: JSON values
+    """Put back what is recorded; `before`, if another load that has ended took the record away."""
+    recorded = _recorded(mapping_of(client, name)[1])
+    client.indices.put_settings(index=name, body={"index": before if recorded is None else recorded})
     # What was only in memory while the translog waited.
     client.indices.flush(index=name, params={"request_timeout": _FLUSH_SECONDS})
-    keep_in_meta(client, index, {RECORD_KEY: None})
-    return True
+    if recorded is not None:
+        keep_in_meta(client, name, {RECORD_KEY: None})
+
+
+def _note_unless_put_back(
+    failure: BaseException,
+    client: OpenSearch,
+    name: str,
+    before: Mapping[str, Any],  # Any: JSON values
+) -> None:
+    try:
+        _put_back(client, name, before)
+    except (ClusterError, KeyboardInterrupt) as error:
+        failure.add_note(f"Besides, {_still_changed(name, error)}")
+
+
+def _still_changed(name: str, error: BaseException) -> str:
+    reason = error if isinstance(error, ClusterError) else "stopped"
+    return (
+        f"the settings of {name!r} may still be those of the load ({reason}): the next ingest puts them back, or "
+        f"`csplade ingest --restore --index {name}`"
+    )
+
+
+def _recorded(mapping: Mapping[str, Any]) -> Mapping[str, Any] | None:  # Any: JSON values
+    found: Mapping[str, Any] | None = our_meta(mapping).get(RECORD_KEY)
+    return found
+
+
+def _settings(client: OpenSearch, name: str, keys: Iterable[str]) -> dict[str, Any]:  # Any: JSON values
+    found = client.indices.get_settings(index=name, params={"flat_settings": "true"})
+    flat: Mapping[str, Any] = found[name]["settings"]  # Any: JSON values
+    return {key: flat.get(f"index.{key}") for key in keys}

@@ -4,16 +4,14 @@ Without, pages are read from the living index. In the order of sequence numbers 
 that changes meanwhile gets a higher number and comes once more; only the account may then differ from a count.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from itertools import count
-from time import sleep
 from typing import Any, Self
 
 from csplade.integration.answers import check_shards, hits_of
-from csplade.integration.bulk import BUSY_CLUSTER, Patience
 from csplade.integration.dialect import Dialect
-from csplade.integration.errors import ClusterError, CredentialsError, RequestError, UnreachableError
+from csplade.integration.errors import ClusterError, CredentialsError, RequestError
+from csplade.integration.patience import Patience, patient
 from csplade.integration.query import Mode
 from csplade.integration.slices import Slice
 from opensearchpy import OpenSearch
@@ -32,7 +30,8 @@ class Snapshot:
     """A context manager that opens points in time and gives them back."""
 
     def __init__(self, client: OpenSearch, index: str, dialect: Dialect, patience: Patience) -> None:
-        self._client, self._index, self._patience = client, index, patience
+        # To read twice does no harm. Points in time are closed without patience, since they end by themselves.
+        self._client, self._closing, self._index = patient(client, patience), client, index
         self._elastic = dialect.distribution == _ELASTIC
         self._points: list[str | None] = []
         self.total = 0
@@ -43,9 +42,9 @@ class Snapshot:
     def __enter__(self) -> Self:
         # What was written just before is part of it; somebody who only reads may not ask for that.
         with suppress(CredentialsError):
-            self._patiently(lambda: self._client.indices.refresh(index=self._index))
+            self._client.indices.refresh(index=self._index)
         empty = {"size": 0, "track_total_hits": False}
-        answer = self._patiently(lambda: self._client.search(index=self._index, body=empty, params=_WHOLE))
+        answer = self._client.search(index=self._index, body=empty, params=_WHOLE)
         check_shards(answer)
         try:
             for shard in range(int(answer["_shards"]["total"])):
@@ -85,35 +84,14 @@ class Snapshot:
             "seq_no_primary_term": True,
             "track_total_hits": False,
         }
-        return hits_of(self._patiently(lambda: self._search(part.shard, body)), Mode.BM25)
+        return hits_of(self._search(part.shard, body), Mode.BM25)
 
     def _end(self, shard: int) -> tuple[int, int]:
         """Return how many documents a shard has, and the highest place."""
         body = {"size": 1, "sort": [{"_seq_no": "desc"}], "_source": False, "track_total_hits": True}
-        answer = self._patiently(lambda: self._search(shard, body))
+        answer = self._search(shard, body)
         hits = hits_of(answer, Mode.BM25)
         return int(answer["hits"]["total"]["value"]), int(hits[0]["sort"][0]) if hits else -1
-
-    def _patiently(self, ask: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:  # Any: JSON objects
-        """Ask, and wait while the cluster is away or busy: to read twice does no harm."""
-        waited = 0.0
-        for attempt in count(1):
-            try:
-                return ask()
-            except (UnreachableError, RequestError) as error:
-                if isinstance(error, RequestError) and error.kind == _EXPIRED:
-                    raise ClusterError(
-                        f"the cluster has given up the moment of {self._index!r} that was being read (it is kept for "
-                        f"{_KEPT}, and not by a node that restarts): run the same command again, it goes on from there"
-                    ) from error
-                if isinstance(error, RequestError) and error.status not in BUSY_CLUSTER:
-                    raise
-                wait = self._patience.wait(attempt)
-                waited += wait
-                if attempt >= self._patience.attempts and waited > self._patience.outage:
-                    raise
-                sleep(wait)
-        raise AssertionError  # The loop has no end.
 
     def _search(self, shard: int, body: Mapping[str, Any]) -> Mapping[str, Any]:  # Any: JSON objects
         point = self._points[shard]
@@ -122,7 +100,15 @@ class Snapshot:
             params["preference"] = f"_shards:{shard}"
             answer: Mapping[str, Any] = self._client.search(index=self._index, body=body, params=params)
             return answer
-        answer = self._client.search(body={**body, "pit": {"id": point, "keep_alive": _KEPT}}, params=params)
+        try:
+            answer = self._client.search(body={**body, "pit": {"id": point, "keep_alive": _KEPT}}, params=params)
+        except RequestError as error:
+            if error.kind != _EXPIRED:
+                raise
+            raise ClusterError(
+                f"the cluster has given up the moment of {self._index!r} that was being read (it is kept for {_KEPT}, "
+                "and not by a node that restarts): run the same command again, it goes on from there"
+            ) from error
         self._points[shard] = answer.get("pit_id", point)
         return answer
 
@@ -131,9 +117,7 @@ class Snapshot:
         path = "_pit" if self._elastic else "_search/point_in_time"
         params = {"keep_alive": _KEPT, "preference": f"_shards:{shard}"}
         try:
-            answer = self._patiently(
-                lambda: self._client.transport.perform_request("POST", f"/{self._index}/{path}", params=params)
-            )
+            answer = self._client.transport.perform_request("POST", f"/{self._index}/{path}", params=params)
         except CredentialsError:
             return None
         except RequestError as error:
@@ -148,7 +132,7 @@ class Snapshot:
             path, body = ("/_pit", {"id": point}) if self._elastic else _opensearch_close(point)
             # They end by themselves; and what stops a run now should be told, not this.
             with suppress(ClusterError):
-                self._client.transport.perform_request("DELETE", path, body=body)
+                self._closing.transport.perform_request("DELETE", path, body=body)
 
 
 def _opensearch_close(point: str) -> tuple[str, dict[str, list[str]]]:

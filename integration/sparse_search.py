@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from csplade.integration.borrowed_client import borrowed
-from csplade.integration.bulk import Patience
 from csplade.integration.bulk_pace import PaceOptions
-from csplade.integration.calibrate import calibrate_grown, calibrate_scores, calibrate_words, read_kept
+from csplade.integration.calibrate import calibrate, calibrate_grown
 from csplade.integration.dead_letters import choose_path
 from csplade.integration.documents import Document, RecordError, RecordOptions, Rejected, to_document
 from csplade.integration.encoder import CountingEncoder, Encoder
@@ -29,6 +28,7 @@ from csplade.integration.index_facts import KnownFacts
 from csplade.integration.ingest import IngestOptions, ingest
 from csplade.integration.ingest_report import IngestReport, check_count, count_if_allowed
 from csplade.integration.missing import Placement, look_for
+from csplade.integration.patience import Patience, patient
 from csplade.integration.query import QueryOptions, Question
 from csplade.integration.search import Page, Scored, search_many, search_page
 from csplade.integration.searches import build_searches
@@ -166,7 +166,7 @@ class SparseSearch:
     def calibrate(self) -> bool:
         """Count the words of the index, so that queries fit it from now on; return whether it has documents enough.
 
-        Scales of scores that the index holds (`Fusion.NORMALIZED`) are measured anew.
+        What a good hit scores is measured too, for `Fusion.NORMALIZED`.
 
         Raises:
             UsageError: the encoder's terms are no words that it could count.
@@ -175,13 +175,10 @@ class SparseSearch:
         encoder = self.encoder
         if not isinstance(encoder, CountingEncoder):
             raise UsageError(f"{encoder.contract.name} cannot count words: leave it out")
-        dialect = require_index(self._client, self.index, encoder.contract)
-        scaled = read_kept(self._client, self.index).scales is not None
-        found = calibrate_words(self._client, self.index, encoder.calibration)
-        if scaled:
-            calibrate_scores(self._client, self.index, encoder, dialect, found)
+        require_index(self._client, self.index, encoder.contract)
+        found = calibrate(self._client, self.index, encoder.calibration, encoder)
         self._facts.forget()
-        return found is not None
+        return found.calibration is not None
 
     def bulk(self, records: Records, options: BulkOptions = _PLAIN) -> IngestReport:
         """Encode records and index them under their ids, into a new index if there is none; see docs/ingesting.md.
@@ -201,17 +198,18 @@ class SparseSearch:
             patience=options.patience,
         )
         report = ingest(self._client, self.encoder, _documents(records, options.records), run)
-        counted = count_if_allowed(self._client, self.index)
+        counted = count_if_allowed(patient(self._client, options.patience), self.index)
         check_count(report, counted, self.index)
         self._calibrate_grown(report.indexed if counted is None else counted)
         return report
 
     def _calibrate_grown(self, documents: int) -> None:
         encoder = self.encoder
-        if encoder.contract.literal is None or not isinstance(encoder, CountingEncoder):
-            return
+        count = None
+        if encoder.contract.literal is not None and isinstance(encoder, CountingEncoder):
+            count = encoder.calibration
         try:
-            if calibrate_grown(self._client, self.index, encoder.calibration, documents) is not None:
+            if calibrate_grown(self._client, self.index, count, documents, lambda: encoder) is not None:
                 self._facts.forget()
         except ClusterError as error:
             # The documents are indexed, and found without as well.

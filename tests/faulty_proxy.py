@@ -24,7 +24,7 @@ class FaultyProxy(ThreadingHTTPServer):
     `refused`: ids that get statuses of their own, one each time.
     `largest`: bulk requests of more bytes are answered with 413, as a proxy with a body limit does.
     `unknown`: what holds this in its path is answered as by a cluster that does not know the path.
-    `troubles`: faults of requests whose path holds a text, as for bulk requests.
+    `troubles`: faults of requests whose method and path, `GET /articles/_mapping`, hold a text, as for bulk requests.
     `locked`: the status of every answer, whatever is asked.
     """
 
@@ -35,7 +35,7 @@ class FaultyProxy(ThreadingHTTPServer):
         parts = urlsplit(target)
         self.target = (parts.hostname or "", parts.port or 80)
         self.faults = list(faults)
-        self.troubles: dict[str, list[int]] = {}
+        self.troubles: dict[str, list[int | None]] = {}
         self.largest = largest
         self.locked: int | None = None
         self.unknown: str | None = None
@@ -73,7 +73,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(400, b'{"error": {"type": "illegal_argument_exception", "reason": "no handler found"}}')
             return
         if "/_bulk" not in self.path:
-            waiting = [faults for part, faults in self.server.troubles.items() if part in self.path and faults]
+            asked = f"{self.command} {self.path}"
+            waiting = [faults for part, faults in self.server.troubles.items() if part in asked and faults]
             self._break(waiting[0].pop(0) if waiting else None, body)
             return
         self._take_bulk(body)
@@ -117,8 +118,9 @@ class _Handler(BaseHTTPRequestHandler):
         answers: list[Any] = []
         passed: list[bytes] = []
         for action, source in zip(lines[::2], lines[1::2], strict=True):
-            statuses = self.server.refused.get(json.loads(action)["index"]["_id"], [])
-            answers.append(_refusal(statuses.pop(0)) if statuses else None)
+            ((kind, place),) = json.loads(action).items()
+            statuses = self.server.refused.get(place["_id"], [])
+            answers.append(_refusal(kind, statuses.pop(0)) if statuses else None)
             passed += [] if answers[-1] else [action, source]
         status, real = self._forward(b"".join(passed)) if passed else (200, b'{"items": []}')
         accepted = iter(json.loads(real)["items"])
@@ -155,5 +157,5 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _serve
 
 
-def _refusal(status: int) -> dict[str, object]:
-    return {"index": {"status": status, "error": {"type": "rejected_execution_exception", "reason": "queue is full"}}}
+def _refusal(kind: str, status: int) -> dict[str, object]:
+    return {kind: {"status": status, "error": {"type": "rejected_execution_exception", "reason": "queue is full"}}}

@@ -1,11 +1,12 @@
 """One batch to a real server behind a proxy that breaks it: what is sent again, what fails, what stops."""
 
 import pytest
-from csplade.integration.bulk import Action, Failure, Patience, send
+from csplade.integration.bulk import Action, Failure, send
 from csplade.integration.client import connect
 from csplade.integration.documents import Document, bulk_lines
 from csplade.integration.errors import ClusterError, CredentialsError, RequestError, UnreachableError
 from csplade.integration.index import create_index
+from csplade.integration.patience import Patience
 from csplade.integration.templates import IndexOptions
 from csplade.tests.faulty_proxy import DROP, FaultyProxy, running
 from csplade.tests.word_encoder import word_contract, word_vector

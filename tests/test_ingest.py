@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 import pytest
-from csplade.integration.bulk import Patience
+from csplade.integration.patience import Patience
 from csplade.integration.bulk_pace import PaceOptions
 from csplade.integration.client import connect
 from csplade.integration.documents import Document, RecordOptions, Rejected, mark_of, read_documents

@@ -14,7 +14,6 @@ from typing import Any
 
 import orjson
 import pytest
-from csplade.integration.bulk import Patience
 from csplade.integration.bulk_pace import PaceOptions
 from csplade.integration.checkpoint import Checkpoint, Job
 from csplade.integration.client import connect
@@ -23,6 +22,7 @@ from csplade.integration.index import create_index, keep_in_meta, mapping_of
 from csplade.integration.ingest import IngestOptions, ingest
 from csplade.integration.ingest_report import check_count, count_if_allowed
 from csplade.integration.load_settings import RECORD_KEY, LoadSettings, loading
+from csplade.integration.patience import Patience
 from csplade.integration.templates import META_KEY, IndexOptions
 from csplade.tests.cluster_lines import ClusterLine
 from csplade.tests.faulty_proxy import DROP, HALF, SLOW, FaultyProxy, running
@@ -34,6 +34,7 @@ from opensearchpy import OpenSearch
 pytestmark = pytest.mark.cluster
 
 PATIENT = Patience(attempts=2, first_wait=0.01, longest_wait=0.05, outage=60.0)
+QUICK = replace(PATIENT, outage=0.0)
 JOB = Job("digest", "articles", "uuid", "fingerprint", "options")
 KILLS = 2
 """Of each line; the moments are drawn anew each time."""
@@ -88,8 +89,8 @@ def test_settings_that_cannot_be_put_back_are_told_and_the_next_load_puts_them_b
     before = settings(client, index_name)
     with running(FaultyProxy(opensearch)) as proxy:
         there = connect(proxy.url)
-        said = f"still those of the load .*503.*csplade ingest --restore --index {index_name}"
-        with pytest.raises(ClusterError, match=said), loading(there, index_name, LoadSettings.FAST):
+        said = f"still be those of the load .*503.*csplade ingest --restore --index {index_name}"
+        with pytest.raises(ClusterError, match=said), loading(there, index_name, LoadSettings.FAST, QUICK):
             assert ingest(there, WordEncoder(), some_documents(30), options).indexed == 30
             proxy.locked = 503
     assert settings(client, index_name) != before

@@ -12,7 +12,6 @@ from typing import Any
 
 import orjson
 import pytest
-from csplade.integration.bulk import Patience
 from csplade.integration.bulk_pace import PaceOptions
 from csplade.integration.checkpoint import Checkpoint, Job
 from csplade.integration.client import connect
@@ -21,6 +20,7 @@ from csplade.integration.dialect import Dialect
 from csplade.integration.documents import mark_of
 from csplade.integration.index import create_index, mapping_of, require_index
 from csplade.integration.ingest import IngestOptions
+from csplade.integration.patience import Patience
 from csplade.integration.query import QueryOptions, Question
 from csplade.integration.reindex import Origin, ReindexReport, reindex
 from csplade.integration.search import search

@@ -1,0 +1,121 @@
+"""`csplade enrich` where requests meet broken answers: each document has the weights of its text, and all are counted.
+
+A change by others is in `test_enrich`; here nobody else writes.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from csplade.integration.client import connect
+from csplade.integration.documents import mark_of
+from csplade.integration.index import create_index, mapping_of, our_meta
+from csplade.integration.patience import Patience
+from csplade.integration.templates import IndexOptions
+from csplade.tests.command_run import Run, runner, use_word_encoder
+from csplade.tests.faulty_proxy import DROP, HALF, SLOW, FaultyProxy, running
+from csplade.tests.test_enrich import FINGERPRINT, write
+from csplade.tests.test_ingest import content
+from csplade.tests.test_ingest_paths import troubles
+from csplade.tests.word_encoder import word_contract, word_vector
+from opensearchpy import OpenSearch
+
+pytestmark = pytest.mark.cluster
+
+COUNT = 30
+FAULTS = [429, 503, DROP, HALF, SLOW]
+PARTS = {
+    # The first looks are not repeated: it may be the wrong address.
+    "GET /{}/_mapping": 1,
+    "PUT /{}/_mapping": 0,
+    "GET /_nodes/plugins": 1,
+    "POST /{}/_search/point_in_time": 0,
+    "POST /{}/_search?": 0,
+    "POST /_search?": 0,
+    "POST /{}/_refresh": 0,
+    "/{}/_count": 0,
+}
+"""Requests, by method and path, and how many of them are let through first."""
+OTHER = "other"
+"""The encoder that the index has had."""
+
+
+@pytest.fixture
+def client(opensearch: str, index_name: str) -> OpenSearch:
+    client = connect(opensearch)
+    create_index(client, index_name, word_contract(OTHER, opset=2), IndexOptions(shards=2))
+    write(client, index_name, {f"d{number}": {"text": f"bread {number}", "year": number} for number in range(COUNT)})
+    return client
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    use_word_encoder(monkeypatch, tmp_path / "encoder")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Patience, "wait", lambda patience, attempt: 0.01)
+    return runner(monkeypatch, capsys)
+
+
+def enrich(run: Run, url: str, index: str) -> dict[str, Any]:
+    done = run("enrich", "--index", index, "--url", url, "--replace-encoder", "--batch", 7, "--json")
+    assert done.code == 0, done
+    told: dict[str, Any] = orjson.loads(done.out)
+    assert told["read"] == told["current"] + told["encoded"] + told["superseded"] + told["failed"]
+    assert (told["failed"], told["pending"], told["dead_letters"]) == (0, 0, None)
+    return told
+
+
+def check(client: OpenSearch, index: str) -> None:
+    """Check that each document has its fields and the weights of its text, and the index its new encoder."""
+    texts = {f"d{number}": f"bread {number}" for number in range(COUNT)}
+    assert content(client, index) == {
+        name: {
+            "text": text,
+            "year": int(name[1:]),
+            "csplade_terms": word_vector(text).weights,
+            "csplade_encoded": mark_of(FINGERPRINT, text),
+        }
+        for name, text in texts.items()
+    }
+    assert our_meta(mapping_of(client, index)[1])["fingerprint"] == FINGERPRINT
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_everything_that_is_asked_may_be_answered_badly_now_and_then(
+    run: Run, opensearch: str, client: OpenSearch, index_name: str, fault: int
+) -> None:
+    with running(FaultyProxy(opensearch)) as proxy:
+        proxy.troubles = troubles(PARTS, index_name, fault)
+        told = enrich(run, proxy.url, index_name)
+        assert not any(proxy.troubles.values()), proxy.troubles
+    assert (told["read"], told["encoded"], told["superseded"]) == (COUNT, COUNT, 0)
+    check(client, index_name)
+
+
+@pytest.mark.parametrize("fault", [503, DROP, HALF])
+def test_a_point_in_time_that_cannot_be_given_back_is_no_fault_of_the_run(
+    run: Run, opensearch: str, client: OpenSearch, index_name: str, fault: int
+) -> None:
+    with running(FaultyProxy(opensearch)) as proxy:
+        proxy.troubles["DELETE /_search/point_in_time"] = [fault] * 2
+        assert enrich(run, proxy.url, index_name)["encoded"] == COUNT
+        assert proxy.troubles["DELETE /_search/point_in_time"] == []
+    check(client, index_name)
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "whole"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_the_cluster_did_and_did_not_tell_is_looked_at_again(
+    run: Run, opensearch: str, client: OpenSearch, index_name: str, fault: int, scripts: bool
+) -> None:
+    with running(FaultyProxy(opensearch, [None, fault, fault, fault, None, fault])) as proxy:
+        # Without scripts whole documents are sent.
+        proxy.unknown = None if scripts else "/_nodes"
+        proxy.refused = {"d3": [429, 429], "d20": [503]}
+        told = enrich(run, proxy.url, index_name)
+        assert (proxy.faults, proxy.refused) == ([], {"d3": [], "d20": []})
+    # Written before the answer was cut, it is another document than the one that was read.
+    assert (told["superseded"] > 0) == (fault == HALF)
+    assert told["encoded"] + told["superseded"] == COUNT
+    check(client, index_name)
