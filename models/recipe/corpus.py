@@ -39,12 +39,12 @@ class Corpus:
     neighbours: NDArray[np.int64]
     """(documents, neighbours): each document's nearest, itself first."""
 
-    def batch(self, seeds: int, chance: random.Random) -> tuple[list[int], list[int]]:
-        """Draw documents, each with three of its neighbours, and for each document one of its queries."""
+    def batch(self, seeds: int, chance: random.Random, neighbours: int = 3) -> tuple[list[int], list[int]]:
+        """Draw documents, each with so many of its neighbours, and for each document one of its queries."""
         drawn: dict[int, None] = {}
         for seed in chance.sample(range(len(self.documents)), seeds):
             drawn[seed] = None
-            drawn |= dict.fromkeys(chance.sample(self.neighbours[seed, 1:].tolist(), 3))
+            drawn |= dict.fromkeys(chance.sample(self.neighbours[seed, 1:].tolist(), neighbours))
         return list(drawn), [chance.choice(self.answered[document]) for document in drawn]
 
 

@@ -24,7 +24,7 @@ class Stage:
 
     steps: int
     seeds: int
-    """Documents drawn for a batch; each brings three of its neighbours."""
+    """Documents drawn for a batch; each brings neighbours."""
     document_tokens: int
     crops: tuple[int, int] | None
     """Fewest and most words of the run of a document that is read; None for all of it."""
@@ -38,6 +38,14 @@ class Stage:
     """Steps until the rates are reached."""
     decay: float = 0.0
     """Share of the steps, the last ones, over which the rates fall to 0."""
+    imitation: float = 1.0
+    """Weight of the likeness to the dictionary's terms."""
+    literal: float = 1.0
+    """Weight of the literal path in the target scores."""
+    dense: float = 1.0
+    """Weight of the dense teacher in them."""
+    neighbours: int = 3
+    """Neighbours that each seed brings."""
 
 
 STAGES = (

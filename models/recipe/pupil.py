@@ -30,15 +30,15 @@ class Pupil:
         return TrainingModel(self.model, ReadingOptions(), LITERAL)
 
 
-def build(gguf: Path, reader: Reader) -> Pupil:
-    """Return the encoder with the language model's weights, a head of zeros, and all gates at 1."""
+def build(gguf: Path, reader: Reader, layers: int = LAYERS, frozen: int = FROZEN_LAYERS) -> Pupil:
+    """Return the encoder with the language model's lowest layers, a head of zeros, and all gates at 1."""
     language_model = load_language_model(str(gguf.parent), gguf.name)
     cut_vocabulary(language_model, VOCABULARY)
-    cut_layers(language_model, tuple(range(LAYERS)))
+    cut_layers(language_model, tuple(range(layers)))
     rows = np.arange(len(reader.terms), dtype=np.int64)
     options = HeadOptions(BOS_ID, DOCUMENT_TERMS, QUERY_TERMS, centred=False)
     head = torch.zeros(len(rows), language_model.config.hidden_size)
     model = SparseEncoderModel(language_model.model, head, Fold(rows, reader.terms, rows[:, None]), options)
-    model.backbone = Llama(language_model.model, FROZEN_LAYERS)
+    model.backbone = Llama(language_model.model, frozen)
     model.scale.requires_grad_(False)
     return Pupil(language_model, model, reader)

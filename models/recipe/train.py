@@ -60,7 +60,7 @@ def likeness(logits: Tensor, wanted: Tensor) -> Tensor:
 
 def draw(corpus: Corpus, collator: Collator, stage: Stage, teacher: Teacher, chance: random.Random) -> Lesson:
     """Draw a batch; what is read of a document is what the teacher embeds."""
-    drawn, asked = corpus.batch(stage.seeds, chance)
+    drawn, asked = corpus.batch(stage.seeds, chance, stage.neighbours)
     texts, answering = [corpus.documents[place] for place in drawn], corpus.document_vectors[drawn]
     if stage.crops is not None:
         texts = [crop(text, *stage.crops, chance) for text in texts]
@@ -78,8 +78,8 @@ def loss_of(model: TrainingModel, lesson: Lesson, dictionary: Dictionary, stage:
         document, document_logits = encode(model, lesson.documents, Role.DOCUMENT, lesson.extra, DOCUMENT_TERMS)
     with torch.no_grad():
         target = Target(
-            literal_scores(lesson.queries, lesson.documents, len(dictionary.rows) + lesson.extra),
-            lesson.asking @ lesson.answering.T,
+            stage.literal * literal_scores(lesson.queries, lesson.documents, len(dictionary.rows) + lesson.extra),
+            stage.dense * (lesson.asking @ lesson.answering.T),
         )
         # Twice as many of a query: which of its terms survive is for the ranking to say.
         terms_of_query = dictionary.terms(lesson.asking, 2 * QUERY_TERMS)
@@ -87,7 +87,7 @@ def loss_of(model: TrainingModel, lesson: Lesson, dictionary: Dictionary, stage:
     alike = likeness(query_logits, terms_of_query) + likeness(document_logits, terms_of_document)
     scores = query @ document.T * log_scale.exp()
     ranking, contrastive = ranking_loss(scores, target)
-    return alike + stage.ranking * (ranking + stage.contrastive * contrastive)
+    return stage.imitation * alike + stage.ranking * (ranking + stage.contrastive * contrastive)
 
 
 def optimize(pupil: Pupil, corpus: Corpus, dictionary: Dictionary, teacher: Teacher, work: Path) -> None:
@@ -105,21 +105,23 @@ def optimize(pupil: Pupil, corpus: Corpus, dictionary: Dictionary, teacher: Teac
     else:
         start(pupil, corpus, dictionary, chance)
     for number in range(first, len(STAGES)):
-        lessons = _lessons(pupil, corpus, STAGES[number], teacher, chance)
-        _run(pupil, lessons, dictionary, STAGES[number], log_scale, f"stage {number + 1}")
+        lessons = lessons_of(pupil, corpus, STAGES[number], teacher, chance)
+        run_stage(pupil, lessons, dictionary, STAGES[number], log_scale, f"stage {number + 1}")
         torch.save({"model": model.state_dict(), "log_scale": log_scale.data}, _ended(work, number))
     torch.save(model.state_dict(), work / "trained.pt")
 
 
-def _lessons(pupil: Pupil, corpus: Corpus, stage: Stage, teacher: Teacher, chance: random.Random) -> Iterator[Lesson]:
+def lessons_of(pupil: Pupil, corpus: Corpus, stage: Stage, teacher: Teacher, chance: random.Random) -> Iterator[Lesson]:
+    """Draw a stage's batches, each when its turn comes."""
     collator = pupil.reader.collator(stage.document_tokens)
     for _ in range(stage.steps):
         yield draw(corpus, collator, stage, teacher, chance)
 
 
-def _run(
+def run_stage(
     pupil: Pupil, lessons: Iterator[Lesson], dictionary: Dictionary, stage: Stage, log_scale: nn.Parameter, name: str
 ) -> None:
+    """Train a stage; weights that need no gradient stay as they are."""
     model, training = pupil.model, pupil.training()
     layers = [weight for weight in model.backbone.parameters() if weight.requires_grad]
     small = [model.shift, model.strength, model.gate.weight, model.gate.bias, log_scale]
