@@ -3,7 +3,7 @@
     python -m csplade.models.recipe.ablation GGUF_FILE MINILM_FOLDER WORK_FOLDER SEEDS COLLECTION...
 
 Every run adds a line to `ablation.jsonl` in the work folder; those that are there are not run again. So that many runs
-are affordable, the encoder has 6 layers of which 4 are trained, and documents are read to 64 tokens, here and in training.
+are affordable, the encoder has 6 layers of which 4 are trained, and documents are read to 64 tokens, measured as well.
 """
 
 import random
