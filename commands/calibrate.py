@@ -6,6 +6,7 @@ With --json exactly one object, null where nothing was measured:
      "scales": {"sparse": number, "bm25": number} or null}
 """
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,11 @@ import click
 from csplade.commands.connection import Connection, cluster_options, open_cluster
 from csplade.commands.options import encoder_option, index_option, json_option
 from csplade.commands.output import notice, print_json, print_table
+from csplade.pipelines.errors import CspladeError
 
 if TYPE_CHECKING:
     from csplade.integration.calibrate import Kept
+    from csplade.integration.encoder import Encoder
     from csplade.pipelines.calibration import Calibration
     from opensearchpy import OpenSearch
 
@@ -30,9 +33,9 @@ def command(index: str, drop: bool, connection: Connection, encoder_folder: Path
     """Measure how frequent words are in an index, and what a good hit scores, and keep both in its mapping.
 
     Queries by terms then weigh words by their idf in this index as well as in broad text, whoever sends them: `csplade
-    query`, Python, the gateway. Documents stay as they are. `csplade ingest`, `reindex` and `enrich` count words by
-    themselves for indexes of 200 documents or more; run this when an index has changed its topics, or before the first
-    `--fusion normalized`, which needs the scores.
+    query`, Python, the gateway. Documents stay as they are. `csplade ingest`, `reindex` and `enrich` do this by
+    themselves for indexes of 200 documents or more, and again when one that had fewer than 5,000 has doubled; run it
+    when an index has changed its topics, or for `--fusion normalized`, which needs the scores, in a smaller one.
 
     \b
     Example:
@@ -49,25 +52,22 @@ def command(index: str, drop: bool, connection: Connection, encoder_folder: Path
 
 
 def _measured(client: "OpenSearch", index: str, encoder_folder: Path) -> "Kept":
-    from csplade.integration.calibrate import Kept, NoScaleError, calibrate_scores, calibrate_words
+    from csplade.integration.calibrate import calibrate, why_no_scale
     from csplade.integration.index import require_index
     from csplade.pipelines.calibration import counter
     from csplade.pipelines.encode import Encoder
 
     encoder = Encoder.open(encoder_folder)
-    dialect = require_index(client, index, encoder.contract)
+    require_index(client, index, encoder.contract)
     count = counter(encoder_folder)
     if count is None:
         notice(f"The terms of {encoder.contract.name} are no words that could be counted.")
-    words = None if count is None else calibrate_words(client, index, count)
-    if count is not None and words is None:
+    kept = calibrate(client, index, count, encoder)
+    if count is not None and kept.calibration is None:
         notice(f"{index} has too few documents to count words in: queries are sent as encoded.")
-    try:
-        return Kept(calibrate_scores(client, index, encoder, dialect, words), words)
-    except NoScaleError as error:
-        # The words are counted all the same.
-        notice(f"Scores are not measured: {error}")
-        return Kept(None, words)
+    if kept.scales is None:
+        notice(f"Scores are not measured: {why_no_scale(index)}")
+    return kept
 
 
 def _dropped(client: "OpenSearch", index: str) -> "Kept":
@@ -96,7 +96,15 @@ def _show(index: str, kept: "Kept") -> None:
         print_table(
             f"Terms of {index} that weigh otherwise than in broad text", ("term", "factor"), _extremes(kept.calibration)
         )
-        notice(_sentence(kept.calibration))
+    _tell(kept)
+
+
+def _tell(kept: "Kept") -> None:
+    if kept.calibration is not None:
+        notice(
+            f"The words of {kept.calibration.documents} documents were counted; the index keeps factors of "
+            f"{len(kept.calibration.factors)} terms, and {kept.calibration.other:.2f} for all others."
+        )
     if kept.scales is not None:
         notice(f"A good hit scores {kept.scales.sparse:.4g} by terms and {kept.scales.bm25:.4g} by BM25.")
 
@@ -110,29 +118,29 @@ def _extremes(calibration: "Calibration", most: int = 8) -> list[tuple[str, str]
     return [(readable(term), f"{factor:.2f}") for term, factor in chosen]
 
 
-def _sentence(calibration: "Calibration") -> str:
-    return (
-        f"The words of {calibration.documents} documents were counted; the index keeps factors of "
-        f"{len(calibration.factors)} terms, and {calibration.other:.2f} for all others."
-    )
-
-
 def calibrate_after(client: "OpenSearch", index: str, encoder_folder: Path, documents: int) -> None:
-    """Measure the words of an index that holds so many documents, if it has grown enough; what hinders it is told only.
+    """Measure an index that holds so many documents, if it has grown enough; what hinders it is told only.
 
     What was done before stays done, and is told before.
     """
     from csplade.integration.calibrate import calibrate_grown
-    from csplade.integration.errors import ClusterError
     from csplade.pipelines.calibration import counter
 
-    count = counter(encoder_folder)
-    if count is None:
-        return
     try:
-        found = calibrate_grown(client, index, count, documents)
-    except ClusterError as error:
+        found = calibrate_grown(client, index, counter(encoder_folder), documents, partial(_opened, encoder_folder))
+    except CspladeError as error:
         notice(f"Queries are not fitted to {index}; `csplade calibrate --index {index}` can do it later: {error}")
         return
     if found is not None:
-        notice(_sentence(found))
+        _tell(found)
+
+
+def _opened(folder: Path) -> "Encoder | None":
+    """Open the encoder for queries; whoever ingests vectors that are made may have no model here."""
+    from csplade.pipelines.encode import Encoder
+
+    try:
+        return Encoder.open(folder)
+    except CspladeError as error:
+        notice(f"Scores are not measured, as there is no model here ({error}).")
+        return None

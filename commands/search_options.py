@@ -93,8 +93,8 @@ _OPTIONS = (
         default=_USUAL.fusion.value,
         show_default=True,
         type=click.Choice([each.value for each in Fusion]),
-        help="How the mode hybrid brings terms and BM25 together: their sum, their sum after `csplade "
-        "calibrate`, by ranks, or by the cluster (OpenSearch with neural-search).",
+        help="How the mode hybrid brings terms and BM25 together: their sum, their sum in units of what a "
+        "good hit scores in this index, by ranks, or by the cluster (OpenSearch with neural-search).",
     ),
     click.option(
         "--rank-constant",

@@ -5,14 +5,14 @@
   their texts; the mean of the best hits' scores is the scale. Divided by it, scores of terms and BM25 can be added.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from csplade.integration.answers import count_documents
 from csplade.integration.dialect import Dialect
 from csplade.integration.encoder import Encoder
-from csplade.integration.index import keep_in_meta, mapping_of, our_meta
+from csplade.integration.index import dialect_of, keep_in_meta, mapping_of, our_meta
 from csplade.integration.query import Mode, QueryOptions, Question, Scales
 from csplade.integration.sample import sample_texts, sample_titles
 from csplade.integration.search import search_many
@@ -44,49 +44,74 @@ class Kept:
     calibration: Calibration | None
 
 
+def calibrate(client: OpenSearch, index: str, count: Count | None, encoder: Encoder | None) -> Kept:
+    """Measure how frequent words are, and what a good hit of the queries that fit them scores; keep both in one step.
+
+    No factor is kept if the index has too few documents or nothing counts words; without an encoder, no scale.
+
+    Raises:
+        ClusterError: the cluster does not answer in full, or does not let this user change the mapping.
+    """
+    # By its own name: what an alias stands for may change meanwhile, or be a part of it.
+    return _calibrate(client, *mapping_of(client, index), count, encoder)
+
+
 def calibrate_words(client: OpenSearch, index: str, count: Count) -> Calibration | None:
     """Measure how frequent words are and keep it; None, and no factor is kept, if the index has too few documents.
 
     Scales that were measured before are those of other queries, and are dropped.
 
     Raises:
-        ClusterError: the cluster does not answer in full, or does not let this user change the mapping.
+        ClusterError: as `calibrate`.
     """
-    # By its own name: what an alias stands for may change meanwhile, or be a part of it.
+    return calibrate(client, index, count, None).calibration
+
+
+def calibrate_grown(
+    client: OpenSearch,
+    index: str,
+    count: Count | None,
+    documents: int,
+    opened: Callable[[], Encoder | None] = lambda: None,
+) -> Kept | None:
+    """Measure an index of so many documents for the first time, or anew if it was far smaller; else None.
+
+    Neither is done where nobody wants factors, nor where scales would be lost as no encoder can be `opened`.
+
+    Raises:
+        ClusterError: as `calibrate`.
+    """
     name, mapping = mapping_of(client, index)
-    calibration = count(sample_texts(client, name, mapping, SAMPLE))
-    enough = calibration.documents >= FEWEST
+    ours = our_meta(mapping)
+    before = _measured(ours).get("of", 0)
+    grown = before < SAMPLE and documents >= max(FEWEST, 2 * before)
+    if ours.get(CALIBRATION_KEY) is False or not grown:
+        return None
+    encoder = opened()
+    if encoder is None and SCALES_KEY in ours:
+        return None
+    return _calibrate(client, name, mapping, count, encoder)
+
+
+def _calibrate(client: OpenSearch, name: str, mapping: _Json, count: Count | None, encoder: Encoder | None) -> Kept:
+    counted = None if count is None else count(sample_texts(client, name, mapping, SAMPLE))
+    words = counted if counted is not None and counted.documents >= FEWEST else None
+    scales = None if encoder is None else _scales(client, name, encoder, dialect_of(client, mapping), words)
     about = {
         "fingerprint": our_meta(mapping).get("fingerprint"),
         "of": count_documents(client, name, {"match_all": {}}),
     }
-    stored = {**about, **calibration.to_json()} if enough else about
-    keep_in_meta(client, name, {CALIBRATION_KEY: stored, SCALES_KEY: None})
-    return calibration if enough else None
-
-
-def calibrate_grown(client: OpenSearch, index: str, count: Count, documents: int) -> Calibration | None:
-    """Measure the words of an index of so many documents for the first time, or anew if it was far smaller; else None.
-
-    Neither is done where somebody has measured scales, which would fit no more, or wants no factors.
-
-    Raises:
-        ClusterError: as `calibrate_words`.
-    """
-    _, mapping = mapping_of(client, index)
-    ours = our_meta(mapping)
-    if ours.get(CALIBRATION_KEY) is False or SCALES_KEY in ours:
-        return None
-    before = _measured(ours).get("of", 0)
-    grown = before < SAMPLE and documents >= max(FEWEST, 2 * before)
-    return calibrate_words(client, index, count) if grown else None
+    stored = about if words is None else {**about, **words.to_json()}
+    # One without the other would fit no query that is sent meanwhile.
+    keep_in_meta(client, name, {CALIBRATION_KEY: stored, SCALES_KEY: None if scales is None else asdict(scales)})
+    return Kept(scales, words)
 
 
 def forget(client: OpenSearch, index: str) -> bool:
     """Let queries be sent as encoded until somebody calibrates again; return whether anything was measured.
 
     Raises:
-        ClusterError: as `calibrate_words`.
+        ClusterError: as `calibrate`.
     """
     kept = read_kept(client, index)
     keep_in_meta(client, index, {CALIBRATION_KEY: False, SCALES_KEY: None})
@@ -127,20 +152,31 @@ def calibrate_scores(
 
     Raises:
         NoScaleError: no document of the sample finds anything.
-        ClusterError: as `calibrate_words`.
+        ClusterError: as `calibrate`.
     """
+    scales = _scales(client, index, encoder, dialect, calibration)
+    if scales is None:
+        raise NoScaleError(why_no_scale(index))
+    keep_in_meta(client, index, {SCALES_KEY: asdict(scales)})
+    return scales
+
+
+def why_no_scale(index: str) -> str:
+    """Return what to say where no document finds anything."""
+    return (
+        f"of the documents of the index {index!r} that were asked for by their titles none finds anything, so there is "
+        "no scale: ingest documents with text first"
+    )
+
+
+def _scales(
+    client: OpenSearch, index: str, encoder: Encoder, dialect: Dialect, calibration: Calibration | None
+) -> Scales | None:
     options = QueryOptions(dialect=dialect, calibration=calibration)
     texts = sample_titles(client, index)
     questions = [Question(text, vector) for text, vector in zip(texts, encoder.queries(texts), strict=True)]
-    best = {mode: _best(client, index, questions, options, mode) for mode in (Mode.SPARSE, Mode.BM25)}
-    if not all(best.values()):
-        raise NoScaleError(
-            f"the {len(texts)} documents of the index {index!r} that were asked for by their titles find nothing, so "
-            "there is no scale: ingest documents with text first"
-        )
-    scales = Scales(*(sum(scores) / len(scores) for scores in best.values()))
-    keep_in_meta(client, index, {SCALES_KEY: {"sparse": scales.sparse, "bm25": scales.bm25}})
-    return scales
+    sparse, bm25 = (_best(client, index, questions, options, mode) for mode in (Mode.SPARSE, Mode.BM25))
+    return Scales(sum(sparse) / len(sparse), sum(bm25) / len(bm25)) if sparse and bm25 else None
 
 
 def _best(

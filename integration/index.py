@@ -88,13 +88,27 @@ def require_mapping(
         ClusterError: the cluster is of a kind or version that csplade does not know.
     """
     check_name(index)
-    dialect = _told_dialect(client)
+    told = _told_dialect(client)
     mapping = _checked_mapping(client, index, contract)
     if mapping is None:
         raise IndexConflictError(
             f"there is no index {index!r}: make it with `csplade ingest SOURCE --index {index}`, or correct --index"
         )
-    return for_mapping(dialect_of_field(mapping["properties"][WEIGHTS_FIELD], dialect), mapping), mapping
+    return _asked_as(told, mapping), mapping
+
+
+def dialect_of(client: OpenSearch, mapping: _Json) -> Dialect:
+    """Return how the weights of an index of ours with this mapping are asked for.
+
+    Raises:
+        IndexConflictError: its field is of a type that csplade does not ask.
+        ClusterError: the cluster is of a kind or version that csplade does not know.
+    """
+    return _asked_as(_told_dialect(client), mapping)
+
+
+def _asked_as(told: Dialect | None, mapping: _Json) -> Dialect:
+    return for_mapping(dialect_of_field(mapping["properties"][WEIGHTS_FIELD], told), mapping)
 
 
 def for_mapping(dialect: Dialect, mapping: Mapping[str, Any]) -> Dialect:  # Any: a JSON object

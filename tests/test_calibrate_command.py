@@ -15,7 +15,7 @@ from csplade.integration.stored_weights import weights_of
 from csplade.integration.templates import WEIGHTS_FIELD
 from csplade.pipelines.calibration import Calibration
 from csplade.pipelines.encode import Encoder
-from csplade.pipelines.errors import UsageError
+from csplade.pipelines.errors import MissingExtraError, UsageError
 from csplade.pipelines.sparse import SparseVector
 from csplade.tests.command_run import Result, Run, runner
 from csplade.tests.word_encoder import WordEncoder
@@ -138,9 +138,57 @@ def test_ingest_counts_again_once_an_index_has_doubled(filled: Run, opensearch: 
     Path("more.jsonl").write_bytes(records(240, 30))
     assert "were counted" not in filled("ingest", "more.jsonl").err
     assert measured(opensearch, index_name).documents == 240
-    Path("many.jsonl").write_bytes(records(270, 220))
-    assert "The words of 490 documents were counted" in filled("ingest", "many.jsonl").err
-    assert measured(opensearch, index_name).documents == 490
+    Path("many.jsonl").write_bytes(records(270, 270))
+    # Also where scales were measured by the command: they are measured anew with the words.
+    assert filled("calibrate").code == 0
+    assert "The words of 540 documents were counted" in filled("ingest", "many.jsonl").err
+    kept = read_kept(connect(opensearch), index_name)
+    assert kept.calibration is not None
+    assert (kept.calibration.documents, kept.scales is None) == (540, False)
+
+
+def test_normalized_sums_need_no_more_than_ingest(filled: Run, opensearch: str, index_name: str) -> None:
+    kept = read_kept(connect(opensearch), index_name)
+    assert kept.scales is not None
+    every = ("--size", 240)
+    sparse, words = asked(filled, *every), asked(filled, *every, "--mode", "bm25")
+    summed = asked(filled, *every, "--mode", "hybrid", "--fusion", "normalized", "--bm25-weight", 0.5)
+    expected = {
+        name: score / kept.scales.sparse + 0.5 * words.get(name, 0.0) / kept.scales.bm25
+        for name, score in sparse.items()
+    }
+    assert summed == pytest.approx(expected, rel=ROUNDING)
+    told = orjson.loads(filled("calibrate", "--json").out)
+    assert told["scales"] == {"sparse": kept.scales.sparse, "bm25": kept.scales.bm25}
+    assert read_kept(connect(opensearch), index_name) == kept
+
+
+def test_where_there_is_no_scale_the_command_is_named_that_measures_it(command: Run) -> None:
+    Path("few.jsonl").write_bytes(records(0, FEWEST - 1))
+    assert command("ingest", "few.jsonl").code == 0
+    normalized = ("query", ASKED, "--mode", "hybrid", "--fusion", "normalized", "--json")
+    refused = command(*normalized)
+    assert refused.code == 2
+    assert "`csplade calibrate` measures them" in refused.err
+    assert command("calibrate").code == 0
+    assert orjson.loads(command(*normalized).out)["hits"]
+
+
+def test_vectors_that_are_given_are_ingested_where_no_model_can_be_opened(
+    filled: Run, monkeypatch: pytest.MonkeyPatch, opensearch: str, index_name: str
+) -> None:
+    before = read_kept(connect(opensearch), index_name)
+    lines = [{**orjson.loads(line), "vector": {"flow": 1.0}} for line in records(240, 300).splitlines()]
+    Path("given.jsonl").write_bytes(b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines))
+
+    def refuse(*_: object) -> None:
+        raise MissingExtraError("onnxruntime", "cpu")
+
+    monkeypatch.setattr(Encoder, "open", refuse)
+    done = filled("ingest", "given.jsonl", "--vectors", "vector")
+    assert done.code == 0, done
+    assert "Scores are not measured, as there is no model here" in done.err
+    assert read_kept(connect(opensearch), index_name) == before
 
 
 def test_a_few_documents_are_no_collection(command: Run, opensearch: str, index_name: str) -> None:

@@ -6,10 +6,18 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from csplade.integration.calibrate import FEWEST, calibrate_grown, calibrate_words, read_kept
+from csplade.integration.calibrate import (
+    FEWEST,
+    Kept,
+    calibrate,
+    calibrate_grown,
+    calibrate_scores,
+    calibrate_words,
+    read_kept,
+)
 from csplade.integration.documents import Document, bulk_lines
 from csplade.integration.enrich import prepare_index
-from csplade.integration.index import create_index, keep_in_meta, mapping_of
+from csplade.integration.index import create_index, keep_in_meta, mapping_of, require_index
 from csplade.integration.index_facts import facts_of
 from csplade.integration.query import QueryOptions, Question
 from csplade.integration.reindex_mapping import TEXT_FIELDS_KEY
@@ -19,7 +27,7 @@ from csplade.integration.templates import IndexOptions
 from csplade.pipelines.calibration import Calibration, calibration_of
 from csplade.pipelines.contract import Literal
 from csplade.tests.cluster_lines import ClusterLine
-from csplade.tests.word_encoder import word_contract, word_vector
+from csplade.tests.word_encoder import WordEncoder, word_contract, word_vector
 
 pytestmark = pytest.mark.cluster
 
@@ -76,7 +84,7 @@ def test_another_encoder_has_no_use_for_what_was_counted(filled: ClusterLine) ->
     prepare_index(filled.client, filled.index, word_contract(opset=2), replace_encoder=True)
     assert read_kept(filled.client, filled.index).calibration is None
     # And counts for itself, though the index has not grown.
-    assert calibrate_grown(filled.client, filled.index, COUNT, len(TEXTS)) == COUNT(TEXTS)
+    assert calibrate_grown(filled.client, filled.index, COUNT, len(TEXTS)) == Kept(None, COUNT(TEXTS))
 
 
 def test_a_filtered_alias_counts_its_whole_index(filled: ClusterLine) -> None:
@@ -104,7 +112,8 @@ def test_an_index_without_text_has_nothing_to_count(line: ClusterLine) -> None:
 
 def test_it_is_counted_again_when_it_has_doubled_and_not_before(filled: ClusterLine) -> None:
     def grown(documents: int) -> Calibration | None:
-        return calibrate_grown(filled.client, filled.index, COUNT, documents)
+        found = calibrate_grown(filled.client, filled.index, COUNT, documents)
+        return None if found is None else found.calibration
 
     assert grown(FEWEST - 1) is None
     assert grown(len(TEXTS)) == COUNT(TEXTS)
@@ -124,6 +133,40 @@ def test_too_few_texts_are_not_counted_each_time(line: ClusterLine) -> None:
         asked += 1
         return COUNT(texts)
 
-    for _ in range(2):
-        assert calibrate_grown(line.client, line.index, count, 260) is None
+    assert calibrate_grown(line.client, line.index, count, 260) == Kept(None, None)
+    assert calibrate_grown(line.client, line.index, count, 260) is None
     assert asked == 1
+
+
+def test_scores_are_measured_with_the_words_and_anew_with_them(filled: ClusterLine) -> None:
+    def grown(documents: int) -> Kept | None:
+        return calibrate_grown(filled.client, filled.index, COUNT, documents, WordEncoder)
+
+    first = grown(len(TEXTS))
+    assert first is not None
+    assert first == read_kept(filled.client, filled.index)
+    dialect = require_index(filled.client, filled.index, word_contract())
+    alone = calibrate_scores(filled.client, filled.index, WordEncoder(), dialect, COUNT(TEXTS))
+    assert first == Kept(alone, COUNT(TEXTS))
+    fill(filled, [f"lift {number} {'wing ' * (number % 9)}" for number in range(600)], first=600)
+    second = grown(2 * len(TEXTS))
+    assert second is not None
+    assert second == read_kept(filled.client, filled.index)
+    assert second == calibrate(filled.client, filled.index, COUNT, WordEncoder())
+    assert None is not second.scales != first.scales
+
+
+def test_scales_are_not_lost_where_nobody_can_measure_them_anew(filled: ClusterLine) -> None:
+    assert calibrate_grown(filled.client, filled.index, COUNT, len(TEXTS), WordEncoder) is not None
+    before = read_kept(filled.client, filled.index)
+    assert calibrate_grown(filled.client, filled.index, COUNT, 2 * len(TEXTS)) is None
+    assert read_kept(filled.client, filled.index) == before
+
+
+def test_an_encoder_whose_terms_are_no_words_gets_its_scales_all_the_same(filled: ClusterLine) -> None:
+    found = calibrate_grown(filled.client, filled.index, None, len(TEXTS), WordEncoder)
+    assert found is not None
+    assert found.calibration is None
+    assert found.scales is not None
+    assert found == read_kept(filled.client, filled.index)
+    assert calibrate_grown(filled.client, filled.index, None, len(TEXTS), WordEncoder) is None
