@@ -85,6 +85,11 @@ class Params:
             found["track_scores"] = scores in _TRUE
         return {name: value for name, value in found.items() if body.get(name) != value}
 
+    def least_score(self) -> dict[str, str]:
+        """Return the lowest score that they ask for, as it would stand in a body; only a `_count` takes one there."""
+        value = self.get("min_score")
+        return {} if value is None else {"min_score": value}
+
 
 def _sorted_by(text: str) -> object:
     found = _SORT.fullmatch(text)

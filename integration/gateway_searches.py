@@ -1,5 +1,6 @@
 """Searches as they arrive become searches by term weights as they are sent, bytes to bytes; pure."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from csplade.integration.gateway_vectors import TextTooLong
 from csplade.integration.gateway_verdict import Verdict, Why, passed
 from csplade.integration.rewrite import Encode, rewrite
 from csplade.integration.rewrite_config import IndexRules
+from csplade.integration.rewrite_policy import ScorePolicy
 from csplade.integration.rewrite_report import Decision, JsonObject, Rewritten
 from csplade.integration.rewrite_template import rewrite_template
 
@@ -64,6 +66,8 @@ class Item:
     """The indexes as its header names them; empty: it names none."""
 
 
+# What every reader of numbers reads alike.
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _BODY_ALONE = (Kind.COUNT, Kind.VALIDATE, Kind.EXPLAIN)
 Rules = IndexRules | Why
 """How a search is rewritten, or why it is not."""
@@ -80,14 +84,16 @@ def rewritten_search(asked: Asked, rules: IndexRules, encode: Encode) -> Sent | 
         return Why.NOT_READ
     if asked.params.get("q") == "":
         return Why.NOTHING
-    if asked.kind is Kind.COUNT and asked.params.get("min_score") is not None:
-        return Why.NOT_UNDERSTOOD
+    if asked.kind is Kind.COUNT and not _NUMBER.fullmatch(asked.params.get("min_score") or "0"):
+        return Why.NOT_READ
     if asked.params.get("q") is not None and _asks_twice(asked):
         return Why.NOT_READ
     done = _rewritten(asked.kind, asked_body(asked), asked.params, rules, encode)
     if isinstance(done, Why):
         return done
-    return Sent(asked.params.body_moved(), write_json(done))
+    params = asked.params.body_moved()
+    dropped = asked.kind is Kind.COUNT and rules.options.policies.min_score is ScorePolicy.DROP
+    return Sent(params.without(("min_score",)) if dropped else params, write_json(done))
 
 
 def asked_body(asked: Asked) -> JsonObject:
@@ -208,7 +214,7 @@ def _rewritten(
     over = params.over(body) if kind is Kind.SEARCH else {}
     if kind is Kind.COUNT:
         # As a search without hits, so that both count the same.
-        over = {"size": 0}
+        over = {"size": 0, **params.least_score()}
     done = _changed(rewrite({**body, **over}, rules.field_map, encode, rules.options))
     if isinstance(done, Why):
         return done

@@ -20,6 +20,7 @@ from csplade.integration.rewrite_scores import (
     LEAST_ASKED,
     SCRIPT_READS,
     aggregates_by_score,
+    asks_for_least,
     combined_by,
     part_scripted_by_score,
     ranks_without_score,
@@ -94,7 +95,8 @@ def _countable(body: JsonObject) -> Decision | None:
     """Return why a body stays as it is where all counts must."""
     mode = RewriteMode.ANCHORED
     counted = {name: body[name] for name in ("aggs", "aggregations") if name in body}
-    if type(body.get("size")) is int and body["size"] == 0 and not any(map(shows_hits_by_score, counted.values())):
+    hitless = type(body.get("size")) is int and body["size"] == 0
+    if hitless and not asks_for_least(body) and not any(map(shows_hits_by_score, counted.values())):
         return Decision("$.size", "size", Outcome.KEPT, mode.value, "no hit is asked for, and the same documents match")
     for name, aggregations in counted.items():
         if aggregates_by_score(aggregations):

@@ -63,6 +63,13 @@ def ranks_without_score(body: JsonObject) -> bool:
     return not any(map(_orders_by_score, sort if isinstance(sort, list) else [sort]))
 
 
+def asks_for_least(body: JsonObject) -> bool:
+    """Say whether a search or a clause of its query asks for a lowest score, so that scores decide what counts."""
+    if body.get("min_score") is not None:
+        return True
+    return any(isinstance(value, Mapping) and "min_score" in value for value in _values_in(body.get("query")))
+
+
 def shows_hits_by_score(aggregations: object) -> bool:
     """Say whether aggregations show the hits with the best scores."""
     holders = (value for value in _values_in(aggregations) if isinstance(value, Mapping))

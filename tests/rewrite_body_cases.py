@@ -136,6 +136,17 @@ BODY_CASES = (
     ),
     Case(
         "body",
+        "size 0 with min_score, anchored",
+        match(),
+        anchored(match()),
+        REWRITTEN,
+        "anchored",
+        ANCHORED,
+        {"min_score": "keep"},
+        more={"size": 0, "min_score": 0.5},
+    ),
+    Case(
+        "body",
         "size 0 with top hits, anchored",
         match(),
         anchored(match()),

@@ -21,6 +21,7 @@ from csplade.tests.rewrite_case import (
 
 _LEAST: Json = {"function_score": {"query": match(), "weight": 2, "min_score": 1}}
 _SCORED_BY_SCRIPT: Json = {"function_score": {"query": match(), "script_score": {"script": "_score * 2"}}}
+_LEAST_SCRIPTED: Json = {"script_score": {"query": match(), "script": {"source": "_score + 1"}, "min_score": 3}}
 _SCRIPTED: Json = {"script_score": {"query": match(), "script": {"source": "_score + 1"}}}
 
 _TWICE: Json = {"bool": {"should": [match(Q, "title"), match()], "minimum_should_match": 2}}
@@ -272,6 +273,37 @@ COMPOUND_CASES = (
         "score_script: refuse",
         REPLACE,
         {"score_script": "refuse"},
+    ),
+    *(
+        Case(
+            "script_score",
+            "min_score",
+            _LEAST_SCRIPTED,
+            sent,
+            outcome,
+            decided,
+            policy={"score_script": "keep", "min_score": policy},
+        )
+        for policy, outcome, decided, sent in (
+            ("pass", PASSED, "min_score: pass", None),
+            ("refuse", REFUSED, "min_score: refuse", None),
+            (
+                *("keep", REWRITTEN, "replace"),
+                {"script_score": {"query": weights(), "script": {"source": "_score + 1"}, "min_score": 3}},
+            ),
+            (
+                *("drop", REWRITTEN, "replace"),
+                {"script_score": {"query": weights(), "script": {"source": "_score + 1"}}},
+            ),
+        )
+    ),
+    Case(
+        "script_score",
+        "min_score beneath a script that does not read the score",
+        {"script_score": {"query": match(), "script": {"source": "doc['year'].value"}, "min_score": 2000}},
+        None,
+        KEPT,
+        "",
     ),
     Case(
         "script_score",
