@@ -13,7 +13,7 @@ from functools import lru_cache
 from csplade.integration.templates import TEXT_FIELD, TITLE_FIELD, WEIGHTS_FIELD
 from csplade.pipelines.errors import UsageError
 
-_LAST = re.compile(r"(?P<before>^|[._*])(?P<part>[^._*]*)$")
+_LAST = re.compile(r"(?:^|[._])(?P<part>[^._]*)$")
 # Names by custom of the fields beside a text that hold it whole, for filters and sorting: they are matched exactly.
 _EXACT = frozenset({"keyword", "raw", "exact", "sort"})
 
@@ -61,13 +61,18 @@ class FieldMap:
     """Fields of a query that names none, as in the index's setting `index.query.default_field`."""
 
     def covering(self, field: str, nested: str | None) -> Covered | None:
-        """Return what covers a field (or a pattern of fields) that is asked for inside these nested objects."""
+        """Return what covers a field that is asked for inside these nested objects.
+
+        A pattern of fields is covered by nothing: which fields fit it only the mapping knows, and one of them may be
+        exact text, whatever it is called.
+        """
+        if "*" in field:
+            return None
         for coverage in self.coverages:
             if coverage.nested != nested:
                 continue
             for name, boost in coverage.texts.items():
-                # A pattern of the query that fits a pattern here stands for fields that all fit it.
-                if matches(name, field) and ("*" not in name or not _may_be_exact(field)):
+                if matches(name, field) and ("*" not in name or not _exact(field)):
                     return Covered(coverage.weights, boost)
         return None
 
@@ -79,13 +84,10 @@ class FieldMap:
         )
 
 
-def _may_be_exact(name: str) -> bool:
-    """Say whether a name, or one that fits this pattern, ends as those of exact text do; no mapping is known here."""
+def _exact(name: str) -> bool:
+    """Say whether a name ends as those of exact text do; no mapping is known here."""
     last = _LAST.search(name.lower())
-    if last is None:
-        return False
-    part = last["part"]
-    return any(exact.endswith(part) for exact in _EXACT) if last["before"] == "*" else part in _EXACT
+    return last is not None and last["part"] in _EXACT
 
 
 def matches(pattern: str, name: str) -> bool:
