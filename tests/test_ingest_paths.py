@@ -3,6 +3,8 @@
 Bulk requests are in `test_ingest_faults`; here it is all that is asked before them and after.
 """
 
+import signal
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from csplade.integration.patience import Patience
 from csplade.integration.templates import META_KEY, IndexOptions
 from csplade.tests.command_run import Run, runner, use_word_encoder
 from csplade.tests.faulty_proxy import DROP, HALF, SLOW, FaultyProxy, running
+from csplade.tests.ingest_process import start
 from csplade.tests.test_ingest import content
 from csplade.tests.test_ingest_faults import settings
 from csplade.tests.word_encoder import word_contract
@@ -111,3 +114,40 @@ def test_an_address_where_no_cluster_is_is_told_at_once(run: Run, opensearch: st
     assert (done.code, restored.code) == (1, 1)
     assert "answered 503" in done.err
     assert "answered 503" in restored.err
+
+
+def test_a_run_that_fails_says_why_also_where_its_settings_cannot_be_put_back(
+    run: Run, opensearch: str, client: OpenSearch, index_name: str
+) -> None:
+    before = settings(client, index_name)
+    with running(FaultyProxy(opensearch, [500])) as proxy:
+        proxy.troubles[f"PUT /{index_name}/_settings"] = [None] + [503] * 100
+        where = ("--index", index_name, "--url", proxy.url, "--load-settings", "fast")
+        done = run("ingest", "a.jsonl", *where)
+    assert (done.code, done.out) == (1, "")
+    *_, reason, besides = done.err.splitlines()
+    assert reason.startswith(f"Error: the cluster at {proxy.url} answered 500 (injected)")
+    assert besides.startswith(f"Besides, the settings of '{index_name}' may still be those of the load")
+    assert run("ingest", "a.jsonl", "--index", index_name, "--url", opensearch).code == 0
+    check(client, index_name, before)
+
+
+def test_a_run_that_is_stopped_says_so_also_where_its_settings_cannot_be_put_back(
+    opensearch: str, client: OpenSearch, index_name: str, tmp_path: Path
+) -> None:
+    word_contract().write(tmp_path)
+    records = [orjson.dumps({"id": f"d{number}", "text": f"bread {number}"}) + b"\n" for number in range(2000)]
+    (tmp_path / "a.jsonl").write_bytes(b"".join(records))
+    with running(FaultyProxy(opensearch)) as proxy:
+        arguments = ["a.jsonl", "--index", index_name, "--url", proxy.url, "--encoder", tmp_path, "--batch", 10]
+        process = start(tmp_path, [*arguments, "--load-settings", "fast"])
+        deadline = time.monotonic() + 60
+        while not proxy.bulks and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        proxy.troubles[f"PUT /{index_name}/_settings"] = [503] * 100
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (1, "")
+    *_, stopped, besides = err.splitlines()
+    assert stopped == "Stopped."
+    assert besides.startswith(f"Besides, the settings of '{index_name}' may still be those of the load")
