@@ -94,7 +94,7 @@ def _p99(values: Sequence[float]) -> float:
 @click.option("--queries", "asked", default=200, show_default=True, help="Queries of each length.")
 @click.option("--precisions", default="int8,int8-weights,int4", show_default=True)
 @click.option("--rounds", default=2, show_default=True)
-@click.option("--plot", "picture", type=click.Path(path_type=Path), help="A .png that shows speeds and latencies.")
+@click.option("--plot", "picture", type=click.Path(path_type=Path), help="A .png that shows all but the limit.")
 @click.option("--json", "as_json", is_flag=True)
 def main(
     trained: Path,
@@ -118,12 +118,13 @@ def main(
             notice(f"round {number + 1}: {name}")
             measured.append(measure_apart(name, material, sizes, asked))
     rows = {name: together(measured) for name, measured in found.items()}
-    if picture is not None:
-        plot(rows, picture)
     ndcg = {}
     if collection is not None:
         notice("measuring nDCG@10")
         ndcg = {each.precision: each for each in compared(material.folders, read_development(collection, most))}
+    if picture is not None:
+        sizes_mb = {name: _size_mb(disk(name, material)) for name in rows}
+        plot(rows, sizes_mb, {f"csplade {name}": each.ndcg for name, each in ndcg.items()}, picture)
     limit = measure_limit(material.folders["fp32"])
     if as_json:
         quality = {name: asdict(each) for name, each in ndcg.items()}
