@@ -118,16 +118,19 @@ def _extremes(calibration: "Calibration", most: int = 8) -> list[tuple[str, str]
     return [(readable(term), f"{factor:.2f}") for term, factor in chosen]
 
 
-def calibrate_after(client: "OpenSearch", index: str, encoder_folder: Path, documents: int) -> None:
+def calibrate_after(
+    client: "OpenSearch", index: str, encoder_folder: Path, documents: int, encoder: "Encoder | None" = None
+) -> None:
     """Measure an index that holds so many documents, if it has grown enough; what hinders it is told only.
 
-    What was done before stays done, and is told before.
+    What was done before stays done, and is told before. Without an encoder that is open, one is opened if need be.
     """
     from csplade.integration.calibrate import calibrate_grown
     from csplade.pipelines.calibration import counter
 
+    opened = partial(_opened, encoder_folder, encoder)
     try:
-        found = calibrate_grown(client, index, counter(encoder_folder), documents, partial(_opened, encoder_folder))
+        found = calibrate_grown(client, index, counter(encoder_folder), documents, opened)
     except CspladeError as error:
         notice(f"Queries are not fitted to {index}; `csplade calibrate --index {index}` can do it later: {error}")
         return
@@ -135,10 +138,12 @@ def calibrate_after(client: "OpenSearch", index: str, encoder_folder: Path, docu
         _tell(found)
 
 
-def _opened(folder: Path) -> "Encoder | None":
-    """Open the encoder for queries; whoever ingests vectors that are made may have no model here."""
+def _opened(folder: Path, encoder: "Encoder | None") -> "Encoder | None":
+    """Return an encoder of queries; whoever ingests vectors that are made may have no model here."""
     from csplade.pipelines.encode import Encoder
 
+    if encoder is not None:
+        return encoder
     try:
         return Encoder.open(folder)
     except CspladeError as error:

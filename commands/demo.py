@@ -82,7 +82,7 @@ def command(
     questions = read_questions({document.id for document in documents})
     client = _connect(connection)
     work = _prepare(client, encoder, documents, analyzer)
-    calibrate_after(client, INDEX, encoder_folder, len(documents))
+    calibrate_after(client, INDEX, encoder_folder, len(documents), encoder)
     report = report_of(work, questions, _ask(client, encoder, questions), shown)
     if as_json:
         about = {"index": INDEX, "url": address(client), "encoder": encoder.contract.name}

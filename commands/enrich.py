@@ -115,10 +115,11 @@ def command(choices: EnrichChoices, connection: Connection, encoder_folder: Path
     options = _options(waiting, choices)
     from csplade.pipelines.encode import Encoder
 
-    report = _run(client, Encoder.open(encoder_folder), dialect, options, choices)
+    encoder = Encoder.open(encoder_folder)
+    report = _run(client, encoder, dialect, options, choices)
     _print(report, options, as_json)
     if choices.watch is None:
-        calibrate_after(waiting, choices.index, encoder_folder, _held(waiting, choices.index, report))
+        calibrate_after(waiting, choices.index, encoder_folder, _held(waiting, choices.index, report), encoder)
     if report.failed:
         raise SourceError(
             f"{report.failed} documents failed (the first: {report.first_reason}): their ids are in "
