@@ -7,21 +7,17 @@ the JDK's own compiler. The first user stands in a file, as those that are made 
 import hashlib
 import os
 import shutil
-import subprocess
 import time
-import zipfile
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import pytest
 from csplade.integration.access import Access
 from csplade.integration.account import server_account
 from csplade.integration.client import connect
 from csplade.integration.errors import ClusterError
-from csplade.integration.java import find_java
 from csplade.integration.node_config import java_switches
 from csplade.integration.node_launch import Ground, launch, prepare
 from csplade.integration.node_log import tail
@@ -29,12 +25,12 @@ from csplade.integration.places import find_places, make_places
 from csplade.integration.ports import free_port
 from csplade.integration.processes import end, is_alive
 from csplade.integration.servers import ELASTICSEARCH_9
+from csplade.tests.compiled_module import Module, add_module, compiler_of
 from csplade.tests.local_node import reachable_folder
 from csplade.tests.tls_files import TlsFiles, make_tls_files
 from opensearchpy import OpenSearch
 
 ADMIN, ADMIN_PASSWORD = "admin", "Änderung: 1"
-_SOURCE = Path(__file__).with_name("AnalysisModule.java")
 _PATIENCE_SECONDS = 600
 _SSL = "xpack.security.http.ssl"
 _SETTINGS = {
@@ -46,14 +42,7 @@ _SETTINGS = {
     f"{_SSL}.certificate_authorities": ["certs/ca.pem"],
     f"{_SSL}.client_authentication": "required",
 }
-_DESCRIPTOR = """\
-description=analysis-common
-version=9.2.0
-name=analysis-common
-java.version=21
-elasticsearch.version=9.2.0
-classname=csplade.tests.AnalysisModule
-"""
+_ANALYSIS = Module("analysis-common", "AnalysisModule")
 
 
 @dataclass(frozen=True)
@@ -79,11 +68,10 @@ class SecureNode:
 def running_secure_node() -> Iterator[SecureNode]:
     """Start it with disposable data, and stop it."""
     account = server_account()
-    if not (find_java(ELASTICSEARCH_9, os.environ, account).home / "bin" / "javac").exists():
-        pytest.skip("the module of Elasticsearch is compiled by a JDK: set ES_JAVA_HOME to one from 21 on")
     places = find_places(os.environ, account)
     make_places(places, account)
     ground = prepare(ELASTICSEARCH_9, java_switches(512, quick_start=True), places, account, lambda _text: None)
+    compiler_of(ground)
     with reachable_folder() as folder:
         files = _equip(ground, folder)
         server = replace(ELASTICSEARCH_9, settings=_SETTINGS)
@@ -110,21 +98,8 @@ def _equip(ground: Ground, folder: Path) -> TlsFiles:
         file.chmod(0o644)
     (home / "config" / "users").write_text(f"{ADMIN}:{_hashed(ADMIN_PASSWORD)}\n")
     (home / "config" / "users_roles").write_text(f"superuser:{ADMIN}\n")
-    module = home / "modules" / "analysis-common"
-    module.mkdir()
-    (module / "plugin-descriptor.properties").write_text(_DESCRIPTOR)
-    _compile(ground, home, folder / "classes", module / "analysis-common.jar")
+    add_module(ground, home, _ANALYSIS)
     return files
-
-
-def _compile(ground: Ground, home: Path, classes: Path, jar: Path) -> None:
-    compiler = [str(ground.java.home / "bin" / "javac"), "-J-XX:TieredStopAtLevel=1", "--release", "21"]
-    command = [*compiler, "-cp", f"{home / 'lib'}/*", "-d", str(classes), str(_SOURCE)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    with zipfile.ZipFile(jar, "w") as archive:
-        for path in classes.rglob("*.class"):
-            archive.write(path, path.relative_to(classes))
 
 
 def _hashed(password: str) -> str:
