@@ -131,6 +131,7 @@ def test_rankings_stand_side_by_side_and_moves_are_right(shown: Shown, staged: S
     boxes = places(page, "bm25", "replace", "hybrid")
     assert len({box["y"] for box in boxes}) == 1
     assert sorted(boxes, key=lambda box: box["x"]) == boxes
+    assert not page.locator("#jump").is_visible()
     assert shown.trouble == []
     shown.picture("wide")
 
@@ -160,6 +161,7 @@ def test_the_rewritten_body_and_the_times_can_be_read(shown: Shown) -> None:
     assert set(boosts) == {weight for _, weight in word_vector(TEXT)}
     rows = shown.page.locator("#time-table tbody tr").all()
     assert len(rows) == 4
+    assert rows[0].locator("th").inner_text() == "encoding the query (deadline 10,000 ms)"
     whole = [float(cell) for cell in rows[2].locator("td").all_inner_texts()]
     assert len(whole) == 3
     assert min(whole) > 0
@@ -251,10 +253,23 @@ def test_all_of_it_fits_a_phone_also_in_the_dark(browser: "Browser", staged: Sta
     first, second = places(page, "bm25", "replace")
     assert first["y"] == second["y"]
     assert first["width"] < 360 < second["x"] + second["width"]
+    # What lies beside cannot be seen, so names tell of it, and lead there.
+    names = page.locator("#jump button")
+    assert names.all_inner_texts() == ["BM25", "CSPLADE", "Hybrid"]
+    assert "Swipe" in page.inner_text("#jump")
+    page.wait_for_selector('#jump [aria-current="true"]:text("BM25")')
+    opened.picture("phone-dark-first")
+    names.nth(2).scroll_into_view_if_needed()
+    height = page.evaluate("scrollY")
+    names.nth(2).click()
+    page.wait_for_selector('#jump [aria-current="true"]:text("Hybrid")')
+    assert page.evaluate("scrollY") == height
+    page.wait_for_selector('#jump [aria-current="false"]:text("BM25")')
     page.locator('[data-mode="replace"]').evaluate("column => column.scrollIntoView({inline: 'center'})")
     (second,) = places(page, "replace")
     assert second["x"] >= 0
     assert second["x"] + second["width"] <= 360
+    page.wait_for_selector('#jump [aria-current="true"]:text("CSPLADE")')
     opened.picture("phone-dark")
     opened.context.close()
 

@@ -1,6 +1,6 @@
 // The page's behaviour: asks the gateway that it came from, shows what comes back, and can be used by keyboard alone.
 
-import { column, element, keyOf, queryTerms, timeTable } from "./results.js";
+import { column, element, jumps, keyOf, queryTerms, timeTable } from "./results.js";
 
 const at = (id) => document.getElementById(id);
 const indexes = new Map();
@@ -49,7 +49,10 @@ function show(told) {
   at("terms").hidden = !told.texts.length;
   const bm25 = told.rankings.find(({ mode, hits }) => mode === "bm25" && hits);
   const before = bm25 ? new Map(bm25.hits.map((hit, place) => [keyOf(hit), place + 1])) : null;
-  at("rankings").replaceChildren(...told.rankings.map((ranking) => column(ranking, before)));
+  const columns = told.rankings.map((ranking) => column(ranking, before));
+  at("rankings").replaceChildren(...columns);
+  at("jump").replaceChildren(...jumps(columns));
+  at("jump").hidden = columns.length < 2;
   at("time-table").replaceChildren(...timeTable(told));
   at("rankings").hidden = at("times").hidden = false;
 }

@@ -68,6 +68,24 @@ export function queryTerms(texts) {
   });
 }
 
+/** Names the rankings where they do not fit beside each other; each name leads to its column, and the one seen is marked. */
+export function jumps(columns) {
+  const links = new Map(columns.map((column) => {
+    const link = element("button", { type: "button" }, TITLES[column.dataset.mode]);
+    // Sideways only: a column is higher than the window, and its reader should stay where he is.
+    link.addEventListener("click", () => {
+      const row = column.parentElement;
+      row.scrollBy({ left: column.getBoundingClientRect().left - row.getBoundingClientRect().left });
+    });
+    return [column, link];
+  }));
+  const seen = new IntersectionObserver((changes) => {
+    for (const { target, isIntersecting } of changes) links.get(target).setAttribute("aria-current", String(isIntersecting));
+  }, { threshold: 0.6, rootMargin: "10000px 0px" });
+  for (const column of columns) seen.observe(column);
+  return [element("span", { className: "note" }, "Swipe ↔"), ...links.values()];
+}
+
 /** Shows one ranking as a column; `before` are BM25's ranks by document, or null. */
 export function column(ranking, before) {
   const made = element("section", { className: "ranking", "aria-labelledby": `ranking-${ranking.mode}` });
@@ -138,7 +156,7 @@ export function keyOf({ index, id }) {
 export function timeTable({ texts, rankings, deadline_ms }) {
   const encoding = texts.reduce((sum, { ms }) => sum + ms, 0);
   const rows = [
-    [`encoding the query (deadline ${deadline_ms.toFixed(0)})`, ({ mode }) => (mode === "bm25" ? null : encoding)],
+    [`encoding the query (deadline ${deadline_ms.toLocaleString("en")} ms)`, ({ mode }) => (mode === "bm25" ? null : encoding)],
     ["rewriting the search", ({ mode, rewriting_ms }) => (mode === "bm25" ? null : rewriting_ms)],
     ["cluster, there and back", ({ ms }) => ms],
     ["cluster, as it says", ({ took }) => took ?? null],
