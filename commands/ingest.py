@@ -98,7 +98,9 @@ def command(
     report, counted = _run(client, encoder, found, options, origin, choices)
     print_report(report, counted, cut_of(encoder), choices.index, as_json)
     held = report.indexed if counted is None else counted
-    calibrate_after(patient(client, choices.patience), choices.index, encoder_folder, held)
+    # Given vectors answer no queries, and Ray's workers have ended.
+    asked = encoder if choices.vectors is None and choices.engine != RAY else None
+    calibrate_after(patient(client, choices.patience), choices.index, encoder_folder, held, asked)
     if report.failed:
         raise SourceError(
             f"{report.failed} of {report.read} documents failed (the first: {report.first_reason}): mend them in "
@@ -210,19 +212,22 @@ def _run(
     choices: IngestChoices,
 ) -> "tuple[IngestReport, int | None]":
     """Ingest with a checkpoint and the settings that are asked for; return the report and the cluster's count."""
-    from csplade.integration.ingest_report import check_count, count_if_allowed
+    from csplade.integration.ingest_report import check_count, count_before, count_if_allowed
     from csplade.integration.load_settings import LoadSettings, loading
     from csplade.integration.patience import patient
 
     waiting = patient(client, choices.patience)
+    before = count_before(waiting, choices.index)
     checkpoint = _checkpoint(waiting, encoder, origin, choices)
     kind = LoadSettings(choices.load_settings)
     with checkpoint or nullcontext(), loading(client, choices.index, kind, choices.patience):
         report = _stream(client, encoder, planned, options, checkpoint)
     counted = count_if_allowed(waiting, choices.index)
-    check_count(report, counted, choices.index)
+    # Also where documents are missing: run again, it is to send all of them.
     if checkpoint is not None:
         checkpoint.remove()
+    if (more := check_count(report, counted, choices.index, before)) is not None:
+        notice(more)
     return report, counted
 
 

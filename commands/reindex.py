@@ -76,7 +76,7 @@ def command(choices: ReindexChoices, connection: Connection, encoder_folder: Pat
     _print(found, counted, origin, choices, as_json)
     account = found.account
     held = account.indexed if counted is None else counted
-    calibrate_after(patient(target, choices.patience), choices.target, encoder_folder, held)
+    calibrate_after(patient(target, choices.patience), choices.target, encoder_folder, held, encoder)
     if account.failed:
         raise SourceError(
             f"{account.failed} of {account.read} documents failed (the first: {account.first_reason}): mend them in "
@@ -147,19 +147,22 @@ def _run(
     target: "OpenSearch", origin: "Origin", encoder: "Encoder", options: "IngestOptions", choices: ReindexChoices
 ) -> "tuple[ReindexReport, int | None]":
     """Copy with a checkpoint and the settings that are asked for; return the report and the new index's count."""
-    from csplade.integration.ingest_report import check_count, count_if_allowed
+    from csplade.integration.ingest_report import check_count, count_before, count_if_allowed
     from csplade.integration.load_settings import LoadSettings, loading
     from csplade.integration.patience import patient
 
     waiting = patient(target, choices.patience)
+    before = count_before(waiting, choices.target)
     checkpoint = _checkpoint(waiting, origin, encoder, choices)
     kind = LoadSettings(choices.load_settings)
     with checkpoint or nullcontext(), loading(target, choices.target, kind, choices.patience):
         found = _stream(target, origin, encoder, options, checkpoint)
     counted = count_if_allowed(waiting, choices.target)
-    check_count(found.account, counted, choices.target)
+    # Also where documents are missing: run again, it is to send all of them.
     if checkpoint is not None:
         checkpoint.remove()
+    if (more := check_count(found.account, counted, choices.target, before)) is not None:
+        notice(more)
     return found, counted
 
 

@@ -20,6 +20,7 @@ from csplade.integration.transport_errors import reason_of
 from opensearchpy import OpenSearch
 
 _BUSY_DOCUMENT = frozenset({429, 503})
+_CREATED = 201
 _TOO_LARGE = 413
 # Said of single documents, and yet about the index.
 _INDEX_UNUSABLE = frozenset({"cluster_block_exception", "index_closed_exception", "index_not_found_exception"})
@@ -41,6 +42,17 @@ class Failure:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What has become of a batch."""
+
+    failures: Sequence[Failure] = ()
+    created: int = 0
+    """Documents that were not there before."""
+    doubtful: int = 0
+    """Documents that may have been made by an earlier request of this batch, of which nobody knows what it did."""
+
+
 @dataclass(frozen=True)
 class _Answer:
     failed: tuple[Failure, ...] = ()
@@ -49,10 +61,13 @@ class _Answer:
     """Why the documents in `again` were not taken."""
     whole: bool = False
     """Whether that was an answer to a whole request."""
+    created: int = 0
+    replaced: int = 0
 
     def __add__(self, other: "_Answer") -> "_Answer":
         failed, again = self.failed + other.failed, self.again + other.again
-        return _Answer(failed, again, self.busy or other.busy, self.whole or other.whole)
+        created, replaced = self.created + other.created, self.replaced + other.replaced
+        return _Answer(failed, again, self.busy or other.busy, self.whole or other.whole, created, replaced)
 
 
 def send(
@@ -62,8 +77,8 @@ def send(
     patience: Patience,
     circuit: Circuit | None = None,
     pace: Pace | None = None,
-) -> list[Failure]:
-    """Index the documents and return those that the cluster refuses; no id may be in `actions` twice.
+) -> Sent:
+    """Index the documents, and tell which of them the cluster refuses; no id may be in `actions` twice.
 
     Those who send at the same time share a circuit and a pace.
 
@@ -74,17 +89,21 @@ def send(
     circuit, pace = circuit or Circuit(patience.outage), pace or Pace(PaceOptions())
     failed: list[Failure] = []
     waiting = tuple(actions)
-    partly = 0
+    partly = created = doubtful = 0
+    doubt = False
     for attempt in count():
         with circuit.turn(patience.wait(attempt) if attempt else 0.0):
             began = time.monotonic()
             answer = _request(client, index, waiting, patience.request_seconds)
             failed += answer.failed
+            created += answer.created
+            doubtful += answer.replaced if doubt else 0
             nothing = answer.whole or len(answer.again) == len(actions)
             waited_for = _tell(circuit, pace, began, answer, nothing)
         waiting = answer.again
         if not waiting:
-            return failed
+            return Sent(failed, created, doubtful)
+        doubt = doubt or answer.whole
         # A cluster that takes nothing at all is not a fault of these documents: wait, or stop, but fail none of them.
         if nothing:
             if answer.busy is not None and attempt + 1 >= patience.attempts and not waited_for:
@@ -93,7 +112,8 @@ def send(
         partly += 1
         if partly >= patience.attempts:
             break
-    return failed + [Failure(action.document, f"{answer.busy} ({partly} attempts)") for action in waiting]
+    failed += [Failure(action.document, f"{answer.busy} ({partly} attempts)") for action in waiting]
+    return Sent(failed, created, doubtful + (len(waiting) if doubt else 0))
 
 
 def _tell(circuit: Circuit, pace: Pace, began: float, answer: "_Answer", nothing: bool) -> bool:
@@ -142,9 +162,12 @@ def _sorted(actions: Sequence[Action], items: Sequence[Mapping[str, Any]]) -> _A
     """Tell the refused documents from those to send again."""
     failed, again = [], []
     busy: ClusterError | None = None
+    created = replaced = 0
     for action, item in zip(actions, items, strict=True):
         (result,) = item.values()
         if result["status"] < 300:
+            created += result["status"] == _CREATED
+            replaced += result["status"] != _CREATED
             continue
         error = result.get("error", {})
         reason = f"{error.get('type')}: {reason_of(error)}"
@@ -159,4 +182,4 @@ def _sorted(actions: Sequence[Action], items: Sequence[Mapping[str, Any]]) -> _A
             )
         else:
             failed.append(Failure(action.document, reason))
-    return _Answer(tuple(failed), tuple(again), busy)
+    return _Answer(tuple(failed), tuple(again), busy, created=created, replaced=replaced)

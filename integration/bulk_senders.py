@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Self
 
-from csplade.integration.bulk import Action, Failure, send
+from csplade.integration.bulk import Action, Sent, send
 from csplade.integration.bulk_pace import Pace
 from csplade.integration.circuit import Circuit
 from csplade.integration.documents import Document, Rejected
@@ -35,7 +35,7 @@ class Batch:
 @dataclass(frozen=True)
 class _Result:
     batch: Batch
-    failures: list[Failure]
+    sent: Sent
     error: BaseException | None = None
 
 
@@ -71,7 +71,7 @@ class Senders:
             self._threads[-1].start()
         self._todo.put(batch)
 
-    def settled(self, most: int | None = None) -> Iterator[tuple[Batch, list[Failure]]]:
+    def settled(self, most: int | None = None) -> Iterator[tuple[Batch, Sent]]:
         """Give what is settled; wait for it until at most `most` batches are on their way. None: as the pace allows.
 
         Raises:
@@ -86,9 +86,9 @@ class Senders:
             self._flying.remove(result.batch)
             if result.error is not None:
                 raise result.error
-            yield result.batch, result.failures
+            yield result.batch, result.sent
 
-    def rescued(self) -> Iterator[tuple[Batch, list[Failure]]]:
+    def rescued(self) -> Iterator[tuple[Batch, Sent]]:
         """End all waiting and give what is settled all the same within a few seconds."""
         self._circuit.stop()
         deadline = time.monotonic() + _GRACE_SECONDS
@@ -99,17 +99,17 @@ class Senders:
                 return
             self._flying.remove(result.batch)
             if result.error is None:
-                yield result.batch, result.failures
+                yield result.batch, result.sent
 
     def _work(self) -> None:
         while (batch := self._todo.get()) is not None:
             try:
-                failures = send(
+                sent = send(
                     *(self._client, self._index, list(batch.actions.values()), self._patience),
                     *(self._circuit, self._pace),
                 )
             # Raised again in the thread that waits for it.
             except Exception as error:
-                self._done.put(_Result(batch, [], error))
+                self._done.put(_Result(batch, Sent(), error))
             else:
-                self._done.put(_Result(batch, failures))
+                self._done.put(_Result(batch, sent))

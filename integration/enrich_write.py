@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from csplade.integration.bulk import Action, Failure
+from csplade.integration.bulk import Action, Sent
 from csplade.integration.bulk_senders import Batch, Senders
 from csplade.integration.dead_letters import DeadLetters
 from csplade.integration.documents import Document
@@ -71,9 +71,9 @@ class Writer:
         self._settle(self._senders.settled())
         self._senders.submit(batch)
 
-    def _settle(self, results: Iterable[tuple[Batch, list[Failure]]]) -> None:
-        for batch, failures in results:
-            refused = [failure for failure in failures if not failure.reason.startswith(_SUPERSEDED)]
+    def _settle(self, results: Iterable[tuple[Batch, Sent]]) -> None:
+        for batch, sent in results:
+            refused = [failure for failure in sent.failures if not failure.reason.startswith(_SUPERSEDED)]
             for failure in refused:
                 self.fail(failure.document.id, failure.reason)
-            self._tally.written(len(batch.actions) - len(failures), len(failures) - len(refused))
+            self._tally.written(len(batch.actions) - len(sent.failures), len(sent.failures) - len(refused))

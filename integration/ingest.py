@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from csplade.integration.bulk import Action, Failure
+from csplade.integration.bulk import Action, Sent
 from csplade.integration.bulk_pace import Pace, PaceOptions
 from csplade.integration.bulk_senders import Batch, Senders
 from csplade.integration.dead_letters import DeadLetters, Mark
 from csplade.integration.documents import Document, RecordError, Rejected, bulk_lines
 from csplade.integration.encoder import Encoder
-from csplade.integration.ingest_report import IngestReport, Progress
+from csplade.integration.ingest_report import REFRESH_SECONDS, IngestReport, Progress
 from csplade.integration.passages import Encoded, Long, encode_long
 from csplade.integration.patience import Patience, patient
 from csplade.integration.survey import DuplicateCounter
@@ -25,8 +25,6 @@ from csplade.pipelines.errors import EncoderError
 from opensearchpy import OpenSearch
 
 __all__ = ["IngestOptions", "IngestReport", "Progress", "ingest"]
-
-_REFRESH_SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ def ingest(
             run.rescue()
             raise
     waiting = patient(client, options.patience)
-    waiting.indices.refresh(index=options.index, params={"request_timeout": _REFRESH_SECONDS})
+    waiting.indices.refresh(index=options.index, params={"request_timeout": REFRESH_SECONDS})
     return run.report(final=True)
 
 
@@ -154,7 +152,7 @@ class _Run:
         self._senders, self._pace, self._dead = senders, pace, dead
         self._checkpoint, self._progress = checkpoint, progress
         self._started = time.monotonic()
-        self._read = self._indexed = self._skipped = 0
+        self._read = self._indexed = self._skipped = self._created = self._doubtful = 0
         self._ids = DuplicateCounter()
         self._batch: Batch | None = None
 
@@ -206,6 +204,8 @@ class _Run:
         return IngestReport(
             *(self._read, self._indexed, dead.count, time.monotonic() - self._started),
             skipped=self._skipped,
+            created=self._created,
+            doubtful=self._doubtful,
             repeated=self._ids.count if final else 0,
             first_reason=dead.first_reason,
             dead_letters=dead.path if dead.count else None,
@@ -246,12 +246,12 @@ class _Run:
         if batch.actions:
             self._senders.submit(batch)
         else:
-            self._settle([(batch, [])])
+            self._settle([(batch, Sent())])
 
-    def _settle(self, results: Iterable[tuple[Batch, list[Failure]]]) -> None:
+    def _settle(self, results: Iterable[tuple[Batch, Sent]]) -> None:
         """Write down what became of batches: first what failed, then that they are settled."""
-        for batch, failures in results:
-            refused = [(batch.positions[one.document.id], one.document, one.reason) for one in failures]
+        for batch, sent in results:
+            refused = [(batch.positions[one.document.id], one.document, one.reason) for one in sent.failures]
             failed = sorted([*batch.unusable, *refused], key=lambda one: one[0])
             if failed and self._checkpoint is not None and not self._dead.begun:
                 # Before anything is in the file: a run that is killed now must find it as its own.
@@ -259,11 +259,13 @@ class _Run:
                 self._checkpoint.settle(batch.begin, batch.begin, [], self._dead.mark)
             for _, record, reason in failed:
                 self._dead.add(record, reason)
-            lost = {one.document.id for one in failures}
+            lost = {one.document.id for one in sent.failures}
             for identity in batch.actions:
                 if identity not in lost:
                     self._ids.add(identity)
             self._indexed += len(batch.actions) - len(lost)
+            self._created += sent.created
+            self._doubtful += sent.doubtful
             if self._checkpoint is not None:
                 self._checkpoint.settle(batch.begin, batch.end, [number for number, *_ in failed], self._dead.mark)
 

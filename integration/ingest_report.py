@@ -8,6 +8,10 @@ from csplade.integration.answers import count_documents
 from csplade.integration.errors import ClusterError, CredentialsError
 from opensearchpy import OpenSearch
 
+REFRESH_SECONDS = 600
+
+_LOST = "look whether somebody deletes from it or a node has lost data, then ingest again"
+
 
 @dataclass(frozen=True)
 class IngestReport:
@@ -22,6 +26,10 @@ class IngestReport:
     seconds: float
     skipped: int = 0
     """Indexed by an earlier run that this one continues."""
+    created: int = 0
+    """Of those that this run has indexed: they were not there before, in whatever run or by whomever."""
+    doubtful: int = 0
+    """Of the others: perhaps they were made by a request of this run that was given up, and sent again."""
     repeated: int = 0
     """Of those that are indexed: they had an id that came before, and replaced the earlier document."""
     first_reason: str = ""
@@ -38,6 +46,21 @@ class IngestReport:
 Progress = Callable[[IngestReport], None]
 
 
+def count_before(client: OpenSearch, index: str) -> int | None:
+    """Return how many documents an index holds before a run, also what was written a moment ago.
+
+    None if this user may not count, or not refresh.
+
+    Raises:
+        ClusterError: the cluster does not answer in full.
+    """
+    try:
+        client.indices.refresh(index=index, params={"request_timeout": REFRESH_SECONDS})
+        return count_documents(client, index)
+    except CredentialsError:
+        return None
+
+
 def count_if_allowed(client: OpenSearch, index: str) -> int | None:
     """Return how many documents the cluster counts in the index; None if this user may not count.
 
@@ -50,19 +73,35 @@ def count_if_allowed(client: OpenSearch, index: str) -> int | None:
         return None
 
 
-def check_count(report: IngestReport, counted: int | None, index: str) -> None:
-    """Compare the account with what the cluster counts after a refresh.
+def check_count(report: IngestReport, counted: int | None, index: str, before: int | None = None) -> str | None:
+    """Compare the account with what the cluster counts after a refresh, and has counted before the run.
+
+    Returns:
+        what to tell of documents that others have added meanwhile, None if there are none.
 
     Raises:
-        ClusterError: a record is not accounted for, or the index holds fewer documents than were acknowledged.
+        ClusterError: a record is not accounted for, or the index holds fewer documents than it must.
     """
     if report.read != report.indexed + report.skipped + report.failed:
         raise ClusterError(
             f"{report.read} records were read, and {report.indexed} indexed, {report.skipped} skipped, {report.failed} "
             "failed: that does not add up, ingest again and report this"
         )
-    if counted is not None and counted < report.distinct:
+    if counted is None:
+        return None
+    if counted < report.distinct:
         raise ClusterError(
-            f"the index {index!r} holds {counted} documents, and {report.distinct} were acknowledged: look whether "
-            "somebody deletes from it or a node has lost data, then ingest again"
+            f"the index {index!r} holds {counted} documents, and {report.distinct} were acknowledged: {_LOST}"
         )
+    return None if before is None else _compared(report, counted, index, before)
+
+
+def _compared(report: IngestReport, counted: int, index: str, before: int) -> str | None:
+    least = before + report.created
+    account = f"the index {index!r} holds {counted} documents, {before} were there before and {report.created} are new"
+    if counted < least:
+        raise ClusterError(f"{account}: {_LOST}")
+    others = counted - least - report.doubtful
+    if others > 0:
+        return f"{account}: {others} are of another writer, or of requests whose answers were lost."
+    return None

@@ -26,7 +26,7 @@ from csplade.integration.errors import ClusterError
 from csplade.integration.index import IndexState, check_index, check_name, create_index, long_of, require_index
 from csplade.integration.index_facts import KnownFacts
 from csplade.integration.ingest import IngestOptions, ingest
-from csplade.integration.ingest_report import IngestReport, check_count, count_if_allowed
+from csplade.integration.ingest_report import IngestReport, check_count, count_before, count_if_allowed
 from csplade.integration.missing import Placement, look_for
 from csplade.integration.patience import Patience, patient
 from csplade.integration.query import QueryOptions, Question
@@ -197,9 +197,12 @@ class SparseSearch:
             long=long_of(self._client, self.index),
             patience=options.patience,
         )
+        waiting = patient(self._client, options.patience)
+        before = count_before(waiting, self.index)
         report = ingest(self._client, self.encoder, _documents(records, options.records), run)
-        counted = count_if_allowed(patient(self._client, options.patience), self.index)
-        check_count(report, counted, self.index)
+        counted = count_if_allowed(waiting, self.index)
+        if (more := check_count(report, counted, self.index, before)) is not None:
+            _LOG.warning("%s", more)
         self._calibrate_grown(report.indexed if counted is None else counted)
         return report
 

@@ -8,7 +8,7 @@ from csplade.integration.errors import ClusterError, CredentialsError, RequestEr
 from csplade.integration.index import create_index
 from csplade.integration.patience import Patience
 from csplade.integration.templates import IndexOptions
-from csplade.tests.faulty_proxy import DROP, FaultyProxy, running
+from csplade.tests.faulty_proxy import DROP, HALF, FaultyProxy, running
 from csplade.tests.word_encoder import word_contract, word_vector
 from opensearchpy import OpenSearch
 
@@ -32,13 +32,6 @@ def stored(client: OpenSearch, index: str) -> set[str]:
     return {hit["_id"] for hit in client.search(index=index, body={"size": 1000})["hits"]["hits"]}
 
 
-def test_waits_double_up_to_the_longest_and_half_of_them_is_chance() -> None:
-    patience = Patience(first_wait=1.0, longest_wait=5.0)
-    for attempt, longest in [(1, 1.0), (2, 2.0), (3, 4.0), (4, 5.0), (9, 5.0)]:
-        waits = {patience.wait(attempt) for _ in range(50)}
-        assert longest / 2 <= min(waits) < max(waits) <= longest
-
-
 @pytest.mark.cluster
 @pytest.mark.parametrize("faults", [[429], [503, 502], [504], [DROP, DROP, DROP]])
 def test_a_refused_request_is_sent_again(
@@ -46,9 +39,26 @@ def test_a_refused_request_is_sent_again(
 ) -> None:
     # A dropped connection is tried once more at once, below us: three drops are two of our attempts.
     with running(FaultyProxy(opensearch, faults)) as proxy:
-        assert send(connect(proxy.url), index_name, actions("1", "2"), QUICK) == []
+        assert send(connect(proxy.url), index_name, actions("1", "2"), QUICK).failures == []
         assert proxy.faults == []
     assert stored(client, index_name) == {"1", "2"}
+
+
+@pytest.mark.cluster
+def test_what_an_answer_that_was_cut_told_nobody_is_in_doubt(
+    opensearch: str, client: OpenSearch, index_name: str
+) -> None:
+    first = send(client, index_name, actions("1"), QUICK)
+    assert (first.created, first.doubtful) == (1, 0)
+    # What is cut once is sent again at once, below us.
+    with running(FaultyProxy(opensearch, [HALF, HALF])) as proxy:
+        cut = send(connect(proxy.url), index_name, actions("1", "2", "3"), QUICK)
+    assert (cut.failures, cut.created, cut.doubtful) == ([], 0, 3)
+    # Of those that are given up too.
+    with running(FaultyProxy(opensearch, [HALF, HALF])) as proxy:
+        proxy.refused = {"4": [429] * 9}
+        given_up = send(connect(proxy.url), index_name, actions("1", "4"), QUICK)
+    assert ([one.document.id for one in given_up.failures], given_up.doubtful) == (["4"], 2)
 
 
 @pytest.mark.cluster
@@ -58,7 +68,7 @@ def test_only_refused_documents_are_sent_again(
 ) -> None:
     with running(FaultyProxy(opensearch)) as proxy:
         proxy.refused = {"2": [status], "3": [status, status]}
-        assert send(connect(proxy.url), index_name, actions("1", "2", "3"), QUICK) == []
+        assert send(connect(proxy.url), index_name, actions("1", "2", "3"), QUICK).failures == []
         assert proxy.bulks == 3
     assert stored(client, index_name) == {"1", "2", "3"}
     assert {client.get(index=index_name, id=one)["_version"] for one in "123"} == {1}
@@ -71,7 +81,7 @@ def test_a_document_refused_every_time_fails_and_the_others_do_not(
     batch = actions("1", "2")
     with running(FaultyProxy(opensearch)) as proxy:
         proxy.refused = {"2": [429] * 9}
-        (failure,) = send(connect(proxy.url), index_name, batch, QUICK)
+        (failure,) = send(connect(proxy.url), index_name, batch, QUICK).failures
     assert failure.document is batch[1].document
     assert "queue is full" in failure.reason
     assert "3 attempts" in failure.reason
@@ -122,7 +132,7 @@ def test_a_batch_too_large_for_a_proxy_is_halved_and_a_document_too_large_fails(
 ) -> None:
     batch = actions(*"12345", "6" * 300)
     with running(FaultyProxy(opensearch, largest=2 * len(batch[0].lines) + 1)) as proxy:
-        (failure,) = send(connect(proxy.url), index_name, batch, QUICK)
+        (failure,) = send(connect(proxy.url), index_name, batch, QUICK).failures
     assert failure.document.id == "6" * 300
     assert "413" in failure.reason
     assert stored(client, index_name) == set("12345")
@@ -130,8 +140,8 @@ def test_a_batch_too_large_for_a_proxy_is_halved_and_a_document_too_large_fails(
 
 @pytest.mark.cluster
 def test_a_document_that_conflicts_with_the_mapping_fails_with_the_reason(client: OpenSearch, index_name: str) -> None:
-    assert send(client, index_name, actions("1"), QUICK) == []
-    (failure,) = send(client, index_name, actions("2", year="soon"), QUICK)
+    assert send(client, index_name, actions("1"), QUICK).failures == []
+    (failure,) = send(client, index_name, actions("2", year="soon"), QUICK).failures
     assert isinstance(failure, Failure)
     assert failure.reason.startswith("mapper_parsing_exception: failed to parse field [year]")
     assert stored(client, index_name) == {"1"}

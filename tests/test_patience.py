@@ -24,6 +24,13 @@ def index(opensearch: str, index_name: str) -> str:
     return index_name
 
 
+def test_waits_double_up_to_the_longest_and_half_of_them_is_chance() -> None:
+    patience = Patience(first_wait=1.0, longest_wait=5.0)
+    for attempt, longest in [(1, 1.0), (2, 2.0), (3, 4.0), (4, 5.0), (9, 5.0)]:
+        waits = {patience.wait(attempt) for _ in range(50)}
+        assert longest / 2 <= min(waits) < max(waits) <= longest
+
+
 @pytest.mark.parametrize("fault", [429, 502, 503, 504, DROP, HALF])
 def test_a_busy_cluster_is_asked_again_and_one_that_refuses_is_not(opensearch: str, index: str, fault: int) -> None:
     with running(FaultyProxy(opensearch)) as proxy:
