@@ -6,11 +6,13 @@ import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Self
+from typing import Any, ClassVar, Self
 
 import csplade.commands.ingest
+import csplade.integration.client
 import csplade.integration.given
 import csplade.integration.ingest
 import csplade.integration.load_settings
@@ -27,13 +29,29 @@ _SECONDS_A_TEXT = 0.001
 _CONTEXT = multiprocessing.get_context("forkserver")
 
 
+@dataclass(frozen=True)
+class Ending:
+    """What keeps a run from its end."""
+
+    texts: int | None = None
+    """After so many the encoder gives nothing any more."""
+    request: str | None = None
+    """The run kills itself before it sends a request whose method and path begin with this, `POST /articles/_flush`."""
+    time: int = 1
+    """Which of these requests it is."""
+
+
 class _Slow(WordEncoder):
+    most: ClassVar[int | None] = None
+
     @classmethod
     def open(cls, _folder: Path) -> Self:
         return cls()
 
     def documents(self, texts: Iterable[str]) -> Iterator[SparseVector]:
-        for vector in super().documents(texts):
+        for number, vector in enumerate(super().documents(texts)):
+            while number == self.most:
+                time.sleep(_SECONDS_A_TEXT)
             time.sleep(_SECONDS_A_TEXT)
             yield vector
 
@@ -41,17 +59,22 @@ class _Slow(WordEncoder):
 class Fork:
     """One run in a folder."""
 
-    def __init__(self, folder: Path, arguments: Sequence[object]) -> None:
+    def __init__(self, folder: Path, arguments: Sequence[object], ending: Ending | None = None) -> None:
         _CONTEXT.set_forkserver_preload([__name__])
         self._out, self._err = folder / "out", folder / "err"
         given = ["csplade", "ingest", *map(str, arguments)]
-        self._process = _CONTEXT.Process(target=_run, args=(folder, self._out, self._err, given))
+        self._process = _CONTEXT.Process(target=_run, args=(folder, self._out, self._err, given, ending))
         self._process.start()
 
+    @property
+    def runs(self) -> bool:
+        """Return whether it has not ended."""
+        return self._process.is_alive()
+
     def send(self, number: signal.Signals) -> None:
-        """Send it a signal; one that has ended does not mind."""
-        if self._process.is_alive() and self._process.pid is not None:
-            os.kill(self._process.pid, number)
+        """Send it a signal."""
+        assert self._process.pid is not None
+        os.kill(self._process.pid, number)
 
     def ended(self, seconds: float = 60.0) -> int:
         """Wait for its end and return its exit code, negative for a signal."""
@@ -73,7 +96,7 @@ class Fork:
         return self._err.read_text()
 
 
-def _run(folder: Path, out: Path, err: Path, arguments: list[str]) -> None:
+def _run(folder: Path, out: Path, err: Path, arguments: list[str], ending: Ending | None) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(folder)
     for path, stream in ((out, 1), (err, 2)):
@@ -81,5 +104,22 @@ def _run(folder: Path, out: Path, err: Path, arguments: list[str]) -> None:
             os.dup2(file.fileno(), stream)
     module = sys.modules["csplade.pipelines.encode"] = ModuleType("csplade.pipelines.encode")
     module.Encoder = _Slow  # type: ignore[attr-defined]
+    if ending is not None:
+        _Slow.most = ending.texts
+        _kill_before(ending)
     sys.argv = arguments
     main()
+
+
+def _kill_before(ending: Ending) -> None:
+    transport: Any = csplade.integration.client._Transport  # Any: a method of it is replaced
+    send, met = transport.perform_request, 0
+
+    def watched(self: object, method: str, url: str, *rest: object, **more: object) -> object:
+        nonlocal met
+        met += ending.request is not None and f"{method} {url}".startswith(ending.request)
+        if met == ending.time:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return send(self, method, url, *rest, **more)
+
+    transport.perform_request = watched
