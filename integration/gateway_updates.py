@@ -117,18 +117,22 @@ def read_update(raw: bytes, aim: Aim) -> Update:
     if not isinstance(body, dict):
         raise UnreadJson("it is no JSON object")
     part = body.get("doc")
-    places = [place for coverage in aim.field_map.coverages for place in _places(part, coverage)]
-    return Update(raw, body, aim, tuple(places), _upsert(body, aim))
+    places = tuple(place for coverage in aim.field_map.coverages for place in _places(part, coverage))
+    return Update(raw, body, aim, places, _upsert(body, aim, bool(places)))
 
 
-def _upsert(body: Json, aim: Aim) -> Written | None:
-    """Return the document that is made if there is none; None: there is nothing to do about it."""
-    made: Any = body.get("doc" if body.get("doc_as_upsert") in _TRUE else "upsert")  # Any: a JSON value
+def _upsert(body: Json, aim: Aim, touched: bool) -> Written | None:
+    """Return the document that is made if there is none; None: there is nothing to do about it.
+
+    `touched`: the part gets weights, or loses them, so that it is none to make a document of.
+    """
+    from_part = body.get("doc_as_upsert") in _TRUE
+    made: Any = body.get("doc" if from_part else "upsert")  # Any: a JSON value
     # A script may change what `upsert` holds before it is written.
     if not isinstance(made, dict) or body.get("scripted_upsert") in _TRUE:
         return None
     written = read_document(write_json(made), aim)
-    return written if written.changes else None
+    return written if written.changes or (from_part and touched) else None
 
 
 def _places(part: object, coverage: Coverage) -> Iterator[Place]:

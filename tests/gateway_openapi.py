@@ -119,10 +119,17 @@ _TEMPLATE = _object(
 )
 _DOCUMENT = _object(title=_TEXT, text=_QUERIED, summary=_TEXT, lang={"enum": [*LANGS]}, year={"type": "integer"})
 _CHANGED: Json = {"anyOf": [_object(_id={"enum": ["b1", "b2"]}), _object()]}
+_UPDATE: Json = {
+    "anyOf": [
+        _object(["doc"], doc=_DOCUMENT, doc_as_upsert={"type": "boolean"}, upsert=_DOCUMENT),
+        _object(["doc"], doc=_DOCUMENT, detect_noop={"type": "boolean"}, _source={"type": "boolean"}),
+        _object(["script"], script=_object(["source"], source={"enum": ["ctx._source.year = 1"]}), upsert=_DOCUMENT),
+    ]
+}
 _CHANGES = _pairs(
     (_object(["index"], index=_CHANGED), _DOCUMENT),
     (_object(["index"], index=_CHANGED), _object()),
-    (_object(["update"], update=_CHANGED), _object(["doc"], doc=_DOCUMENT)),
+    (_object(["update"], update=_CHANGED), _UPDATE),
 )
 _SEARCHES = _pairs((_object(), _SEARCH), (_object(["index"], index={"enum": ["fuzz-none", ["fuzz-other"]]}), _SEARCH))
 _PARAMS: Json = {
@@ -141,15 +148,16 @@ def openapi(rewritten: Sequence[str], others: Sequence[str]) -> Json:
     identity = {"type": "string", "pattern": "^[a-z0-9]{1,8}$"}
     searches = {
         "_search": _operation(_SEARCH, get=True, **_PARAMS),
-        "_count": _operation(_object(query=_query()), get=True, q=_QUERIED, df=_FIELD),
-        "_validate/query": _operation(_object(query=_query()), get=True, explain={"type": "boolean"}),
+        "_count": _operation(_object(["query"], query=_query()), get=True, q=_QUERIED, df=_FIELD),
+        "_validate/query": _operation(_object(["query"], query=_query()), get=True, explain={"type": "boolean"}),
         "_search/template": _operation(_TEMPLATE),
         "_msearch": _operation(_SEARCHES, LINES),
-        "_explain/{id}": _operation(_object(query=_query(1)), id=identity),
+        "_explain/{id}": _operation(_object(["query"], query=_query(1)), id=identity),
     }
     changes = {
         "_bulk": _operation(_CHANGES, LINES),
         "_doc/{id}": _operation(_DOCUMENT, id=identity),
+        "_update/{id}": _operation(_UPDATE, id=identity),
     }
     few = {"_search": searches["_search"]}
     below = {**dict.fromkeys(rewritten, searches | changes), **dict.fromkeys(others, few)}
