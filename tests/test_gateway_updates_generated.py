@@ -10,7 +10,7 @@ from csplade.integration.stored_weights import weights_of
 from csplade.pipelines.sparse import SparseVector
 from csplade.tests.gateway_searches import Json
 from csplade.tests.word_encoder import word_vector
-from hypothesis import event, given
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 AIM = Aim(
@@ -24,25 +24,29 @@ AIM = Aim(
     "f",
 )
 OURS = ("csplade_terms", "a_terms", "csplade_encoded")
-WORDS = ("", "rye", "fresh bread", "salt")
-texts = st.one_of(st.sampled_from(WORDS), st.none(), st.lists(st.sampled_from(WORDS), max_size=2))
+WORDS = ("rye", "fresh bread", "salt", "")
+words = st.sampled_from(WORDS)
+texts = st.one_of(words, words, st.none(), st.lists(words, max_size=2))
 stale = st.sampled_from([{"stale": 5.0}, [{"stale": 5.0}], []])
 inner = st.fixed_dictionaries({}, optional={"text": texts, "page": st.just(2), "terms": stale})
 deeper = st.one_of(st.none(), st.fixed_dictionaries({}, optional={"d": texts}))
 below = st.one_of(st.none(), st.fixed_dictionaries({}, optional={"b": texts, "c": deeper, "x": st.just(1)}))
-parts: st.SearchStrategy[Json] = st.fixed_dictionaries(
-    {},
-    optional={
-        "title": texts,
-        "text": texts,
-        "year": st.just(1),
-        "a": below,
-        "p": st.one_of(st.none(), inner, st.lists(inner, max_size=3)),
-        "csplade_terms": stale,
-        "a_terms": stale,
-        "csplade_encoded": st.just("old"),
-    },
+others = {
+    "year": st.just(1),
+    "a": below,
+    "p": st.one_of(st.none(), inner, st.lists(inner, max_size=3)),
+    "csplade_terms": stale,
+    "a_terms": stale,
+    "csplade_encoded": st.just("old"),
+}
+# With both texts, one of them, or none, each as often.
+parts: st.SearchStrategy[Json] = st.one_of(
+    *(
+        st.fixed_dictionaries(dict.fromkeys(names, texts), optional=others)
+        for names in (("title", "text"), ("title",), ("text",), ())
+    )
 )
+full: st.SearchStrategy[Json] = st.fixed_dictionaries({"title": words, "text": words})
 bodies: st.SearchStrategy[Json] = st.fixed_dictionaries(
     {"doc": parts}, optional={"doc_as_upsert": st.booleans(), "upsert": parts}
 )
@@ -104,7 +108,8 @@ def carries_without_text(part: Json) -> bool:
     return nested or root or ("a_terms" in part and not beside)
 
 
-@given(source=parts, body=bodies)
+@settings(max_examples=300)
+@given(source=st.one_of(full, parts), body=bodies)
 def test_weights_after_an_update_are_those_of_the_text_or_none(source: Json, body: Json) -> None:
     for name in ("doc", "upsert"):
         if carries_without_text(body.get(name, {})):
