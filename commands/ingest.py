@@ -58,7 +58,7 @@ def command(
     """
     from csplade.integration.dead_letters import choose_path
     from csplade.integration.given import GivenVectors
-    from csplade.integration.index import check_name
+    from csplade.integration.index import check_name, mapping_of
     from csplade.integration.ingest import IngestOptions
     from csplade.integration.patience import patient
     from csplade.pipelines.sources import Format, find_source
@@ -94,7 +94,10 @@ def command(
     if choices.dry_run:
         _dry_run(client, encoder, found, choices, as_json)
         return
-    options = replace(options, long=_prepare(client, encoder, choices))
+    long = _prepare(client, encoder, choices)
+    # An alias may stand for an index of another encoder before this is done.
+    choices = replace(choices, index=mapping_of(patient(client, choices.patience), choices.index)[0])
+    options = replace(options, index=choices.index, long=long)
     report, counted = _run(client, encoder, found, options, origin, choices)
     print_report(report, counted, cut_of(encoder), choices.index, as_json)
     held = report.indexed if counted is None else counted

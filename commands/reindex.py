@@ -14,6 +14,7 @@ import hashlib
 import signal
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,7 @@ def command(choices: ReindexChoices, connection: Connection, encoder_folder: Pat
       csplade reindex --from products --to products --from-url http://old.example:9200 --load-settings fast
     """
     from csplade.integration.dead_letters import choose_path
-    from csplade.integration.index import check_name
+    from csplade.integration.index import check_name, mapping_of
     from csplade.integration.patience import patient
     from csplade.pipelines.contract import read_contract
 
@@ -69,6 +70,8 @@ def command(choices: ReindexChoices, connection: Connection, encoder_folder: Pat
     origin, described = _origin(choices, connection)
     target = open_cluster(connection)
     long = _prepare(target, origin, choices, contract, described)
+    # An alias may stand for an index of another encoder before this is done.
+    choices = replace(choices, target=mapping_of(patient(target, choices.patience), choices.target)[0])
     from csplade.pipelines.encode import Encoder
 
     encoder = Encoder.open(encoder_folder)

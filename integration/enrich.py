@@ -112,6 +112,7 @@ class Enricher:
     ) -> None:
         self._client, self._encoder, self._dialect, self._options = client, encoder, dialect, options
         self._tally = Tally(progress)
+        self._index: str | None = None
         self._seen: tuple[int, ...] = ()
 
     @property
@@ -136,13 +137,14 @@ class Enricher:
 
         Raises:
             ClusterError, SourceError: as `until_current`; the next round looks at the same documents again.
+            IndexConflictError: the index has another encoder by now, or the alias stands for another index.
         """
-        options = self._options
+        options, index = self._options, self._checked()
         before = self._tally.begin()
         with (
-            Snapshot(self._client, options.index, self._dialect, options.patience) as snapshot,
+            Snapshot(self._client, index, self._dialect, options.patience) as snapshot,
             DeadLetters(options.dead_letters, numbered=True) as dead,
-            Senders(self._client, options.index, options.patience, pace := Pace(options.pace)) as senders,
+            Senders(self._client, index, options.patience, pace := Pace(options.pace)) as senders,
         ):
             writer = Writer(
                 *(self._encoder, senders, dead, self._tally),
@@ -161,8 +163,21 @@ class Enricher:
             self._tally.end(snapshot.total if everything else None, before)
             self._seen = snapshot.last
         with suppress(CredentialsError):
-            patient(self._client, options.patience).indices.refresh(index=options.index)
+            patient(self._client, options.patience).indices.refresh(index=index)
         return self.report
+
+    def _checked(self) -> str:
+        """Return the index itself, which an alias may leave before the round is over; it is of this encoder."""
+        client, alias = patient(self._client, self._options.patience), self._options.index
+        index, _ = mapping_of(client, alias)
+        if self._index not in (None, index):
+            raise IndexConflictError(
+                f"{alias!r} stood for the index {self._index!r} and stands for {index!r} by now: start `csplade enrich` "
+                "again, with the encoder of that one"
+            )
+        require_index(client, index, self._encoder.contract)
+        self._index = index
+        return index
 
     def _begin(self, snapshot: Snapshot) -> list[int]:
         """Return from which places on documents have changed; an index that was made again is read from its start."""

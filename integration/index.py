@@ -217,6 +217,9 @@ def _checked_mapping(
             f"{ours.get('fingerprint')}), this one is {contract.name!r} ({contract.fingerprint}): name that encoder's "
             "folder with --encoder, or ingest with this one into a new index"
         )
+    if contract is not None:
+        # Terms are words; a SEISMIC field takes numbers alone.
+        dialect_of_field(mapping["properties"][WEIGHTS_FIELD], None)
     return mapping
 
 

@@ -23,7 +23,15 @@ from csplade.integration.dead_letters import choose_path
 from csplade.integration.documents import Document, RecordError, RecordOptions, Rejected, to_document
 from csplade.integration.encoder import CountingEncoder, Encoder
 from csplade.integration.errors import ClusterError
-from csplade.integration.index import IndexState, check_index, check_name, create_index, long_of, require_index
+from csplade.integration.index import (
+    IndexState,
+    check_index,
+    check_name,
+    create_index,
+    long_of,
+    mapping_of,
+    require_index,
+)
 from csplade.integration.index_facts import KnownFacts
 from csplade.integration.ingest import IngestOptions, ingest
 from csplade.integration.ingest_report import IngestReport, check_count, count_before, count_if_allowed
@@ -192,16 +200,18 @@ class SparseSearch:
         """
         letters = choose_path(options.dead_letters, self.index)
         self.create(options.index)
+        # An alias may stand for an index of another encoder before this is done.
+        index, _ = mapping_of(self._client, self.index)
         run = IngestOptions(
-            *(self.index, letters, options.dead_letters is None, options.pace),
-            long=long_of(self._client, self.index),
+            *(index, letters, options.dead_letters is None, options.pace),
+            long=long_of(self._client, index),
             patience=options.patience,
         )
         waiting = patient(self._client, options.patience)
-        before = count_before(waiting, self.index)
+        before = count_before(waiting, index)
         report = ingest(self._client, self.encoder, _documents(records, options.records), run)
-        counted = count_if_allowed(waiting, self.index)
-        if (more := check_count(report, counted, self.index, before)) is not None:
+        counted = count_if_allowed(waiting, index)
+        if (more := check_count(report, counted, index, before)) is not None:
             _LOG.warning("%s", more)
         self._calibrate_grown(report.indexed if counted is None else counted)
         return report
