@@ -9,7 +9,6 @@ from typing import Any
 
 import orjson
 import pytest
-from csplade.integration.patience import Patience
 from csplade.integration.bulk_pace import PaceOptions
 from csplade.integration.client import connect
 from csplade.integration.documents import Document, mark_of
@@ -17,6 +16,7 @@ from csplade.integration.enrich import Enricher, EnrichOptions, prepare_index, w
 from csplade.integration.enrich_documents import Write
 from csplade.integration.index import create_index, mapping_of, our_meta
 from csplade.integration.ingest import IngestOptions, ingest
+from csplade.integration.patience import Patience
 from csplade.integration.templates import WEIGHTS_FIELD, IndexOptions
 from csplade.pipelines.sparse import SparseVector
 from csplade.tests.cluster_lines import ClusterLine

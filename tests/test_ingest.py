@@ -12,13 +12,13 @@ from typing import Any
 
 import orjson
 import pytest
-from csplade.integration.patience import Patience
 from csplade.integration.bulk_pace import PaceOptions
 from csplade.integration.client import connect
 from csplade.integration.documents import Document, RecordOptions, Rejected, mark_of, read_documents
 from csplade.integration.errors import RequestError
 from csplade.integration.index import create_index
 from csplade.integration.ingest import IngestOptions, IngestReport, ingest
+from csplade.integration.patience import Patience
 from csplade.integration.templates import IndexOptions
 from csplade.pipelines.errors import EncoderError
 from csplade.pipelines.sources import find_source
