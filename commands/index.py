@@ -3,10 +3,12 @@
 With --json exactly one value. `create` prints {"index": name, "alias": name, "live": true | false}, `drop` prints
 {"dropped": name}; `swap` and `rollback` are described in `index_swap`. `status` prints a list, an object an index:
 
-    [{"index": name, "aliases": [name, ...], "replaced": name or null, "encoder": name or null,
+    [{"index": name, "aliases": [name, ...], "replaced": {alias: name, ...}, "encoder": name or null,
       "fingerprint": text or null, "documents": number or null, "with_weights": share or null,
       "sampled": number or null, "bytes": number or null, "weights_bytes": number or null,
-      "text_bytes": number or null}, ...]
+      "text_bytes": number or null, "loading": true | false}, ...]
+
+where `loading` says that it has settings of a load, which is not over or was killed.
 """
 
 import sys
@@ -171,6 +173,11 @@ def _print_status(found: "list[IndexStatus]", sizes: bool) -> None:
     columns = ["index", "stands behind", "replaced", "encoder", "fingerprint", "documents", "with weights", "MB"]
     columns += ["weights MB", "text MB"] if sizes else []
     print_table("", columns, [_status_row(one)[: len(columns)] for one in found])
+    for one in found:
+        if one.loading:
+            notice(
+                f"{one.index} has settings of a load; if it was killed: `csplade ingest --restore --index {one.index}`."
+            )
 
 
 def _status_row(one: "IndexStatus") -> tuple[object, ...]:
@@ -179,7 +186,7 @@ def _status_row(one: "IndexStatus") -> tuple[object, ...]:
         share = f"{share} of {one.sampled}"
     fields = ("?", "?") if one.sizes is None else (_megabytes(one.sizes.weights), _megabytes(one.sizes.text))
     return (
-        *(one.index, ", ".join(one.aliases), one.replaced or "", one.encoder or "(not of csplade)"),
+        *(one.index, ", ".join(one.aliases), _replaced(one), one.encoder or "(not of csplade)"),
         *(one.fingerprint or "", "closed" if one.documents is None else one.documents, share),
         *(_megabytes(one.bytes), *fields),
     )
@@ -202,4 +209,5 @@ def _status_json(one: "IndexStatus") -> dict[str, object]:
         "bytes": one.bytes,
         "weights_bytes": None if one.sizes is None else one.sizes.weights,
         "text_bytes": None if one.sizes is None else one.sizes.text,
+        "loading": one.loading,
     }

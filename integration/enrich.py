@@ -172,8 +172,8 @@ class Enricher:
         index, _ = mapping_of(client, alias)
         if self._index not in (None, index):
             raise IndexConflictError(
-                f"{alias!r} stood for the index {self._index!r} and stands for {index!r} by now: start `csplade enrich` "
-                "again, with the encoder of that one"
+                f"{alias!r} stood for the index {self._index!r} and stands for {index!r} by now: start `csplade "
+                "enrich` again, with the encoder of that one"
             )
         require_index(client, index, self._encoder.contract)
         self._index = index

@@ -9,7 +9,8 @@ from csplade.integration.answers import ask, count_documents
 from csplade.integration.dialect import Dialect
 from csplade.integration.errors import CredentialsError, IndexConflictError, RequestError
 from csplade.integration.index import check_name, for_mapping, is_closed, our_meta
-from csplade.integration.lifecycle import REPLACED_KEY
+from csplade.integration.lifecycle import replaced_in
+from csplade.integration.load_settings import RECORD_KEY
 from csplade.integration.query import Mode
 from csplade.integration.stored_weights import keeps_weights, source_with, weights_of
 from csplade.integration.templates import META_KEY, PASSAGE_WEIGHTS, TEXT_FIELD, WEIGHTS_FIELD
@@ -34,8 +35,8 @@ class IndexStatus:
 
     index: str
     aliases: tuple[str, ...]
-    replaced: str | None
-    """What was live before it; the way back."""
+    replaced: Mapping[str, str]
+    """What was live before it, by alias; the way back."""
     encoder: str | None
     fingerprint: str | None
     """Both None: it was not made by csplade."""
@@ -49,6 +50,8 @@ class IndexStatus:
     """All of it on the disk, primaries only."""
     sizes: FieldSizes | None
     """None as well if it was not asked for."""
+    loading: bool
+    """It has settings of a load, which is not over or was killed."""
 
     @property
     def share(self) -> float | None:
@@ -64,7 +67,8 @@ def find_indexes(client: OpenSearch, name: str | None) -> tuple[str, ...]:
         IndexConflictError: nothing has that name.
     """
     if name is None:
-        found = client.indices.get_mapping(index="*", params={"filter_path": f"*.mappings._meta.{META_KEY}"})
+        params = {"filter_path": f"*.mappings._meta.{META_KEY}", "expand_wildcards": "open,closed"}
+        found = client.indices.get_mapping(index="*", params=params)
         return tuple(sorted(found))
     check_name(name)
     if client.indices.exists(index=name) and not client.indices.exists_alias(name=name):
@@ -92,7 +96,7 @@ def read_status(client: OpenSearch, index: str, dialect: Dialect, sizes: bool = 
     return IndexStatus(
         index=index,
         aliases=tuple(sorted(described["aliases"])),
-        replaced=ours.get(REPLACED_KEY),
+        replaced=replaced_in(ours),
         encoder=ours.get("encoder"),
         fingerprint=ours.get("fingerprint"),
         documents=None if closed else count_documents(client, index),
@@ -100,6 +104,7 @@ def read_status(client: OpenSearch, index: str, dialect: Dialect, sizes: bool = 
         weighted=weighted,
         bytes=None if closed else _bytes(client, index),
         sizes=_field_sizes(client, index) if sizes and not closed else None,
+        loading=RECORD_KEY in ours,
     )
 
 

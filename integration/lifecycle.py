@@ -18,13 +18,14 @@ from csplade.integration.index import (
     mapping_of,
     our_meta,
 )
+from csplade.integration.load_settings import RECORD_KEY
 from csplade.integration.passages import Long
 from csplade.integration.templates import TEXT_FIELD, IndexOptions
 from csplade.pipelines.contract import Contract
 from opensearchpy import OpenSearch
 
 REPLACED_KEY = "replaced"
-"""Where the mapping's `_meta` of a live index keeps which one was live before it."""
+"""Where the mapping's `_meta` of a live index keeps, for each alias that was swapped to it, what was live before."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ def plan_swap(client: OpenSearch, alias: str, index: str | None) -> Switch:
 
     Raises:
         UsageError: a name cannot be used.
-        IndexConflictError: there is no such index, it is closed or live already, or nothing tells which is meant.
+        IndexConflictError: there is no such index, it is closed, live already or has settings of a load, or nothing
+            tells which is meant.
     """
     live = read_live(client, alias)
     new = index or _newest(client, alias)
@@ -95,6 +97,11 @@ def plan_swap(client: OpenSearch, alias: str, index: str | None) -> Switch:
             f"{alias}`, or name another index with --to"
         )
     _require_open(client, new)
+    if RECORD_KEY in _ours(client, new):
+        raise IndexConflictError(
+            f"the index {new!r} has settings of a load, perhaps without replicas, as that is not over or was killed: "
+            f"let it end, or put them back with `csplade ingest --restore --index {new}`"
+        )
     return Switch(alias, live, new)
 
 
@@ -104,8 +111,8 @@ def swap(client: OpenSearch, switch: Switch) -> None:
     Raises:
         ClusterError: somebody else was faster, or this user may not do that; the alias stands as it stood.
     """
-    if switch.old is not None and _ours(client, switch.new):
-        keep_in_meta(client, switch.new, {REPLACED_KEY: switch.old.index})
+    if switch.old is not None and (ours := _ours(client, switch.new)):
+        keep_in_meta(client, switch.new, {REPLACED_KEY: {**replaced_in(ours), switch.alias: switch.old.index}})
     point(client, switch.alias, switch.old, switch.new)
 
 
@@ -117,10 +124,10 @@ def rollback(client: OpenSearch, alias: str) -> Switch:
         IndexConflictError: there is no alias, it was never swapped, or what it stood for is closed or gone.
     """
     live = require_live(client, alias)
-    before = replaced_of(client, live.index)
+    before = replaced_in(_ours(client, live.index)).get(alias)
     if before is None:
         raise IndexConflictError(
-            f"{live.index!r} has replaced nothing, so there is no way back: name an index with `csplade index swap "
+            f"{live.index!r} has replaced nothing as {alias!r}, so there is no way back: name an index with `csplade index swap "
             f"{alias} --to INDEX`"
         )
     _require_open(client, before)
@@ -157,10 +164,10 @@ def drop(client: OpenSearch, index: str) -> None:
     client.indices.delete(index=index)
 
 
-def replaced_of(client: OpenSearch, index: str) -> str | None:
-    """Return which index was live before this one, None if nothing tells."""
-    kept = _ours(client, index).get(REPLACED_KEY)
-    return None if kept is None else str(kept)
+def replaced_in(ours: Mapping[str, Any]) -> Mapping[str, str]:  # Any: a JSON object
+    """Return which index was live before this one by alias, from our part of its mapping's `_meta`."""
+    kept = ours.get(REPLACED_KEY)
+    return kept if isinstance(kept, dict) else {}
 
 
 def _newest(client: OpenSearch, alias: str) -> str:

@@ -17,6 +17,7 @@ from csplade.integration.lifecycle import (
     rollback,
     swap,
 )
+from csplade.integration.load_settings import LoadSettings, loading
 from csplade.integration.query import QueryOptions, Question
 from csplade.integration.search import search
 from csplade.integration.templates import IndexOptions
@@ -59,6 +60,18 @@ def test_a_new_model_takes_over_and_goes_back_while_the_alias_always_answers(
     # And forward again.
     swap(client, plan_swap(client, alias, second))
     assert require_live(client, alias).index == second
+
+
+def test_an_index_with_settings_of_a_load_does_not_become_live(versioned_once: ClusterLine) -> None:
+    client, alias = versioned_once.client, versioned_once.index
+    first, second = add_version(versioned_once), add_version(versioned_once)
+    with loading(client, second, LoadSettings.FAST):
+        assert read_status(client, second, versioned_once.dialect).loading
+        with pytest.raises(IndexConflictError, match=f"settings of a load.*--restore --index {second}"):
+            plan_swap(client, alias, None)
+    assert not read_status(client, second, versioned_once.dialect).loading
+    assert plan_swap(client, alias, None).new == second
+    assert require_live(client, alias).index == first
 
 
 def test_what_the_mapping_keeps_beside_is_kept(versioned_once: ClusterLine) -> None:
