@@ -5,7 +5,7 @@ And its answer: which items were refused, and the same answer with what became o
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from csplade.integration.gateway_json import UnreadJson, read_json
@@ -20,12 +20,15 @@ class Action:
     """One action, with the line below it if it has one."""
 
     line: bytes
+    """With the empty lines before it, which clusters pass over."""
     kind: str
     index: str
     """Empty: that of the request."""
     source: bytes | None
     id: str = ""
     """Empty: the cluster makes one."""
+    below: tuple[bytes, ...] = ()
+    """Empty lines behind the last one."""
 
     @property
     def whole(self) -> bool:
@@ -43,14 +46,20 @@ def read_actions(body: bytes) -> list[Action]:
     if last.strip():
         raise UnreadJson("its last line has no end")
     found: list[Action] = []
+    blanks: list[bytes] = []
     waiting = iter(lines)
     for line in waiting:
+        if not line.strip():
+            blanks.append(line)
+            continue
         kind, values = _action(line)
         source = None if kind == "delete" else next(waiting, None)
         if kind != "delete" and source is None:
             raise UnreadJson("an action has no document")
-        found.append(Action(line, kind, values.get("_index", ""), source, str(values.get("_id", ""))))
-    return found
+        whole = b"\n".join([*blanks, line])
+        found.append(Action(whole, kind, values.get("_index", ""), source, str(values.get("_id", ""))))
+        blanks = []
+    return _ended(found, blanks)
 
 
 def written_actions(actions: Sequence[Action], sources: Sequence[bytes | None]) -> bytes:
@@ -58,7 +67,7 @@ def written_actions(actions: Sequence[Action], sources: Sequence[bytes | None]) 
     lines = [
         line
         for action, source in zip(actions, sources, strict=True)
-        for line in (action.line, source)
+        for line in (action.line, source, *action.below)
         if line is not None
     ]
     return b"\n".join([*lines, b""])
@@ -89,6 +98,15 @@ def merged(answer: Mapping[str, Any], places: Sequence[int], again: object) -> d
     for place, item in zip(places, later, strict=True):
         whole[place] = item
     return {**answer, "errors": any("error" in _result(item) for item in whole), "items": whole}
+
+
+def _ended(actions: list[Action], blanks: Sequence[bytes]) -> list[Action]:
+    """Return the actions with the empty lines behind them."""
+    if not blanks:
+        return actions
+    if not actions:
+        raise UnreadJson("it has no action")
+    return [*actions[:-1], replace(actions[-1], below=tuple(blanks))]
 
 
 def _items(answer: object) -> list[Any] | None:  # Any: JSON values

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from csplade.integration.gateway_bulk import Action, written_actions
 from csplade.integration.gateway_documents import Aim, Written, read_document
+from csplade.integration.gateway_json import UnreadJson
 from csplade.integration.gateway_targets import Kind
 from csplade.integration.gateway_updates import Update, read_update
 from csplade.integration.gateway_verdict import Outcome, Verdict, Why
@@ -17,7 +18,10 @@ from csplade.pipelines.sparse import SparseVector
 Draft = Written | Update
 
 # Of several reasons in one request the one that its caller should know.
-_TOLD = (Why.LOOKUP_SLOW, Why.LEFT, Why.NO_FIELD, Why.OTHER_ENCODER, Why.MIXED_RULES, Why.UNRESOLVED, Why.NO_RULES)
+_TOLD = (
+    *(Why.LOOKUP_SLOW, Why.LEFT, Why.NOT_READ, Why.NO_FIELD, Why.OTHER_ENCODER, Why.MIXED_RULES, Why.UNRESOLVED),
+    Why.NO_RULES,
+)
 
 
 @dataclass(frozen=True)
@@ -91,11 +95,7 @@ def read_one(kind: Kind, body: bytes, aim: Aim) -> Drafts:
 
 
 def read_many(actions: Sequence[Action], aims: Sequence[Aim | Why]) -> Drafts:
-    """Return what a bulk request writes.
-
-    Raises:
-        UnreadJson: a document is no plain JSON object.
-    """
+    """Return what a bulk request writes; a document that cannot be read stays as it is, and the others do not mind."""
     return Drafts(tuple(actions), tuple(map(_read, actions, aims)))
 
 
@@ -104,7 +104,10 @@ def _read(action: Action, aim: Aim | Why) -> Draft | Why:
         return aim
     if action.source is None:
         return Why.NOTHING
-    return (read_document if action.whole else read_update)(action.source, aim)
+    try:
+        return (read_document if action.whole else read_update)(action.source, aim)
+    except UnreadJson:
+        return Why.NOT_READ
 
 
 def _unchanged(draft: Draft) -> Why:

@@ -57,7 +57,8 @@ class Target:
 def read_target(method: str, path: bytes) -> Target | None:
     """Return what a request asks for; None: nothing that is ever rewritten."""
     try:
-        steps = [unquote_to_bytes(step).decode() for step in path.split(b"/")[1:]]
+        # Servers pass over slashes at the end, not over those before.
+        steps = [unquote_to_bytes(step).decode() for step in path.rstrip(b"/").split(b"/")[1:]]
     except UnicodeDecodeError:
         return None
     if not steps or not all(steps):

@@ -23,6 +23,9 @@ from csplade.integration.gateway_targets import Kind, Target, read_target, with_
         ("DELETE", "/_search/point_in_time/_all", Kind.CLOSE_PIT, ""),
         ("PUT", "/_bulk", Kind.BULK, ""),
         ("PUT", "/a/_create/7", Kind.INDEX, "a"),
+        ("POST", "/a/_search/", Kind.SEARCH, "a"),
+        ("PUT", "/a/_doc/7//", Kind.INDEX, "a"),
+        ("POST", "/a/_doc/", Kind.INDEX, "a"),
     ],
 )
 def test_searches_and_writes_are_known(method: str, path: str, kind: Kind, names: str) -> None:
@@ -46,6 +49,9 @@ def test_searches_and_writes_are_known(method: str, path: str, kind: Kind, names
         ("DELETE", "/_search/scroll"),
         ("GET", "/a/_doc/7"),
         ("POST", "/a//_search"),
+        ("POST", "//a/_search"),
+        ("POST", "/a/_doc//7"),
+        ("GET", "//"),
         ("POST", "/%ff/_search"),
     ],
 )
