@@ -8,6 +8,7 @@ from csplade.integration.query_strings import free_text
 from csplade.integration.rewrite_budget import FIELD_KINDS
 from csplade.integration.rewrite_policy import Option
 from csplade.integration.rewrite_report import JsonObject
+from csplade.integration.rewrite_values import acceptable
 
 _STRING_KINDS = frozenset({"query_string", "simple_query_string"})
 _ACROSS = frozenset({"cross_fields", "combined_fields"})
@@ -96,6 +97,11 @@ def read_text_clause(kind: str, body: JsonObject, resolve: Callable[[str], str |
     unknown = sorted(values.keys() - _KNOWN[kind])
     if unknown:
         raise UnreadableClause(f"the option {unknown[0]} is not known")
+    wrong = next((name for name, value in values.items() if not acceptable(name, value)), None)
+    if wrong is not None:
+        raise UnreadableClause(f"the value of {wrong} is none that is known")
+    if kind == "combined_fields" and any(field.boost < 1 for field in fields or ()):
+        raise UnreadableClause("clusters take no boost below 1 there")
     if any(resolve(field.name) != field.name for field in fields or ()):
         raise UnreadableClause("a field's name is not known before the cluster has filled the template")
     text, options = _text(kind, values, resolve)
@@ -141,6 +147,8 @@ def remainder(kind: str, body: JsonObject, fields: tuple[TextField, ...], free: 
 def _values(kind: str, body: JsonObject) -> tuple[JsonObject, tuple[TextField, ...] | None]:
     """Return the options of a clause and its fields."""
     if kind not in FIELD_KINDS:
+        if kind in _STRING_KINDS and isinstance(body.get("fields"), str):
+            raise UnreadableClause("its fields are no list")
         return body, _fields(body)
     if len(body) != 1:
         raise UnreadableClause(f"it names {len(body)} fields")

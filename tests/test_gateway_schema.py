@@ -55,6 +55,7 @@ def is_ours(answer: Response) -> bool:
 
 def compare(direct: Response, through: Response) -> list[str]:
     """Compare both answers to a request; return what became of it, so that it is known what was tried."""
+    asked = (through.request.method, through.request.url, through.request.body)
     said = (through.headers.get("x-csplade") or ["none"])[0].partition(";")[0]
     if is_ours(through):
         assert 400 <= through.status_code < 500
@@ -63,9 +64,9 @@ def compare(direct: Response, through: Response) -> list[str]:
     if BUSY in (direct.status_code, through.status_code):
         return [said, "busy"]
     if direct.status_code < 300:
-        assert through.status_code < 300, (said, through.content)
+        assert through.status_code < 300, (*asked, said, through.content)
     else:
-        assert through.status_code == direct.status_code, (said, through.content)
+        assert through.status_code == direct.status_code, (*asked, said, direct.content)
     return [said]
 
 
