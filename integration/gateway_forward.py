@@ -17,7 +17,7 @@ from csplade.integration.gateway_refusals import Headers, Reason, Refusal
 from csplade.integration.gateway_request import Request
 from csplade.integration.gateway_rewriting import Rewriting
 from csplade.integration.gateway_sending import Message, Sender
-from csplade.integration.gateway_targets import read_target, with_index
+from csplade.integration.gateway_targets import with_index
 from csplade.integration.gateway_transfer import CallerGone, Transfer
 from starlette.types import Receive, Scope, Send
 
@@ -73,7 +73,7 @@ class Forwarder:
         if of_playground(scope["raw_path"]):
             await self._compare(scope, message, transfer, guard)
             return
-        asked = None if self._rewriting is None else read_target(scope["method"], scope["raw_path"])
+        asked = None if self._rewriting is None else self._rewriting.target(scope["method"], scope["raw_path"])
         if self._rewriting is not None and asked is not None:
             params = Params.read(scope["query_string"])
             asked = with_index(asked, params.get("index"))

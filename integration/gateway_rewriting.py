@@ -30,7 +30,7 @@ from csplade.integration.gateway_searches import (
 )
 from csplade.integration.gateway_sending import Sender
 from csplade.integration.gateway_shadow import LARGEST, SHADOW_SECONDS, Shadows
-from csplade.integration.gateway_targets import SEVERAL, WRITES, Kind
+from csplade.integration.gateway_targets import SEVERAL, WRITES, Kind, Target, read_target
 from csplade.integration.gateway_upstream import Answer
 from csplade.integration.gateway_vectors import EncoderFailed, EncoderLate, TextTooLong, Vectors
 from csplade.integration.gateway_verdict import Verdict, Why, failed_open, passed
@@ -74,7 +74,12 @@ class Rewriting:
         self._delivery = Delivery(parts.sender, parts.metrics)
         self._moments = Moments(parts.pits, self._delivery)
         self._resolver = Resolver(parts.sender, parts.rules, parts.vectors.fingerprint)
+        self._typed = parts.rules.typed
         self._write = Writing(parts.rules, parts.vectors, self._resolver, self._delivery)
+
+    def target(self, method: str, path: bytes) -> Target | None:
+        """Return what a request asks for; None: nothing that is ever rewritten."""
+        return read_target(method, path, self._typed)
 
     async def __call__(self, request: Request) -> None:
         """Answer one.

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from csplade.integration.dialect import Dialect
+from csplade.integration.dialect import Dialect, numbers_of
 from csplade.integration.gateway_refusals import Headers
 from csplade.integration.rewrite_config import IndexRules, RewriteConfig, load_values, read_config
 from csplade.pipelines.errors import UsageError
@@ -94,6 +94,12 @@ class GatewayRules:
     def empty(self) -> bool:
         """Return whether nothing can ever be rewritten."""
         return not any(rules.field_map.coverages for rules in self.config.rules)
+
+    @property
+    def typed(self) -> bool:
+        """Return whether the cluster knows paths with the type of documents in them."""
+        dialects = {rules.options.dialect for rules in self.config.rules}
+        return any(each.distribution == "elasticsearch" and numbers_of(each.version)[0] == 7 for each in dialects)
 
     def towards(self, dialect: Dialect) -> "GatewayRules":
         """Return the same rules for a kind of cluster."""

@@ -54,8 +54,11 @@ class Target:
     """The indexes as the caller names them, with commas and wildcards; empty: all of them, or as the body says."""
 
 
-def read_target(method: str, path: bytes) -> Target | None:
-    """Return what a request asks for; None: nothing that is ever rewritten."""
+def read_target(method: str, path: bytes, typed: bool = False) -> Target | None:
+    """Return what a request asks for; None: nothing that is ever rewritten.
+
+    `typed`: the cluster also knows paths with the type of documents in them, as Elasticsearch 7 does.
+    """
     try:
         # Servers pass over slashes at the end, not over those before.
         steps = [unquote_to_bytes(step).decode() for step in path.rstrip(b"/").split(b"/")[1:]]
@@ -66,6 +69,8 @@ def read_target(method: str, path: bytes) -> Target | None:
     if method == "POST" and steps == ["_plugins", "_asynchronous_search"]:
         return Target(Kind.SEARCH, "")
     names = "" if steps[0].startswith("_") and steps[0] != "_all" else steps.pop(0)
+    if typed and names:
+        steps = _untyped(method, steps)
     kind = _search_of(method, tuple(steps), bool(names)) or _write_of(method, steps, bool(names))
     return None if kind is None else Target(kind, names)
 
@@ -73,6 +78,20 @@ def read_target(method: str, path: bytes) -> Target | None:
 def with_index(target: Target, index: str | None) -> Target:
     """Return a target with the indexes that the parameter `index` names; clusters heed it where the path names none."""
     return target if target.names or index is None else replace(target, names=index)
+
+
+def _untyped(method: str, steps: list[str]) -> list[str]:
+    """Return the steps behind an index without the type `_doc`, where they mean the same; other types stay."""
+    match steps:
+        case ["_doc", identity, "_update" | "_create" | "_explain" as action]:
+            return [action, identity]
+        case ["_doc", "_bulk"] | ["_doc", "_validate", "query"]:
+            return steps[1:]
+        # A document may have such an id, and is written with PUT.
+        case ["_doc", "_search" | "_msearch" | "_count"] if method in _ASKED:
+            return steps[1:]
+        case _:
+            return steps
 
 
 def _search_of(method: str, steps: tuple[str, ...], named: bool) -> Kind | None:

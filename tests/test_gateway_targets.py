@@ -59,6 +59,36 @@ def test_all_else_is_left_alone(method: str, path: str) -> None:
     assert read_target(method, path.encode()) is None
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "kind", "otherwise"),
+    [
+        ("POST", "/a/_doc/7/_update", Kind.UPDATE, None),
+        ("PUT", "/a/_doc/7/_create/", Kind.INDEX, None),
+        ("POST", "/a/_doc/7/_create", Kind.INDEX, None),
+        ("PUT", "/a/_doc/_bulk", Kind.BULK, Kind.INDEX),
+        ("POST", "/a/_doc/_bulk", Kind.BULK, Kind.INDEX),
+        ("POST", "/a/_doc/_search", Kind.SEARCH, Kind.INDEX),
+        ("GET", "/a/_doc/_search", Kind.SEARCH, None),
+        ("PUT", "/a/_doc/_search", Kind.INDEX, Kind.INDEX),
+        ("POST", "/a/_doc/_msearch", Kind.MANY, Kind.INDEX),
+        ("GET", "/a/_doc/_count", Kind.COUNT, None),
+        ("GET", "/a/_doc/_validate/query", Kind.VALIDATE, None),
+        ("GET", "/a/_doc/7/_explain", Kind.EXPLAIN, None),
+        ("POST", "/a/_doc/_update", Kind.INDEX, Kind.INDEX),
+        ("PUT", "/a/t/7", None, None),
+        ("POST", "/a/t/_bulk", None, None),
+        ("POST", "/a/t/_search", None, None),
+        ("POST", "/_doc/_search", None, None),
+    ],
+)
+def test_paths_with_a_type_are_known_where_the_cluster_knows_them(
+    method: str, path: str, kind: Kind | None, otherwise: Kind | None
+) -> None:
+    for typed, wanted in ((True, kind), (False, otherwise)):
+        found = read_target(method, path.encode(), typed)
+        assert found == (None if wanted is None else Target(wanted, "a"))
+
+
 def test_a_parameter_names_indexes_where_the_path_does_not() -> None:
     target = Target(Kind.SEARCH, "")
     assert with_index(target, "a,b") == Target(Kind.SEARCH, "a,b")
