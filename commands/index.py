@@ -192,6 +192,13 @@ def _status_row(one: "IndexStatus") -> tuple[object, ...]:
     )
 
 
+def _replaced(one: "IndexStatus") -> str:
+    """Return what was live before; of which alias, if that is not plain."""
+    if len(one.replaced) == 1 and not set(one.replaced).symmetric_difference(one.aliases):
+        return next(iter(one.replaced.values()))
+    return ", ".join(f"{before} ({alias})" for alias, before in one.replaced.items())
+
+
 def _megabytes(size: int | None) -> str:
     return "?" if size is None else f"{size / _MEGABYTE:.1f}"
 

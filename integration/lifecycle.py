@@ -127,8 +127,8 @@ def rollback(client: OpenSearch, alias: str) -> Switch:
     before = replaced_in(_ours(client, live.index)).get(alias)
     if before is None:
         raise IndexConflictError(
-            f"{live.index!r} has replaced nothing as {alias!r}, so there is no way back: name an index with `csplade index swap "
-            f"{alias} --to INDEX`"
+            f"{live.index!r} has replaced nothing as {alias!r}, so there is no way back: name an index with `csplade "
+            f"index swap {alias} --to INDEX`"
         )
     _require_open(client, before)
     point(client, alias, live, before)

@@ -92,10 +92,11 @@ def test_a_version_is_created_filled_through_its_alias_shown_and_dropped(
     live, new = list_of(index("status", alias, "--json"))
     assert live.pop("bytes") > new.pop("bytes") > 0
     fingerprint = word_contract().fingerprint
-    same = {"replaced": None, "encoder": "words", "fingerprint": fingerprint, "weights_bytes": None, "text_bytes": None}
-    counted = {"documents": 4, "with_weights": 0.75, "sampled": 4, "loading": False}
+    same = {"encoder": "words", "fingerprint": fingerprint, "weights_bytes": None, "text_bytes": None}
+    none: dict[str, str] = {}
+    counted = {"replaced": none, "documents": 4, "with_weights": 0.75, "sampled": 4, "loading": False}
     assert live == {"index": f"{alias}-v1", "aliases": [alias], **same, **counted}
-    nothing = {"documents": 0, "with_weights": None, "sampled": 0, "loading": False}
+    nothing = {"replaced": none, "documents": 0, "with_weights": None, "sampled": 0, "loading": False}
     assert new == {"index": f"{alias}-v2", "aliases": [], **same, **nothing}
     table = index("status", alias)
     rows = [line.split() for line in table.out.splitlines()]

@@ -13,7 +13,6 @@ from csplade.integration.lifecycle import (
     drop,
     live_analyzer,
     plan_swap,
-    replaced_of,
     rollback,
     swap,
 )
@@ -51,7 +50,7 @@ def test_a_new_model_takes_over_and_goes_back_while_the_alias_always_answers(
     swap(client, planned)
     assert found(versioned, alias) == ["bread", "loaf"]
     check_index(client, alias, OTHER)
-    assert (replaced_of(client, second), replaced_of(client, first)) == (first, None)
+    assert [read_status(client, one, versioned.dialect).replaced for one in (second, first)] == [{alias: first}, {}]
     back = rollback(client, alias)
     assert (back.old and back.old.index, back.new) == (second, first)
     assert found(versioned, alias) == ["bread", "loaf", "brot"]
@@ -80,8 +79,20 @@ def test_what_the_mapping_keeps_beside_is_kept(versioned_once: ClusterLine) -> N
     _, before = mapping_of(versioned_once.client, second)
     swap(versioned_once.client, plan_swap(versioned_once.client, versioned_once.index, None))
     _, after = mapping_of(versioned_once.client, second)
-    assert after["_meta"]["csplade"] == {**before["_meta"]["csplade"], "replaced": first}
+    assert after["_meta"]["csplade"] == {**before["_meta"]["csplade"], "replaced": {versioned_once.index: first}}
     assert after["_meta"]["csplade"]["fingerprint"] == word_contract().fingerprint
+
+
+def test_each_alias_of_an_index_has_its_own_way_back(versioned_once: ClusterLine) -> None:
+    client, alias = versioned_once.client, versioned_once.index
+    first, second, third = (add_version(versioned_once) for _ in range(3))
+    swap(client, plan_swap(client, alias, third))
+    other = f"{alias}-other"
+    client.indices.put_alias(index=second, name=other)
+    swap(client, plan_swap(client, other, third))
+    assert read_status(client, third, versioned_once.dialect).replaced == {alias: first, other: second}
+    assert rollback(client, alias).new == first
+    assert rollback(client, other).new == second
 
 
 def test_an_index_that_is_there_gets_an_alias_and_versions(versioned_once: ClusterLine) -> None:
