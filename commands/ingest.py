@@ -176,13 +176,12 @@ def _check_whole(choices: IngestChoices, long: "Long | None") -> None:
 
 
 def _prepare(client: "OpenSearch", encoder: "Encoder", choices: IngestChoices) -> "Long":
-    """Create the index, or check that the one there fits and heal what a killed run has left.
+    """Create the index, or check that the one there fits.
 
     Returns:
         what becomes of long texts in it.
     """
     from csplade.integration.index import IndexState, check_analyzer, check_index, create_index, long_of
-    from csplade.integration.load_settings import restore
     from csplade.integration.passages import Long
     from csplade.integration.patience import patient
     from csplade.integration.templates import DEFAULT_ANALYZER, IndexOptions
@@ -200,9 +199,6 @@ def _prepare(client: "OpenSearch", encoder: "Encoder", choices: IngestChoices) -
     _check_whole(choices, found)
     if analyzer is not None:
         check_analyzer(waiting, index, analyzer)
-    # Other loads take over what they find changed; to put it back here would disturb one that begins now.
-    if choices.load_settings == "keep" and restore(waiting, index):
-        notice(f"An earlier run left the settings of {index} as they were while it loaded; they are restored.")
     return found
 
 

@@ -109,13 +109,12 @@ def _origin(choices: ReindexChoices, connection: Connection) -> "tuple[Origin, D
 def _prepare(
     target: "OpenSearch", origin: "Origin", choices: ReindexChoices, contract: "Contract", described: "Described"
 ) -> "Long":
-    """Make the index that is copied into, or check the one there and heal what a killed run has left.
+    """Make the index that is copied into, or check the one there.
 
     Returns:
         what becomes of long texts in it.
     """
     from csplade.integration.index import long_of
-    from csplade.integration.load_settings import restore
     from csplade.integration.passages import Long
     from csplade.integration.patience import patient
     from csplade.integration.reindex_target import check_apart, prepare_target
@@ -127,11 +126,7 @@ def _prepare(
     options = IndexOptions(analyzer, choices.shards, choices.replicas, long=asked or Long.CUT)
     copied = described if choices.copy_mapping else None
     prepare_target(target, choices.target, contract, options, copied, origin.text_fields, choices.analyzer)
-    waiting = patient(target, choices.patience)
-    # Other loads take over what they find changed; to put it back here would disturb one that begins now.
-    if choices.load_settings == "keep" and restore(waiting, choices.target):
-        notice(f"An earlier run left the settings of {choices.target} as they were while it loaded; they are restored.")
-    return long_of(waiting, choices.target, asked)
+    return long_of(patient(target, choices.patience), choices.target, asked)
 
 
 def _sending(choices: ReindexChoices, letters: Path, long: "Long") -> "IngestOptions":

@@ -24,7 +24,7 @@ class Mark:
 
 
 class DeadLetters:
-    """Collects failed documents, each with its reason; a context manager that closes the file.
+    """Collects failed documents, each with its reason; a context manager that closes the file, also more than once.
 
     `numbered`: a name that is taken when the first document fails (by an earlier run, or by another one at the same
     time) is no error, `a.failed.jsonl` becomes `a.failed.2.jsonl`.
@@ -36,6 +36,7 @@ class DeadLetters:
         self.count = 0
         self.first_reason = ""
         self._file: FileIO | None = None
+        self._created = False
         self._resumed: Mark | None = None
 
     def resume(self, mark: Mark) -> None:
@@ -100,6 +101,7 @@ class DeadLetters:
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
             self._file.close()
+            self._file = None
 
     def _unwritable(self, error: OSError) -> SourceError:
         return SourceError(
@@ -107,11 +109,15 @@ class DeadLetters:
         )
 
     def _open(self) -> FileIO:
+        if self._created:
+            return self.path.open("ab", buffering=0)
         first, number = self.path, 1
         while True:
             try:
                 # "x": what an earlier run left is never overwritten.
-                return self.path.open("xb", buffering=0)
+                opened = self.path.open("xb", buffering=0)
+                self._created = True
+                return opened
             except FileExistsError:
                 if not self._numbered:
                     raise

@@ -112,6 +112,7 @@ class Enricher:
     ) -> None:
         self._client, self._encoder, self._dialect, self._options = client, encoder, dialect, options
         self._tally = Tally(progress)
+        self._dead = DeadLetters(options.dead_letters, numbered=True)
         self._index: str | None = None
         self._seen: tuple[int, ...] = ()
 
@@ -143,7 +144,7 @@ class Enricher:
         before = self._tally.begin()
         with (
             Snapshot(self._client, index, self._dialect, options.patience) as snapshot,
-            DeadLetters(options.dead_letters, numbered=True) as dead,
+            self._dead as dead,
             Senders(self._client, index, options.patience, pace := Pace(options.pace)) as senders,
         ):
             writer = Writer(

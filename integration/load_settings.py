@@ -48,16 +48,19 @@ _CHANGES: Mapping[LoadSettings, Mapping[str, str]] = {
 def loading(client: OpenSearch, index: str, kind: LoadSettings, patience: Patience = _USUAL) -> Iterator[None]:
     """Change the settings of the index (or of the one behind an alias), and put them back whatever happens.
 
-    They are put back on that index, although the alias may stand for another one by then. Where the load itself fails
-    and they cannot be put back either, its error gets a note that says so.
+    What a killed load has left is put back at the beginning, or, where settings are changed, at the end. That is done
+    on the same index, although an alias may stand for another one by then. Where the load itself fails and they cannot
+    be put back either, its error gets a note that says so.
 
     Raises:
         ClusterError: this user may not change settings, or they cannot be put back, which `restore` can do later.
     """
+    waiting = patient(client, patience)
     if kind is LoadSettings.KEEP:
+        if restore(waiting, index):
+            _log.warning("a load of %s was killed, or is going on: what its settings were before is put back", index)
         yield
         return
-    waiting = patient(client, patience)
     name, _ = mapping_of(waiting, index)
     before = _before(waiting, name, _CHANGES[kind])
     keep_in_meta(waiting, name, {RECORD_KEY: before})
@@ -98,9 +101,7 @@ def _before(client: OpenSearch, name: str, changes: Iterable[str]) -> dict[str, 
         recorded = _recorded(mapping_of(client, name)[1])
         if recorded is not None:
             _log.warning(
-                "another load of %s is going on or was killed: its settings give way to those of this one, and what "
-                "they were before is put back at the end",
-                name,
+                "a load of %s was killed, or is going on: what its settings were before is put back at the end", name
             )
             return {**now, **recorded}
         # Of a load that has ended between the two looks the settings may be.

@@ -51,6 +51,22 @@ def test_runs_at_the_same_time_number_their_default_files(tmp_path: Path, monkey
         assert [orjson.loads(line)["_id"] for line in file.read_bytes().splitlines()] == [str(number), "again"]
 
 
+def test_entered_again_it_goes_on_in_its_own_file(tmp_path: Path) -> None:
+    path, dead = tmp_path / "a.failed.jsonl", DeadLetters(tmp_path / "a.failed.jsonl", True)
+    path.write_bytes(b"of an earlier run\n")
+    for name in ("1", "2"):
+        with dead:
+            dead.add(Document(name, "x"), f"reason {name}")
+    assert (dead.count, dead.first_reason, dead.path) == (2, "reason 1", tmp_path / "a.failed.2.jsonl")
+    assert [orjson.loads(line)["_id"] for line in dead.path.read_bytes().splitlines()] == ["1", "2"]
+    # Somebody took the file away to mend it.
+    dead.path.unlink()
+    with dead:
+        dead.add(Document("3", "x"), "reason 3")
+    assert [orjson.loads(line)["_id"] for line in dead.path.read_bytes().splitlines()] == ["3"]
+    assert path.read_bytes() == b"of an earlier run\n"
+
+
 def test_a_file_can_be_begun_before_anything_is_in_it(tmp_path: Path) -> None:
     with DeadLetters(tmp_path / "dead.jsonl") as dead:
         assert (dead.begun, dead.mark) == (False, None)

@@ -158,6 +158,21 @@ def test_a_document_deleted_meanwhile_stays_deleted(line: ClusterLine, tmp_path:
     assert content(line) == {"good": encoded({"text": "oats"})}
 
 
+def test_what_fails_in_any_round_is_in_one_file(line: ClusterLine, tmp_path: Path) -> None:
+    raw = {"type": "object", "enabled": False}
+    make(line)
+    line.client.indices.put_mapping(index=line.index, body={"properties": {"raw": raw}})
+    options = EnrichOptions(line.index, tmp_path / "dead.jsonl", ("raw",), write_of(line.client))
+    dialect = prepare_index(line.client, line.index, word_contract())
+    rounds = Enricher(line.client, WordEncoder(), dialect, options)
+    for name in ("a", "b"):
+        write(line.client, line.index, {name: {"raw": {"x": 1}}, "good": {"raw": "rye"}})
+        rounds.round()
+    assert (rounds.report.failed, rounds.report.dead_letters) == (2, tmp_path / "dead.jsonl")
+    assert [path.name for path in tmp_path.iterdir()] == ["dead.jsonl"]
+    assert [orjson.loads(one)["_id"] for one in (tmp_path / "dead.jsonl").read_bytes().splitlines()] == ["a", "b"]
+
+
 def test_scripts_are_used_where_the_cluster_has_them(line: ClusterLine) -> None:
     assert write_of(line.client) is (Write.SCRIPT if line.name.startswith("opensearch-3") else Write.WHOLE)
 

@@ -344,6 +344,24 @@ def test_small_weights_are_left_out_and_settings_of_a_load_are_put_back(
 
 
 @pytest.mark.cluster
+def test_a_run_that_is_refused_leaves_the_one_that_goes_on_alone(run: Run, opensearch: str, index_name: str) -> None:
+    client = connect(opensearch)
+    create_index(client, index_name, word_contract(), IndexOptions())
+    source = write("a.jsonl", lines(3))
+    uuid, digest = index_uuid(client, index_name), find_source("a.jsonl").digest()
+    assert uuid
+    assert digest
+    job = Job(digest, index_name, uuid, word_contract().fingerprint, "None None title,text stop 0.0")
+    where = ("--index", index_name, "--url", opensearch, "--checkpoint", "c")
+    with Checkpoint.open(Path("c"), job), loading(client, index_name, LoadSettings.SAFE):
+        refused = run(source, *where)
+        assert (refused.code, "another run writes to the checkpoint c" in refused.err) == (2, True)
+        settings = client.indices.get_settings(index=index_name)[index_name]["settings"]["index"]
+        assert settings["refresh_interval"] == "-1"
+    assert count(opensearch, index_name) == 0
+
+
+@pytest.mark.cluster
 def test_a_checkpoint_counts_for_its_own_source_and_its_own_index_only(
     run: Run, opensearch: str, index_name: str
 ) -> None:
