@@ -35,6 +35,7 @@ _METHODS = (
 )
 _ENDS = (
     *(b"/_search", b"/_search", b"/_msearch", b"/_count", b"/_bulk", b"/_doc/1", b"/_search/template", b"/_explain/1"),
+    *(b"/_update/1", b"/_update/1"),
     *(
         b"",
         b"/",
@@ -108,7 +109,7 @@ def make_request(chance: Random, name: bytes) -> bytes:
 
 
 def _body(chance: Random, name: bytes) -> bytes:
-    kind = chance.randrange(8)
+    kind = chance.randrange(9)
     if kind < 3:
         return orjson.dumps({**make_body(chance), "_name": name.decode()})
     if kind == 3:
@@ -120,6 +121,13 @@ def _body(chance: Random, name: bytes) -> bytes:
         return b'{"query":' * deep + b"1" + b"}" * chance.choice((deep, deep - 1))
     if kind == 6:
         return chance.randbytes(chance.randrange(200))
+    if kind == 7:
+        old = chance.choice((b"", b',"csplade_terms":{"old":1}', b',"csplade_terms":null'))
+        part = b'{"title":"%b","text":"fresh bread"%b}' % (name, old)
+        return b'{"doc":%b,"upsert":{"text":"rye"},"doc_as_upsert":%b}' % (
+            part,
+            chance.choice((b"true", b"false", b"3")),
+        )
     return b""
 
 

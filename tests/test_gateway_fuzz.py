@@ -15,6 +15,8 @@ from random import Random
 import orjson
 import pytest
 from csplade.integration.gateway_bulk import read_actions
+from csplade.integration.gateway_documents import Aim
+from csplade.integration.gateway_drafts import read_many, read_one
 from csplade.integration.gateway_json import UnreadJson
 from csplade.integration.gateway_params import Params
 from csplade.integration.gateway_searches import Asked, ForbiddenSearch, Sent, read_items, rewritten_search
@@ -179,11 +181,16 @@ def test_whatever_is_read_of_a_request_raises_only_what_is_known(seed: int, mode
 def _read(kind: Kind, params: Params, body: bytes, mode: RewriteMode) -> None:
     applied = IndexRules("*", FIELD_MAP, RewriteOptions(mode))
     try:
-        if kind is Kind.BULK:
-            read_actions(body)
+        if kind in WRITES:
+            aim = Aim(FIELD_MAP, "f")
+            actions = read_actions(body) if kind is Kind.BULK else []
+            drafts = read_many(actions, [aim] * len(actions)) if kind is Kind.BULK else read_one(kind, body, aim)
+            if drafts.changing:
+                drafts.weighted({text: word_vector(text) for text in drafts.texts})
+                assert b'"csplade_terms":{"old":1}' not in drafts.bare()
         elif kind in (Kind.MANY, Kind.MANY_TEMPLATES):
             read_items(body)
-        elif kind not in WRITES:
+        else:
             done = rewritten_search(Asked(kind, params, body), applied, word_vector)
             assert isinstance(done, Sent | Why)
             assert not isinstance(done, Sent) or NAME.findall(done.body) == NAME.findall(body)
