@@ -43,8 +43,9 @@ def command(
     """Encode the documents of SOURCE and index them.
 
     SOURCE is a file of JSON lines, CSV or TSV (.gz as well), a Parquet file, a BEIR folder, or - for standard input.
-    A source with a bad record is refused before anything is created. A run that was stopped or killed goes on where it
-    was when the same command is run again: what is settled stands in a checkpoint beside the dead letters.
+    A file with a bad record is refused before anything is created. A run that was stopped or killed goes on where it
+    was when the same command is run again: what is settled stands in a checkpoint beside the dead letters. (Of standard
+    input there is none: a bad record stops it where it stands, and run again it begins anew.)
 
     \b
     Example:
