@@ -123,7 +123,9 @@ _USUAL = Limits()
 @click.option("--sign", is_flag=True, help="Sign requests for AWS in the gateway's own name, with --aws-service.")
 @click.option("--log/--no-log", "log_requests", default=True, show_default=True, help="A line of JSON per request.")
 @click.option(
-    "--log-queries", is_flag=True, help="Log the parameters of requests too; texts of queries may be in them."
+    "--log-queries",
+    is_flag=True,
+    help="Log the parameters of URLs too, in which texts of queries may stand; never bodies.",
 )
 @cluster_options
 def command(

@@ -43,7 +43,7 @@ class Rollout:
     """Whose searches are rewritten."""
 
     share: float = 1.0
-    """Of the callers, from 0 to 1."""
+    """Of the callers, from 0 to 1; a configuration that asks for shadows and says nothing else means 0."""
     sticky_header: str = ""
     """Who has the same value in it has the same turn; empty or missing: the credentials and the address decide."""
     header: str = ""
@@ -123,7 +123,8 @@ def read_rules(raw: object, place: str) -> GatewayRules:
     """
     config = read_config(raw, place)
     table = _checked(raw.get("gateway", {}) if isinstance(raw, Mapping) else {}, f"{place}: gateway")
-    usual, rollout = GatewayRules(config), Rollout()
+    usual = GatewayRules(config)
+    rollout = Rollout(share=0.0 if table.get("shadow") else 1.0)
     return GatewayRules(
         config,
         Rollout(

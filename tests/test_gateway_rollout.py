@@ -57,6 +57,17 @@ def test_the_configuration_of_a_gateway() -> None:
 
 
 @pytest.mark.parametrize(
+    ("table", "share"),
+    [({}, 1.0), ({"shadow": False}, 1.0), ({"shadow": True}, 0.0), ({"shadow": True, "rollout": 0.5}, 0.5)],
+)
+def test_who_asks_for_shadows_alone_gets_no_search_rewritten(table: Json, share: float) -> None:
+    rollout = read_rules({"index": [rules("a*")], "gateway": table}, "x").rollout
+    assert rollout.share == share
+    turns = {rollout.turn([], f"10.0.0.{n}") for n in range(200)}
+    assert (turns == {Turn.SHADOW}) is (share == 0.0)
+
+
+@pytest.mark.parametrize(
     ("table", "told"),
     [
         ({"rolout": 1}, "did you mean rollout?"),
