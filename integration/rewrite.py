@@ -22,6 +22,7 @@ from csplade.integration.rewrite_scores import (
     aggregates_by_score,
     asks_for_least,
     combined_by,
+    least_asked,
     part_scripted_by_score,
     ranks_without_score,
     shows_hits_by_score,
@@ -139,12 +140,8 @@ def _rescorer(value: object, tree: TreeRewriter, place: Place) -> object:
 def _closed(body: JsonObject, new: JsonObject, journal: Journal, options: RewriteOptions) -> Rewritten:
     """Apply what is said about the whole body."""
     stopped = new is not body and _stops(body, journal, options.policies)
-    if (
-        new is not body
-        and not stopped
-        and body.get("min_score") is not None
-        and options.policies.min_score is ScorePolicy.DROP
-    ):
+    drops = options.policies.min_score is ScorePolicy.DROP and least_asked(body)
+    if new is not body and not stopped and drops:
         reason = "it was chosen for other scores, and is left out"
         journal.rewritten("$.min_score", "min_score", f"min_score: {ScorePolicy.DROP}", reason)
         new = {name: value for name, value in new.items() if name != "min_score"}
@@ -155,7 +152,7 @@ def _closed(body: JsonObject, new: JsonObject, journal: Journal, options: Rewrit
 def _stops(body: JsonObject, journal: Journal, policies: Policies) -> bool:
     """Note what in a body reads scores so that it stays as it is; say whether it does."""
     reads: list[tuple[str, str, str, ScorePolicy]] = []
-    if body.get("min_score") is not None:
+    if least_asked(body):
         reads.append(("min_score", LEAST_ASKED, "min_score", policies.min_score))
     if (part := part_scripted_by_score(body)) is not None:
         reads.append((part, SCRIPT_READS, "score_script", policies.score_script))

@@ -7,6 +7,7 @@ from csplade.integration.rewrite_report import JsonObject
 
 SCRIPT_READS = "a script reads the score"
 LEAST_ASKED = "a lowest score is asked for"
+_NO_LEAST = ("0", "0.0", "-0.0")
 # Behind a dot it is the name of somebody's field.
 _SCORE = re.compile(r"(?<![\w.])_score\b")
 # What they score is looked at clause by clause.
@@ -63,11 +64,16 @@ def ranks_without_score(body: JsonObject) -> bool:
     return not any(map(_orders_by_score, sort if isinstance(sort, list) else [sort]))
 
 
+def least_asked(body: JsonObject) -> bool:
+    """Say whether a body, or a clause, asks for a lowest score that leaves something out: no score is below 0."""
+    value = body.get("min_score")
+    return value is not None and str(value) not in _NO_LEAST
+
+
 def asks_for_least(body: JsonObject) -> bool:
     """Say whether a search or a clause of its query asks for a lowest score, so that scores decide what counts."""
-    if body.get("min_score") is not None:
-        return True
-    return any(isinstance(value, Mapping) and "min_score" in value for value in _values_in(body.get("query")))
+    clauses = (value for value in _values_in(body.get("query")) if isinstance(value, Mapping))
+    return least_asked(body) or any(map(least_asked, clauses))
 
 
 def shows_hits_by_score(aggregations: object) -> bool:

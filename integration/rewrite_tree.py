@@ -12,9 +12,16 @@ from csplade.integration.rewrite_clauses import asks_for_several
 from csplade.integration.rewrite_highlight import highlight_inner_hits
 from csplade.integration.rewrite_parts import with_items, with_part
 from csplade.integration.rewrite_place import Place
-from csplade.integration.rewrite_policy import Policy, RewriteMode, RewriteOptions, ScorePolicy
+from csplade.integration.rewrite_policy import Option, Policy, RewriteMode, RewriteOptions, ScorePolicy
 from csplade.integration.rewrite_report import Journal, JsonObject
-from csplade.integration.rewrite_scores import LEAST_ASKED, SCRIPT_READS, combined_by, mentions_score, scripted_by_score
+from csplade.integration.rewrite_scores import (
+    LEAST_ASKED,
+    SCRIPT_READS,
+    combined_by,
+    least_asked,
+    mentions_score,
+    scripted_by_score,
+)
 from csplade.integration.rewrite_text import TextRewriter
 
 DEEPEST = 50
@@ -46,6 +53,8 @@ _JOINED: Mapping[str, tuple[str, object, tuple[object, ...]]] = {
     "has_child": ("score_mode", "none", ("avg", "max", "min", "sum")),
     "has_parent": ("score", False, (True,)),
 }
+# They let a text match more than it did.
+_LOOSE = (Policy.DROP, Policy.BOOSTING)
 _ONLY_MATCHES = "only whether it matches counts here, not its score"
 
 
@@ -155,12 +164,12 @@ class TreeRewriter:
         """Rewrite what is below a script or a lowest score, as its policy says."""
         policies = self._options.policies
         reads = [("score_script", SCRIPT_READS, policies.score_script)] if scripted else []
-        if "min_score" in body:
+        if least_asked(body):
             reads.append(("min_score", LEAST_ASKED, policies.min_score))
         if any(self._journal.stopped(place.path, kind, reason, key, policy) for key, reason, policy in reads):
             return None
         new = self._compound(kind, body, place, ("query",))
-        if new is None or policies.min_score is not ScorePolicy.DROP:
+        if new is None or policies.min_score is not ScorePolicy.DROP or not least_asked(body):
             return new
         return {kind: {name: value for name, value in new[kind].items() if name != "min_score"}}
 
@@ -184,8 +193,19 @@ class TreeRewriter:
         if value not in scored:
             self._journal.passed(place.path, kind, f"its {name} is not known")
             return None
-        return self._inside(kind, body, replace(place, nested=None))
+        policy = self._options.policies.minimum_should_match
+        counts = _counts_matches(body)
+        if counts and policy in _LOOSE and not self._still_counts():
+            reason = "it counts its children, of which more would match"
+            self._journal.passed(place.path, kind, reason, f"{Option.MINIMUM_SHOULD_MATCH}: {policy}")
+            return None
+        return self._inside(kind, body, replace(place, nested=None, counted=place.counted or counts))
 
     def _inside(self, kind: str, body: JsonObject, place: Place) -> JsonObject | None:
         new = self._reading_scores(kind, body, place, scripted_by_score(body.get("inner_hits")))
         return None if new is None else {kind: highlight_inner_hits(new[kind], body["query"])}
+
+
+def _counts_matches(body: JsonObject) -> bool:
+    """Say whether it counts how many children match below a clause."""
+    return asks_for_several(body.get("min_children")) or body.get("max_children") is not None

@@ -107,6 +107,18 @@ BODY_SCORE_CASES = (
         {"min_score": "refuse"},
         more={"min_score": 0.5},
     ),
+    Case("body", "min_score 0 leaves nothing out", match(), weights(), REWRITTEN, "replace", more={"min_score": 0}),
+    Case(
+        "body",
+        "min_score 0",
+        match(),
+        weights(),
+        REWRITTEN,
+        "replace",
+        REPLACE,
+        {"min_score": "drop"},
+        more={"min_score": 0.0},
+    ),
     Case(
         "body",
         "rescore",

@@ -82,6 +82,14 @@ FUNCTION_CASES = (
         REPLACE,
         {"min_score": "keep"},
     ),
+    Case(
+        "function_score",
+        "min_score 0 leaves nothing out",
+        {"function_score": {"query": match(), "min_score": 0}},
+        {"function_score": {"query": weights(), "min_score": 0}},
+        REWRITTEN,
+        "replace",
+    ),
     Case("function_score", "min_score", _LEAST, None, REFUSED, "min_score: refuse", REPLACE, {"min_score": "refuse"}),
     Case(
         "function_score",

@@ -1,15 +1,27 @@
 """Rows of the conformance table about clauses that ask other documents, and about what else there is."""
 
 from csplade.tests.rewrite_case import (
+    ANCHORED,
     EN,
+    HYBRID,
     KEPT,
     PASSED,
+    REFUSED,
+    REPLACE,
     REWRITTEN,
     Case,
+    Json,
     Q,
+    anchored,
     match,
+    must,
     weights,
 )
+
+
+def _children(query: Json, **count: int) -> Json:
+    return {"has_child": {"type": "comment", "query": query, "score_mode": "max", **count}}
+
 
 JOINED_CASES = (
     Case(
@@ -88,6 +100,69 @@ JOINED_CASES = (
         None,
         KEPT,
         "",
+    ),
+    Case(
+        "has_child",
+        "min_children 1",
+        _children(match(), min_children=1),
+        _children(weights(), min_children=1),
+        REWRITTEN,
+        "replace",
+    ),
+    Case(
+        "has_child",
+        "min_children: each child counts as before",
+        _children(match(), min_children=2),
+        _children(anchored(match()), min_children=2),
+        REWRITTEN,
+        "minimum_should_match: required",
+    ),
+    Case(
+        "has_child",
+        "max_children",
+        _children(match(), max_children=3),
+        _children(anchored(match()), max_children=3),
+        REWRITTEN,
+        "minimum_should_match: required",
+    ),
+    Case(
+        "has_child",
+        "max_children, hybrid",
+        _children(match(), max_children=3),
+        _children(must(match()), max_children=3),
+        REWRITTEN,
+        "minimum_should_match: required",
+        HYBRID,
+    ),
+    Case(
+        "has_child",
+        "max_children, anchored",
+        _children(match(), max_children=3),
+        _children(anchored(match()), max_children=3),
+        REWRITTEN,
+        "minimum_should_match: drop",
+        ANCHORED,
+        {"minimum_should_match": "drop"},
+    ),
+    Case(
+        "has_child",
+        "min_children where more would match",
+        _children(match(), min_children=2),
+        None,
+        PASSED,
+        "minimum_should_match: boosting",
+        REPLACE,
+        {"minimum_should_match": "boosting"},
+    ),
+    Case(
+        "has_child",
+        "min_children refused",
+        _children(match(), min_children=2),
+        None,
+        REFUSED,
+        "minimum_should_match: refuse",
+        REPLACE,
+        {"minimum_should_match": "refuse"},
     ),
     Case("has_child", "no score_mode", {"has_child": {"type": "comment", "query": match()}}, None, KEPT, ""),
     Case(

@@ -120,6 +120,17 @@ def test_a_lowest_score_in_the_parameters_of_a_count_has_the_same_policies(serve
 
 
 @pytest.mark.parametrize("policy", POLICIES)
+def test_a_lowest_score_of_0_leaves_nothing_out(served: Served, policy: str) -> None:
+    for zero in (0, 0.0, "0"):
+        assert served.found(policy, {"query": MATCH, "min_score": zero}) == ("rewritten", by_weights())
+        assert (
+            served.found(policy, {"query": {"function_score": {"query": MATCH, "min_score": zero}}})[0] == "rewritten"
+        )
+    answer = served.ask(policy, "_count?min_score=0", {"query": MATCH})
+    assert (verdict(answer), orjson.loads(answer.body)["count"]) == ("rewritten", len(by_weights()))
+
+
+@pytest.mark.parametrize("policy", POLICIES)
 def test_searches_take_no_lowest_score_in_their_parameters(served: Served, policy: str) -> None:
     answer = served.ask(policy, "_search?min_score=1", {"query": MATCH})
     assert answer.status == 400

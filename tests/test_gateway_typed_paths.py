@@ -1,4 +1,4 @@
-"""Paths of Elasticsearch 7 that name the type of documents: writes through them get weights, searches run by weights."""
+"""Paths of Elasticsearch 7 that name the type of documents: writes get weights, searches run by weights."""
 
 from collections.abc import Iterator
 
