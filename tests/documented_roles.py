@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from csplade.integration.calibrate import FEWEST
 from csplade.integration.client import connect
 from csplade.integration.detect import read_dialect
 from csplade.integration.errors import CredentialsError
@@ -19,7 +20,7 @@ from opensearchpy import OpenSearch
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "connecting.md"
 PASSWORD = "geheim: ü, 7 Lüfte"
-INDEX, COPY, SHOP, OTHER = "articles-1", "articles-2", "products", "letters"
+INDEX, COPY, MANY, SHOP, OTHER = "articles-1", "articles-2", "articles-5", "products", "letters"
 ROLES = ("csplade_ingest", "csplade_query", "csplade_reindex", "csplade_enrich")
 REFUSED = "does not let this user do that"
 
@@ -117,6 +118,19 @@ def ingest_and_query(run: Run, folder: Path) -> None:
         assert (result.code, result.out) == (1, "")
         assert REFUSED in result.err
         assert PASSWORD not in result.err
+
+
+def ingest_without_measuring(run: Run, folder: Path) -> None:
+    """Check that a role which cannot read what it writes is told so, and that another may measure it afterwards."""
+    source = folder / "many.jsonl"
+    source.write_text("".join(f'{{"_id": "{number}", "text": "rye {number}"}}\n' for number in range(FEWEST)))
+    done = run("ingest", source, "--index", MANY, "--profile", "csplade_ingest", "--json", "--analyzer", "standard")
+    assert (done.code, json.loads(done.out)["indexed"]) == (0, FEWEST), done.err
+    assert f"Queries are not fitted to {MANY}; `csplade calibrate --index {MANY}` can do it later: " in done.err
+    assert REFUSED in done.err
+    measured = run("calibrate", "--index", MANY, "--profile", "csplade_enrich", "--json")
+    assert measured.code == 0, measured.err
+    assert json.loads(measured.out)["scales"] is not None
 
 
 def evaluate(run: Run, folder: Path) -> Result:

@@ -26,6 +26,7 @@ from csplade.tests.documented_roles import (
     copy_an_index,
     enrich_and_calibrate,
     ingest_and_query,
+    ingest_without_measuring,
     refuse,
     roles_on_page,
     write_profiles,
@@ -132,6 +133,10 @@ def test_a_gateway_shows_its_certificate_and_leaves_the_caller_s_credentials_alo
 
 def test_the_documented_roles_ingest_and_query(run: Run, profile: None, tmp_path: Path) -> None:
     ingest_and_query(run, tmp_path)
+
+
+def test_who_may_only_ingest_is_told_that_nothing_is_measured(run: Run, profile: None, tmp_path: Path) -> None:
+    ingest_without_measuring(run, tmp_path)
 
 
 def test_the_documented_role_copies_an_index_and_cannot_touch_it(node: SecureNode, run: Run, profile: None) -> None:
