@@ -65,7 +65,7 @@ def _sparse(every: PlanOptions) -> dict[str, PlanOptions]:
         **{f"sparse, share {share}": replace(every, share=share) for share in (0.95, 0.9, 0.8)},
         **{f"sparse, ratio {ratio}": replace(every, ratio=ratio) for ratio in (0.1, 0.2)},
         **{f"sparse, {count} terms": replace(every, max_clauses=count) for count in (16, 8)},
-        **{f"sparse, two phases, heavy {part}": replace(two, heavy=part) for part in (0.1, 0.4)},
+        **{f"sparse, two phases, heavy {part}": replace(two, heavy=part) for part in (0.1, 0.2)},
         "sparse, anchored in the text": replace(every, anchor=Anchor.TEXT),
         "sparse, two fields": PlanOptions(fields=fields),
         **{f"sparse, total {total}": PlanOptions(total=total) for total in (Total.USUAL, Total.EXACT)},

@@ -70,8 +70,9 @@ def contestants(client: OpenSearch, index: str, place: Place) -> list[Contestant
     )
     every = QueryOptions(plan=PlanOptions(max_clauses=place.longest, phases=Phases.ONE), dialect=own)
     neural = _planned("neural_sparse", every, index)
+    clause = _planned(f"{DEFAULT_PLAN} by neural_sparse", QueryOptions(dialect=own), index)
     piped = replace(neural, name="neural_sparse, two-phase processor", params=f"?search_pipeline={_TWO_PHASE}")
-    return [*found, neural, piped]
+    return [*found, clause, neural, piped]
 
 
 def _planned(name: str, options: QueryOptions, index: str) -> Contestant:

@@ -32,7 +32,7 @@ def varied() -> Iterator[tuple[str, QueryOptions]]:
     """Give each row's name and options."""
     plan = PlanOptions()
     yield "bm25", QueryOptions(Mode.BM25)
-    yield "sparse: all terms find", QueryOptions(plan=replace(plan, phases=Phases.ONE))
+    yield "sparse: --phases one", QueryOptions(plan=replace(plan, phases=Phases.ONE))
     for heavy in (0.1, 0.2, 0.3, 0.4, 0.5):
         yield f"sparse: --heavy {heavy:g}", QueryOptions(plan=replace(plan, heavy=heavy))
     for expansion in (2.0, 10.0):

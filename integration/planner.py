@@ -94,7 +94,7 @@ class PlanOptions:
     ratio: float = 0.0
     """Terms lighter than this part of the heaviest are dropped; 0 keeps them."""
     phases: Phases = Phases.AUTO
-    heavy: float = 0.2
+    heavy: float = 0.4
     """With two phases, terms of at least this part of the heaviest find documents."""
     expansion: float = 5.0
     """With two phases, how many times the hits asked for each shard scores again, up to `LARGEST_WINDOW`."""
