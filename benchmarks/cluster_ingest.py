@@ -44,7 +44,7 @@ class Precomputed:
 
 
 def load(client: OpenSearch, encoder: Encoder, index: str, documents: Iterable[Document]) -> None:
-    """Ingest as `csplade ingest` does."""
+    """Send as `csplade ingest` does; no source is read and no checkpoint kept."""
     with TemporaryDirectory() as folder:
         report = ingest(client, encoder, documents, IngestOptions(index, Path(folder) / "dead.jsonl"))
     if report.failed:
@@ -64,7 +64,7 @@ def ingest_rows(
     The indexes of all ways have the same settings while they are filled.
     """
     ways: dict[str, Way] = {
-        "csplade ingest": _own(client, contract),
+        "csplade's ingest()": _own(client, contract),
         **{
             f"parallel_bulk, {chunk} a request, {_THREADS} threads": _parallel(client, contract, chunk)
             for chunk in (200, 500, 1000)

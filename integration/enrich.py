@@ -13,6 +13,7 @@ from pathlib import Path
 from csplade.integration.bulk_pace import Pace, PaceOptions
 from csplade.integration.bulk_senders import Senders
 from csplade.integration.dead_letters import DeadLetters
+from csplade.integration.detect import read_dialect
 from csplade.integration.dialect import Dialect
 from csplade.integration.documents import RecordError
 from csplade.integration.encoder import Encoder
@@ -90,8 +91,13 @@ def fields_of(client: OpenSearch, index: str, asked: tuple[str, ...]) -> tuple[s
 
 
 def write_of(client: OpenSearch) -> Write:
-    """Return how documents are written on this cluster: by scripts, if it is known that it has them."""
+    """Return how documents are written on this cluster: by scripts on an OpenSearch that is known to have them.
+
+    A full Elasticsearch has them too, but keeps weights apart from `_source`, and they were never tried on one.
+    """
     with suppress(CredentialsError, RequestError):
+        if read_dialect(client).distribution != "opensearch":
+            return Write.WHOLE
         found = client.nodes.info(metric="plugins", params={"filter_path": "nodes.*.modules.name"})
         modules = [{module["name"] for module in node.get("modules", ())} for node in found.get("nodes", {}).values()]
         if modules and all(_PAINLESS in names for names in modules):
