@@ -1,5 +1,7 @@
 """Sends what a caller sent, or something in its place, and gives the caller the answer with the verdict."""
 
+from collections.abc import Sequence
+
 from csplade.integration.gateway_headers import answer_headers, readable_answer
 from csplade.integration.gateway_log import Exchange
 from csplade.integration.gateway_metrics import Metrics
@@ -15,6 +17,11 @@ class Delivery:
 
     def __init__(self, sender: Sender, metrics: Metrics) -> None:
         self._sender, self._metrics = sender, metrics
+
+    def count_left(self, clauses: Sequence[str]) -> None:
+        """Count the clauses that passed in a search that was rewritten else."""
+        for clause in clauses:
+            self._metrics.left(clause)
 
     async def as_it_is(self, request: Request, body: Gathered, verdict: Verdict) -> None:
         """Send what the caller sent, and give the answer.

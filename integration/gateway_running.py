@@ -24,6 +24,7 @@ async def run(
     answer = await delivery.send(request, sent.params, sent.body, request.exchange)
     ran = await _how(request.target.kind, answer)
     if ran is not Ran.NOT:
+        delivery.count_left(sent.left)
         why = Why.TIMED_OUT if ran is Ran.LATE else Why.NONE
         return answer, Verdict(Outcome.REWRITTEN, why, sent.detail)
     await answer.close()

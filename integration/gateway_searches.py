@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from csplade.integration.gateway_json import UnreadJson, read_json, write_json
@@ -40,6 +40,8 @@ class Sent:
     body: bytes
     detail: str = ""
     """Of several searches: how many were rewritten."""
+    left: tuple[str, ...] = ()
+    """The names of the clauses that pass beside rewritten ones."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,15 @@ class Item:
     body: bytes
     names: str
     """The indexes as its header names them; empty: it names none."""
+
+
+@dataclass(frozen=True)
+class _Changed:
+    """The body of a search by term weights."""
+
+    body: JsonObject
+    left: tuple[str, ...]
+    """As in `Sent`."""
 
 
 # What every reader of numbers reads alike.
@@ -93,7 +104,7 @@ def rewritten_search(asked: Asked, rules: IndexRules, encode: Encode) -> Sent | 
         return done
     params = asked.params.body_moved()
     dropped = asked.kind is Kind.COUNT and rules.options.policies.min_score is ScorePolicy.DROP
-    return Sent(params.without(("min_score",)) if dropped else params, write_json(done))
+    return Sent(params.without(("min_score",)) if dropped else params, write_json(done.body), left=done.left)
 
 
 def asked_body(asked: Asked) -> JsonObject:
@@ -178,12 +189,12 @@ def pit_of(body: bytes) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _item(kind: Kind, item: Item, rules: Rules, encode: Encode) -> bytes | Why | ForbiddenSearch:
+def _item(kind: Kind, item: Item, rules: Rules, encode: Encode) -> Sent | Why | ForbiddenSearch:
     if isinstance(rules, Why):
         return rules
     try:
         done = _rewritten(kind, _object(item.body), Params(()), rules, encode)
-        return done if isinstance(done, Why) else write_json(done)
+        return done if isinstance(done, Why) else Sent(Params(()), write_json(done.body), left=done.left)
     except UnreadJson:
         return Why.NOT_READ
     except TextTooLong:
@@ -192,23 +203,22 @@ def _item(kind: Kind, item: Item, rules: Rules, encode: Encode) -> bytes | Why |
         return error
 
 
-def _sent(params: Params, found: Sequence[tuple[Item, bytes | Why]], of: int) -> Sent | Why:
+def _sent(params: Params, found: Sequence[tuple[Item, Sent | Why]], of: int) -> Sent | Why:
     """Return several searches as they are sent, or why all of them stay; `of`: how many the caller sent."""
-    count = sum(isinstance(each, bytes) for _, each in found)
-    if not count:
+    changed = [each for _, each in found if isinstance(each, Sent)]
+    if not changed:
         reasons = {each for _, each in found if isinstance(each, Why)}
         return reasons.pop() if len(reasons) == 1 else Why.NOTHING
-    pairs = [(item.header, each if isinstance(each, bytes) else item.body) for item, each in found]
-    return Sent(params, _lines(pairs), f"{count} of {of}")
+    pairs = [(item.header, each.body if isinstance(each, Sent) else item.body) for item, each in found]
+    left = tuple(clause for each in changed for clause in each.left)
+    return Sent(params, _lines(pairs), f"{len(changed)} of {of}", left)
 
 
 def _lines(pairs: Sequence[tuple[bytes, bytes]]) -> bytes:
     return b"\n".join([*(line for pair in pairs for line in pair), b""])
 
 
-def _rewritten(
-    kind: Kind, body: JsonObject, params: Params, rules: IndexRules, encode: Encode
-) -> dict[str, Any] | Why:  # Any: a JSON object
+def _rewritten(kind: Kind, body: JsonObject, params: Params, rules: IndexRules, encode: Encode) -> _Changed | Why:
     if kind is Kind.TEMPLATE:
         return _changed(rewrite_template(body, rules.field_map, encode, rules.options))
     over = params.over(body) if kind is Kind.SEARCH else {}
@@ -219,18 +229,19 @@ def _rewritten(
     if isinstance(done, Why):
         return done
     # What the parameters decide goes on standing there.
-    return {
+    kept = {
         name: body.get(name) if name in over else value
-        for name, value in done.items()
+        for name, value in done.body.items()
         if name in body or name not in over
     }
+    return replace(done, body=kept)
 
 
-def _changed(done: Rewritten) -> dict[str, Any] | Why:  # Any: a JSON object
+def _changed(done: Rewritten) -> _Changed | Why:
     if done.refused:
         raise ForbiddenSearch(_forbidden(done.refused[0]))
     if done.changes:
-        return dict(done.body)
+        return _Changed(done.body, tuple(decision.clause for decision in done.passed))
     return Why.NOT_UNDERSTOOD if done.passed else Why.NOTHING
 
 

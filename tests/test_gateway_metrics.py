@@ -3,9 +3,11 @@
 import os
 from pathlib import Path
 
+import orjson
 import pytest
 from csplade.integration.gateway_metrics import Metrics, exposition
 from csplade.integration.gateway_refusals import Reason
+from csplade.tests.gateway_searches import Json, stage, verdict
 
 
 def series(text: str) -> dict[str, float]:
@@ -54,3 +56,35 @@ def test_every_series_has_its_type_and_help(tmp_path: Path) -> None:
         if not line.startswith("#"):
             name = line.split("{")[0].split(" ")[0]
             assert name in types or name.rpartition("_")[0] in types
+
+
+MATCH: Json = {"match": {"text": "fresh bread"}}
+PHRASE: Json = {"match_phrase": {"text": "fresh bread"}}
+ODD: Json = {"wrapper": {"query": "eyJtYXRjaF9hbGwiOiB7fX0="}}
+
+
+def both(*clauses: Json) -> Json:
+    return {"query": {"bool": {"should": [*clauses]}}}
+
+
+@pytest.mark.cluster
+def test_clauses_that_pass_beside_rewritten_ones_are_counted_by_their_names(opensearch: str) -> None:
+    with stage(opensearch, "replace", gateway={"deadline_ms": 60_000}) as staged:
+        index = staged.index("replace")
+
+        def counted(path: str, body: object) -> tuple[str | None, dict[str, float]]:
+            answer = staged.ask("POST", f"/{index}/{path}", body)
+            counts = {name: value for name, value in staged.gateway.counts().items() if "passed_clauses" in name}
+            return verdict(answer), {name.split('"')[1]: value for name, value in counts.items() if value}
+
+        assert counted("_search", both(MATCH)) == ("rewritten", {})
+        # These searches as a whole are counted as such.
+        assert counted("_search", both(PHRASE)) == ("passed; not_understood", {})
+        assert counted("_search", both(MATCH, PHRASE)) == ("rewritten", {"match_phrase": 1})
+        assert counted("_count", both(MATCH, PHRASE, ODD)) == ("rewritten", {"match_phrase": 2, "other": 1})
+        several = [both(MATCH, PHRASE), both(PHRASE), both(MATCH)]
+        lines = b"".join(b"{}\n" + orjson.dumps(each) + b"\n" for each in several)
+        assert counted("_msearch", lines) == ("rewritten; 2 of 3", {"match_phrase": 3, "other": 1})
+        # What the cluster refuses was not answered by weights.
+        broken: Json = {"match_phrase": {"text": {"query": "bread", "surprise": 1}}}
+        assert counted("_search", both(MATCH, broken))[1] == {"match_phrase": 3, "other": 1}
