@@ -17,7 +17,7 @@ from pathlib import Path
 from csplade.integration.encoder import Encoder
 from csplade.integration.gateway_compared import of_playground
 from csplade.integration.gateway_config import PREFIX, GatewayOptions
-from csplade.integration.gateway_control import control
+from csplade.integration.gateway_control import EncoderState, control
 from csplade.integration.gateway_forward import Forwarder
 from csplade.integration.gateway_headers import framing
 from csplade.integration.gateway_log import AccessLog, Exchange
@@ -70,7 +70,7 @@ class Worker:
         self._sender = Sender(self.upstream, via, open_signer(options.trust, options.upstream))
         self.forward = Forwarder(self._sender, limits)
         self._limits, self._folder = limits, folder
-        self.control: ASGIApp = control(self.upstream, folder)
+        self.control: ASGIApp = control(self.upstream, folder, self._encoder_state)
         self.under_way = 0
 
     async def rewrite(self, weighing: Weighing, shared: Encoder | None) -> None:
@@ -84,6 +84,11 @@ class Worker:
         parts = Parts(rules, self._sender, self.vectors, self.metrics, pits, self.shadows)
         playground = Playground(rules, self._sender, self.vectors)
         self.forward = Forwarder(self._sender, self._limits, Rewriting(parts), playground)
+
+    def _encoder_state(self) -> EncoderState:
+        if self.vectors is None:
+            return EncoderState.NONE
+        return EncoderState.BROKEN if self.vectors.fingerprint is None else EncoderState.OK
 
     async def close(self) -> None:
         """Close what is open."""

@@ -4,8 +4,10 @@ The files of the page of comparisons lie there too.
 """
 
 import asyncio
+import enum
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from csplade.integration.gateway_config import PREFIX
@@ -53,8 +55,18 @@ class ClusterProbe:
         return False
 
 
-def control(upstream: Upstream, folder: Path) -> Starlette:
-    """Return the application that answers below PREFIX."""
+class EncoderState(enum.StrEnum):
+    """Whether a worker can make weights."""
+
+    OK = "ok"
+    BROKEN = "broken"
+    """It could not be opened, and searches and writes pass."""
+    NONE = "none"
+    """Nothing is rewritten."""
+
+
+def control(upstream: Upstream, folder: Path, encoder: Callable[[], EncoderState]) -> Starlette:
+    """Return the application that answers below PREFIX; `encoder` tells of that of this worker."""
     probe = ClusterProbe(upstream)
 
     async def live(_: Request) -> Response:
@@ -62,7 +74,11 @@ def control(upstream: Upstream, folder: Path) -> Starlette:
 
     async def health(_: Request) -> Response:
         reachable = await probe.reachable()
-        state = {"status": "ok" if reachable else "degraded", "cluster": "reachable" if reachable else "unreachable"}
+        state = {
+            "status": "ok" if reachable else "degraded",
+            "cluster": "reachable" if reachable else "unreachable",
+            "encoder": encoder().value,
+        }
         return JSONResponse(state, status_code=200 if reachable else 503)
 
     async def metrics(_: Request) -> Response:

@@ -6,8 +6,8 @@ from random import Random
 
 import orjson
 import pytest
-from csplade.tests.gateway_process import Answer
-from csplade.tests.gateway_searches import Json, Stage, hits, odd_mapping, stage, verdict
+from csplade.tests.gateway_process import Answer, Gateway, ask, serving
+from csplade.tests.gateway_searches import Json, Stage, hits, odd_mapping, request, stage, verdict
 from csplade.tests.gateway_words import BROKEN, DOTTED, NO_ENCODER, SLOW
 from csplade.tests.rewrite_bodies import make_body
 
@@ -119,3 +119,16 @@ def test_without_an_encoder_every_search_is_answered_as_the_cluster_would(
         assert not {each for each in said if each and each.startswith("rewritten")}
         assert b"the encoder cannot be opened" in staged.gateway.errors.read_bytes()
         assert hits(answer) is not None
+        assert health(staged.gateway) == (200, "broken")
+
+
+def health(gateway: Gateway) -> tuple[int, str]:
+    """Return the status of the page about it, and what it says of the encoder."""
+    answer = ask(gateway.port, request("GET", "/_csplade/health", None, {}))
+    return answer.status, orjson.loads(answer.body)["encoder"]
+
+
+def test_the_page_about_health_tells_whether_there_is_an_encoder(staged: Stage, opensearch: str) -> None:
+    assert health(staged.gateway) == (200, "ok")
+    with serving(opensearch) as plain_gateway:
+        assert health(plain_gateway) == (200, "none")
