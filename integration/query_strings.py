@@ -30,7 +30,7 @@ _SIMPLE = re.compile(
     | (?P<close>\))
     | (?P<not>-)
     | (?P<join>[+|])
-    | (?P<word>[^\s"()+|*~-][^\s"()+|*~]*)(?P<mark>[~*][^\s"()+|]*)?
+    | (?P<word>[^\s"()+|*~-][^\s"()+|*~]*)(?:(?P<plus>\++(?=[\s,.;:!?)]|$))|(?P<mark>[~*][^\s"()+|]*))?
     | (?P<wild>[*~][^\s"()+|]*)
     """,
     re.VERBOSE,
@@ -78,6 +78,9 @@ def _tokens(language: str, text: str) -> Iterator[tuple[str, str]]:
         parts = found.groupdict()
         if parts["word"] is None:
             yield next((kind, value) for kind, value in parts.items() if value is not None)
+        elif parts.get("plus"):
+            # An operator to the server; to a person it may be part of a name, such as C++.
+            yield "marked", parts["word"] + parts["plus"]
         elif not parts["mark"]:
             yield operators.get(parts["word"], "word"), parts["word"]
         else:
