@@ -17,8 +17,6 @@ from csplade.integration.gateway_paths import Json, dropped, meet, objects_at, p
 from csplade.integration.templates import MARK_FIELD, WEIGHTS_FIELD
 from csplade.pipelines.sparse import SparseVector
 
-_TRUE = (True, "true")
-
 
 @dataclass(frozen=True)
 class Place:
@@ -103,7 +101,8 @@ class Update:
     def _body(self, upsert: bytes | None) -> bytes:
         if upsert is None:
             return write_json(self.body)
-        rest = {name: value for name, value in self.body.items() if name not in ("doc_as_upsert", "upsert")}
+        replaced_by_it = ("doc_as_upsert", "upsert") if _is_true(self.body, "doc_as_upsert") else ("upsert",)
+        rest = {name: value for name, value in self.body.items() if name not in replaced_by_it}
         return write_json({**rest, "upsert": read_json(upsert)})
 
 
@@ -116,6 +115,9 @@ def read_update(raw: bytes, aim: Aim) -> Update:
     body = read_json(raw)
     if not isinstance(body, dict):
         raise UnreadJson("it is no JSON object")
+    odd = next((name for name in ("doc", "upsert") if not isinstance(body.get(name, {}), dict)), None)
+    if odd is not None:
+        raise UnreadJson(f"{odd} is no object")
     part = body.get("doc")
     places = tuple(place for coverage in aim.field_map.coverages for place in _places(part, coverage))
     return Update(raw, body, aim, places, _upsert(body, aim, bool(places)))
@@ -126,13 +128,26 @@ def _upsert(body: Json, aim: Aim, touched: bool) -> Written | None:
 
     `touched`: the part gets weights, or loses them, so that it is none to make a document of.
     """
-    from_part = body.get("doc_as_upsert") in _TRUE
+    from_part = _is_true(body, "doc_as_upsert")
     made: Any = body.get("doc" if from_part else "upsert")  # Any: a JSON value
     # A script may change what `upsert` holds before it is written.
-    if not isinstance(made, dict) or body.get("scripted_upsert") in _TRUE:
+    if not isinstance(made, dict) or _is_true(body, "scripted_upsert"):
         return None
     written = read_document(write_json(made), aim)
     return written if written.changes or (from_part and touched) else None
+
+
+def _is_true(body: Json, name: str) -> bool:
+    """Return whether an option is on.
+
+    Raises:
+        UnreadJson: it has a value that clusters refuse.
+    """
+    value = body.get(name, False)
+    # Not by `in`: 1 would be true.
+    if isinstance(value, bool) or value in ("true", "false"):
+        return value in (True, "true")
+    raise UnreadJson(f"{name} is neither true nor false")
 
 
 def _places(part: object, coverage: Coverage) -> Iterator[Place]:

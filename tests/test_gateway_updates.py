@@ -75,8 +75,6 @@ def test_a_text_that_is_taken_away_or_has_no_word_has_no_weights() -> None:
         {"doc": {"passages": []}},
         {"doc": {"passages": [{"page": 2}]}},
         {"doc": {}},
-        {"doc": None},
-        {"doc": []},
         {"upsert": {"year": 1}},
         {},
     ],
@@ -169,7 +167,20 @@ def test_an_update_beside_a_text_does_not_touch_it(part: Json) -> None:
     assert not read({"doc": part}, Aim(ODD)).changes
 
 
-@pytest.mark.parametrize("raw", [b"[]", b'{"doc": {"summary": {"is": "an object"}}}', b'{"doc": 1, "doc": 2}'])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *(
+            b"[]",
+            b'{"doc": {"summary": {"is": "an object"}}}',
+            b'{"doc": 1, "doc": 2}',
+            b'{"doc": null}',
+            b'{"doc": []}',
+        ),
+        # What clusters refuse must not be mended.
+        *(b'{"doc": {}, "doc_as_upsert": []}', b'{"upsert": {}, "scripted_upsert": 1}', b'{"doc": {}, "upsert": "x"}'),
+    ],
+)
 def test_what_is_no_update_is_not_read(raw: bytes) -> None:
     with pytest.raises(UnreadJson):
         read_update(raw, MARKED)
