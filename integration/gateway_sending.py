@@ -7,7 +7,7 @@ from csplade.integration.gateway_headers import Framing, check_prefix, request_h
 from csplade.integration.gateway_log import Exchange
 from csplade.integration.gateway_network import Body
 from csplade.integration.gateway_refusals import Headers
-from csplade.integration.gateway_signing import anonymous, gathered, signature, without_signature
+from csplade.integration.gateway_signing import anonymous, gathered, signature, spelled, without_signature
 from csplade.integration.gateway_upstream import Answer, Node, Upstream, unreachable
 from csplade.integration.signing import Signer
 
@@ -58,11 +58,11 @@ class Sender:
 
     async def _signed(self, signer: Signer, message: Message, body: Body, exchange: Exchange) -> Answer:
         headers, frame, whole = await gathered(message.headers, message.frame, body)
-        complete = replace(message, headers=headers, frame=frame)
+        complete = replace(message, target=spelled(message.target), headers=headers, frame=frame)
 
         async def send(node: Node, passed: Headers) -> Answer:
-            more = await signature(signer, message.method, node.url + message.target, whole)
-            return await self._upstream.send(message.method, message.target, [*passed, *more], whole, node)
+            more = await signature(signer, message.method, node.url + complete.target, whole)
+            return await self._upstream.send(message.method, complete.target, [*passed, *more], whole, node)
 
         return await self._tried(complete, send, exchange)
 

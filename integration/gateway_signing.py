@@ -4,6 +4,7 @@ What callers sign is only good for their own bytes and the host that they asked.
 """
 
 import asyncio
+from urllib.parse import quote, unquote_to_bytes
 
 from csplade.integration.errors import CredentialsError
 from csplade.integration.gateway_headers import Framing
@@ -32,6 +33,18 @@ def without_signature(headers: Headers) -> Headers:
     return [pair for pair in headers if pair[0] != _AUTHORIZATION and not pair[0].startswith(_OF_AMAZON)]
 
 
+def spelled(target: bytes) -> bytes:
+    """Return a target whose parameters are written as AWS writes them to check a signature; they mean the same.
+
+    It writes `,` and `*` as `%2C` and `%2A`, and botocore signs what it is given.
+    """
+    path, mark, query = target.partition(b"?")
+    # Some servers take a semicolon for the end of a parameter.
+    if not mark or b";" in query:
+        return target
+    return path + b"?" + b"&".join(map(_spelled, filter(None, query.split(b"&"))))
+
+
 async def gathered(headers: Headers, frame: Framing, body: Body) -> tuple[Headers, Framing, bytes | None]:
     """Return a request with all of its body, which its signature is about."""
     if body is None or isinstance(body, bytes):
@@ -54,3 +67,8 @@ async def signature(signer: Signer, method: str, url: bytes, body: bytes | None)
     except CredentialsError as error:
         raise Refusal(502, Reason.NOT_SIGNED, f"the gateway cannot sign the request: {error}") from error
     return [(name.lower().encode(), value.encode()) for name, value in found.items()]
+
+
+def _spelled(parameter: bytes) -> bytes:
+    parts = (unquote_to_bytes(part.replace(b"+", b" ")) for part in parameter.split(b"=", 1))
+    return b"=".join(quote(part, safe="").encode() for part in parts)

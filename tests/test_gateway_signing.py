@@ -1,6 +1,7 @@
 """A gateway that signs for AWS in its own name: what arrives at the cluster is what was signed."""
 
 from collections.abc import Iterator
+from email.message import Message
 
 import pytest
 from csplade.tests.command_run import Run, runner
@@ -8,6 +9,7 @@ from csplade.tests.gateway_process import Gateway, ask, serving
 from csplade.tests.gateway_searches import request, rules, verdict
 from csplade.tests.gateway_words import rewriting
 from csplade.tests.one_answer import Request, Server
+from csplade.tests.scripted_cluster import INDEX, Asked, Said, playing
 from csplade.tests.test_signing import REGION, aws, keys, server, signature_of
 
 __all__ = ["aws", "keys", "server"]
@@ -51,6 +53,21 @@ def test_what_carries_no_credentials_or_a_signature_is_signed(
     check(arrived)
 
 
+@pytest.mark.parametrize(
+    ("sent", "arrives"),
+    [
+        ("filter_path=hits.*,took&pretty", "filter_path=hits.%2A%2Ctook&pretty"),
+        ("q=fresh+bread&sort=year:asc", "q=fresh%20bread&sort=year%3Aasc"),
+        ("q=x%2By&&routing=%c3%bc=~", "q=x%2By&routing=%C3%BC%3D~"),
+    ],
+)
+def test_parameters_are_spelled_as_aws_spells_them(gateway: Gateway, server: Server, sent: str, arrives: str) -> None:
+    assert ask(gateway.port, request("GET", f"/articles/_search?{sent}", None, {})).status == 200
+    (arrived,) = server.requests
+    assert arrived.target == f"/articles/_search?{arrives}"
+    check(arrived)
+
+
 def test_a_body_in_chunks_is_signed_as_a_whole(gateway: Gateway, server: Server) -> None:
     head = b"POST /a/_bulk HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
     assert ask(gateway.port, head + b"3\r\n{ }\r\n2\r\n\n\n\r\n0\r\n\r\n").status == 200
@@ -76,6 +93,36 @@ def test_searches_that_are_signed_anew_are_no_longer_left_alone(keys: None, serv
         check(arrived)
     with rewriting(server.url, config, "--dialect", "opensearch") as running:
         assert verdict(ask(running.port, raw)) == "passed; signed"
+
+
+def arrived_as(asked: Asked) -> Request:
+    """Return what a scripted cluster got in the form that signatures are computed from."""
+    headers = Message()
+    for name, value in asked.headers.items():
+        headers[name] = value
+    return Request(asked.method, asked.target, headers, asked.body)
+
+
+def test_what_is_rewritten_is_signed_as_it_is_sent(keys: None) -> None:
+    written = {"took": 1, "errors": False, "items": [{"index": {"_id": "1", "status": 201}}]}
+
+    def script(asked: Asked) -> Said | None:
+        return Said(written) if "_bulk" in asked.target else None
+
+    with playing(script, SIGN) as play:
+        search = play.search(**OF_CALLER)
+        lines = b'{"index": {"_id": "1"}}\n{"text": "fresh bread", "csplade_terms": {"stale": 5.0}}\n'
+        bulk = play.ask("POST", f"/{INDEX}/_bulk", lines, **OF_CALLER)
+        document = play.ask("PUT", f"/{INDEX}/_doc/1?refresh=true", {"text": "fresh bread"}, **OF_CALLER)
+    assert [verdict(each) for each in (search, bulk, document)] == ["rewritten", "rewritten; 1 of 1", "rewritten"]
+    (searched,), (wrote,), (put,) = (play.cluster.of(f"/{INDEX}/{part}") for part in ("_search", "_bulk", "_doc"))
+    assert searched.by_weights
+    for each in (wrote, put):
+        assert b'"csplade_terms":{"bread":5.0,"fresh":5.0}' in each.body
+    # The questions about the index as well.
+    assert len(play.cluster.asked) > 3
+    for each in play.cluster.asked:
+        check(arrived_as(each))
 
 
 def test_without_credentials_of_aws_nothing_begins(
