@@ -1,6 +1,6 @@
 """A vector search beside a rewritten query, live: neighbours are found and scored as before, text by its weights."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -73,9 +73,33 @@ class Searched:
         return _scores(self.client.search(index=self.index, body=_whole(body)))
 
     def through(self, mode: str, body: Json) -> dict[str, float]:
+        """Return the same, asked of the gateway, which has to rewrite it."""
+        return _scores(self.answer(mode, body))
+
+    def answer(self, mode: str, body: Json) -> Json:
         answer = ask(self.gateway.port, request("POST", f"/{self.index}-{mode}/_search", _whole(body), {}), "POST")
         assert (answer.status, verdict(answer)) == (200, "rewritten"), answer.body
-        return _scores(orjson.loads(answer.body))
+        found: Json = orjson.loads(answer.body)
+        return found
+
+
+_HIGHLIGHT: Json = {"highlight": {"fields": {"text": {}}}}
+HYBRID: Json = {
+    "query": {"hybrid": {"queries": [_MATCH, _NEAR_BY_PLUGIN]}},
+    "search_pipeline": {
+        "phase_results_processors": [
+            {
+                "normalization-processor": {
+                    "normalization": {"technique": "min_max"},
+                    "combination": {"technique": "arithmetic_mean", "parameters": {"weights": [0.7, 0.3]}},
+                }
+            }
+        ]
+    },
+    **_HIGHLIGHT,
+}
+_LEAST = 0.001
+"""What the processor gives the last of a ranking, so that it differs from what is not in it."""
 
 
 def _whole(body: Json) -> Json:
@@ -140,3 +164,28 @@ def test_neighbours_stay_and_text_is_scored_by_its_weights(
     # Stored weights have 9 significant bits.
     assert found == pytest.approx(expected, rel=0.01)
     assert found != pytest.approx(before, rel=0.01)
+
+
+def _normalized(scores: Mapping[str, float]) -> dict[str, float]:
+    low, high = min(scores.values()), max(scores.values())
+    return {name: max((score - low) / (high - low), _LEAST) for name, score in scores.items()}
+
+
+@pytest.mark.parametrize("on", [pytest.param(OPENSEARCH, marks=getattr(pytest.mark, MARK))])
+def test_each_ranking_of_a_hybrid_search_counts_with_the_scores_that_it_has_alone(
+    stages: Callable[[str], Searched], on: str
+) -> None:
+    searched = stages(on)
+    near = searched.direct({"query": _NEAR_BY_PLUGIN})
+    by_weights = searched.through("replace", {"query": _MATCH})
+    assert by_weights != pytest.approx(searched.direct({"query": _MATCH}), rel=0.01)
+    answer = searched.answer("replace", HYBRID)
+    text, neighbours = _normalized(by_weights), _normalized(near)
+    expected = {name: 0.7 * text.get(name, 0.0) + 0.3 * neighbours.get(name, 0.0) for name in text.keys() | near.keys()}
+    assert _scores(answer) == pytest.approx(expected, rel=0.001)
+    marked = {hit["_id"]: hit["highlight"] for hit in answer["hits"]["hits"] if "highlight" in hit}
+    alone = searched.client.search(index=searched.index, body=_whole({"query": _MATCH, **_HIGHLIGHT}))
+    words = {hit["_id"]: hit["highlight"] for hit in alone["hits"]["hits"]}
+    # Documents without weights are found by their words alone.
+    assert marked == {name: each for name, each in words.items() if name in expected}
+    assert len(marked) > NEIGHBOURS
