@@ -3,6 +3,7 @@
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Self
@@ -46,7 +47,8 @@ class Senders:
         self._client, self._index, self._patience, self._pace = client, index, patience, pace
         self._circuit = Circuit(patience.outage)
         self._todo: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
-        self._done: queue.SimpleQueue[_Result] = queue.SimpleQueue()
+        self._done: deque[_Result] = deque()
+        self._news: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._flying: list[Batch] = []
 
@@ -79,9 +81,8 @@ class Senders:
         """
         while self._flying:
             allowed = self._pace.requests - 1 if most is None else most
-            try:
-                result = self._done.get(block=len(self._flying) > allowed)
-            except queue.Empty:
+            result = self._next(None if len(self._flying) > allowed else 0.0)
+            if result is None:
                 return
             self._flying.remove(result.batch)
             if result.error is not None:
@@ -93,13 +94,28 @@ class Senders:
         self._circuit.stop()
         deadline = time.monotonic() + _GRACE_SECONDS
         while self._flying:
-            try:
-                result = self._done.get(timeout=max(0.0, deadline - time.monotonic()))
-            except queue.Empty:
+            result = self._next(max(0.0, deadline - time.monotonic()))
+            if result is None:
                 return
             self._flying.remove(result.batch)
             if result.error is None:
                 yield result.batch, result.sent
+
+    def _next(self, seconds: float | None) -> _Result | None:
+        """Take the next result, None if there is none after so many seconds; with None wait for it.
+
+        It is taken when the waiting is over: Ctrl-C in the moment in which it arrives would lose what a queue gave.
+        """
+        while not self._done:
+            try:
+                self._news.get(timeout=seconds)
+            except queue.Empty:
+                break
+        return self._done.popleft() if self._done else None
+
+    def _tell(self, result: _Result) -> None:
+        self._done.append(result)
+        self._news.put(None)
 
     def _work(self) -> None:
         while (batch := self._todo.get()) is not None:
@@ -110,6 +126,6 @@ class Senders:
                 )
             # Raised again in the thread that waits for it.
             except Exception as error:
-                self._done.put(_Result(batch, Sent(), error))
+                self._tell(_Result(batch, Sent(), error))
             else:
-                self._done.put(_Result(batch, sent))
+                self._tell(_Result(batch, sent))
