@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import orjson
 from csplade.integration.dialect import Clause, Dialect, Feature
 from csplade.integration.documents import acceptable_weights
 from csplade.integration.templates import WEIGHTS_FIELD, IndexOptions, common_blanks, load_template
@@ -44,6 +45,22 @@ class Remap:
                 raise UsageError(f"the term {term!r} has the number {number}: give numbers from 0 to {NUMBERS - 1}")
         if len(set(self.numbers.values())) != len(self.numbers):
             raise UsageError("two terms have one number, and would be found for each other: give each its own")
+
+    def to_json(self) -> bytes:
+        """Return it for a file: whoever searches needs the numbers that were indexed."""
+        return orjson.dumps(self)
+
+    @classmethod
+    def from_json(cls, kept: bytes) -> "Remap":
+        """Read what `to_json` gave.
+
+        Raises:
+            UsageError: it is something else, or its numbers are not one to one.
+        """
+        try:
+            return cls(**orjson.loads(kept))
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"these are no numbers of terms ({error}): give what Remap.to_json returned") from error
 
     def apply(self, vector: SparseVector) -> dict[str, float]:
         """Return weights by number, written as the field takes it; terms without a number are left out."""

@@ -39,6 +39,16 @@ def test_the_terms_with_most_weight_get_numbers_one_to_one() -> None:
     assert remap.apply(SparseVector({"a": 1.5, "rare": 1.0, "b": float("inf")})) == {"0": 1.5}
 
 
+def test_numbers_are_kept_in_a_file() -> None:
+    remap = remap_of(DOCUMENTS, QUERIES, numbers=3)
+    assert Remap.from_json(remap.to_json()) == remap
+    for wrong in (b"", b"[1]", b'{"numbers": {}}'):
+        with pytest.raises(UsageError, match="no numbers of terms"):
+            Remap.from_json(wrong)
+    with pytest.raises(UsageError, match="two terms have one number"):
+        Remap.from_json(b'{"numbers": {"a": 1, "b": 1}, "ceiling_document": 1.0, "ceiling_query": 1.0}')
+
+
 def test_no_number_reaches_the_limit_and_none_comes_twice() -> None:
     many = [SparseVector({f"t{number}": 1.0 + number}) for number in range(NUMBERS + 100)]
     remap = remap_of(many, QUERIES)
