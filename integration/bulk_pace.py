@@ -50,6 +50,19 @@ class Pace:
         """Return how many requests may be on their way."""
         return max(1, int(self._requests))
 
+    @property
+    def most_requests(self) -> int:
+        """Return how many may be on their way at the best."""
+        return self._options.requests
+
+    @property
+    def ready(self) -> int:
+        """Return how many batches may be made while as many as may be are on their way.
+
+        One, if the cluster keeps up: so that no request waits for documents when another one is answered.
+        """
+        return 1 if self.requests == self._options.requests else 0
+
     def answered(self, began: float, whole: bool) -> None:
         """Take note of an answer to a request of the moment `began`; `whole`: no document is to be sent again."""
         if not whole or time.monotonic() - began > self._options.slow_seconds:

@@ -67,7 +67,7 @@ class Senders:
     def submit(self, batch: Batch) -> None:
         """Send a batch as soon as a thread is free; whoever calls has made room with `settled`."""
         self._flying.append(batch)
-        if len(self._threads) < len(self._flying):
+        if len(self._threads) < min(len(self._flying), self._pace.most_requests):
             # Daemons: a cluster that hangs does not keep the program from ending.
             self._threads.append(threading.Thread(target=self._work, daemon=True))
             self._threads[-1].start()
@@ -80,7 +80,7 @@ class Senders:
             ClusterError: a batch could not be sent; others may come after it.
         """
         while self._flying:
-            allowed = self._pace.requests - 1 if most is None else most
+            allowed = self._pace.requests + self._pace.ready - 1 if most is None else most
             result = self._next(None if len(self._flying) > allowed else 0.0)
             if result is None:
                 return
