@@ -178,6 +178,14 @@ def query_table(
     columns = ("way", "p50 ms", "p95", "p99", "p50/bm25", "p95/bm25", "recall@10", "nDCG@10", "loss")
     busy = [f"/s, {number} clients" for number in _CLIENTS]
     print_table(f"{bench.documents} documents, {len(bench.material.queries)} queries", (*columns, *busy), rows)
+    several = [number for number in _CLIENTS if number > 1]
+    names = [f"{number} clients {part}" for number in several for part in ("p50 ms", "p95", "p99")]
+    busy_rows = [
+        (name, *(f"{one.busy_percentile(number, part):.1f}" for number in several for part in (50, 95, 99)))
+        for name, one in results.items()
+        if one.busy
+    ]
+    print_table("The same, clients asking as fast as they can", ("way", *names), busy_rows)
     return bench.grown(first, results[DEFAULT_PLAN])
 
 

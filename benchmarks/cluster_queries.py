@@ -46,11 +46,17 @@ class Result:
 
     milliseconds: list[float] = field(default_factory=list)
     recalls: list[float] = field(default_factory=list)
+    busy: dict[int, list[float]] = field(default_factory=dict)
+    """Milliseconds of all searches, by the number of clients that asked as fast as they could."""
     per_second: dict[int, float] = field(default_factory=dict)
 
     def percentile(self, part: float) -> float:
-        """Return the milliseconds that this part of the searches was done in."""
+        """Return the milliseconds that this part of the searches of one client was done in."""
         return float(np.percentile(self.milliseconds, part))
+
+    def busy_percentile(self, clients: int, part: float) -> float:
+        """Return the same of several clients."""
+        return float(np.percentile(self.busy[clients], part))
 
 
 def usual(name: str) -> bool:
@@ -114,12 +120,12 @@ def load_test(
     """Let several clients ask as fast as they can, all ways in turns of a third of `seconds`."""
     requests = _requests(ways, queries)
     for number in clients:
-        done = dict.fromkeys((way.name for way in ways), 0)
         for _ in range(_SLICES):
             for way in ways:
-                done[way.name] += _asked_by(number, url, requests[way.name], seconds / _SLICES)
-        for name, count in done.items():
-            results[name].per_second[number] = count / seconds
+                took = _asked_by(number, url, requests[way.name], seconds / _SLICES)
+                results[way.name].busy.setdefault(number, []).extend(took)
+        for way in ways:
+            results[way.name].per_second[number] = len(results[way.name].busy[number]) / seconds
 
 
 class Asker:
@@ -154,19 +160,19 @@ def _ids(path: str, answer: _Body) -> list[str]:
     return [hit["_id"] for hit in answer["hits"]["hits"]]
 
 
-def _asked_by(clients: int, url: str, requests: Sequence[tuple[str, bytes]], seconds: float) -> int:
-    """Return how many searches that many clients got answers to."""
+def _asked_by(clients: int, url: str, requests: Sequence[tuple[str, bytes]], seconds: float) -> list[float]:
+    """Return the milliseconds of each search that so many clients got an answer to."""
     deadline = time.perf_counter() + seconds
 
-    def client(first: int) -> int:
-        asker, count = Asker(url), 0
-        while time.perf_counter() < deadline:
-            asker.send(*requests[(first + count) % len(requests)])
-            count += 1
-        return count
+    def client(first: int) -> list[float]:
+        asker, took = Asker(url), list[float]()
+        while (began := time.perf_counter()) < deadline:
+            asker.send(*requests[(first + len(took)) % len(requests)])
+            took.append(1000 * (time.perf_counter() - began))
+        return took
 
     with ThreadPoolExecutor(clients) as threads:
-        return sum(threads.map(client, range(0, 7 * clients, 7)))
+        return [each for took in threads.map(client, range(0, 7 * clients, 7)) for each in took]
 
 
 def _requests(ways: Sequence[Contestant], queries: Sequence[Weighted]) -> dict[str, list[tuple[str, bytes]]]:
