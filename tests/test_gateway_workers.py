@@ -170,9 +170,9 @@ def stopped(gateway: Gateway, count: int) -> set[int]:
 
 
 def answering(gateway: Gateway) -> None:
-    """Wait until all workers answer, and none is there that does not."""
+    """Wait until all workers answer, and none is there that does not; on a busy machine one may be replaced again."""
     deadline = time.monotonic() + 60
-    while gateway.counts()["workers"] != 2:
+    while gateway.counts()["workers"] != 2 or len(workers(gateway)) != 2:
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
@@ -184,7 +184,7 @@ def test_a_worker_that_stands_still_is_replaced() -> None:
         while still in workers(gateway):
             time.sleep(0.1)
         answering(gateway)
-        assert len(workers(gateway)) == 2
+        assert still not in workers(gateway)
         assert f"the worker {still} stands still".encode() in gateway.errors.read_bytes()
 
 

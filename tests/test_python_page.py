@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 from csplade.integration.client import connect
+from csplade.integration.dialect import Feature
+from csplade.tests.cluster_lines import ClusterLine
 
 ROOT = Path(__file__).resolve().parent.parent
 INDEX = "python-articles"
-_BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text(), re.DOTALL)
+_FOUND = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text(), re.DOTALL)
+_BLOCKS = [block for block in _FOUND if "seismic" not in block]
+(_SEISMIC,) = set(_FOUND) - set(_BLOCKS)
 
 
 @pytest.fixture
@@ -19,6 +23,18 @@ def folder(opensearch: str, tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "models").symlink_to(ROOT / "models")
     yield tmp_path
     connect(opensearch).indices.delete(index=INDEX, params={"ignore_unavailable": "true"})
+
+
+@pytest.mark.cluster
+@pytest.mark.model
+def test_the_example_of_a_seismic_field_runs_where_there_is_one(line: ClusterLine, tmp_path: Path) -> None:
+    (tmp_path / "models").symlink_to(ROOT / "models")
+    program = _SEISMIC.replace("http://127.0.0.1:9360", line.url).replace('"approximate"', f'"{line.index}"')
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=600)
+    if Feature.SEISMIC in line.dialect.features:
+        assert done.stdout == "0.15% of the scores lost; Keep bread in a cloth, not in the fridge.\n"
+    else:
+        assert "has no SEISMIC fields" in done.stderr
 
 
 @pytest.mark.cluster
