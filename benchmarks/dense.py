@@ -13,16 +13,13 @@ from statistics import fmean
 
 import click
 import torch
+from csplade.benchmarks.plan_defaults import rankings
 from csplade.commands.connection import Connection, cluster_options, open_cluster
 from csplade.commands.options import encoder_option
 from csplade.commands.output import notice, print_json, print_table
-from csplade.commands.search_options import for_index
 from csplade.integration.fusion import fuse
-from csplade.integration.planner import PlanOptions
-from csplade.integration.query import Mode, QueryOptions, Question
-from csplade.integration.search import search_many
+from csplade.integration.query import Mode, QueryOptions
 from csplade.models.recipe.teacher import Teacher
-from csplade.pipelines.contract import read_contract
 from csplade.pipelines.development import BEST_MEASURE, Development, read_development
 from csplade.pipelines.encode import Encoder
 from csplade.pipelines.evaluate import ASKED_DEPTH, measure_each, order
@@ -33,19 +30,11 @@ _CONSTANT = 60
 Rankings = Mapping[str, Sequence[str]]
 
 
-def from_cluster(client: OpenSearch, index: str, folder: Path, development: Development) -> dict[str, Rankings]:
-    """Ask the index in each mode, as `csplade evaluate` does."""
-    queries = development.collection.queries
-    vectors = Encoder.open(folder).queries(queries.values())
-    questions = [Question(text, vector) for text, vector in zip(queries.values(), vectors, strict=True)]
-    asked = [QueryOptions(mode, (), 1.0, PlanOptions()) for mode in Mode]
-    return {
-        options.mode.value: {
-            query: order((hit.id, hit.score) for hit in hits)
-            for query, hits in zip(queries, search_many(client, index, questions, options, ASKED_DEPTH), strict=True)
-        }
-        for options in for_index(client, index, asked, read_contract(folder))
-    }
+def from_cluster(client: OpenSearch, index: str, encoder: Encoder, development: Development) -> dict[str, Rankings]:
+    """Ask the index in each mode."""
+    asked = [QueryOptions(mode) for mode in Mode]
+    found = rankings(client, index, encoder, development.collection.queries, asked, ASKED_DEPTH)
+    return {options.mode.value: ranking for options, ranking in zip(asked, found, strict=True)}
 
 
 def dense_rankings(teacher: Teacher, development: Development) -> Rankings:
@@ -64,11 +53,10 @@ def merged(first: Rankings, second: Rankings) -> Rankings:
     return {query: [each.id for each in fuse([first[query], second[query]], [1.0, 1.0], _CONSTANT)] for query in first}
 
 
-def compared(development: Development, rankings: Mapping[str, Rankings]) -> dict[str, dict[str, float]]:
+def compared(development: Development, systems: Mapping[str, Rankings]) -> dict[str, dict[str, float]]:
     """Return nDCG@10 of each system and how often chance makes it differ so much from BM25 and from dense."""
     each = {
-        name: measure_each(development.collection.judgments, ranking)[BEST_MEASURE]
-        for name, ranking in rankings.items()
+        name: measure_each(development.collection.judgments, ranking)[BEST_MEASURE] for name, ranking in systems.items()
     }
     return {
         name: {
@@ -96,12 +84,12 @@ def main(
     encoder_folder: Path,
 ) -> None:
     """Print a table for each collection, and the means."""
-    client, teacher = open_cluster(connection), Teacher(minilm)
+    client, teacher, encoder = open_cluster(connection), Teacher(minilm), Encoder.open(encoder_folder)
     found: dict[str, dict[str, dict[str, float]]] = {}
     for folder in folders:
         notice(f"measuring {folder.name}")
         development = read_development(folder, 10**9)
-        asked = from_cluster(client, prefix + folder.name, encoder_folder, development)
+        asked = from_cluster(client, prefix + folder.name, encoder, development)
         dense = dense_rankings(teacher, development)
         rest = {f"dense + {mode}": merged(dense, asked[mode]) for mode in ("bm25", "sparse")}
         found[folder.name] = compared(development, {**asked, "dense": dense, **rest})

@@ -9,14 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-_PLACES = ["dddqqq", "mmssrr"]
+_PLACES = "dddqqq\nmmssrr"
 """Documents, queries; memory, size, ranking."""
 
 
 def plot(rows: Mapping[str, Row], disk_mb: Mapping[str, float], ndcg: Mapping[str, float], path: Path) -> None:
     """Draw a line or a bar for each way; `ndcg`, by the same names, may lack some or all."""
     figure = Figure(figsize=(11, 8), layout="constrained")
-    axes = figure.subplot_mosaic("\n".join(_PLACES), height_ratios=(4, 3))
+    axes = figure.subplot_mosaic(_PLACES, height_ratios=(4, 3))
     for name, row in rows.items():
         # Ours are drawn through, the others dashed: the legend alone would not tell them apart at a glance.
         style = "-" if name.startswith("csplade") else "--"

@@ -6,7 +6,7 @@
 Ten hits are asked for, as people do; what a plan costs is in the tables of `cluster.py`. Needs the extra `[eval]`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -52,17 +52,25 @@ def scores(client: OpenSearch, index: str, encoder: Encoder, folder: Path, most:
     collection = read_collection(folder)
     queries = dict(islice(collection.queries.items(), most))
     judgments = {query: collection.judgments[query] for query in queries}
+    names, asked = zip(*varied(), strict=True)
+    found = rankings(client, index, encoder, queries, asked, _HITS)
+    return {name: measure(judgments, each)[BEST_MEASURE] for name, each in zip(names, found, strict=True)}
+
+
+def rankings(
+    client: OpenSearch,
+    index: str,
+    encoder: Encoder,
+    queries: Mapping[str, str],
+    asked: Sequence[QueryOptions],
+    size: int,
+) -> Iterator[dict[str, Sequence[str]]]:
+    """Ask an index all queries, by id, with each of the options, as `csplade evaluate` does; give the best ids."""
     vectors = encoder.queries(queries.values())
     questions = [Question(text, vector) for text, vector in zip(queries.values(), vectors, strict=True)]
-    names, asked = zip(*varied(), strict=True)
-    found = {}
-    for name, options in zip(names, for_index(client, index, asked, encoder.contract), strict=True):
-        hits = search_many(client, index, questions, options, _HITS)
-        rankings = {
-            query: order((hit.id, hit.score) for hit in each) for query, each in zip(queries, hits, strict=True)
-        }
-        found[name] = measure(judgments, rankings)[BEST_MEASURE]
-    return found
+    for options in for_index(client, index, asked, encoder.contract):
+        hits = search_many(client, index, questions, options, size)
+        yield {query: order((hit.id, hit.score) for hit in each) for query, each in zip(queries, hits, strict=True)}
 
 
 def table(found: Mapping[str, Mapping[str, float]]) -> list[tuple[str | float, ...]]:

@@ -61,7 +61,7 @@ class Pace:
 
         One, if the cluster keeps up: so that no request waits for documents when another one is answered.
         """
-        return 1 if self.requests == self._options.requests else 0
+        return 1 if self.requests == self.most_requests else 0
 
     def answered(self, began: float, whole: bool) -> None:
         """Take note of an answer to a request of the moment `began`; `whole`: no document is to be sent again."""

@@ -153,9 +153,7 @@ def read_document(raw: bytes, aim: Aim) -> Written:
         raise UnreadJson("it is no JSON object")
     places = [slot for coverage in aim.field_map.coverages for slot in _slots(source, coverage)]
     slots = (slot for slot in places if slot.text and not _marked(source, slot, aim))
-    stale = (
-        slot for slot in places if not slot.text and held(source if slot.inside is None else slot.inside, slot.field)
-    )
+    stale = (slot for slot in places if not slot.text and held(slot.holder(source), slot.field))
     return Written(raw, source, aim, tuple(slots), tuple(stale))
 
 
