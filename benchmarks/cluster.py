@@ -51,7 +51,7 @@ from csplade.pipelines.evaluate import order
 _INDEX, _JUDGED, _SEISMIC = "benchmark-documents", "benchmark-judged", "benchmark-seismic"
 _FILE = click.Path(exists=True, path_type=Path)
 _AT_ONCE = 10_000
-_INGESTED, _SIZED, _ENCODED = 50_000, 20_000, 100
+_INGESTED, _ENCODED = 50_000, 100
 _CLIENTS = (1, 4, 16)
 
 
@@ -154,8 +154,7 @@ def size_table(bench: Bench, size: int) -> None:
     if bench.dialect.hides_weights:
         notice("This cluster keeps no weights in `_source`, so that parts cannot be told apart by leaving them out.")
         return
-    documents = [bench.material.synthetic(number) for number in range(size)]
-    found = sizes(bench.client, bench.dialect, bench.contract, documents)
+    found = sizes(bench.client, bench.dialect, bench.contract, lambda: map(bench.material.synthetic, range(size)))
     parts = {
         "postings of the weights": found.weights,
         "postings of the text, for BM25": found.text,
@@ -236,7 +235,8 @@ def main(
         if not only_sizes and not only_queries:
             ingest_table(bench, min(_INGESTED, *counts))
         if not only_queries:
-            size_table(bench, min(_SIZED, *counts))
+            for count in sorted(counts):
+                size_table(bench, count)
         if only_sizes:
             return
         (place, judged), growth = bench.judge(), []

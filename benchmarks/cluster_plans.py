@@ -50,6 +50,7 @@ def plans(place: Place) -> dict[str, QueryOptions]:
     return {
         BM25: QueryOptions(Mode.BM25),
         **{name: QueryOptions(plan=plan) for name, plan in _sparse(every).items()},
+        "bm25, filter": replace(filtered, mode=Mode.BM25),
         "sparse, filter": filtered,
         "sparse, anchored in the filter": replace(filtered, plan=PlanOptions(anchor=Anchor.FILTER)),
         **_hybrids(place),

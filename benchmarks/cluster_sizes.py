@@ -5,10 +5,10 @@ part, and merged into one segment: what is missing then was that part. `_source`
 without it keeps the documents all the same, for recovery.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -48,13 +48,15 @@ class Sizes:
         return self.text + self.weights + self.weights_in_source + self.rest
 
 
-def sizes(client: OpenSearch, dialect: Dialect, contract: Contract, documents: Sequence[Weighted]) -> Sizes:
-    """Index the documents with all parts, then without one."""
+def sizes(
+    client: OpenSearch, dialect: Dialect, contract: Contract, documents: Callable[[], Iterable[Weighted]]
+) -> Sizes:
+    """Index the documents with all parts, then without one; `documents` gives them anew each time."""
     body = index_body(contract, IndexOptions(replicas=0), dialect)
 
     def measured(without: Sequence[str], sent: bool = True) -> int:
         with _index(client, _without(body, without)):
-            _fill(client, _bodies(contract, documents, sent))
+            _fill(client, _bodies(contract, documents(), sent))
             return segment_bytes(client, _INDEX)
 
     whole = measured(())
@@ -95,9 +97,10 @@ def _without(body: _Json, names: Sequence[str]) -> _Json:
     return {**body, "mappings": {**mappings, "properties": properties}}
 
 
-def _bodies(contract: Contract, documents: Sequence[Weighted], sent: bool) -> Iterator[bytes]:
-    for begin in range(0, len(documents), _AT_ONCE):
-        yield b"".join(_lines(contract, one, sent) for one in documents[begin : begin + _AT_ONCE])
+def _bodies(contract: Contract, documents: Iterable[Weighted], sent: bool) -> Iterator[bytes]:
+    left = iter(documents)
+    while some := b"".join(_lines(contract, one, sent) for one in islice(left, _AT_ONCE)):
+        yield some
 
 
 def _lines(contract: Contract, one: Weighted, sent: bool) -> bytes:
@@ -109,11 +112,7 @@ def _lines(contract: Contract, one: Weighted, sent: bool) -> bytes:
     return orjson.dumps(action) + b"\n" + orjson.dumps(source) + b"\n"
 
 
-def _fill(client: OpenSearch, bodies: Iterator[bytes]) -> None:
-    def send(body: bytes) -> None:
+def _fill(client: OpenSearch, bodies: Iterable[bytes]) -> None:
+    for body in bodies:
         if client.bulk(body=body, index=_INDEX, params={"request_timeout": 300})["errors"]:
             raise SystemExit("the cluster refused documents of the benchmark")
-
-    with ThreadPoolExecutor(2) as threads:
-        for _ in threads.map(send, bodies):
-            pass
