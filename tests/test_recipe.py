@@ -194,17 +194,16 @@ def test_a_few_steps_bring_the_pupil_nearer_to_both_teachers(
 
 
 def test_a_stopped_training_goes_on_behind_its_last_finished_stage(
-    pupil: Pupil, corpus: Corpus, dictionary: Dictionary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pupil: Pupil, corpus: Corpus, dictionary: Dictionary, tmp_path: Path
 ) -> None:
     stage = dataclasses.replace(STAGE, steps=2)
-    monkeypatch.setattr(train, "STAGES", (stage,))
     no_teacher = cast("Teacher", None)  # whole documents have their embeddings
-    train.optimize(pupil, corpus, dictionary, no_teacher, tmp_path)
+    train.optimize(pupil, corpus, dictionary, no_teacher, (stage,), tmp_path)
     first = {name: weight.clone() for name, weight in pupil.model.state_dict().items()}
     with torch.no_grad():
         pupil.model.head.zero_()
-    monkeypatch.setattr(train, "STAGES", (stage, dataclasses.replace(stage, rate=0.0, head_rate=0.0)))
-    train.optimize(pupil, corpus, dictionary, no_teacher, tmp_path)
+    again = (stage, dataclasses.replace(stage, rate=0.0, head_rate=0.0))
+    train.optimize(pupil, corpus, dictionary, no_teacher, again, tmp_path)
     assert torch.equal(torch.load(tmp_path / "trained.pt")["head"], first["head"])
     assert first["head"].abs().max() > 0
 

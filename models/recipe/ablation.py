@@ -20,7 +20,7 @@ from csplade.models.recipe.assemble import trained_of
 from csplade.models.recipe.corpus import Corpus, read_corpus
 from csplade.models.recipe.dictionary import Dictionary, read_dictionary
 from csplade.models.recipe.expansion import read_expansion
-from csplade.models.recipe.plan import FROZEN_LAYERS, LAYERS, Stage
+from csplade.models.recipe.plan import MINI, Stage
 from csplade.models.recipe.pupil import Pupil, build
 from csplade.models.recipe.reader import open_reader
 from csplade.models.recipe.start import start
@@ -61,7 +61,7 @@ ARMS: Mapping[str, Arm] = {
     "without hard negatives": Arm(replace(_BUDGET, seeds=32, neighbours=0)),
     "head and gates alone": Arm(frozen=_LAYERS),
     "gates at 1": Arm(gates=False),
-    "12 layers": Arm(layers=LAYERS, frozen=FROZEN_LAYERS),
+    "12 layers": Arm(layers=MINI.layers, frozen=MINI.frozen),
 }
 
 

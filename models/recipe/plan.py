@@ -1,14 +1,11 @@
-"""What the steps of the recipe share: sizes of the model and of its vectors, and the stages of its training."""
+"""What the steps of the recipe share: sizes of the models and of their vectors, and the stages of their training."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from csplade.pipelines.contract import Literal
 from csplade.pipelines.literal import K1, B
 
-LAYERS = 12
-"""Layers of SmolLM2-135M that are kept, the lowest: their states tell a text's topic better than those of the top."""
-FROZEN_LAYERS = 4
-"""Of these, the lowest are not trained."""
 VOCABULARY = 32_768
 BOS, BOS_ID = "<|im_start|>", 1
 DOCUMENT_TERMS = 72
@@ -48,10 +45,42 @@ class Stage:
     """Neighbours that each seed brings."""
 
 
-STAGES = (
-    Stage(350, 32, 64, (10, 40), ranking=0.3, contrastive=0.0, rate=3e-4, head_rate=3e-4, warm_up=40),
-    Stage(350, 32, 64, (10, 40), ranking=0.3, contrastive=0.0, rate=3e-4, head_rate=2e-4, warm_up=5),
-    Stage(200, 20, 144, None, ranking=1.0, contrastive=0.3, rate=3e-4, head_rate=2e-4, warm_up=5),
-    Stage(200, 20, 144, None, ranking=1.0, contrastive=0.3, rate=3e-4, head_rate=2e-4, warm_up=5, decay=0.9),
+@dataclass(frozen=True)
+class Size:
+    """One encoder that the recipe makes."""
+
+    name: str
+    layers: int
+    """Of SmolLM2-135M's 30, the lowest."""
+    frozen: int
+    """Of these, the lowest are not trained."""
+    stages: tuple[Stage, ...]
+    """Short texts are a cheap way to learn what words mean; whole ones come last."""
+    folder: str = "."
+    """In the work folder, for what training writes."""
+
+
+_SHORT = Stage(350, 32, 64, (10, 40), ranking=0.3, contrastive=0.0, rate=3e-4, head_rate=3e-4, warm_up=40)
+_LONG = Stage(200, 20, 144, None, ranking=1.0, contrastive=0.3, rate=3e-4, head_rate=2e-4, warm_up=5)
+MINI = Size(
+    "csplade-mini",
+    layers=12,
+    frozen=4,
+    stages=(_SHORT, replace(_SHORT, head_rate=2e-4, warm_up=5), _LONG, replace(_LONG, decay=0.9)),
 )
-"""Short texts are a cheap way to learn what words mean; whole ones come last."""
+"""The lowest layers: their states tell a text's topic better than those of the top."""
+_FEWER, _SHORTER = replace(_SHORT, steps=100, seeds=8), replace(_LONG, steps=50, seeds=6)
+WHOLE = Size(
+    "smollm2-135m",
+    layers=30,
+    frozen=22,
+    stages=(
+        _FEWER,
+        *(replace(_FEWER, head_rate=2e-4, warm_up=5),) * 2,
+        _SHORTER,
+        replace(_SHORTER, decay=0.9),
+    ),
+    folder="whole",
+)
+"""All layers, and batches that two cores can afford: a third of the steps, of a quarter of the texts."""
+SIZES: Mapping[str, Size] = {"mini": MINI, "whole": WHOLE}

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from csplade.models.recipe.llama import Llama
-from csplade.models.recipe.plan import BOS_ID, DOCUMENT_TERMS, FROZEN_LAYERS, LAYERS, LITERAL, QUERY_TERMS, VOCABULARY
+from csplade.models.recipe.plan import BOS_ID, DOCUMENT_TERMS, LITERAL, MINI, QUERY_TERMS, VOCABULARY
 from csplade.models.recipe.reader import Reader
 from csplade.pipelines.backbone import cut_layers, cut_vocabulary, load_language_model
 from csplade.pipelines.fold import Fold
@@ -30,7 +30,7 @@ class Pupil:
         return TrainingModel(self.model, ReadingOptions(), LITERAL)
 
 
-def build(gguf: Path, reader: Reader, layers: int = LAYERS, frozen: int = FROZEN_LAYERS) -> Pupil:
+def build(gguf: Path, reader: Reader, layers: int = MINI.layers, frozen: int = MINI.frozen) -> Pupil:
     """Return the encoder with the language model's lowest layers, a head of zeros, and all gates at 1."""
     language_model = load_language_model(str(gguf.parent), gguf.name)
     cut_vocabulary(language_model, VOCABULARY)

@@ -3,12 +3,12 @@
 The first loss compares logits, so that a term that should fire and does not has a gradient, however far below 0 it is;
 terms that should not fire are only pushed below 0. The second is that of the dictionary's own training.
 
-    python -m csplade.models.recipe.train GGUF_FILE MINILM_FOLDER WORK_FOLDER
+    python -m csplade.models.recipe.train GGUF_FILE MINILM_FOLDER WORK_FOLDER [mini|whole]
 """
 
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from csplade.models.recipe.dictionary import Dictionary, read_dictionary
 from csplade.models.recipe.expansion import read_expansion
 from csplade.models.recipe.literal_scores import literal_scores
 from csplade.models.recipe.masters import Group, Masters
-from csplade.models.recipe.plan import DOCUMENT_TERMS, QUERY_TERMS, STAGES, Stage
+from csplade.models.recipe.plan import DOCUMENT_TERMS, QUERY_TERMS, SIZES, Stage
 from csplade.models.recipe.pupil import Pupil, build
 from csplade.models.recipe.ranking import Target, ranking_loss
 from csplade.models.recipe.reader import open_reader
@@ -90,25 +90,27 @@ def loss_of(model: TrainingModel, lesson: Lesson, dictionary: Dictionary, stage:
     return stage.imitation * alike + stage.ranking * (ranking + stage.contrastive * contrastive)
 
 
-def optimize(pupil: Pupil, corpus: Corpus, dictionary: Dictionary, teacher: Teacher, work: Path) -> None:
+def optimize(
+    pupil: Pupil, corpus: Corpus, dictionary: Dictionary, teacher: Teacher, stages: Sequence[Stage], folder: Path
+) -> None:
     """Run the stages, each from where the one before ended, and write `stage-N.pt` after each.
 
     Those up to the last one that an earlier run has finished are not run again.
     """
     model, chance, log_scale = pupil.model, random.Random(0), nn.Parameter(dictionary.log_scale.clone())
-    first = max((number + 1 for number in range(len(STAGES)) if _ended(work, number).exists()), default=0)
+    first = max((number + 1 for number in range(len(stages)) if _ended(folder, number).exists()), default=0)
     if first:
-        ended = torch.load(_ended(work, first - 1))
+        ended = torch.load(_ended(folder, first - 1))
         model.load_state_dict(ended["model"])
         log_scale.data.copy_(ended["log_scale"])
         chance.seed(first)
     else:
         start(pupil, corpus, dictionary, chance)
-    for number in range(first, len(STAGES)):
-        lessons = lessons_of(pupil, corpus, STAGES[number], teacher, chance)
-        run_stage(pupil, lessons, dictionary, STAGES[number], log_scale, f"stage {number + 1}")
-        torch.save({"model": model.state_dict(), "log_scale": log_scale.data}, _ended(work, number))
-    torch.save(model.state_dict(), work / "trained.pt")
+    for number in range(first, len(stages)):
+        lessons = lessons_of(pupil, corpus, stages[number], teacher, chance)
+        run_stage(pupil, lessons, dictionary, stages[number], log_scale, f"stage {number + 1}")
+        torch.save({"model": model.state_dict(), "log_scale": log_scale.data}, _ended(folder, number))
+    torch.save(model.state_dict(), folder / "trained.pt")
 
 
 def lessons_of(pupil: Pupil, corpus: Corpus, stage: Stage, teacher: Teacher, chance: random.Random) -> Iterator[Lesson]:
@@ -133,8 +135,8 @@ def run_stage(
         bar.set_postfix(loss=loss.item(), gradient=optimizer.step().item())
 
 
-def _ended(work: Path, stage: int) -> Path:
-    return work / f"stage-{stage + 1}.pt"
+def _ended(folder: Path, stage: int) -> Path:
+    return folder / f"stage-{stage + 1}.pt"
 
 
 def rate_of(stage: Stage, step: int) -> float:
@@ -146,10 +148,12 @@ def rate_of(stage: Stage, step: int) -> float:
 def main() -> None:
     """Train and write `trained.pt`."""
     gguf, folder, work = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
+    size = SIZES[sys.argv[4] if len(sys.argv) > 4 else "mini"]
     torch.manual_seed(0)
     corpus, dictionary = read_corpus(work, folder), read_dictionary(work)
-    pupil = build(gguf, open_reader(gguf, work, read_expansion(work).terms))
-    optimize(pupil, corpus, dictionary, Teacher(folder), work)
+    pupil = build(gguf, open_reader(gguf, work, read_expansion(work).terms), size.layers, size.frozen)
+    (work / size.folder).mkdir(exist_ok=True)
+    optimize(pupil, corpus, dictionary, Teacher(folder), size.stages, work / size.folder)
 
 
 if __name__ == "__main__":
