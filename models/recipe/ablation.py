@@ -3,7 +3,7 @@
     python -m csplade.models.recipe.ablation GGUF_FILE MINILM_FOLDER WORK_FOLDER SEEDS COLLECTION...
 
 Every run adds a line to `ablation.jsonl` in the work folder; those that are there are not run again. So that many runs
-are affordable, the encoder has 6 layers of which 4 are trained, and documents are read to 64 tokens, measured as well.
+are affordable, there are few steps of few texts, and documents are read to 64 tokens, measured as well.
 """
 
 import random
@@ -29,7 +29,6 @@ from csplade.models.recipe.train import lessons_of, run_stage
 from csplade.pipelines.development import BEST_MEASURE, Development, measured, read_development
 from torch import nn
 
-_LAYERS, _FROZEN = 6, 2
 _TOKENS = 64
 _BUDGET = Stage(40, 8, _TOKENS, (10, 40), ranking=1.0, contrastive=0.3, rate=3e-4, head_rate=3e-4, warm_up=5, decay=0.5)
 _WITHOUT_START = 0.02
@@ -41,8 +40,8 @@ class Arm:
     """One way to train, at the same number of steps and texts."""
 
     stage: Stage = _BUDGET
-    layers: int = _LAYERS
-    frozen: int = _FROZEN
+    layers: int = MINI.layers
+    frozen: int = MINI.frozen
     started: bool = True
     """The head begins as the dictionary, read through a regression."""
     gates: bool = True
@@ -59,9 +58,9 @@ ARMS: Mapping[str, Arm] = {
     "teacher without MiniLM": Arm(replace(_BUDGET, dense=0.0)),
     "without InfoNCE": Arm(replace(_BUDGET, contrastive=0.0)),
     "without hard negatives": Arm(replace(_BUDGET, seeds=32, neighbours=0)),
-    "head and gates alone": Arm(frozen=_LAYERS),
+    "head and gates alone": Arm(frozen=MINI.layers),
     "gates at 1": Arm(gates=False),
-    "12 layers": Arm(layers=MINI.layers, frozen=MINI.frozen),
+    "6 layers": Arm(layers=6, frozen=2),
 }
 
 
