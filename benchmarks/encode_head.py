@@ -22,7 +22,7 @@ from csplade.commands.output import print_json, print_table
 
 _INSIDE = "--inside"
 _OURS, _LOGITS = "csplade", "logits"
-_WIDTH = 576
+_HEADS, _HEAD_SIZE = 9, 64
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Cost:
     seconds: float
 
 
-def export(folder: Path, vocabulary: int) -> None:
-    """Write both graphs."""
+def export(folder: Path, vocabulary: int, heads: int = _HEADS) -> None:
+    """Write both graphs of a model with so many heads, a multiple of 3."""
     import torch
     from csplade.benchmarks.encode_logits import export_logits
     from csplade.pipelines.export import export_graph
@@ -43,18 +43,19 @@ def export(folder: Path, vocabulary: int) -> None:
     from transformers import LlamaConfig, LlamaModel
 
     torch.manual_seed(0)
+    width = heads * _HEAD_SIZE
     config = LlamaConfig(
         vocab_size=vocabulary,
-        hidden_size=_WIDTH,
-        intermediate_size=2 * _WIDTH,
+        hidden_size=width,
+        intermediate_size=2 * width,
         num_hidden_layers=2,
-        num_attention_heads=9,
-        num_key_value_heads=3,
+        num_attention_heads=heads,
+        num_key_value_heads=heads // 3,
         attn_implementation="eager",
     )
     rows = np.arange(vocabulary)
     fold = Fold(rows, tuple(map(str, rows)), rows[:, None])
-    head = torch.randn(vocabulary, _WIDTH) / _WIDTH**0.5
+    head = torch.randn(vocabulary, width) / width**0.5
     model = SparseEncoderModel(LlamaModel(config), head, fold, HeadOptions(None, 400, 100))
     export_graph(model, folder / f"{_OURS}.onnx")
     export_logits(model, folder / f"{_LOGITS}.onnx")

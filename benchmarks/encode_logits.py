@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from csplade.benchmarks.encode_attention import attend_as_users
 from csplade.pipelines.encode_reading import cutting_tokenizer
 from csplade.pipelines.export import OPSET, SparseEncoderOnnxConfig
 from csplade.pipelines.graph import padded_batch
@@ -24,10 +25,11 @@ _TOKENS = {0: "batch", 1: "length"}
 
 
 class Logits(nn.Module):
-    """Backbone and head; calibration and all else that is linear are inside the head."""
+    """Backbone, attending as transformers would load it, and head, which has all in it that is linear."""
 
     def __init__(self, model: SparseEncoderModel) -> None:
         super().__init__()
+        attend_as_users(model)
         self.backbone, self.config = model.backbone, model.config
         head = nn.Linear(model.head.shape[1], model.head.shape[0])
         head.weight = nn.Parameter(model.head.detach() * model.scale.detach().unsqueeze(1))

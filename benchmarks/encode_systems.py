@@ -66,6 +66,7 @@ def _ours(folder: Path) -> System:
 
 def _torch(material: Material, compiled: bool) -> System:
     import torch
+    from csplade.benchmarks.encode_attention import attend_as_users
     from csplade.pipelines.encode import EncodeOptions, Encoder
     from csplade.pipelines.folder import read_tables
     from csplade.pipelines.torch_graph import TorchGraph
@@ -73,6 +74,7 @@ def _torch(material: Material, compiled: bool) -> System:
     from csplade.pipelines.trained_folder import read_trained
 
     trained = read_trained(material.trained)
+    attend_as_users(trained.model)
     if compiled:
         # The layers alone: top-k takes how many to keep from a tensor, which the compiler does not.
         layers: Any = torch.compile(trained.model.backbone, dynamic=True)  # Any: a wrapper
