@@ -3,11 +3,14 @@
 With --json exactly one object
 
     {"output": folder, "layout": layout, "fingerprint": text, "terms": number, "golden": number, "largest": number,
-     "pruned": {kind: number}}
+     "largest_weight": number, "overlap": number, "pruned": {kind: number}}
 
-where `largest` is the largest distance of the golden vectors from those of the torch model.
+where `largest` is the largest distance of the golden vectors from those of the torch model, `largest_weight` the
+largest difference of a term's weights, and `overlap` the least share of a golden vector's ten heaviest terms that the
+folder's vector has among its own ten.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -129,9 +132,29 @@ def command(
         "pruned": {each.value: count for each, count in counts.items()},
         "golden": len(exported.drifts),
         "largest": max(drift.distance for drift in exported.drifts),
+        "largest_weight": max(drift.weight for drift in exported.drifts),
+        "overlap": min(drift.shared for drift in exported.drifts),
     }
     if as_json:
         print_json(told)
     else:
-        shown = told | {"pruned": ", ".join(f"{count} {each}" for each, count in counts.items()) or "none"}
-        print_table("", ("exported", "value"), list(shown.items()))
+        _print(told, counts)
+
+
+def _print(told: Mapping[str, object], counts: Mapping[Pruned, int]) -> None:
+    """Print the same as a table, in words."""
+    names = {
+        "pruned": "pruned terms",
+        "golden": "golden texts",
+        "largest": "largest distance from torch",
+        "largest_weight": "largest weight difference",
+        "overlap": "same top 10, at least",
+    }
+    shown = {
+        **told,
+        "pruned": ", ".join(f"{count} {each}" for each, count in counts.items()) or "none",
+        "largest": f"{told['largest']:.2g}",
+        "largest_weight": f"{told['largest_weight']:.2g}",
+        "overlap": f"{told['overlap']:.0%}",
+    }
+    print_table("", ("exported", "value"), [(names.get(name, name), value) for name, value in shown.items()])

@@ -6,7 +6,7 @@ With --json exactly one object
      "rows": [{"precision": text, "megabytes": number, "documents_per_second": number, "query_ms": number,
                "difference": number, "overlap": number, "ndcg": number, "loss": number}, ...]}
 
-where the output is null if more was lost than may be.
+where the output is null if more was lost than may be, or golden vectors are too far off.
 """
 
 import dataclasses
@@ -55,7 +55,7 @@ _COLUMNS = ("precision", "MB", "documents/s", "query p50 ms", "weight difference
     "others 8, which overflow on x86 without VNNI.",
 )
 @click.option("--max-loss", default=1.0, show_default=True, type=click.FloatRange(0, 100), help="Percent of nDCG@10.")
-@click.option("--force", is_flag=True, help="Write the folder whatever is lost.")
+@click.option("--force", is_flag=True, help="Write the folder whatever is lost, and however far off.")
 @click.option(
     "--documents",
     default=2000,
@@ -77,8 +77,8 @@ def command(
 ) -> None:
     """Write the float32 encoder in the folder ENCODER in another precision, and show what that costs and gives.
 
-    ENCODER is a folder that csplade export wrote without --int8. Where more than --max-loss of nDCG@10 is lost nothing
-    is written.
+    ENCODER is a folder that csplade export wrote without --int8. Where more than --max-loss of nDCG@10 is lost, or the
+    golden vectors are too far from those of the model, nothing is written.
 
     \b
     Example:
@@ -98,10 +98,10 @@ def command(
     settings = Settings(Precision(precision), Target(target), max_loss / 100, force)
     done = quantize_folder(encoder, output, settings, read_development(collection, documents), notice)
     _print(done, output, as_json)
-    if not done.written:
+    if done.refused:
         raise EncoderError(
-            f"{precision} loses {done.rows[-1].loss:.1%} of nDCG@10 on {collection}, allowed are {max_loss:g}%: "
-            "nothing was written; take another --precision, or --force"
+            f"{precision} {done.refused} (measured on {collection}): nothing was written; take another --precision, or "
+            "--force"
         )
 
 
@@ -109,8 +109,8 @@ def _print(done: "Quantized", output: Path, as_json: bool) -> None:
     if as_json:
         print_json(
             {
-                "output": str(output) if done.written else None,
-                "fingerprint": done.contract.fingerprint if done.written else None,
+                "output": None if done.refused else str(output),
+                "fingerprint": None if done.refused else done.contract.fingerprint,
                 "left_out": list(done.left_out),
                 "rows": [dataclasses.asdict(row) for row in done.rows],
             }
@@ -132,5 +132,5 @@ def _print(done: "Quantized", output: Path, as_json: bool) -> None:
     print_table("", _COLUMNS, rows)
     if done.left_out:
         notice(f"Float activations in {', '.join(done.left_out)}.")
-    if done.written:
+    if not done.refused:
         notice(f"{output} has the fingerprint {done.contract.fingerprint}: index and query with it.")

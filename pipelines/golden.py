@@ -44,6 +44,8 @@ class Drift:
     length, or of a tenth of the whole vector's where that is more."""
     shared: float
     """Share of the golden vector's ten heaviest terms that are among this machine's ten heaviest."""
+    weight: float
+    """The largest difference of a term's weights."""
 
 
 def write_golden(folder: Path, golden: Iterable[Golden]) -> None:
@@ -84,7 +86,8 @@ def drifts(encoder: Encoder, golden: Iterable[Golden]) -> list[Drift]:
         # Hardly any expansion is no measure of what is off: two faint terms that swap would be worlds apart.
         whole = max(_length(expected), _LEAST_EXPANSION * _length(one.vector))
         apart = _share(_difference(_expansion(encoder, one, vector), expected), whole)
-        found.append(Drift(one, distance(vector, one.vector), apart, shared(vector, one.vector)))
+        weight = max(map(abs, _differences(vector, one.vector)), default=0.0)
+        found.append(Drift(one, distance(vector, one.vector), apart, shared(vector, one.vector), weight))
     return found
 
 
@@ -99,8 +102,12 @@ def distance(vector: SparseVector, reference: SparseVector) -> float:
 
 
 def _difference(vector: SparseVector, reference: SparseVector) -> float:
+    return math.hypot(*_differences(vector, reference))
+
+
+def _differences(vector: SparseVector, reference: SparseVector) -> list[float]:
     terms = vector.weights.keys() | reference.weights.keys()
-    return math.hypot(*(vector.weights.get(term, 0.0) - reference.weights.get(term, 0.0) for term in terms))
+    return [vector.weights.get(term, 0.0) - reference.weights.get(term, 0.0) for term in terms]
 
 
 def _length(vector: SparseVector) -> float:

@@ -15,7 +15,7 @@ from csplade.pipelines.contract import Contract, check_files, read_contract
 from csplade.pipelines.development import Development
 from csplade.pipelines.encode import Encoder
 from csplade.pipelines.errors import UsageError
-from csplade.pipelines.export_folder import check_output
+from csplade.pipelines.export_folder import MOST_ROUNDED, check_output
 from csplade.pipelines.folder import IDF_FILE, MODEL_FILE, TERMS_FILE, TOKENIZER_FILE, deciding_files
 from csplade.pipelines.golden import GOLDEN_FILE, drifts, read_golden
 from csplade.pipelines.graph import Role
@@ -43,7 +43,7 @@ class Settings:
     most_loss: float = 0.01
     """Share of nDCG@10 that may be lost."""
     force: bool = False
-    """Whether the folder is written whatever is lost."""
+    """Whether the folder is written whatever is lost, and however far its golden vectors are off."""
     calibration_texts: int = 64
     """Documents, and as many queries, on which ranges are taken for `INT8_STATIC`."""
 
@@ -54,8 +54,8 @@ class Quantized:
 
     rows: tuple[Measured, ...]
     """The float32 encoder's, and the new one's."""
-    written: bool
-    """Whether the folder is there; not if too much was lost."""
+    refused: str
+    """Why the folder is not there: what is lost, or how far off it is; empty where it is there."""
     left_out: tuple[str, ...]
     """Layers with float activations."""
     contract: Contract
@@ -89,12 +89,32 @@ def quantize_folder(
             write_precision(source, fresh, options)
         tell(f"measuring {EXACT} and {settings.precision} on {len(development.documents)} documents")
         rows = tuple(compared({EXACT: source, settings.precision.value: fresh}, development))
-        good = rows[-1].loss <= settings.most_loss or settings.force
-        if good:
+        refused = "" if settings.force else _refusal(rows[-1], read_contract(fresh), settings.most_loss)
+        if not refused:
             _finish_card(source, fresh, rows)
             fresh.rename(output)
     left_out = tuple(layers_of(options.kept))
-    return Quantized(rows, good, left_out, read_contract(output) if good else contract)
+    return Quantized(rows, refused, left_out, contract if refused else read_contract(output))
+
+
+def _refusal(row: Measured, contract: Contract, most_loss: float) -> str:
+    """Return why it is not good enough, if it is not.
+
+    A small collection may rank well with vectors that have little to do with the model's. So golden vectors are looked
+    at too, and may be as far off as those of an export with int8 weights.
+    """
+    if row.loss > most_loss:
+        return f"loses {row.loss:.1%} of nDCG@10, allowed are {100 * most_loss:g}%"
+    whole, expansion = (
+        round(allowed - room, 3)
+        for allowed, room in zip((contract.tolerance, contract.expansion_tolerance), _ROOM, strict=True)
+    )
+    if whole > MOST_ROUNDED.whole or expansion > MOST_ROUNDED.expansion:
+        return (
+            f"moves golden vectors by up to {whole:g} of their length (allowed are {MOST_ROUNDED.whole:g}), and their "
+            f"expansion by up to {expansion:g} (allowed are {MOST_ROUNDED.expansion:g})"
+        )
+    return ""
 
 
 def _with_float_layers(

@@ -34,6 +34,7 @@ def test_a_trained_model_becomes_an_encoder_that_passes_its_check(run: Run, trai
     contract = read_contract(tmp_path / "e")
     assert (contract.name, contract.licence) == ("mine", "MIT")
     assert contract.fingerprint in result.out and "trained" in result.out
+    assert "largest weight difference" in result.out and "100%" in result.out
     assert "is read as trained" in result.err
     assert run("inspect", tmp_path / "e", "--check").code == 0
 
@@ -52,7 +53,8 @@ def test_json_is_one_object(run: Run, tmp_path: Path) -> None:
     told = orjson.loads(result.out)
     contract = read_contract(tmp_path / "e")
     assert (told["layout"], told["fingerprint"]) == ("splade", contract.fingerprint)
-    assert told["largest"] < 1e-4 and told["golden"] > 15
+    assert 0 < told["largest_weight"] < 1e-4 and told["largest"] < 1e-4 and told["golden"] > 15
+    assert told["overlap"] == 1
     assert (contract.document.top_k, contract.query.prefix) == (7, "bread: ")
 
 

@@ -94,6 +94,32 @@ def test_a_graph_that_says_something_else_is_refused_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_graph_that_ranks_terms_otherwise_is_refused_however_small_the_differences_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All terms weigh log 2, and what is added to that has the other sign in the graph."""
+
+    def nearly_alike(factor: float) -> Trained:
+        trained = tiny_trained(TermSpace.PIECES)
+        size = len(trained.terms)
+        with torch.no_grad():
+            trained.model.scale.fill_(factor)
+            trained.model.shift.fill_(1.0)
+        trained.model.keep(size, size)
+        return dataclasses.replace(
+            trained, reading=dataclasses.replace(trained.reading, document_terms=size, query_terms=size)
+        )
+
+    def export_another(_model: torch.nn.Module, path: Path, opset: int, _longest: int | None) -> None:
+        export_graph(nearly_alike(-1e-4).model, path, opset)
+
+    export_folder(nearly_alike(1e-4), tmp_path / "right", quantize=False)
+    monkeypatch.setattr(module, "export_graph", export_another)
+    with pytest.raises(EncoderError, match=r"ranks terms otherwise .* though weights differ by .* nothing was written"):
+        export_folder(nearly_alike(1e-4), tmp_path / "e", quantize=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["right"]
+
+
 def test_what_stands_at_the_output_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "kept").write_text("kept")
     with pytest.raises(UsageError, match="is there already: name a new folder"):

@@ -66,3 +66,4 @@ def test_a_faint_expansion_is_measured_by_the_whole_vector(tmp_path: Path) -> No
     missing = math.hypot(*(vector.weights[term] for term in added[1:]))
     assert drift.expansion == pytest.approx(missing / (whole / 10), rel=1e-5)
     assert drift.distance == pytest.approx(missing / whole, rel=1e-5)
+    assert drift.weight == pytest.approx(vector.weights[added[-1]], rel=1e-5)

@@ -1,5 +1,6 @@
 """`csplade quantize`: the table it ends in, what it writes, and what it refuses."""
 
+import dataclasses
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from csplade.pipelines.export_folder import export_folder
 from csplade.pipelines.folder import MODEL_FILE
 from csplade.pipelines.golden import allowed, drifts, read_golden
 from csplade.pipelines.quantize import QuantizeOptions
+from csplade.pipelines.quantize_blocks import block_product
 from csplade.pipelines.quantize_int8 import Int8Weights, token_products
 from csplade.pipelines.quantize_kinds import Precision
 from csplade.pipelines.quantize_products import Pieces, Product, products
@@ -100,6 +102,26 @@ def test_what_loses_too_much_is_shown_and_not_written(
     assert [path.name for path in tmp_path.iterdir()] == ["exact"]
     assert run(*arguments, "--force").code == 0
     assert (tmp_path / "small").is_dir()
+
+
+def test_what_ranks_well_and_is_far_off_is_not_written(
+    run: Run, exact: Path, collection: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Own words alone find what the collection asks for, whatever is made of the expansion."""
+
+    def swapped(product: Product, bits: int) -> Pieces:
+        weight = product.weight[:, ::-1].copy() if product.pooled else product.weight
+        return block_product(dataclasses.replace(product, weight=weight), bits)
+
+    monkeypatch.setattr("csplade.pipelines.quantize.block_product", swapped)
+    arguments = ("quantize", exact, "--output", tmp_path / "small", "--collection", collection)
+    options = ("--precision", "int4", "--max-loss", 90)
+    result = run(*arguments, *options)
+    assert result.code == 1 and "int4" in result.out
+    assert "int4 moves golden vectors by up to" in result.err and "their expansion by up to 1." in result.err
+    assert list(tmp_path.iterdir()) == []
+    assert run(*arguments, *options, "--force").code == 0
+    assert read_contract(tmp_path / "small").expansion_tolerance > 1
 
 
 def test_a_layer_that_bears_no_rounding_is_left_out_and_told(
