@@ -1,4 +1,4 @@
-"""What gates and expansion of an encoder are worth: nDCG@10 with and without each, by exact dot products.
+"""What gates and expansion of an encoder are worth, by exact dot products, and how many terms they make of a text.
 
     python benchmarks/parts.py ENCODER BEIR_FOLDER [BEIR_FOLDER...]
 
@@ -8,6 +8,7 @@ The graph runs once for each text; what it said is changed for each row of the t
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
@@ -21,9 +22,11 @@ from csplade.pipelines.encode import Encoder
 from csplade.pipelines.folder import MODEL_FILE, TOKENIZER_FILE, read_tables
 from csplade.pipelines.graph import Graph, GraphOutput, Role, Runs
 from csplade.pipelines.quantize_measure import encoded, ndcg
+from csplade.pipelines.words import split_words
 from numpy.typing import NDArray
 
 Change = Callable[[GraphOutput, Role], GraphOutput]
+_WHOLE = "gates and expansion"
 
 
 class _Row(NamedTuple):
@@ -76,7 +79,7 @@ ROWS: Mapping[str, Change] = {
     "literal path, all gates at 1": lambda output, _: _changed(output, 1.0, False),
     "with the trained gates": lambda output, _: _changed(output, None, False),
     "gates at 1, with the expansion": lambda output, _: _changed(output, 1.0, True),
-    "gates and expansion": lambda output, _: output,
+    _WHOLE: lambda output, _: output,
     "the expansion alone": lambda output, _: _changed(output, 0.0, True),
     "gates and expansion, queries by table": lambda output, role: (
         output if role is Role.DOCUMENT else _changed(output, 1.0, False)
@@ -84,15 +87,40 @@ ROWS: Mapping[str, Change] = {
 }
 
 
-def scores(folder: Path, development: Development) -> dict[str, float]:
-    """Return nDCG@10 for each of `ROWS`."""
+@dataclass(frozen=True)
+class Measured:
+    """What an encoder makes of a collection."""
+
+    ndcg: Mapping[str, float]
+    """For each of `ROWS`."""
+    document_terms: float
+    added_terms: float
+    """Terms of a document that it does not hold itself."""
+    query_terms: float
+
+
+def measured(folder: Path, development: Development) -> Measured:
+    """Encode a collection with and without each part."""
     contract, tables = read_contract(folder), read_tables(folder)
     tokenizer = (folder / TOKENIZER_FILE).read_text(encoding="utf-8")
     graph = Remembered(Graph.open(folder / MODEL_FILE))
-    return {
-        name: ndcg(encoded(Encoder(contract, tokenizer, Changed(graph, change), tables), development), development)
+    vectors = {
+        name: encoded(Encoder(contract, tokenizer, Changed(graph, change), tables), development)
         for name, change in ROWS.items()
     }
+    documents, queries = vectors[_WHOLE].documents, vectors[_WHOLE].queries
+    assert contract.literal, "an encoder without a literal path has no parts"
+    own = (split_words(text, contract.literal.analysis) for text in development.documents.values())
+    added = [
+        len(vector.weights.keys() - {word.key for word in words})
+        for vector, words in zip(documents.values(), own, strict=True)
+    ]
+    return Measured(
+        {name: ndcg(each, development) for name, each in vectors.items()},
+        fmean(map(len, documents.values())),
+        fmean(added),
+        fmean(map(len, queries.values())),
+    )
 
 
 @click.command()
@@ -101,18 +129,22 @@ def scores(folder: Path, development: Development) -> dict[str, float]:
 @click.option("--most", default=100_000, show_default=True, help="Documents of a collection, besides the judged ones.")
 @click.option("--json", "as_json", is_flag=True)
 def main(encoder: Path, collections: tuple[Path, ...], most: int, as_json: bool) -> None:
-    """Print the table."""
-    found: dict[str, dict[str, float]] = {}
+    """Print the tables."""
+    found: dict[str, Measured] = {}
     for folder in collections:
         notice(f"measuring {folder.name}")
-        found[folder.name] = scores(encoder, read_development(folder, most))
+        found[folder.name] = measured(encoder, read_development(folder, most))
     if as_json:
-        print_json(found)
+        print_json({name: dataclasses.asdict(each) for name, each in found.items()})
         return
-    table = [
-        (name, *(each[name] for each in found.values()), fmean(each[name] for each in found.values())) for name in ROWS
-    ]
+    table = [(name, *(scores := [each.ndcg[name] for each in found.values()]), fmean(scores)) for name in ROWS]
     print_table("nDCG@10", ("", *found, "mean"), table)
+    terms = [(name, *(f"{one:.0f}" for one in _terms(each))) for name, each in found.items()]
+    print_table("Terms", ("", "of a document", "not its own", "of a query"), terms)
+
+
+def _terms(each: Measured) -> tuple[float, float, float]:
+    return each.document_terms, each.added_terms, each.query_terms
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
+import orjson
 import pytest
 import torch
 from csplade.models.recipe import by_length, train
@@ -206,6 +207,8 @@ def test_a_stopped_training_goes_on_behind_its_last_finished_stage(
     train.optimize(pupil, corpus, dictionary, no_teacher, again, tmp_path)
     assert torch.equal(torch.load(tmp_path / "trained.pt")["head"], first["head"])
     assert first["head"].abs().max() > 0
+    written = [orjson.loads(line) for line in (tmp_path / "losses.jsonl").read_bytes().splitlines()]
+    assert [(line["stage"], len(line["losses"])) for line in written] == [(1, 2), (2, 2)]
 
 
 def test_parts_of_a_batch_say_what_the_batch_says(

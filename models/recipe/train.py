@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import orjson
 import torch
 from csplade.models.recipe.by_length import encode
 from csplade.models.recipe.corpus import Corpus, crop, read_corpus
@@ -93,7 +94,7 @@ def loss_of(model: TrainingModel, lesson: Lesson, dictionary: Dictionary, stage:
 def optimize(
     pupil: Pupil, corpus: Corpus, dictionary: Dictionary, teacher: Teacher, stages: Sequence[Stage], folder: Path
 ) -> None:
-    """Run the stages, each from where the one before ended, and write `stage-N.pt` after each.
+    """Run the stages, each from where the one before ended; write `stage-N.pt` after each, and its losses.
 
     Those up to the last one that an earlier run has finished are not run again.
     """
@@ -108,7 +109,9 @@ def optimize(
         start(pupil, corpus, dictionary, chance)
     for number in range(first, len(stages)):
         lessons = lessons_of(pupil, corpus, stages[number], teacher, chance)
-        run_stage(pupil, lessons, dictionary, stages[number], log_scale, f"stage {number + 1}")
+        losses = run_stage(pupil, lessons, dictionary, stages[number], log_scale, f"stage {number + 1}")
+        with (folder / "losses.jsonl").open("ab") as file:
+            file.write(orjson.dumps({"stage": number + 1, "losses": losses}, option=orjson.OPT_APPEND_NEWLINE))
         torch.save({"model": model.state_dict(), "log_scale": log_scale.data}, _ended(folder, number))
     torch.save(model.state_dict(), folder / "trained.pt")
 
@@ -122,17 +125,19 @@ def lessons_of(pupil: Pupil, corpus: Corpus, stage: Stage, teacher: Teacher, cha
 
 def run_stage(
     pupil: Pupil, lessons: Iterator[Lesson], dictionary: Dictionary, stage: Stage, log_scale: nn.Parameter, name: str
-) -> None:
-    """Train a stage; weights that need no gradient stay as they are."""
+) -> list[float]:
+    """Train a stage and return the loss of each step; weights that need no gradient stay as they are."""
     model, training = pupil.model, pupil.training()
     layers = [weight for weight in model.backbone.parameters() if weight.requires_grad]
     small = [model.shift, model.strength, model.gate.weight, model.gate.bias, log_scale]
     groups = [Group(layers, stage.rate, _DECAY), Group([model.head], stage.head_rate), Group(small, _GATE_RATE)]
-    optimizer = Masters(groups, lambda step: rate_of(stage, step))
+    optimizer, losses = Masters(groups, lambda step: rate_of(stage, step)), list[float]()
     for lesson in (bar := tqdm(lessons, desc=name, total=stage.steps, unit=" steps")):
         loss = loss_of(training, lesson, dictionary, stage, log_scale)
         loss.backward()  # type: ignore[no-untyped-call]
-        bar.set_postfix(loss=loss.item(), gradient=optimizer.step().item())
+        losses.append(loss.item())
+        bar.set_postfix(loss=losses[-1], gradient=optimizer.step().item())
+    return losses
 
 
 def _ended(folder: Path, stage: int) -> Path:
