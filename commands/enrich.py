@@ -142,7 +142,7 @@ def _held(client: "OpenSearch", index: str, report: "EnrichReport") -> int:
 def _options(client: "OpenSearch", choices: EnrichChoices) -> "EnrichOptions":
     from csplade.integration.dead_letters import choose_path
     from csplade.integration.enrich import EnrichOptions, fields_of, write_of
-    from csplade.integration.index import long_of
+    from csplade.integration.index_mapping import long_of
 
     asked = [] if choices.text_fields is None else [name.strip() for name in choices.text_fields.split(",")]
     if not all(asked):

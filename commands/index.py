@@ -6,9 +6,11 @@ With --json exactly one value. `create` prints {"index": name, "alias": name, "l
     [{"index": name, "aliases": [name, ...], "replaced": {alias: name, ...}, "encoder": name or null,
       "fingerprint": text or null, "documents": number or null, "with_weights": share or null,
       "sampled": number or null, "bytes": number or null, "weights_bytes": number or null,
-      "text_bytes": number or null, "loading": true | false}, ...]
+      "text_bytes": number or null, "postings_bytes": number or null, "stored_bytes": number or null,
+      "loading": true | false}, ...]
 
-where `loading` says that it has settings of a load, which is not over or was killed.
+where `postings_bytes` and `stored_bytes` are of all fields together, and `loading` says that it has settings of a load,
+which is not over or was killed.
 """
 
 import sys
@@ -18,7 +20,14 @@ from typing import TYPE_CHECKING
 import click
 from csplade.commands.connection import Connection, cluster_options, open_cluster
 from csplade.commands.index_swap import rollback_command, swap_command
-from csplade.commands.options import encoder_option, json_option, long_option, replicas_option, shards_option
+from csplade.commands.options import (
+    encoder_option,
+    json_option,
+    long_option,
+    replicas_option,
+    shards_option,
+    weights_in_source_option,
+)
 from csplade.commands.output import notice, print_json, print_table
 from csplade.pipelines.errors import UsageError
 
@@ -52,13 +61,7 @@ command.add_command(rollback_command)
 @long_option
 @shards_option
 @replicas_option
-@click.option(
-    "--weights-in-source/--no-weights-in-source",
-    default=True,
-    show_default=True,
-    help="Whether documents come back with their weights. Without, the index is smaller and answers the same, but an "
-    "update of a part of a document takes its weights away, and `csplade enrich` refuses the index.",
-)
+@weights_in_source_option
 @cluster_options
 @encoder_option
 @json_option
@@ -68,7 +71,7 @@ def create_command(
     long: str | None,
     shards: int,
     replicas: int | None,
-    weights_in_source: bool,
+    weights_in_source: bool | None,
     connection: Connection,
     encoder_folder: Path,
     as_json: bool,
@@ -82,7 +85,7 @@ def create_command(
       csplade index create articles
       csplade index create articles --encoder new-model --analyzer german
     """
-    from csplade.integration.lifecycle import create_version, live_analyzer, live_long
+    from csplade.integration.lifecycle import create_version, live_analyzer, live_long, live_weights_in_source
     from csplade.integration.passages import Long
     from csplade.integration.templates import DEFAULT_ANALYZER, IndexOptions
     from csplade.pipelines.contract import read_contract
@@ -91,7 +94,8 @@ def create_command(
     client = open_cluster(connection)
     chosen = analyzer or live_analyzer(client, alias) or DEFAULT_ANALYZER
     kept = live_long(client, alias) if long is None else Long(long)
-    options = IndexOptions(chosen, shards, replicas, long=kept, weights_in_source=weights_in_source)
+    given_back = live_weights_in_source(client, alias) if weights_in_source is None else weights_in_source
+    options = IndexOptions(chosen, shards, replicas, long=kept, weights_in_source=given_back)
     made = create_version(client, alias, contract, options)
     if as_json:
         print_json({"index": made.new, "alias": alias, "live": made.old is None})
@@ -111,7 +115,8 @@ def create_command(
 @click.option(
     "--sizes",
     is_flag=True,
-    help="Let the cluster tell how large the postings of weights and text are, which only Elasticsearch does.",
+    help="Let the cluster tell how large postings and stored documents are, and on Elasticsearch, which reads all of "
+    "it, the postings of weights and of text apart.",
 )
 @cluster_options
 @json_option
@@ -137,7 +142,7 @@ def status_command(name: str | None, sizes: bool, connection: Connection, as_jso
     else:
         notice("There is no index of csplade: make one with `csplade index create NAME`.")
     if found and sizes and all(one.sizes is None for one in found):
-        notice("This cluster does not tell how large a field is.")
+        notice("This cluster tells only how large the postings and the stored documents of all fields are together.")
 
 
 @command.command("drop")
@@ -171,7 +176,7 @@ def drop_command(index: str, yes: bool, connection: Connection, as_json: bool) -
 
 def _print_status(found: "list[IndexStatus]", sizes: bool) -> None:
     columns = ["index", "stands behind", "replaced", "encoder", "fingerprint", "documents", "with weights", "MB"]
-    columns += ["weights MB", "text MB"] if sizes else []
+    columns += ["weights MB", "text MB", "all postings MB", "stored MB"] if sizes else []
     print_table("", columns, [_status_row(one)[: len(columns)] for one in found])
     for one in found:
         if one.loading:
@@ -184,11 +189,12 @@ def _status_row(one: "IndexStatus") -> tuple[object, ...]:
     share = "?" if one.share is None else f"{one.share:.1%}"
     if one.sampled is not None and one.documents is not None and one.sampled < one.documents:
         share = f"{share} of {one.sampled}"
-    fields = ("?", "?") if one.sizes is None else (_megabytes(one.sizes.weights), _megabytes(one.sizes.text))
+    fields = (None, None) if one.sizes is None else (one.sizes.weights, one.sizes.text)
+    files = (None, None) if one.files is None else (one.files.postings, one.files.stored)
     return (
         *(one.index, ", ".join(one.aliases), _replaced(one), one.encoder or "(not of csplade)"),
         *(one.fingerprint or "", "closed" if one.documents is None else one.documents, share),
-        *(_megabytes(one.bytes), *fields),
+        *map(_megabytes, (one.bytes, *fields, *files)),
     )
 
 
@@ -216,5 +222,7 @@ def _status_json(one: "IndexStatus") -> dict[str, object]:
         "bytes": one.bytes,
         "weights_bytes": None if one.sizes is None else one.sizes.weights,
         "text_bytes": None if one.sizes is None else one.sizes.text,
+        "postings_bytes": None if one.files is None else one.files.postings,
+        "stored_bytes": None if one.files is None else one.files.stored,
         "loading": one.loading,
     }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from csplade.commands.options import gathered
 from csplade.commands.search_options import MODES, for_index
+from csplade.integration.errors import IndexConflictError
 from csplade.integration.query import Mode, QueryOptions, Question
 from csplade.pipelines.errors import UsageError
 
@@ -92,7 +93,7 @@ def pass_gate(
 
     Raises:
         UsageError: the live index needs an encoder of its own, or there are no queries.
-        IndexConflictError: the new index was made with another encoder.
+        IndexConflictError: the new index was made with another encoder, or not by csplade and is asked by terms.
         ClusterError: the cluster does not answer in full.
     """
     from csplade.integration.lifecycle_gate import GateOptions, Side, compare, count_both, faults
@@ -104,6 +105,11 @@ def pass_gate(
     if choices.counts_only:
         found = count_both(client, live, new)
         return found, faults(found, options)
+    if not switch.ours and Mode(choices.mode).needs_vector:
+        raise IndexConflictError(
+            f"the index {new!r} was not made by csplade, so that it cannot be asked by terms: compare it by words with "
+            "--mode bm25, or only count with --counts-only"
+        )
     live_mode, live_folder = _live_way(client, live, choices, encoder_folder)
     asked = [(new, Mode(choices.mode), encoder_folder), (live, live_mode, live_folder)]
     ready = [_options(client, *one) for one in asked]
@@ -121,7 +127,7 @@ def pass_gate(
 
 def _live_way(client: "OpenSearch", live: str, choices: GateChoices, folder: Path) -> tuple[Mode, Path]:
     """Return how the live index is asked, and with which encoder."""
-    from csplade.integration.index import mapping_of, our_meta
+    from csplade.integration.index_mapping import mapping_of, our_meta
     from csplade.pipelines.contract import read_contract
 
     ours = our_meta(mapping_of(client, live)[1])
@@ -139,7 +145,7 @@ def _live_way(client: "OpenSearch", live: str, choices: GateChoices, folder: Pat
 
 def _options(client: "OpenSearch", index: str, mode: Mode, folder: Path) -> QueryOptions:
     """Check the index and return how it is asked."""
-    from csplade.integration.index import mapping_of, our_meta
+    from csplade.integration.index_mapping import mapping_of, our_meta
     from csplade.pipelines.contract import read_contract
 
     asked = QueryOptions(mode)

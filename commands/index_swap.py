@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from csplade.integration.lifecycle import Switch
     from csplade.integration.lifecycle_gate import Comparison
 
+_FOREIGN = "{} was not made by csplade: it is found in by words (BM25) alone"
+
 
 @click.command("swap")
 @click.argument("alias")
@@ -64,6 +66,9 @@ def swap_command(
     if swapped:
         swap(client, switch)
     _print(switch, found, refused, swapped, as_json)
+    if swapped and not switch.ours:
+        back = f", and no `csplade index rollback {alias}` leads back from it" if switch.old else ""
+        notice(f"{_FOREIGN.format(switch.new)}{back}.")
     if refused and not force:
         raise GateError(
             f"{switch.new!r} must not replace the live index: {'; '.join(refused)}. Mend it, allow more with "
@@ -88,6 +93,8 @@ def rollback_command(alias: str, connection: Connection, as_json: bool) -> None:
 
     switch = rollback(open_cluster(connection), alias)
     _print(switch, None, (), swapped=True, as_json=as_json)
+    if not switch.ours:
+        notice(f"{_FOREIGN.format(switch.new)}.")
 
 
 def _print(

@@ -59,7 +59,8 @@ def command(
     """
     from csplade.integration.dead_letters import choose_path
     from csplade.integration.given import GivenVectors
-    from csplade.integration.index import check_name, mapping_of
+    from csplade.integration.index import check_name
+    from csplade.integration.index_mapping import mapping_of
     from csplade.integration.ingest import IngestOptions
     from csplade.integration.patience import patient
     from csplade.pipelines.sources import Format, find_source
@@ -141,7 +142,7 @@ def _ray_encoder(folder: Path, choices: IngestChoices) -> "Encoder":
 
 def _restore(connection: Connection, choices: IngestChoices, source: str | None, as_json: bool) -> None:
     """Put settings back that a killed run has left."""
-    from csplade.integration.index import mapping_of
+    from csplade.integration.index_mapping import mapping_of
     from csplade.integration.load_settings import restore
     from csplade.integration.patience import patient
 
@@ -159,14 +160,17 @@ def _restore(connection: Connection, choices: IngestChoices, source: str | None,
 
 def _dry_run(client: "OpenSearch", encoder: "Encoder", planned: Plan, choices: IngestChoices, as_json: bool) -> None:
     from csplade.integration.dry_run import try_out
-    from csplade.integration.index import check_index
+    from csplade.integration.index import IndexState, check_index
 
     state = check_index(client, choices.index, encoder.contract)
-    trial = try_out(encoder, planned.documents, choices.min_weight)
+    long = choices.index_options.long if state is IndexState.MISSING else _fitting(client, choices)
+    trial = try_out(encoder, planned.documents, choices.min_weight, long)
     if as_json:
         print_json({"index": choices.index, "index_is": state.value, **trial.numbers})
     else:
-        print_table("", ("index", "it is", *trial.numbers), [(choices.index, state.value, *trial.numbers.values())])
+        print_table(
+            "", ("index", "it is", *trial.numbers), [(choices.index, state.value, *map(str, trial.numbers.values()))]
+        )
     notice("Nothing was created or indexed.")
 
 
@@ -182,24 +186,24 @@ def _prepare(client: "OpenSearch", encoder: "Encoder", choices: IngestChoices) -
     Returns:
         what becomes of long texts in it.
     """
-    from csplade.integration.index import IndexState, check_analyzer, check_index, create_index, long_of
-    from csplade.integration.passages import Long
+    from csplade.integration.index import IndexState, check_index, create_index
     from csplade.integration.patience import patient
-    from csplade.integration.templates import DEFAULT_ANALYZER, IndexOptions
 
-    index, analyzer = choices.index, choices.analyzer
-    asked = None if choices.long is None else Long(choices.long)
-    _check_whole(choices, asked)
-    state = check_index(client, index, encoder.contract)
+    _check_whole(choices, choices.asked_long)
+    state = check_index(client, choices.index, encoder.contract)
     waiting = patient(client, choices.patience)
-    if state is IndexState.MISSING:
-        settings = IndexOptions(analyzer or DEFAULT_ANALYZER, choices.shards, choices.replicas, long=asked or Long.CUT)
-        create_index(waiting, index, encoder.contract, settings)
-        return settings.long
-    found = long_of(waiting, index, asked)
+    if state is IndexState.READY:
+        return _fitting(waiting, choices)
+    create_index(waiting, choices.index, encoder.contract, choices.index_options)
+    return choices.index_options.long
+
+
+def _fitting(client: "OpenSearch", choices: IngestChoices) -> "Long":
+    """Check that the index that is there is as it was asked for; return what becomes of long texts in it."""
+    from csplade.integration.index_asked import check_asked
+
+    found = check_asked(client, choices.index, choices.asked)
     _check_whole(choices, found)
-    if analyzer is not None:
-        check_analyzer(waiting, index, analyzer)
     return found
 
 
@@ -236,7 +240,7 @@ def _checkpoint(
 ) -> "Checkpoint | None":
     """Open the checkpoint of this job; None for what is read only once, or where the index cannot be told apart."""
     from csplade.integration.checkpoint import Checkpoint, Job
-    from csplade.integration.index import index_uuid
+    from csplade.integration.index_mapping import index_uuid
 
     digest = origin.digest()
     uuid = index_uuid(client, choices.index)

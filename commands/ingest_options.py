@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 from csplade.commands.engine_options import engine_option, gpus_option, workers_option
-from csplade.commands.options import gathered, index_option, long_option, replicas_option, shards_option
+from csplade.commands.new_index_options import NEW_INDEX_OPTIONS, NewIndexChoices
+from csplade.commands.options import gathered, index_option
 from csplade.commands.sending_options import SENDING_OPTIONS, SendingChoices
 from csplade.pipelines.sources import Format
 
@@ -13,17 +14,13 @@ _FILE = click.Path(path_type=Path)
 
 
 @dataclass(frozen=True)
-class IngestChoices(SendingChoices):
+class IngestChoices(SendingChoices, NewIndexChoices):
     """What a user chose."""
 
     index: str
     format: str | None
     id_field: str | None
     text_fields: str
-    analyzer: str | None
-    long: str | None
-    shards: int
-    replicas: int | None
     on_bad_record: str
     dead_letters: Path | None
     checkpoint: Path | None
@@ -43,9 +40,6 @@ class IngestChoices(SendingChoices):
         return " ".join(map(str, kept if self.vectors is None else (*kept, self.vectors)))
 
 
-analyzer_option = click.option(
-    "--analyzer", default=None, help="The cluster's analyzer for BM25, of a new index. Default: english."
-)
 LOADING_OPTIONS = (
     click.option(
         "--dead-letters",
@@ -89,10 +83,7 @@ _OPTIONS = (
         metavar="NAMES",
         help="The fields that are searched, joined in this order; a title may be missing.",
     ),
-    analyzer_option,
-    long_option,
-    shards_option,
-    replicas_option,
+    *NEW_INDEX_OPTIONS,
     click.option(
         "--on-bad-record",
         default="stop",

@@ -24,6 +24,7 @@ from csplade.commands.connection import Connection, cluster_options, open_cluste
 from csplade.commands.options import encoder_option, json_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.commands.reindex_options import ReindexChoices, reindex_options, source_connection
+from csplade.commands.reindex_trial import show_trial
 from csplade.pipelines.errors import CspladeError, SourceError, UsageError
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from csplade.integration.ingest import IngestOptions
     from csplade.integration.passages import Long
     from csplade.integration.reindex import Origin, ReindexReport
-    from csplade.integration.reindex_target import Described
+    from csplade.integration.reindex_target import Described, Planned
     from csplade.pipelines.contract import Contract
     from opensearchpy import OpenSearch
 
@@ -51,13 +52,16 @@ def command(choices: ReindexChoices, connection: Connection, encoder_folder: Pat
 
     \b
     Example:
+      csplade reindex --from products --to products-sparse --text-fields name,description --dry-run
       csplade reindex --from products --to products-sparse --text-fields name,description
       csplade reindex --from articles-v1 --to articles-v2 --encoder new-model --slices 8
       csplade reindex --from products --to products --from-url http://old.example:9200 --load-settings fast
     """
     from csplade.integration.dead_letters import choose_path
-    from csplade.integration.index import check_name, mapping_of
+    from csplade.integration.index import check_name
+    from csplade.integration.index_mapping import mapping_of
     from csplade.integration.patience import patient
+    from csplade.integration.reindex_target import prepare_target
     from csplade.pipelines.contract import read_contract
 
     for name in (choices.origin, choices.target):
@@ -69,13 +73,17 @@ def command(choices: ReindexChoices, connection: Connection, encoder_folder: Pat
     contract = read_contract(encoder_folder)
     origin, described = _origin(choices, connection)
     target = open_cluster(connection)
-    long = _prepare(target, origin, choices, contract, described)
-    # An alias may stand for an index of another encoder before this is done.
-    choices = replace(choices, target=mapping_of(patient(target, choices.patience), choices.target)[0])
+    planned = _planned(target, origin, choices, contract, described)
     from csplade.pipelines.encode import Encoder
 
+    if choices.dry_run:
+        show_trial(target, origin, planned, choices, Encoder.open(encoder_folder), as_json)
+        return
+    prepare_target(target, choices.target, contract, planned, origin.text_fields)
+    # An alias may stand for an index of another encoder before this is done.
+    choices = replace(choices, target=mapping_of(patient(target, choices.patience), choices.target)[0])
     encoder = Encoder.open(encoder_folder)
-    found, counted = _run(target, origin, encoder, _sending(choices, letters, long), choices)
+    found, counted = _run(target, origin, encoder, _sending(choices, letters, planned.long), choices)
     _print(found, counted, origin, choices, as_json)
     account = found.account
     held = account.indexed if counted is None else counted
@@ -106,27 +114,15 @@ def _origin(choices: ReindexChoices, connection: Connection) -> "tuple[Origin, D
     return Origin(client, choices.origin, dialect, fields, choices.slices), described
 
 
-def _prepare(
+def _planned(
     target: "OpenSearch", origin: "Origin", choices: ReindexChoices, contract: "Contract", described: "Described"
-) -> "Long":
-    """Make the index that is copied into, or check the one there.
+) -> "Planned":
+    """Look at the index that is copied into, or say how it is to be made; nothing is made yet."""
+    from csplade.integration.reindex_target import check_apart, plan_target
 
-    Returns:
-        what becomes of long texts in it.
-    """
-    from csplade.integration.index import long_of
-    from csplade.integration.passages import Long
-    from csplade.integration.patience import patient
-    from csplade.integration.reindex_target import check_apart, prepare_target
-    from csplade.integration.templates import DEFAULT_ANALYZER, IndexOptions
-
-    asked = None if choices.long is None else Long(choices.long)
     check_apart(origin.client, origin.index, target, choices.target)
-    analyzer = choices.analyzer or DEFAULT_ANALYZER
-    options = IndexOptions(analyzer, choices.shards, choices.replicas, long=asked or Long.CUT)
     copied = described if choices.copy_mapping else None
-    prepare_target(target, choices.target, contract, options, copied, origin.text_fields, choices.analyzer)
-    return long_of(patient(target, choices.patience), choices.target, asked)
+    return plan_target(target, choices.target, contract, choices.index_options, choices.asked, copied)
 
 
 def _sending(choices: ReindexChoices, letters: Path, long: "Long") -> "IngestOptions":
@@ -169,7 +165,7 @@ def _checkpoint(
 ) -> "Checkpoint | None":
     """Open the checkpoint of this job; None where one of the indexes cannot be told apart."""
     from csplade.integration.checkpoint import Checkpoint, Job
-    from csplade.integration.index import index_uuid
+    from csplade.integration.index_mapping import index_uuid
 
     source, uuid = index_uuid(origin.client, origin.index), index_uuid(target, choices.target)
     if source is None or uuid is None:

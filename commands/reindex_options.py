@@ -7,15 +7,16 @@ from pathlib import Path
 
 import click
 from csplade.commands.connection import Connection
-from csplade.commands.ingest_options import LOADING_OPTIONS, analyzer_option
-from csplade.commands.options import gathered, long_option, replicas_option, shards_option
+from csplade.commands.ingest_options import LOADING_OPTIONS
+from csplade.commands.new_index_options import NEW_INDEX_OPTIONS, NewIndexChoices
+from csplade.commands.options import gathered
 from csplade.commands.sending_options import SendingChoices
 
 _OURS, _FROM = "CSPLADE_", "CSPLADE_FROM_"
 
 
 @dataclass(frozen=True)
-class ReindexChoices(SendingChoices):
+class ReindexChoices(SendingChoices, NewIndexChoices):
     """What a user chose."""
 
     origin: str
@@ -25,13 +26,10 @@ class ReindexChoices(SendingChoices):
     text_fields: str | None
     slices: int
     copy_mapping: bool
-    analyzer: str | None
-    long: str | None
-    shards: int
-    replicas: int | None
     dead_letters: Path | None
     checkpoint: Path | None
     load_settings: str
+    dry_run: bool
 
 
 def source_connection(choices: ReindexChoices, target: Connection) -> Connection:
@@ -92,11 +90,13 @@ _OPTIONS = (
         show_default=True,
         help="Give NEW the fields of OLD that it does not have, with their analyzers; or let the cluster guess them.",
     ),
-    analyzer_option,
-    long_option,
-    shards_option,
-    replicas_option,
+    *NEW_INDEX_OPTIONS,
     *LOADING_OPTIONS,
+    click.option(
+        "--dry-run",
+        is_flag=True,
+        help="Encode the first documents, tell what would be made and what NEW's cluster would refuse, and do nothing.",
+    ),
 )
 
 reindex_options = gathered("choices", ReindexChoices, _OPTIONS)

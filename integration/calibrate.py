@@ -12,7 +12,8 @@ from typing import Any
 from csplade.integration.answers import count_documents
 from csplade.integration.dialect import Dialect
 from csplade.integration.encoder import Encoder
-from csplade.integration.index import dialect_of, keep_in_meta, mapping_of, our_meta
+from csplade.integration.index import dialect_of
+from csplade.integration.index_mapping import keep_in_meta, mapping_of, our_meta
 from csplade.integration.query import Mode, QueryOptions, Question, Scales
 from csplade.integration.sample import sample_texts, sample_titles
 from csplade.integration.search import search_many

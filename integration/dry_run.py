@@ -1,14 +1,31 @@
-"""A source read to its end and a sample of it encoded, to tell what an ingest would do; nothing is sent."""
+"""A sample of documents encoded, to tell what an ingest or a reindex would do; nothing is sent."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from csplade.integration.documents import Document, RecordError, Rejected, bulk_lines
 from csplade.integration.encoder import Encoder
+from csplade.integration.passages import Encoded, Long, encode_long
 from csplade.integration.survey import DuplicateCounter
+from csplade.pipelines.sparse import SparseVector
 
 SAMPLE = 64
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What became of the records of a sample."""
+
+    records: int
+    rejected: int
+    """That are no documents, or cannot be written; the numbers below are of the others."""
+    terms: float
+    """Of a document, on average."""
+    bytes: float
+    """Of its lines in a bulk request, on average."""
+    seconds: float
+    """For encoding one."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +50,16 @@ class Trial:
         return {**counts, **{name: round(value, 1) for name, value in means.items()}}
 
 
-def try_out(encoder: Encoder, records: Iterable[Document | Rejected], least_weight: float) -> Trial:
+def try_out(
+    encoder: Encoder, records: Iterable[Document | Rejected], least_weight: float, long: Long = Long.CUT
+) -> Trial:
     """Read all records and encode the first `SAMPLE` documents.
 
     Raises:
         EncoderError: the encoder gives a term that a cluster would never find.
     """
     ids = DuplicateCounter()
-    sample: list[Document] = []
+    first: list[Document] = []
     documents = rejected = 0
     for record in records:
         if isinstance(record, Rejected):
@@ -48,19 +67,37 @@ def try_out(encoder: Encoder, records: Iterable[Document | Rejected], least_weig
             continue
         documents += 1
         ids.add(record.id)
-        if len(sample) < SAMPLE:
-            sample.append(record)
+        if len(first) < SAMPLE:
+            first.append(record)
+    sample = encode_sample(encoder, first, least_weight, long)
+    return Trial(
+        *(documents - sample.rejected, rejected + sample.rejected, ids.count, sample.terms, sample.bytes),
+        seconds=sample.seconds * documents,
+    )
+
+
+def encode_sample(encoder: Encoder, records: Sequence[Document | Rejected], least_weight: float, long: Long) -> Sample:
+    """Encode documents and write them as for a cluster.
+
+    Raises:
+        EncoderError: the encoder gives a term that a cluster would never find.
+    """
+    documents = [record for record in records if isinstance(record, Document)]
     began = time.monotonic()
-    vectors = list(encoder.documents(document.text for document in sample))
+    encoded = list(encode_long(encoder, (document.text for document in documents), long))
     seconds = time.monotonic() - began
     sizes, terms = [], []
-    for document, vector in zip(sample, vectors, strict=True):
+    for document, vector in zip(documents, encoded, strict=True):
         try:
             sizes.append(len(bulk_lines(document, vector, least_weight)))
         except RecordError:
-            documents, rejected = documents - 1, rejected + 1
             continue
-        terms.append(sum(weight >= least_weight for _, weight in vector))
+        terms.append(_terms(vector, least_weight))
     count = max(1, len(sizes))
-    expected = seconds * documents / max(1, len(sample))
-    return Trial(documents, rejected, ids.count, sum(terms) / count, sum(sizes) / count, expected)
+    each = seconds / max(1, len(documents))
+    return Sample(len(records), len(records) - len(sizes), sum(terms) / count, sum(sizes) / count, each)
+
+
+def _terms(encoded: Encoded, least_weight: float) -> int:
+    vectors = [encoded] if isinstance(encoded, SparseVector) else [passage.vector for passage in encoded]
+    return sum(weight >= least_weight for vector in vectors for _, weight in vector)

@@ -21,7 +21,8 @@ from csplade.integration.enrich_documents import Stale, Write, stale, wanted_sou
 from csplade.integration.enrich_report import EnrichReport, Progress, Tally
 from csplade.integration.enrich_write import Writer
 from csplade.integration.errors import CredentialsError, IndexConflictError, RequestError
-from csplade.integration.index import keep_in_meta, mapping_of, our_meta, require_index
+from csplade.integration.index import require_index
+from csplade.integration.index_mapping import keep_in_meta, mapping_of, our_meta
 from csplade.integration.passages import Long
 from csplade.integration.patience import Patience, patient
 from csplade.integration.reindex_mapping import chosen_fields

@@ -8,7 +8,8 @@ from csplade.integration.alias import read_live, versions
 from csplade.integration.answers import ask, count_documents
 from csplade.integration.dialect import Dialect
 from csplade.integration.errors import CredentialsError, IndexConflictError, RequestError
-from csplade.integration.index import check_name, for_mapping, is_closed, our_meta
+from csplade.integration.index import check_name, for_mapping, is_closed
+from csplade.integration.index_mapping import our_meta
 from csplade.integration.lifecycle import replaced_in
 from csplade.integration.load_settings import RECORD_KEY
 from csplade.integration.query import Mode
@@ -19,6 +20,9 @@ from opensearchpy import OpenSearch
 SAMPLE = 1000
 """Documents that are looked at for their weights: no query can count a field of weights on every line."""
 _SEED = 20260101
+# How Lucene's files end: the terms and what is kept of each, and the stored fields.
+_POSTINGS = frozenset({"tim", "tip", "tmd", "doc", "pos", "pay", "psm"})
+_STORED = frozenset({"fdt", "fdx", "fdm"})
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,16 @@ class FieldSizes:
 
     weights: int
     text: int
+
+
+@dataclass(frozen=True)
+class FileSizes:
+    """Bytes of files that hold all fields together, primaries only."""
+
+    postings: int
+    """What searches read: terms, documents, weights, positions."""
+    stored: int
+    """What comes back, `_source` above all."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +63,8 @@ class IndexStatus:
     bytes: int | None
     """All of it on the disk, primaries only."""
     sizes: FieldSizes | None
+    """None as well if it was not asked for."""
+    files: FileSizes | None
     """None as well if it was not asked for."""
     loading: bool
     """It has settings of a load, which is not over or was killed."""
@@ -104,6 +120,7 @@ def read_status(client: OpenSearch, index: str, dialect: Dialect, sizes: bool = 
         weighted=weighted,
         bytes=None if closed else _bytes(client, index),
         sizes=_field_sizes(client, index) if sizes and not closed else None,
+        files=_file_sizes(client, index) if sizes and not closed else None,
         loading=RECORD_KEY in ours,
     )
 
@@ -142,6 +159,20 @@ def _field_sizes(client: OpenSearch, index: str) -> FieldSizes | None:
     fields = found.get(index, {}).get("fields", {})
     weights, passages, text = (_postings(fields.get(name, {})) for name in (WEIGHTS_FIELD, PASSAGE_WEIGHTS, TEXT_FIELD))
     return FieldSizes(weights + passages, text)
+
+
+def _file_sizes(client: OpenSearch, index: str) -> FileSizes | None:
+    """Ask how large the files of each kind are, which every cluster tells, of compound segments too."""
+    try:
+        found = client.indices.stats(index=index, metric="segments", params={"include_segment_file_sizes": "true"})
+    except CredentialsError:
+        return None
+    kinds: Mapping[str, Any] = found["_all"]["primaries"]["segments"]["file_sizes"]  # Any: a JSON object
+
+    def together(endings: frozenset[str]) -> int:
+        return sum(int(held["size_in_bytes"]) for ending, held in kinds.items() if ending in endings)
+
+    return FileSizes(together(_POSTINGS), together(_STORED))
 
 
 def _postings(field: Mapping[str, Any]) -> int:  # Any: a JSON object

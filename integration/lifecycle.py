@@ -9,18 +9,12 @@ from typing import Any
 
 from csplade.integration.alias import Live, aliases_of, next_version, point, read_live, require_live, versions
 from csplade.integration.errors import IndexConflictError
-from csplade.integration.index import (
-    check_name,
-    create_index,
-    is_closed,
-    keep_in_meta,
-    long_of,
-    mapping_of,
-    our_meta,
-)
+from csplade.integration.index import check_name, create_index, is_closed
+from csplade.integration.index_mapping import keep_in_meta, long_of, mapping_of, our_meta
 from csplade.integration.load_settings import RECORD_KEY
 from csplade.integration.passages import Long
-from csplade.integration.templates import TEXT_FIELD, IndexOptions
+from csplade.integration.stored_weights import keeps_weights
+from csplade.integration.templates import TEXT_FIELD, WEIGHTS_FIELD, IndexOptions
 from csplade.pipelines.contract import Contract
 from opensearchpy import OpenSearch
 
@@ -36,6 +30,8 @@ class Switch:
     old: Live | None
     """None: there was no such alias."""
     new: str
+    ours: bool = True
+    """Whether csplade made the new one."""
 
 
 def live_analyzer(client: OpenSearch, alias: str) -> str | None:
@@ -60,6 +56,20 @@ def live_long(client: OpenSearch, alias: str) -> Long:
     """
     live = read_live(client, alias)
     return Long.CUT if live is None else long_of(client, live.index)
+
+
+def live_weights_in_source(client: OpenSearch, alias: str) -> bool:
+    """Return whether documents of the live index come back with their weights; they do if there is none.
+
+    Raises:
+        UsageError, IndexConflictError: as `read_live`.
+    """
+    live = read_live(client, alias)
+    if live is None:
+        return True
+    _, mapping = mapping_of(client, live.index)
+    # An index of others may keep no documents for reasons of its own.
+    return not our_meta(mapping) or keeps_weights(mapping, WEIGHTS_FIELD)
 
 
 def create_version(client: OpenSearch, alias: str, contract: Contract, options: IndexOptions) -> Switch:
@@ -97,12 +107,13 @@ def plan_swap(client: OpenSearch, alias: str, index: str | None) -> Switch:
             f"{alias}`, or name another index with --to"
         )
     _require_open(client, new)
-    if RECORD_KEY in _ours(client, new):
+    ours = _ours(client, new)
+    if RECORD_KEY in ours:
         raise IndexConflictError(
             f"the index {new!r} has settings of a load, perhaps without replicas, as that is not over or was killed: "
             f"let it end, or put them back with `csplade ingest --restore --index {new}`"
         )
-    return Switch(alias, live, new)
+    return Switch(alias, live, new, bool(ours))
 
 
 def swap(client: OpenSearch, switch: Switch) -> None:
@@ -132,7 +143,7 @@ def rollback(client: OpenSearch, alias: str) -> Switch:
         )
     _require_open(client, before)
     point(client, alias, live, before)
-    return Switch(alias, live, before)
+    return Switch(alias, live, before, bool(_ours(client, before)))
 
 
 def check_drop(client: OpenSearch, index: str) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from csplade.integration.errors import ClusterError
-from csplade.integration.index import keep_in_meta, mapping_of, our_meta
+from csplade.integration.index_mapping import keep_in_meta, mapping_of, our_meta
 from csplade.integration.patience import Patience, patient
 from opensearchpy import OpenSearch
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from csplade.integration.answers import ask
 from csplade.integration.explain import Contribution, contributions
-from csplade.integration.index import mapping_of
+from csplade.integration.index_mapping import mapping_of
 from csplade.integration.planner import Anchor, Fusion
 from csplade.integration.query import Mode, QueryOptions, Question, any_of, planned, weighed
 from csplade.integration.search import search_many

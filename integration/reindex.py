@@ -37,6 +37,11 @@ class Origin:
     page: int = 200
     """Documents of one answer."""
 
+    @property
+    def source(self) -> object:
+        """Return what `_source` of a search must be for all of a document to come back."""
+        return {"exclude_vectors": False} if self.dialect.hides_weights else True
+
 
 @dataclass(frozen=True)
 class ReindexReport:
@@ -150,8 +155,7 @@ class _Copy:
 
     def _read(self) -> Generator[Found, None, None]:
         origin, snapshot = self._origin, self._snapshot
-        source: object = {"exclude_vectors": False} if origin.dialect.hides_weights else True
-        options = ReadOptions(source, origin.slices, origin.page)
+        options = ReadOptions(origin.source, origin.slices, origin.page)
         return read_slices(snapshot, cut(snapshot.last, origin.slices), options, self._settled_to)
 
     def _settled_to(self, shard: int, place: int) -> int | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from csplade.integration.documents import OUR_FIELDS
 from csplade.integration.errors import IndexConflictError
-from csplade.integration.index import our_meta
+from csplade.integration.index_mapping import our_meta
 from csplade.integration.templates import TEXT_FIELD, TITLE_FIELD, WEIGHTS_FIELD
 from csplade.pipelines.errors import UsageError
 
@@ -62,17 +62,21 @@ def taken_over(body: _Json, mapping: _Json, settings: _Json) -> dict[str, Any]: 
     """
     ours = body["mappings"]
     kept = {name: mapping[name] for name in _KEPT if name in mapping}
-    properties = {**missing_fields(mapping, {"properties": {}}), **ours["properties"]}
+    properties = {**missing_fields(mapping, {}), **ours["properties"]}
     for name in (TITLE_FIELD, TEXT_FIELD):
         # Subfields such as title.keyword, by which applications sort.
         if "fields" in (old := mapping.get("properties", {}).get(name, {})):
             properties[name] = {**properties[name], "fields": old["fields"]}
-    needed = {name: settings[name] for name in _SETTINGS if name in settings}
     return {
         **body,
-        "settings": {"index": {**needed, **body["settings"]["index"]}},
+        "settings": {"index": {**needed_settings(settings), **body["settings"]["index"]}},
         "mappings": {**ours, **kept, "properties": properties},
     }
+
+
+def needed_settings(settings: _Json) -> dict[str, Any]:  # Any: a JSON object
+    """Return those settings of an index that its mapping needs."""
+    return {name: settings[name] for name in _SETTINGS if name in settings}
 
 
 def missing_fields(old: _Json, new: _Json) -> dict[str, Any]:  # Any: a JSON object

@@ -8,14 +8,13 @@ from csplade.integration.detect import read_dialect
 from csplade.integration.errors import IndexConflictError, RequestError
 from csplade.integration.index import (
     IndexState,
-    check_analyzer,
     check_index,
     create_from,
-    index_uuid,
     is_closed,
-    keep_in_meta,
-    mapping_of,
 )
+from csplade.integration.index_asked import Asked, check_asked
+from csplade.integration.index_mapping import index_uuid, keep_in_meta, mapping_of
+from csplade.integration.passages import Long
 from csplade.integration.reindex_mapping import TEXT_FIELDS_KEY, missing_fields, taken_over
 from csplade.integration.templates import IndexOptions, index_body
 from csplade.pipelines.contract import Contract
@@ -33,6 +32,18 @@ class Described:
     """Without the `index` around them."""
 
 
+@dataclass(frozen=True)
+class Planned:
+    """The index that is copied into, before anything is written."""
+
+    state: IndexState
+    body: _Json
+    """What it is made with; empty if it is there."""
+    taken: _Json
+    """Fields that it is given from the index that is copied."""
+    long: Long
+
+
 def describe(client: OpenSearch, index: str) -> Described:
     """Return mapping and settings of the index that is copied.
 
@@ -48,8 +59,13 @@ def describe(client: OpenSearch, index: str) -> Described:
     if is_closed(client, name):
         # Told before the new index is made.
         raise IndexConflictError(f"the index {name!r} is closed, so it cannot be read: open it, or correct --from")
+    return Described(mapping, settings_of(client, name))
+
+
+def settings_of(client: OpenSearch, name: str) -> _Json:
+    """Return the settings of an index, without the `index` around them."""
     settings: _Json = client.indices.get_settings(index=name)[name]["settings"]["index"]
-    return Described(mapping, settings)
+    return settings
 
 
 def check_apart(origin: OpenSearch, index: str, target: OpenSearch, into: str) -> None:
@@ -65,29 +81,40 @@ def check_apart(origin: OpenSearch, index: str, target: OpenSearch, into: str) -
         )
 
 
-def prepare_target(
+def plan_target(
     client: OpenSearch,
     index: str,
     contract: Contract,
     options: IndexOptions,
+    asked: Asked,
     copied: Described | None,
-    text_fields: tuple[str, ...],
-    analyzer: str | None = None,
-) -> None:
-    """Make the index, or check the one that is there; `copied` is the index whose fields it is to have.
+) -> Planned:
+    """Check the index that is there, or say how it is to be made; `copied` is the index whose fields it is to have.
 
     Raises:
-        IndexConflictError: what is there is not ours, of another encoder, or analysed otherwise than asked.
-        ClusterError: the cluster refuses the fields, for example a type that it does not know.
+        IndexConflictError: what is there is not ours, of another encoder, or not as asked.
     """
     if check_index(client, index, contract) is IndexState.MISSING:
         body = index_body(contract, options, read_dialect(client))
-        whole = body if copied is None else taken_over(body, copied.mapping, copied.settings)
-        create_from(client, index, contract, whole)
-    else:
-        if analyzer is not None:
-            check_analyzer(client, index, analyzer)
-        name, mapping = mapping_of(client, index)
-        if copied is not None and (lacking := missing_fields(copied.mapping, mapping)):
-            client.indices.put_mapping(index=name, body={"properties": lacking})
+        if copied is None:
+            return Planned(IndexState.MISSING, body, {}, options.long)
+        whole = taken_over(body, copied.mapping, copied.settings)
+        return Planned(IndexState.MISSING, whole, missing_fields(copied.mapping, {}), options.long)
+    long, mapping = check_asked(client, index, asked), mapping_of(client, index)[1]
+    return Planned(IndexState.READY, {}, {} if copied is None else missing_fields(copied.mapping, mapping), long)
+
+
+def prepare_target(
+    client: OpenSearch, index: str, contract: Contract, planned: Planned, text_fields: tuple[str, ...]
+) -> None:
+    """Make the index as it is planned, or give the one that is there the fields that it lacks.
+
+    Raises:
+        ClusterError: the cluster refuses the fields, for example a type that it does not know.
+    """
+    if planned.state is IndexState.MISSING:
+        create_from(client, index, contract, planned.body)
+    elif planned.taken:
+        name, _ = mapping_of(client, index)
+        client.indices.put_mapping(index=name, body={"properties": planned.taken})
     keep_in_meta(client, index, {TEXT_FIELDS_KEY: list(text_fields)})

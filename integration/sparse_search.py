@@ -28,11 +28,10 @@ from csplade.integration.index import (
     check_index,
     check_name,
     create_index,
-    long_of,
-    mapping_of,
     require_index,
 )
 from csplade.integration.index_facts import KnownFacts
+from csplade.integration.index_mapping import long_of, mapping_of
 from csplade.integration.ingest import IngestOptions, ingest
 from csplade.integration.ingest_report import IngestReport, check_count, count_before, count_if_allowed
 from csplade.integration.missing import Placement, look_for

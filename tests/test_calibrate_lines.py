@@ -17,8 +17,9 @@ from csplade.integration.calibrate import (
 )
 from csplade.integration.documents import Document, bulk_lines
 from csplade.integration.enrich import prepare_index
-from csplade.integration.index import create_index, keep_in_meta, mapping_of, require_index
+from csplade.integration.index import create_index, require_index
 from csplade.integration.index_facts import facts_of
+from csplade.integration.index_mapping import keep_in_meta, mapping_of
 from csplade.integration.query import QueryOptions, Question
 from csplade.integration.reindex_mapping import TEXT_FIELDS_KEY
 from csplade.integration.sample import sample_texts

@@ -1,7 +1,8 @@
 """A dry run: all is read, a sample is encoded, the numbers are those of an ingest."""
 
 from csplade.integration.documents import Document, Rejected, bulk_lines
-from csplade.integration.dry_run import SAMPLE, try_out
+from csplade.integration.dry_run import SAMPLE, encode_sample, try_out
+from csplade.integration.passages import Long
 from csplade.tests.word_encoder import READ_AHEAD, WordEncoder, word_vector
 
 
@@ -21,3 +22,12 @@ def test_what_cannot_be_written_is_rejected_and_small_weights_do_not_count() -> 
 
 def test_nothing_is_nothing() -> None:
     assert set(try_out(WordEncoder(), [], 0.0).numbers.values()) == {0}
+
+
+def test_a_sample_counts_what_is_no_document_and_the_terms_of_all_passages() -> None:
+    long = " ".join(f"word{number}" for number in range(200))
+    records: list[Document | Rejected] = [Document("1", long), Rejected(0, "has an object where text belongs")]
+    cut, whole, parts = (encode_sample(WordEncoder(), records, 0.0, way) for way in (Long.CUT, Long.MAX, Long.PASSAGES))
+    assert [(one.records, one.rejected) for one in (cut, whole, parts)] == [(2, 1)] * 3
+    # The encoder of the tests reads all of it; passages have what overlaps twice.
+    assert cut.terms == whole.terms == 200 < parts.terms

@@ -14,7 +14,8 @@ from csplade.integration.client import connect
 from csplade.integration.documents import Document, mark_of
 from csplade.integration.enrich import Enricher, EnrichOptions, prepare_index, write_of
 from csplade.integration.enrich_documents import Write
-from csplade.integration.index import create_index, mapping_of, our_meta
+from csplade.integration.index import create_index
+from csplade.integration.index_mapping import mapping_of, our_meta
 from csplade.integration.ingest import IngestOptions, ingest
 from csplade.integration.patience import Patience
 from csplade.integration.templates import WEIGHTS_FIELD, IndexOptions

@@ -10,7 +10,8 @@ import orjson
 import pytest
 from csplade.integration.client import connect
 from csplade.integration.documents import mark_of
-from csplade.integration.index import create_index, mapping_of, our_meta
+from csplade.integration.index import create_index
+from csplade.integration.index_mapping import mapping_of, our_meta
 from csplade.integration.patience import Patience
 from csplade.integration.templates import IndexOptions
 from csplade.tests.command_run import Run, runner, use_word_encoder

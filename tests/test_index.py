@@ -5,7 +5,6 @@ from csplade.integration.client import connect
 from csplade.integration.errors import IndexConflictError, RequestError
 from csplade.integration.index import (
     IndexState,
-    check_analyzer,
     check_index,
     check_name,
     create_index,
@@ -121,14 +120,6 @@ def test_an_alias_stands_for_its_one_index(client: OpenSearch, index_name: str) 
             check_index(client, alias, CONTRACT)
     finally:
         client.indices.delete(index=f"{index_name}-2")
-
-
-@pytest.mark.cluster
-def test_an_analyzer_is_chosen_once(client: OpenSearch, index_name: str) -> None:
-    create_index(client, index_name, CONTRACT, IndexOptions(analyzer="german"))
-    check_analyzer(client, index_name, "german")
-    with pytest.raises(IndexConflictError, match="with the analyzer 'german', not 'english'"):
-        check_analyzer(client, index_name, "english")
 
 
 @pytest.mark.cluster

@@ -92,7 +92,8 @@ def test_a_version_is_created_filled_through_its_alias_shown_and_dropped(
     live, new = list_of(index("status", alias, "--json"))
     assert live.pop("bytes") > new.pop("bytes") > 0
     fingerprint = word_contract().fingerprint
-    same = {"encoder": "words", "fingerprint": fingerprint, "weights_bytes": None, "text_bytes": None}
+    sizes = dict.fromkeys(("weights_bytes", "text_bytes", "postings_bytes", "stored_bytes"))
+    same = {"encoder": "words", "fingerprint": fingerprint, **sizes}
     none: dict[str, str] = {}
     counted = {"replaced": none, "documents": 4, "with_weights": 0.75, "sampled": 4, "loading": False}
     assert live == {"index": f"{alias}-v1", "aliases": [alias], **same, **counted}
@@ -102,11 +103,16 @@ def test_a_version_is_created_filled_through_its_alias_shown_and_dropped(
     rows = [line.split() for line in table.out.splitlines()]
     assert any(row[:6] == [f"{alias}-v1", alias, "words", fingerprint, "4", "75.0%"] for row in rows), table
     sized = index("status", f"{alias}-v1", "--sizes", "--json")
+    (whole,) = list_of(sized)
+    assert whole["postings_bytes"] > 0 < whole["stored_bytes"]
+    shown = [line.split() for line in index("status", f"{alias}-v1", "--sizes").out.splitlines()]
+    (unknown,) = [row.count("?") for row in shown if row[:1] == [f"{alias}-v1"]]
     if versioned.dialect.distribution == "opensearch":
-        assert sized.err == "This cluster does not tell how large a field is.\n"
+        assert sized.err.startswith("This cluster tells only how large the postings and the stored documents of all")
+        assert (whole["weights_bytes"], whole["text_bytes"], unknown) == (None, None, 2)
     else:
-        (whole,) = list_of(sized)
         assert whole["weights_bytes"] > 0 < whole["text_bytes"]
+        assert unknown == 0
     assert json_of(index("drop", f"{alias}-v2", "--yes", "--json")) == {"dropped": f"{alias}-v2"}
     assert [one["index"] for one in list_of(index("status", alias, "--json"))] == [f"{alias}-v1"]
 
@@ -178,8 +184,9 @@ def test_an_index_of_others_is_replaced_by_one_that_finds_as_much(run: Run, open
     client, alias, where = connect(opensearch), f"{index_name}-live", ("--url", opensearch)
     for identity, text in TEXTS.items():
         client.index(index=index_name, id=identity, body={"text": text}, params={"refresh": "true"})
+    foreign = f"{index_name} was not made by csplade: it is found in by words (BM25) alone"
     adopted = run("index", "swap", alias, "--to", index_name, *where)
-    assert (adopted.code, adopted.err) == (0, f"{alias} stands for {index_name} now.\n")
+    assert (adopted.code, adopted.err) == (0, f"{alias} stands for {index_name} now.\n{foreign}.\n")
     try:
         run("index", "create", alias, *where)
         run("ingest", corpus({**TEXTS, "more": "more bread"}), "--index", f"{alias}-v1", *where)
@@ -190,8 +197,22 @@ def test_an_index_of_others_is_replaced_by_one_that_finds_as_much(run: Run, open
         assert [hit["id"] for hit in json_of(run("query", "bread", "--index", alias, *where, "--json"))["hits"]] == [
             *("bread", "loaf", "more"),
         ]
-        forced = run("index", "swap", alias, "--to", index_name, "--counts-only", "--force", *where)
-        assert (forced.code, forced.err) == (0, f"{alias} stands for {index_name} now, no longer for {alias}-v1.\n")
+        moved = f"{alias} stands for {index_name} now, no longer for {alias}-v1.\n"
+        back = run("index", "rollback", alias, *where)
+        assert (back.code, back.err) == (0, f"{moved}{foreign}.\n")
+        again = run("index", "swap", alias, "--to", f"{alias}-v1", "--counts-only", "--force", *where)
+        assert (again.code, "not made by csplade" in again.err) == (0, False)
+        by_terms = one_sentence(run("index", "swap", alias, "--to", index_name, "--force", *where))
+        assert f"{index_name!r} was not made by csplade, so that it cannot be asked by terms" in by_terms
+        assert "--mode bm25" in by_terms
+        by_words = ("--mode", "bm25", "--count-difference", 1, "--least-overlap", 0)
+        for way in (("--counts-only", "--force"), by_words):
+            forward = run("index", "swap", alias, "--to", index_name, *way, *where)
+            assert forward.code == 0, forward
+            assert moved in forward.err
+            assert f"{foreign}, and no `csplade index rollback {alias}` leads back from it.\n" in forward.err
+            assert "there is no way back" in one_sentence(run("index", "rollback", alias, *where))
+            run("index", "swap", alias, "--to", f"{alias}-v1", "--counts-only", "--force", *where)
     finally:
         client.indices.delete(index=f"{alias}-v1", params={"ignore_unavailable": "true"})
 

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 from csplade.integration import index_status
 from csplade.integration.dialect import SPARSE_VECTOR
+from csplade.integration.documents import Document
 from csplade.integration.errors import IndexConflictError
-from csplade.integration.index_status import find_indexes, read_status
-from csplade.integration.lifecycle import plan_swap, swap
+from csplade.integration.index_status import FileSizes, find_indexes, read_status
+from csplade.integration.lifecycle import create_version, plan_swap, swap
+from csplade.integration.templates import IndexOptions
 from csplade.tests.cluster_lines import ClusterLine
 from csplade.tests.versioned_index import OTHER, add_version, fill, versioned, versioned_once
 from csplade.tests.word_encoder import word_contract
@@ -39,6 +41,35 @@ def test_the_status_tells_encoder_counts_weights_and_sizes(versioned: ClusterLin
         assert old.sizes is not None
         assert old.sizes.weights > 0 < old.sizes.text
     assert (versioned.dialect.field_type == SPARSE_VECTOR) <= (old.sizes is not None)
+    assert new.files == FileSizes(0, 0)
+    assert old.files is not None
+    assert old.files.postings + old.files.stored < old.bytes
+
+
+def test_files_of_postings_and_of_stored_documents_are_told_apart(versioned: ClusterLine, tmp_path: Path) -> None:
+    documents = [Document(str(number), " ".join(f"w{number}x{word}" for word in range(60))) for number in range(300)]
+    found = []
+    for kept in (True, False):
+        options = IndexOptions(analyzer=versioned.analyzer, weights_in_source=kept)
+        index = create_version(versioned.client, versioned.index, word_contract(), options).new
+        fill(versioned, index, tmp_path, documents)
+        # Of one segment each, so that they can be compared.
+        versioned.client.indices.forcemerge(index=index, params={"max_num_segments": 1, "flush": "true"})
+        versioned.client.indices.refresh(index=index)
+        found.append(read_status(versioned.client, index, versioned.dialect, sizes=True))
+    (whole, fields), (without, _) = ((one.files, one.sizes) for one in found)
+    assert whole is not None
+    assert without is not None
+    # 18,000 words, each once as text and once as a term with its weight.
+    assert whole.postings == pytest.approx(without.postings, rel=0.02)
+    assert whole.postings > 2 * 18_000
+    if versioned.dialect.hides_weights:
+        assert whole.stored == pytest.approx(without.stored, rel=0.02)
+    else:
+        assert whole.stored > 1.3 * without.stored
+    if fields is not None:
+        # The rest is ids, marks and field names.
+        assert 0.7 * whole.postings < fields.weights + fields.text < whole.postings
 
 
 def test_more_documents_than_are_looked_at_are_sampled(

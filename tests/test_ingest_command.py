@@ -15,7 +15,8 @@ import orjson
 import pytest
 from csplade.integration.checkpoint import Checkpoint, Job
 from csplade.integration.client import connect
-from csplade.integration.index import create_index, index_uuid
+from csplade.integration.index import create_index
+from csplade.integration.index_mapping import index_uuid
 from csplade.integration.load_settings import LoadSettings, loading
 from csplade.integration.templates import IndexOptions
 from csplade.pipelines.sources import find_source

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from csplade.integration.alias import require_live, versions
 from csplade.integration.errors import IndexConflictError
-from csplade.integration.index import check_index, keep_in_meta, mapping_of
+from csplade.integration.index import check_index
+from csplade.integration.index_mapping import keep_in_meta, mapping_of
 from csplade.integration.index_status import read_status
 from csplade.integration.lifecycle import (
     check_drop,

@@ -3,12 +3,14 @@
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from csplade.integration.client import connect
 from csplade.integration.dialect import PLAIN, Clause, Dialect, dialect_for
 from csplade.integration.index import require_index
 from csplade.integration.query import QueryOptions, Question
@@ -70,7 +72,7 @@ def test_the_commands_do_what_the_page_says(tidy: ClusterLine) -> None:
     settings = settings_for(tidy)
     usual = [_SETTING.sub("", text) for kind, text in BLOCKS if not kind]
     own = {kind: text for kind, text in BLOCKS if kind}
-    assert (len(usual), set(own)) == (3, {"rank_features", "sparse_vector", "neural_sparse"})
+    assert (len(usual), set(own)) == (3, {"rank_features", "sparse_vector", "neural_sparse", "sizes"})
     template, first, swaps = usual
     assert answers(tidy, template, settings) == [{"acknowledged": True}]
     created, indexed = answers(tidy, first, settings)
@@ -96,3 +98,23 @@ def check_pipelines(found: list[Any]) -> None:  # Any: JSON values
     assert hybrid == two_phase == {"acknowledged": True}
     assert [hit["_score"] for hit in normalized["hits"]["hits"]] == [1.0]
     assert [hit["_score"] for hit in scored["hits"]["hits"]] == [5.0]
+
+
+@pytest.mark.cluster
+@pytest.mark.model
+def test_the_sizes_are_about_those_that_the_page_shows(opensearch: str) -> None:
+    (commands,) = (text for kind, text in BLOCKS if kind == "sizes")
+    (shown,) = re.findall(r"^```json\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "CSPLADE_URL": opensearch, "PATH": path}
+    try:
+        done = subprocess.run(
+            ["bash", "-euc", commands], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300
+        )
+    finally:
+        connect(opensearch).indices.delete(index="csplade-sizes-v1", params={"ignore_unavailable": "true"})
+    assert done.returncode == 0, done.stderr
+    (told,), (expected,) = orjson.loads(done.stdout.splitlines()[-1]), orjson.loads(shown)
+    for name in ("bytes", "postings_bytes", "stored_bytes"):
+        assert told.pop(name) == pytest.approx(expected.pop(name), rel=0.1)
+    assert told == expected

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from csplade.integration.client import connect
 from csplade.integration.errors import UnreachableError
-from csplade.integration.index import create_index, mapping_of
+from csplade.integration.index import create_index
+from csplade.integration.index_mapping import mapping_of
 from csplade.integration.lifecycle import plan_swap, swap
 from csplade.integration.load_settings import RECORD_KEY, LoadSettings, loading, restore
 from csplade.integration.patience import Patience
@@ -152,7 +153,7 @@ class Watched:
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let nobody wait before the mapping is read again: what others do meanwhile is done by the tests."""
-    monkeypatch.setattr("csplade.integration.index._META_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr("csplade.integration.index_mapping._SECONDS", (0.0, 0.0))
     yield
 
 

@@ -14,7 +14,9 @@ from csplade.integration.documents import Document
 from csplade.integration.enrich import Enricher, EnrichOptions, write_of
 from csplade.integration.errors import IndexConflictError
 from csplade.integration.explain import Origin
-from csplade.integration.index import create_index, long_of, require_index
+from csplade.integration.index import create_index, require_index
+from csplade.integration.index_asked import Asked, check_asked
+from csplade.integration.index_mapping import long_of
 from csplade.integration.index_status import read_status
 from csplade.integration.ingest import IngestOptions, ingest
 from csplade.integration.missing import Reason, look_for
@@ -246,7 +248,7 @@ def test_what_an_application_writes_into_such_an_index_is_enriched_alike(filled:
     assert scores(search(line.client, line.index, ASKED, ready(line))) == pytest.approx(before)
     assert long_of(line.client, line.index) is long
     with pytest.raises(IndexConflictError, match=f"exists with --long {long.value}, not cut"):
-        long_of(line.client, line.index, Long.CUT)
+        check_asked(line.client, line.index, Asked(long=Long.CUT))
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ import pytest
 from csplade.integration.calibrate import calibrate_scores, read_kept
 from csplade.integration.dialect import Feature
 from csplade.integration.documents import Document, bulk_lines
-from csplade.integration.index import create_index, mapping_of, require_index
+from csplade.integration.index import create_index, require_index
+from csplade.integration.index_mapping import mapping_of
 from csplade.integration.planner import Anchor, FieldWeight, Fusion, Phases, PlanOptions, Total
 from csplade.integration.query import Mode, QueryOptions, Question
 from csplade.integration.search import Hit, Page, search, search_many, search_page

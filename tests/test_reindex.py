@@ -18,7 +18,8 @@ from csplade.integration.client import connect
 from csplade.integration.detect import read_dialect
 from csplade.integration.dialect import Dialect
 from csplade.integration.documents import mark_of
-from csplade.integration.index import create_index, mapping_of, require_index
+from csplade.integration.index import create_index, require_index
+from csplade.integration.index_mapping import mapping_of
 from csplade.integration.ingest import IngestOptions
 from csplade.integration.patience import Patience
 from csplade.integration.query import QueryOptions, Question

@@ -12,7 +12,7 @@ import pytest
 from csplade.integration.client import connect
 from csplade.integration.detect import read_dialect
 from csplade.integration.documents import mark_of
-from csplade.integration.index import mapping_of
+from csplade.integration.index_mapping import mapping_of
 from csplade.integration.templates import WEIGHTS_FIELD
 from csplade.tests.cluster_lines import LineServers
 from csplade.tests.command_run import Run, runner, use_word_encoder

@@ -2,19 +2,22 @@
 
 from pathlib import Path
 
+import orjson
 import pytest
 from csplade.integration.answers import count_documents
 from csplade.integration.enrich import fields_of
 from csplade.integration.errors import IndexConflictError
-from csplade.integration.index import create_index, mapping_of, require_index
+from csplade.integration.index import create_index, require_index
+from csplade.integration.index_mapping import mapping_of
 from csplade.integration.index_status import read_status
 from csplade.integration.ingest import IngestOptions, ingest
 from csplade.integration.missing import look_for
 from csplade.integration.passages import Long
 from csplade.integration.query import QueryOptions, Question
 from csplade.integration.search import Hit, search
-from csplade.integration.templates import IndexOptions
+from csplade.integration.templates import WEIGHTS_FIELD, IndexOptions
 from csplade.tests.cluster_lines import ClusterLine
+from csplade.tests.command_run import Run, runner, use_word_encoder
 from csplade.tests.versioned_index import DOCUMENTS
 from csplade.tests.word_encoder import WordEncoder, word_contract, word_vector
 
@@ -70,3 +73,85 @@ def test_an_update_of_a_part_takes_the_weights_away(line: ClusterLine, tmp_path:
     left = {"loaf", "brot"} | ({"bread"} if line.dialect.hides_weights else set())
     assert {hit.id for hit in ask(line, "bread")} == left
     assert count_documents(line.client, line.index) == len(DOCUMENTS)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    use_word_encoder(monkeypatch, tmp_path / "encoder")
+    monkeypatch.chdir(tmp_path)
+    return runner(monkeypatch, capsys)
+
+
+def source(folder: Path) -> Path:
+    lines = [{"_id": one.id, "title": one.title, "text": one.text.removeprefix(f"{one.title}\n")} for one in DOCUMENTS]
+    path = folder / "a.jsonl"
+    path.write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
+    return path
+
+
+def given_back(line: ClusterLine, index: str) -> list[str]:
+    """Return the ids of documents that come back with weights, as whoever reads an index by its cluster gets them."""
+    line.client.indices.refresh(index=index)
+    asked: object = {"exclude_vectors": False} if line.dialect.hides_weights else True
+    hits = line.client.search(index=index, body={"_source": asked})["hits"]["hits"]
+    return sorted(hit["_id"] for hit in hits if WEIGHTS_FIELD in hit["_source"])
+
+
+def test_ingest_makes_such_an_index_and_refuses_one_that_is_otherwise(
+    run: Run, line: ClusterLine, tmp_path: Path
+) -> None:
+    arguments = ("ingest", source(tmp_path), "--index", line.index, "--url", line.url, "--analyzer", line.analyzer)
+    assert run(*arguments, "--no-weights-in-source").code == 0
+    weighted = ["bread", "brot", "loaf", "salt"] if line.dialect.hides_weights else []
+    assert given_back(line, line.index) == weighted
+    assert {hit.id for hit in ask(line, "bread")} == {"loaf", "bread", "brot"}
+    # It stays as it is, whoever asks for it again or for nothing.
+    for more in (["--no-weights-in-source"], []):
+        assert run(*arguments, *more).code == 0
+        assert given_back(line, line.index) == weighted
+    other = [run(*arguments, "--weights-in-source", *more) for more in ([], ["--dry-run"])]
+    if line.dialect.hides_weights:
+        assert [one.code for one in other] == [0, 0]
+        return
+    for one in other:
+        assert (one.code, one.out) == (1, "")
+        assert "exists with --no-weights-in-source, not --weights-in-source: leave that out, or give" in one.err
+
+
+def test_a_copy_of_such_an_index_has_weights_only_by_csplade(run: Run, line: ClusterLine, tmp_path: Path) -> None:
+    fill(line, tmp_path)
+    copies = [f"{line.index}-{number}" for number in range(3)]
+    where = ("--from", line.index, "--url", line.url, "--analyzer", line.analyzer)
+    try:
+        # Encoded anew, with weights that come back or not.
+        assert run("reindex", *where, "--to", copies[0]).code == 0
+        assert run("reindex", *where, "--to", copies[1], "--no-weights-in-source").code == 0
+        for copy in copies[:2]:
+            require_index(line.client, copy, word_contract())
+            options = QueryOptions(dialect=line.dialect)
+            found = search(line.client, copy, Question("bread", word_vector("bread")), options, 10)
+            assert {hit.id for hit in found} == {"loaf", "bread", "brot"}
+        weighted = ["bread", "brot", "loaf", "salt"]
+        assert given_back(line, copies[0]) == weighted
+        assert given_back(line, copies[1]) == (weighted if line.dialect.hides_weights else [])
+        refused = run("reindex", *where, "--to", copies[0], "--no-weights-in-source")
+        assert refused.code == (0 if line.dialect.hides_weights else 1)
+        create_index(line.client, copies[2], word_contract(), IndexOptions(analyzer=line.analyzer))
+        if line.name != "elasticsearch-7.17":
+            # That archive lacks the module.
+            copied = {"source": {"index": line.index}, "dest": {"index": copies[2]}}
+            line.client.reindex(body=copied, params={"refresh": "true"})
+            assert given_back(line, copies[2]) == (weighted if line.dialect.hides_weights else [])
+    finally:
+        line.client.indices.delete(index=",".join(copies), params={"ignore_unavailable": "true"})
+
+
+def test_enriching_such_an_index_is_refused_in_one_sentence(run: Run, line: ClusterLine, tmp_path: Path) -> None:
+    fill(line, tmp_path)
+    done = run("enrich", "--index", line.index, "--url", line.url)
+    if line.dialect.hides_weights:
+        assert done.code == 0, done
+        return
+    assert (done.code, done.out) == (1, "")
+    assert "keeps only a part of its documents in `_source`" in done.err
+    assert {hit.id for hit in ask(line, "bread")} == {"loaf", "bread", "brot"}

@@ -1,0 +1,93 @@
+"""What `csplade reindex --dry-run` prints.
+
+With --json exactly one object, always with these names:
+
+    {"from": name, "to": name, "index_is": "missing" | "ready", "text_fields": [name, ...], "documents": number,
+     "sampled": number, "rejected": number, "terms": number, "bytes": number, "seconds": number,
+     "taken_over": [name, ...], "refused": {name: reason, ...} or null, "mapping": {...}}
+
+`rejected`, `terms` and `bytes` are those of the sample, `seconds` is for encoding all; `refused` is null if this user
+may not ask what the cluster would refuse.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from csplade.commands.output import notice, print_json, print_table
+from csplade.commands.reindex_options import ReindexChoices
+from csplade.integration.errors import ClusterError
+
+if TYPE_CHECKING:
+    from csplade.integration.encoder import Encoder
+    from csplade.integration.reindex import Origin
+    from csplade.integration.reindex_target import Planned
+    from csplade.integration.reindex_trial import ReindexTrial
+    from opensearchpy import OpenSearch
+
+
+def show_trial(
+    target: "OpenSearch",
+    origin: "Origin",
+    planned: "Planned",
+    choices: ReindexChoices,
+    encoder: "Encoder",
+    as_json: bool,
+) -> None:
+    """Print what would be done, and do nothing.
+
+    Raises:
+        ClusterError: the cluster would refuse fields; also as `try_reindex`.
+        EncoderError: as `try_reindex`.
+    """
+    from csplade.integration.reindex_trial import try_reindex
+
+    trial = try_reindex(origin, target, choices.target, planned, encoder, choices.min_weight)
+    numbers = _numbers(trial)
+    if as_json:
+        names = {"from": choices.origin, "to": choices.target, "index_is": planned.state.value}
+        fields = {"taken_over": [*planned.taken], "refused": trial.refused, "mapping": trial.mapping}
+        print_json({**names, "text_fields": origin.text_fields, **numbers, **fields})
+    else:
+        row = (choices.origin, choices.target, planned.state.value, *map(str, numbers.values()))
+        print_table("", ("from", "to", "it is", *numbers), [row])
+        print_table("", ("field", "type", "comes from"), _fields(trial, planned, origin))
+    _tell(trial, choices)
+
+
+def _numbers(trial: "ReindexTrial") -> dict[str, float]:
+    sample = trial.sample
+    counts = {"documents": trial.documents, "sampled": sample.records, "rejected": sample.rejected}
+    means = {"terms": sample.terms, "bytes": sample.bytes, "seconds": trial.seconds}
+    return {**counts, **{name: round(value, 1) for name, value in means.items()}}
+
+
+def _fields(trial: "ReindexTrial", planned: "Planned", origin: "Origin") -> list[tuple[str, str, str]]:
+    """Return a row for each field of the new index: its type, and what it comes from."""
+    from csplade.integration.templates import TEXT_FIELD, TITLE_FIELD
+
+    def source(name: str) -> str:
+        if name in (trial.refused or {}):
+            return "refused"
+        if name == TEXT_FIELD:
+            return ", ".join(origin.text_fields)
+        return origin.index if name in planned.taken or name == TITLE_FIELD else "csplade"
+
+    return [(name, _type(field), source(name)) for name, field in trial.mapping["properties"].items()]
+
+
+def _type(field: Mapping[str, Any]) -> str:  # Any: a JSON object
+    return str(field.get("type", "object"))
+
+
+def _tell(trial: "ReindexTrial", choices: ReindexChoices) -> None:
+    if trial.refused is None:
+        notice("This user may not ask whether the cluster takes these fields.")
+    if not choices.copy_mapping:
+        notice(f"The cluster guesses the types of the other fields of {choices.origin}.")
+    notice("Nothing was created or indexed.")
+    if trial.refused:
+        reasons = "; ".join(trial.refused.values())
+        raise ClusterError(
+            f"the cluster of {choices.target!r} would refuse {', '.join(map(repr, trial.refused))} ({reasons}): let it "
+            "guess the fields with --no-copy-mapping, or make the index with fields of your own first"
+        )
