@@ -1,5 +1,7 @@
 """A LlamaIndex retriever: a query in, nodes with scores out, best first."""
 
+import asyncio
+
 from csplade.adapters.found import metadata_of, text_of
 from csplade.integration.async_search import AsyncSparseSearch
 from csplade.integration.search import Page
@@ -23,7 +25,7 @@ class CspladeRetriever(BaseRetriever):
         filters: Filters = (),
         async_search: AsyncSparseSearch | None = None,
     ) -> None:
-        """Use `async_search` in `aretrieve`, or without it `search`, which blocks the loop."""
+        """Use `async_search` in `aretrieve`, or without it `search` in a thread."""
         super().__init__()
         self._search, self._size, self._filters, self._async_search = search, size, filters, async_search
 
@@ -32,7 +34,7 @@ class CspladeRetriever(BaseRetriever):
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         if self._async_search is None:
-            return self._retrieve(query_bundle)
+            return await asyncio.to_thread(self._retrieve, query_bundle)
         return _nodes(await self._async_search.search(query_bundle.query_str, self._size, self._filters))
 
 

@@ -1,7 +1,9 @@
-"""The retrievers of other libraries, each with the real library over a real index."""
+"""The retrievers of other libraries, each with the real library over a real index, on every line of servers."""
 
 import asyncio
-from collections.abc import Iterator
+import threading
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,8 @@ import pytest
 from csplade.integration.async_search import AsyncSparseSearch
 from csplade.integration.sparse_search import BulkOptions, SparseSearch
 from csplade.integration.templates import IndexOptions
+from csplade.pipelines.sparse import SparseVector
+from csplade.tests.cluster_lines import ClusterLine
 from csplade.tests.word_encoder import WordEncoder
 from opensearchpy import OpenSearch
 
@@ -27,15 +31,48 @@ RECORDS = [
 ENGLISH = {"term": {"lang": "en"}}
 
 
+class Elsewhere(WordEncoder):
+    """Encodes queries in another thread than that of the loop."""
+
+    def queries(self, texts: Iterable[str]) -> Iterator[SparseVector]:
+        assert threading.current_thread() is not threading.main_thread()
+        return super().queries(texts)
+
+
 @pytest.fixture
-def search(opensearch: str, index_name: str, tmp_path: Path) -> Iterator[SparseSearch]:
-    with OpenSearch(opensearch, timeout=60) as client:
-        search = SparseSearch(client, WordEncoder(), index_name)
-        search.bulk(RECORDS, BulkOptions(index=IndexOptions(shards=2), dead_letters=tmp_path / "dead"))
+def search(line: ClusterLine, tmp_path: Path) -> Iterator[SparseSearch]:
+    with OpenSearch(line.url, timeout=60) as client:
+        search = SparseSearch(client, WordEncoder(), line.index)
+        made = IndexOptions(analyzer=line.analyzer, shards=2)
+        search.bulk(RECORDS, BulkOptions(index=made, dead_letters=tmp_path / "dead"))
         yield search
 
 
-def test_langchain(opensearch: str, search: SparseSearch) -> None:
+@pytest.fixture
+def threaded(line: ClusterLine, search: SparseSearch) -> Iterator[SparseSearch]:
+    """Give the same for a loop that is not to be held up."""
+    with OpenSearch(line.url, timeout=60) as client:
+        yield SparseSearch(client, Elsewhere(), search.index)
+
+
+@pytest.fixture
+def nowhere(search: SparseSearch) -> SparseSearch:
+    """Give what cannot answer, so that only the asynchronous search can have."""
+    return search.over(OpenSearch("http://127.0.0.1:9", max_retries=0))
+
+
+@asynccontextmanager
+async def in_loop(line: ClusterLine) -> AsyncIterator[AsyncSparseSearch]:
+    from opensearchpy import AsyncOpenSearch
+
+    async with (
+        AsyncOpenSearch(line.url, timeout=60) as client,
+        AsyncSparseSearch(client, WordEncoder(), line.index) as search,
+    ):
+        yield search
+
+
+def test_langchain(line: ClusterLine, search: SparseSearch, threaded: SparseSearch, nowhere: SparseSearch) -> None:
     pytest.importorskip("langchain_core", reason="the extra langchain is not installed")
     from csplade.adapters.langchain import CspladeRetriever
     from langchain_core.documents import Document
@@ -62,21 +99,17 @@ def test_langchain(opensearch: str, search: SparseSearch) -> None:
     # As a link of a chain, and asynchronously, over a client of either kind.
     chain = retriever | RunnableLambda(ids)
     assert chain.batch(["salt", "oven bread"]) == [["d"], ["b", "a"]]
-    assert asyncio.run(retriever.ainvoke("bread")) == expected
+    in_threads = CspladeRetriever(search=threaded, size=2, filters=ENGLISH)
+    assert asyncio.run(in_threads.ainvoke("bread")) == expected
 
     async def over_a_loop() -> list[Document]:
-        from opensearchpy import AsyncOpenSearch
-
-        async with (
-            AsyncOpenSearch(opensearch, timeout=60) as client,
-            AsyncSparseSearch(client, WordEncoder(), search.index) as found,
-        ):
-            return await CspladeRetriever(search=search, async_search=found, size=2, filters=ENGLISH).ainvoke("bread")
+        async with in_loop(line) as found:
+            return await CspladeRetriever(search=nowhere, async_search=found, size=2, filters=ENGLISH).ainvoke("bread")
 
     assert asyncio.run(over_a_loop()) == expected
 
 
-def test_llama_index(opensearch: str, search: SparseSearch) -> None:
+def test_llama_index(line: ClusterLine, search: SparseSearch, threaded: SparseSearch, nowhere: SparseSearch) -> None:
     pytest.importorskip("llama_index.core", reason="the extra llama-index is not installed")
     from csplade.adapters.llama_index import CspladeRetriever
     from llama_index.core.schema import MetadataMode, NodeWithScore
@@ -89,34 +122,42 @@ def test_llama_index(opensearch: str, search: SparseSearch) -> None:
 
     expected = [("b", "Twice\nbread bread", 50.0, 1999), ("a", "bread in an oven", 25.0, 2001)]
     assert seen(CspladeRetriever(search, 2, ENGLISH).retrieve("bread")) == expected
-    assert seen(asyncio.run(CspladeRetriever(search, 2, ENGLISH).aretrieve("bread"))) == expected
+    assert seen(asyncio.run(CspladeRetriever(threaded, 2, ENGLISH).aretrieve("bread"))) == expected
 
     async def over_a_loop() -> list[NodeWithScore]:
-        from opensearchpy import AsyncOpenSearch
-
-        async with (
-            AsyncOpenSearch(opensearch, timeout=60) as client,
-            AsyncSparseSearch(client, WordEncoder(), search.index) as found,
-        ):
-            return await CspladeRetriever(search, 2, ENGLISH, found).aretrieve("bread")
+        async with in_loop(line) as found:
+            return await CspladeRetriever(nowhere, 2, ENGLISH, found).aretrieve("bread")
 
     assert seen(asyncio.run(over_a_loop())) == expected
 
 
-def test_haystack(search: SparseSearch) -> None:
+def test_haystack(line: ClusterLine, search: SparseSearch, threaded: SparseSearch, nowhere: SparseSearch) -> None:
     pytest.importorskip("haystack", reason="the extra haystack is not installed")
     from csplade.adapters.haystack import CspladeRetriever
     from haystack import Pipeline
 
-    pipeline = Pipeline()
-    pipeline.add_component("retriever", CspladeRetriever(search, top_k=2, filters=[ENGLISH]))
-    found = pipeline.run({"retriever": {"query": "bread"}})["retriever"]["documents"]
-    assert [(one.id, one.content, one.score, one.meta["year"]) for one in found] == [
-        ("b", "Twice\nbread bread", 50.0, 1999),
-        ("a", "bread in an oven", 25.0, 2001),
-    ]
-    fewer = pipeline.run({"retriever": {"query": "bread", "top_k": 1}})["retriever"]["documents"]
-    assert [one.id for one in fewer] == ["b"]
+    def piped(retriever: CspladeRetriever) -> Pipeline:
+        pipeline = Pipeline()
+        pipeline.add_component("retriever", retriever)
+        return pipeline
+
+    def seen(answer: dict[str, Any]) -> list[tuple[str, str | None, float | None, object]]:
+        found = answer["retriever"]["documents"]
+        return [(one.id, one.content, one.score, one.meta["year"]) for one in found]
+
+    question = {"retriever": {"query": "bread"}}
+    expected = [("b", "Twice\nbread bread", 50.0, 1999), ("a", "bread in an oven", 25.0, 2001)]
+    pipeline = piped(CspladeRetriever(search, top_k=2, filters=[ENGLISH]))
+    assert seen(pipeline.run(question)) == expected
+    assert seen(pipeline.run({"retriever": {"query": "bread", "top_k": 1}})) == expected[:1]
+    in_threads = piped(CspladeRetriever(threaded, top_k=2, filters=[ENGLISH]))
+    assert seen(asyncio.run(in_threads.run_async(question))) == expected
+
+    async def over_a_loop() -> dict[str, Any]:
+        async with in_loop(line) as found:
+            return await piped(CspladeRetriever(nowhere, 2, [ENGLISH], found)).run_async(question)
+
+    assert seen(asyncio.run(over_a_loop())) == expected
 
 
 def test_pyterrier(search: SparseSearch) -> None:

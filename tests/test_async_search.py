@@ -15,6 +15,7 @@ from csplade.integration.sparse_search import BulkOptions, SparseSearch
 from csplade.integration.templates import IndexOptions
 from csplade.pipelines.errors import SourceError
 from csplade.pipelines.sparse import SparseVector
+from csplade.tests.cluster_lines import ClusterLine
 from csplade.tests.faulty_proxy import SLOW, FaultyProxy, running
 from csplade.tests.word_encoder import WordEncoder
 from opensearchpy import OpenSearch
@@ -28,8 +29,8 @@ COUNT = 300
 
 
 @pytest.fixture
-def options(tmp_path: Path) -> BulkOptions:
-    return BulkOptions(index=IndexOptions(shards=2), dead_letters=tmp_path / "dead.jsonl")
+def options(line: ClusterLine, tmp_path: Path) -> BulkOptions:
+    return BulkOptions(index=IndexOptions(analyzer=line.analyzer, shards=2), dead_letters=tmp_path / "dead.jsonl")
 
 
 async def records(count: int = COUNT) -> AsyncIterator[dict[str, Any]]:
@@ -39,17 +40,17 @@ async def records(count: int = COUNT) -> AsyncIterator[dict[str, Any]]:
         yield {"id": number, "text": f"bread number{number}"}
 
 
-def test_all_of_it_is_as_without_a_loop(opensearch: str, index_name: str, options: BulkOptions) -> None:
+def test_all_of_it_is_as_without_a_loop(line: ClusterLine, options: BulkOptions) -> None:
     async def work() -> None:
         async with (
-            AsyncOpenSearch(opensearch, timeout=60) as client,
-            AsyncSparseSearch(client, WordEncoder(), index_name) as search,
+            AsyncOpenSearch(line.url, timeout=60) as client,
+            AsyncSparseSearch(client, WordEncoder(), line.index) as search,
         ):
             assert await search.create(options.index) is True
             assert await search.create() is False
             report = await search.bulk(records(), options)
             assert (report.read, report.indexed, report.failed) == (COUNT, COUNT, 0)
-            plain = SparseSearch(OpenSearch(opensearch, timeout=60), WordEncoder(), index_name)
+            plain = SparseSearch(OpenSearch(line.url, timeout=60), WordEncoder(), line.index)
             texts = [f"number{number} bread" for number in range(60)]
             # Many at once over few threads.
             pages = await asyncio.gather(*(search.search(text, 2, explain=True) for text in texts))
@@ -59,16 +60,14 @@ def test_all_of_it_is_as_without_a_loop(opensearch: str, index_name: str, option
             assert await search.explain("number7", "7") == plain.explain("number7", "7")
             body = await search.body("number7")
             assert body == plain.body("number7")
-            assert (await client.search(index=index_name, body=body))["hits"]["hits"][0]["_id"] == "7"
+            assert (await client.search(index=line.index, body=body))["hits"]["hits"][0]["_id"] == "7"
             by_words = await search.search("number7", options=QueryOptions(Mode.BM25))
             assert [hit.id for hit in by_words.hits] == ["7"]
 
     asyncio.run(work())
 
 
-def test_the_loop_stays_free_while_documents_are_encoded(
-    opensearch: str, index_name: str, options: BulkOptions
-) -> None:
+def test_the_loop_stays_free_while_documents_are_encoded(line: ClusterLine, options: BulkOptions) -> None:
     class Slow(WordEncoder):
         def documents(self, texts: Iterable[str]) -> Iterator[SparseVector]:
             assert threading.current_thread() is not threading.main_thread()
@@ -86,8 +85,8 @@ def test_the_loop_stays_free_while_documents_are_encoded(
                 turns += 1
 
         async with (
-            AsyncOpenSearch(opensearch, timeout=60) as client,
-            AsyncSparseSearch(client, Slow(), index_name) as search,
+            AsyncOpenSearch(line.url, timeout=60) as client,
+            AsyncSparseSearch(client, Slow(), line.index) as search,
         ):
             others = asyncio.create_task(turn())
             report = await search.bulk([{"id": one, "text": "bread"} for one in range(100)], options)
@@ -99,22 +98,22 @@ def test_the_loop_stays_free_while_documents_are_encoded(
     asyncio.run(work())
 
 
-def test_errors_come_through(opensearch: str, index_name: str, options: BulkOptions) -> None:
+def test_errors_come_through(line: ClusterLine, options: BulkOptions) -> None:
     async def failing() -> AsyncIterator[dict[str, Any]]:
         yield {"id": 1, "text": "bread"}
         raise SourceError("the source is broken")
 
     async def work() -> None:
         async with (
-            AsyncOpenSearch(opensearch, timeout=60) as client,
-            AsyncSparseSearch(client, WordEncoder(), index_name) as search,
+            AsyncOpenSearch(line.url, timeout=60) as client,
+            AsyncSparseSearch(client, WordEncoder(), line.index) as search,
         ):
             with pytest.raises(IndexConflictError, match="there is no index"):
                 await search.search("bread")
             with pytest.raises(SourceError, match="the source is broken"):
                 await search.bulk(failing(), options)
         async with AsyncOpenSearch("http://someone:secret@127.0.0.1:9", max_retries=0) as nobody:
-            search = AsyncSparseSearch(nobody, WordEncoder(), index_name)
+            search = AsyncSparseSearch(nobody, WordEncoder(), line.index)
             with pytest.raises(UnreachableError, match=r"no cluster answers at http://127\.0\.0\.1:9 ") as caught:
                 await search.search("bread")
             assert "secret" not in str(caught.value)
@@ -123,11 +122,11 @@ def test_errors_come_through(opensearch: str, index_name: str, options: BulkOpti
     asyncio.run(work())
 
 
-def test_a_call_that_is_cancelled_sends_nothing_more(opensearch: str, index_name: str, options: BulkOptions) -> None:
+def test_a_call_that_is_cancelled_sends_nothing_more(line: ClusterLine, options: BulkOptions) -> None:
     async def work(proxy: FaultyProxy) -> int:
         async with (
             AsyncOpenSearch(proxy.url, timeout=60) as client,
-            AsyncSparseSearch(client, WordEncoder(), index_name) as search,
+            AsyncSparseSearch(client, WordEncoder(), line.index) as search,
         ):
             endless = ({"id": one, "text": "bread"} for one in range(100_000))
             call = asyncio.create_task(search.bulk(endless, options))
@@ -144,5 +143,5 @@ def test_a_call_that_is_cancelled_sends_nothing_more(opensearch: str, index_name
             assert (await search.search("bread", 1)).hits is not None
             return sent
 
-    with running(FaultyProxy(opensearch, [None] + [SLOW] * 500)) as proxy:
+    with running(FaultyProxy(line.url, [None] + [SLOW] * 500)) as proxy:
         assert asyncio.run(work(proxy)) < 20

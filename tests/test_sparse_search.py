@@ -14,6 +14,7 @@ from csplade.integration.query import Mode, QueryOptions
 from csplade.integration.sparse_search import BulkOptions, SparseSearch
 from csplade.integration.templates import IndexOptions
 from csplade.pipelines.errors import UsageError
+from csplade.tests.cluster_lines import ClusterLine
 from csplade.tests.word_encoder import WordEncoder, word_contract
 from opensearchpy import OpenSearch, Transport
 
@@ -26,15 +27,16 @@ RECORDS = [
 
 
 @pytest.fixture
-def client(opensearch: str) -> OpenSearch:
+def client(line: ClusterLine) -> OpenSearch:
     """Return a client as opensearch-py makes it, with nothing of ours."""
-    return OpenSearch(opensearch, timeout=60)
+    return OpenSearch(line.url, timeout=60)
 
 
 @pytest.fixture
-def search(client: OpenSearch, index_name: str, tmp_path: Path) -> SparseSearch:
-    search = SparseSearch(client, WordEncoder(), index_name)
-    report = search.bulk(RECORDS, BulkOptions(index=IndexOptions(shards=2), dead_letters=tmp_path / "dead.jsonl"))
+def search(line: ClusterLine, client: OpenSearch, tmp_path: Path) -> SparseSearch:
+    search = SparseSearch(client, WordEncoder(), line.index)
+    made = IndexOptions(analyzer=line.analyzer, shards=2)
+    report = search.bulk(RECORDS, BulkOptions(index=made, dead_letters=tmp_path / "dead.jsonl"))
     assert (report.read, report.indexed, report.failed) == (4, 4, 0)
     return search
 
@@ -51,13 +53,15 @@ def test_hits_come_with_their_documents_and_without_weights(search: SparseSearch
 
 
 @pytest.mark.cluster
-def test_filters_are_one_clause_or_several_and_stand_beside_those_of_the_options(search: SparseSearch) -> None:
+def test_filters_are_one_clause_or_several_and_stand_beside_those_of_the_options(
+    search: SparseSearch, line: ClusterLine
+) -> None:
     german = {"term": {"lang": "de"}}
     assert [hit.id for hit in search.search("bread", filters=german).hits] == ["c"]
     assert [hit.id for hit in search.search("bread", filters=[german]).hits] == ["c"]
     english = QueryOptions(filters=({"term": {"lang": "en"}},))
     assert search.search("bread", filters=german, options=english).hits == ()
-    by_words = search.search("breads", options=QueryOptions(Mode.BM25))
+    by_words = search.search("breads" if line.stems else "bread", options=QueryOptions(Mode.BM25))
     assert {hit.id for hit in by_words.hits} == {"a", "b", "c"}
 
 
@@ -76,14 +80,14 @@ def test_a_document_is_explained_that_is_found_or_not(search: SparseSearch) -> N
 
 
 @pytest.mark.cluster
-def test_a_body_is_for_the_owners_own_client(search: SparseSearch, client: OpenSearch, index_name: str) -> None:
+def test_a_body_is_for_the_owners_own_client(search: SparseSearch, client: OpenSearch, line: ClusterLine) -> None:
     body = search.body("bread", size=1)
     languages = {"languages": {"terms": {"field": "lang"}}}
-    answer = client.search(index=index_name, body={**body, "aggs": languages})
+    answer = client.search(index=line.index, body={**body, "aggs": languages})
     assert [hit["_id"] for hit in answer["hits"]["hits"]] == ["b"]
     buckets = {one["key"]: one["doc_count"] for one in answer["aggregations"]["languages"]["buckets"]}
     assert buckets == {"en": 2, "de": 1}
-    assert client.search(index=index_name, body=search.body(" "))["hits"]["hits"] == []
+    assert client.search(index=line.index, body=search.body(" "))["hits"]["hits"] == []
     ranks = QueryOptions(Mode.HYBRID, plan=PlanOptions(fusion=Fusion.RRF))
     with pytest.raises(UsageError, match="no single search: choose another fusion"):
         search.body("bread", options=ranks)
@@ -92,7 +96,7 @@ def test_a_body_is_for_the_owners_own_client(search: SparseSearch, client: OpenS
 
 @pytest.mark.cluster
 def test_what_cannot_be_indexed_is_told_with_its_place_and_kept(
-    search: SparseSearch, index_name: str, tmp_path: Path
+    search: SparseSearch, line: ClusterLine, tmp_path: Path
 ) -> None:
     records = [
         {"id": "e", "text": "butter"},
@@ -123,13 +127,18 @@ def test_an_index_of_another_encoder_or_none_is_refused(search: SparseSearch, cl
 
 @pytest.mark.cluster
 def test_an_alias_that_moves_to_another_encoder_is_noticed(
-    search: SparseSearch, client: OpenSearch, monkeypatch: pytest.MonkeyPatch
+    search: SparseSearch, line: ClusterLine, client: OpenSearch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alias, second = f"{search.index}-alias", f"{search.index}-2"
     client.indices.put_alias(index=search.index, name=alias)
     by_alias = SparseSearch(client, WordEncoder(), alias)
     assert by_alias.search("salt").hits
-    create_index(connect(address(borrowed(client))), second, word_contract("others", opset=2), IndexOptions())
+    create_index(
+        connect(address(borrowed(client))),
+        second,
+        word_contract("others", opset=2),
+        IndexOptions(analyzer=line.analyzer),
+    )
     move = [{"remove": {"index": search.index, "alias": alias}}, {"add": {"index": second, "alias": alias}}]
     client.indices.update_aliases(body={"actions": move})
     try:
@@ -141,7 +150,7 @@ def test_an_alias_that_moves_to_another_encoder_is_noticed(
 
 
 @pytest.mark.cluster
-def test_what_is_known_of_an_index_is_not_asked_for_each_time(search: SparseSearch, opensearch: str) -> None:
+def test_what_is_known_of_an_index_is_not_asked_for_each_time(search: SparseSearch, line: ClusterLine) -> None:
     asked: list[str] = []
 
     class Noting(Transport):
@@ -149,7 +158,7 @@ def test_what_is_known_of_an_index_is_not_asked_for_each_time(search: SparseSear
             asked.append(url)
             return super().perform_request(method, url, *more)  # type: ignore[arg-type]
 
-    client = OpenSearch(opensearch, transport_class=Noting, timeout=60)
+    client = OpenSearch(line.url, transport_class=Noting, timeout=60)
     counted = search.over(client)
     search.search("bread")
     for _ in range(3):
