@@ -21,6 +21,7 @@ from csplade.pipelines.encode_lines import vector_line
 from csplade.pipelines.encode_options import Device, EncodeOptions
 from csplade.pipelines.encode_output import Job, PartFile
 from csplade.pipelines.encode_parquet import require_parquet, to_parquet
+from csplade.pipelines.encode_processor import said
 from csplade.pipelines.encode_records import with_vectors
 from csplade.pipelines.errors import SourceError, UsageError
 from csplade.pipelines.sources import Format, find_source
@@ -242,6 +243,7 @@ def _print(summary: _Summary, encoder: "Encoder", choices: EncodeChoices, second
         notice(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in numbers.items()))
     else:
         print_table("", ("output", *numbers), [(str(choices.output), *map(str, numbers.values()))])
+    notice(f"It ran on {said(encoder.runs_on)}.")
     if summary.written and choices.long_texts is None:
         tell_cut(counts.cut)
 

@@ -12,7 +12,7 @@ from csplade.commands.calibrate import calibrate_after
 from csplade.commands.connection import Connection, cluster_options, open_cluster
 from csplade.commands.engine_options import RAY
 from csplade.commands.ingest_options import IngestChoices, ingest_options
-from csplade.commands.ingest_shown import cut_of, print_report
+from csplade.commands.ingest_shown import print_report, told_by
 from csplade.commands.options import encoder_option, json_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.commands.records import Plan, plan, record_options
@@ -101,7 +101,7 @@ def command(
     choices = replace(choices, index=mapping_of(patient(client, choices.patience), choices.index)[0])
     options = replace(options, index=choices.index, long=long)
     report, counted = _run(client, encoder, found, options, origin, choices)
-    print_report(report, counted, cut_of(encoder), choices.index, as_json)
+    print_report(report, counted, told_by(encoder), choices.index, as_json)
     held = report.indexed if counted is None else counted
     # Given vectors answer no queries, and Ray's workers have ended.
     asked = encoder if choices.vectors is None and choices.engine != RAY else None

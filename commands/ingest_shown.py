@@ -4,29 +4,44 @@ With --json exactly one object
 
     {"index": name, "read": number, "indexed": number, "skipped": number, "failed": number, "seconds": number,
      "documents_per_second": number, "duplicates": number, "in_index": number or null, "cut": number or null,
-     "dead_letters": path or null}
+     "runs_on": [name, ...] or null, "dead_letters": path or null}
 
-where `cut` counts texts of this run of which the model did not see the end; null where vectors were given.
+where `cut` counts texts of this run of which the model did not see the end; null where vectors were given. `runs_on`
+has the runtime's names of what the model runs on here, the preferred first; null where it does not run here.
 """
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from csplade.commands.output import notice, print_json, print_table
+from csplade.pipelines.encode_processor import said
 
 if TYPE_CHECKING:
     from csplade.integration.encoder import Encoder
     from csplade.integration.ingest_report import IngestReport
 
 
-def cut_of(encoder: "Encoder") -> int | None:
-    """Return of how many texts the model did not see the end; None if the encoder does not tell."""
-    from csplade.integration.encoder import TellingEncoder
+@dataclass(frozen=True)
+class Told:
+    """What an encoder tells of a run; None where it does not."""
 
-    return encoder.counts.cut if isinstance(encoder, TellingEncoder) else None
+    cut: int | None = None
+    """Texts of which the model did not see the end."""
+    runs_on: tuple[str, ...] | None = None
 
 
-def print_report(report: "IngestReport", counted: int | None, cut: int | None, index: str, as_json: bool) -> None:
-    """Print the account, with the cluster's own count and the texts that were cut, where they are known."""
+def told_by(encoder: "Encoder") -> Told:
+    """Return what the encoder tells."""
+    from csplade.integration.encoder import PlacedEncoder, TellingEncoder
+
+    return Told(
+        encoder.counts.cut if isinstance(encoder, TellingEncoder) else None,
+        encoder.runs_on if isinstance(encoder, PlacedEncoder) else None,
+    )
+
+
+def print_report(report: "IngestReport", counted: int | None, told: Told, index: str, as_json: bool) -> None:
+    """Print the account, with the cluster's own count and what the encoder tells, where they are known."""
     speed = (report.indexed + report.failed) / report.seconds if report.seconds else 0.0
     if as_json:
         print_json(
@@ -36,7 +51,8 @@ def print_report(report: "IngestReport", counted: int | None, cut: int | None, i
                 "documents_per_second": speed,
                 "duplicates": report.repeated,
                 "in_index": counted,
-                "cut": cut,
+                "cut": told.cut,
+                "runs_on": told.runs_on,
                 "dead_letters": None if report.dead_letters is None else str(report.dead_letters),
             }
         )
@@ -47,5 +63,7 @@ def print_report(report: "IngestReport", counted: int | None, cut: int | None, i
         print_table("", columns, [row])
     if report.repeated:
         notice(f"{report.repeated} documents had an id that came before: the index keeps the later one.")
-    if cut:
-        notice(f"Of {cut} texts the model did not see the end: an index made with --long max has them whole.")
+    if told.runs_on and not as_json:
+        notice(f"Texts were encoded on {said(told.runs_on)}.")
+    if told.cut:
+        notice(f"Of {told.cut} texts the model did not see the end: an index made with --long max has them whole.")

@@ -40,6 +40,16 @@ class TellingEncoder(Encoder, Protocol):
 
 
 @runtime_checkable
+class PlacedEncoder(Encoder, Protocol):
+    """An encoder that tells what its model runs on."""
+
+    @property
+    def runs_on(self) -> tuple[str, ...]:
+        """Return the runtime's names, the preferred first."""
+        ...
+
+
+@runtime_checkable
 class CountingEncoder(Encoder, Protocol):
     """An encoder that can count words."""
 

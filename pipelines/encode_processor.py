@@ -1,5 +1,6 @@
 """What this machine's processor can do for a model: products of int8 and of bf16."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,6 +8,8 @@ _CPUINFO = Path("/proc/cpuinfo")
 # As Linux names them: of x86, then of arm64.
 _INT8 = ("avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")
 _BF16 = ("avx512_bf16", "amx_bf16", "bf16")
+_PROVIDER = "ExecutionProvider"
+"""How the runtime's name of what it runs on ends."""
 _WIDE = ("avx512f", "avx2", "asimd")
 
 
@@ -35,3 +38,10 @@ def read_processor(described: Path = _CPUINFO) -> Processor | None:
         return None
     wide = next((name for name in _WIDE if name in flags), "")
     return Processor(wide, *(tuple(name for name in names if name in flags) for names in (_INT8, _BF16)))
+
+
+def said(runs_on: Sequence[str]) -> str:
+    """Return the runtime's first choice, of one or more, in words; of a processor also what it can do."""
+    first = runs_on[0].removesuffix(_PROVIDER)
+    processor = read_processor() if first == "CPU" else None
+    return first if processor is None else f"{first} ({processor})"

@@ -68,6 +68,7 @@ def test_vectors_go_to_standard_output_and_the_summary_elsewhere(run: Run, encod
         assert vector == pytest.approx(dict(wanted.weights), rel=1e-4)
         assert list(vector.values()) == sorted(vector.values(), reverse=True)
     assert result.err.startswith("read 5, written 5, skipped 0, failed 0, cut 0, passages 5")
+    assert "It ran on CPU" in result.err or "It ran on CUDA" in result.err
 
 
 def test_queries_have_the_vectors_of_queries(run: Run, encoder: Encoder) -> None:
