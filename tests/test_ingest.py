@@ -24,6 +24,7 @@ from csplade.pipelines.errors import EncoderError
 from csplade.pipelines.sources import find_source
 from csplade.pipelines.sparse import SparseVector
 from csplade.tests.faulty_proxy import FaultyProxy, running
+from csplade.tests.load_settings_kept import kept, load
 from csplade.tests.word_encoder import READ_AHEAD, WordEncoder, word_contract, word_vector
 from opensearchpy import OpenSearch
 
@@ -34,10 +35,12 @@ WORDS = ["bread", "salt", "butter", "knife", "oven"]
 
 
 @pytest.fixture
-def client(opensearch: str, index_name: str) -> OpenSearch:
+def client(opensearch: str, index_name: str) -> Iterator[OpenSearch]:
+    """Give a client with an index, whose settings must be what they were, whatever a test does."""
     client = connect(opensearch)
     create_index(client, index_name, word_contract(), IndexOptions())
-    return client
+    with kept(client, index_name):
+        yield client
 
 
 @pytest.fixture
@@ -128,7 +131,7 @@ def test_the_later_of_two_documents_with_one_id_stays_even_if_the_earlier_had_to
     with running(FaultyProxy(opensearch)) as proxy:
         proxy.refused = {"1": [429, 429]}
         twice = [Document("1", "early"), Document("2", "other"), Document("1", "late")]
-        report = ingest(connect(proxy.url), WordEncoder(), twice, options)
+        report = load(connect(proxy.url), twice, options)
     assert (report.read, report.indexed, report.failed) == (3, 3, 0)
     assert content(client, index_name)["1"]["text"] == "late"
 
@@ -138,7 +141,7 @@ def test_a_cluster_that_is_busy_now_and_then_gets_everything(
 ) -> None:
     with running(FaultyProxy(opensearch, [503])) as proxy:
         proxy.refused = {"d13": [429], "d44": [503, 429], "d45": [503]}
-        report = ingest(connect(proxy.url), WordEncoder(), some_documents(50), options)
+        report = load(connect(proxy.url), some_documents(50), options)
     assert (report.read, report.indexed, report.failed) == (50, 50, 0)
     assert content(client, index_name).keys() == {f"d{number}" for number in range(50)}
 
@@ -152,7 +155,7 @@ def test_failed_documents_are_written_down_and_go_in_once_mended(
         b"".join(orjson.dumps({"n": i, "body": f"bread {i}", "year": y}) + b"\n" for i, y in enumerate(years))
     )
     fields = RecordOptions("n", ("body",))
-    report = ingest(client, WordEncoder(), read_documents(find_source(str(source)).records(), fields), options)
+    report = load(client, read_documents(find_source(str(source)).records(), fields), options)
     assert (report.read, report.indexed, report.failed) == (5, 3, 2)
     letters = dead_letters(options)
     assert [(letter["n"], letter["body"], letter["year"]) for letter in letters] == [
@@ -180,7 +183,7 @@ def test_rejected_records_and_unwritable_documents_are_counted_as_failed(
         Rejected(2, "is not JSON", raw="{"),
         Document("3", "half \ud800"),
     ]
-    report = ingest(client, WordEncoder(), documents, options)
+    report = load(client, documents, options)
     assert (report.read, report.indexed, report.failed) == (3, 1, 2)
     assert report.first_reason == "line 2 is not JSON"
     assert [letter["csplade_raw"][:1] for letter in dead_letters(options)] == ["{", "{"]
@@ -193,7 +196,7 @@ def test_a_cluster_that_stops_taking_documents_stops_the_run_and_the_same_run_me
     seen: list[IngestReport] = []
     with running(FaultyProxy(opensearch, [None, None] + [503] * 9)) as proxy, pytest.raises(RequestError, match="503"):
         one = replace(options, pace=replace(options.pace, requests=1))
-        ingest(connect(proxy.url), WordEncoder(), some_documents(50), one, seen.append)
+        load(connect(proxy.url), some_documents(50), one, seen.append)
     assert seen[-1].indexed == 20
     assert not options.dead_letters.exists()
     assert len(content(client, index_name)) == 20
@@ -227,7 +230,7 @@ def test_a_batch_is_bounded_in_bytes(opensearch: str, client: OpenSearch, index_
     options = IngestOptions(index_name, tmp_path / "dead.jsonl", pace=PaceOptions(bytes=1000), patience=QUICK)
     with running(FaultyProxy(opensearch, largest=1000)) as proxy:
         documents = [Document(str(number), "x" * 300) for number in range(9)]
-        report = ingest(connect(proxy.url), WordEncoder(), [*documents, Document("large", "y" * 2000)], options)
+        report = load(connect(proxy.url), [*documents, Document("large", "y" * 2000)], options)
     assert (report.indexed, report.failed) == (9, 1)
     # A document holds its text and one term of the same length: each needs a request of its own.
     assert proxy.bulks == 10

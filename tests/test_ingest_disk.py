@@ -13,7 +13,7 @@ from csplade.integration.client import connect
 from csplade.integration.index import create_index
 from csplade.integration.templates import IndexOptions
 from csplade.tests.ingest_stream import Stream
-from csplade.tests.test_ingest_faults import settings
+from csplade.tests.load_settings_kept import settings
 from csplade.tests.word_encoder import word_contract
 from opensearchpy import OpenSearch
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from csplade.integration.bulk_pace import PaceOptions
 from csplade.integration.checkpoint import Checkpoint, Job
 from csplade.integration.client import connect
 from csplade.integration.errors import ClusterError, IndexConflictError, RequestError, UnreachableError
-from csplade.integration.index import create_index, keep_in_meta, mapping_of
+from csplade.integration.index import create_index
+from csplade.integration.index_mapping import keep_in_meta, mapping_of
 from csplade.integration.ingest import IngestOptions, ingest
 from csplade.integration.ingest_report import check_count, count_if_allowed
 from csplade.integration.load_settings import RECORD_KEY, LoadSettings, loading
@@ -27,6 +29,7 @@ from csplade.integration.templates import META_KEY, IndexOptions
 from csplade.tests.cluster_lines import ClusterLine
 from csplade.tests.faulty_proxy import DROP, HALF, SLOW, FaultyProxy, running
 from csplade.tests.ingest_process import start
+from csplade.tests.load_settings_kept import kept, load, settings
 from csplade.tests.test_ingest import content, some_documents
 from csplade.tests.word_encoder import WordEncoder, word_contract
 from opensearchpy import OpenSearch
@@ -42,10 +45,12 @@ RECORDS = 350 * (KILLS + 1)
 
 
 @pytest.fixture
-def client(opensearch: str, index_name: str) -> OpenSearch:
+def client(opensearch: str, index_name: str) -> Iterator[OpenSearch]:
+    """Give a client with an index, whose settings must be what they were, whatever a test does."""
     client = connect(opensearch)
     create_index(client, index_name, word_contract(), IndexOptions())
-    return client
+    with kept(client, index_name):
+        yield client
 
 
 @pytest.fixture
@@ -58,7 +63,7 @@ def test_an_answer_that_is_broken_now_and_then_loses_nothing(
     opensearch: str, client: OpenSearch, options: IngestOptions, index_name: str, fault: int
 ) -> None:
     with running(FaultyProxy(opensearch, [None, fault, fault, fault, None, fault])) as proxy:
-        report = ingest(connect(proxy.url), WordEncoder(), some_documents(100), options)
+        report = load(connect(proxy.url), some_documents(100), options)
         assert proxy.faults == []
     others = check_count(report, count_if_allowed(client, index_name), index_name, 0)
     assert (report.read, report.indexed, report.failed) == (100, 100, 0)
@@ -73,14 +78,15 @@ def test_a_cluster_that_is_away_is_waited_for_and_the_run_goes_on(
 ) -> None:
     with running(FaultyProxy(opensearch)) as proxy:
         there = connect(proxy.url)
-        proxy.locked = 503
 
         def comes_back() -> None:
             proxy.locked = None
 
         timer = threading.Timer(1.5, comes_back)
-        timer.start()
-        report = ingest(there, WordEncoder(), some_documents(100), options)
+        with loading(there, index_name, LoadSettings.FAST, options.patience):
+            proxy.locked = 503
+            timer.start()
+            report = ingest(there, WordEncoder(), some_documents(100), options)
         timer.join()
     assert (report.read, report.indexed, report.failed) == (100, 100, 0)
     assert len(content(client, index_name)) == 100
@@ -118,7 +124,7 @@ def test_what_another_writer_of_the_mapping_undoes_is_written_again_or_said(
             left -= 1
 
     # The other one writes in the moment before what was written is read again.
-    monkeypatch.setattr("csplade.integration.index.time.sleep", meanwhile)
+    monkeypatch.setattr("csplade.integration.index_mapping.time.sleep", meanwhile)
     if times > 10:
         with pytest.raises(IndexConflictError, match=f"'{index_name}' .own. was undone by others 10 times"):
             keep_in_meta(client, index_name, {"own": [2]})
@@ -134,14 +140,15 @@ def test_a_full_disk_is_waited_for_and_a_block_by_hand_stops_the_run(
     def block(name: str, value: bool | None) -> None:
         client.indices.put_settings(index=index_name, body={f"index.blocks.{name}": value})
 
-    block("read_only_allow_delete", True)
-    timer = threading.Timer(1.0, block, ("read_only_allow_delete", None))
-    timer.start()
-    assert ingest(client, WordEncoder(), some_documents(30), options).indexed == 30
-    timer.join()
+    with loading(client, index_name, LoadSettings.FAST, options.patience):
+        block("read_only_allow_delete", True)
+        timer = threading.Timer(1.0, block, ("read_only_allow_delete", None))
+        timer.start()
+        assert ingest(client, WordEncoder(), some_documents(30), options).indexed == 30
+        timer.join()
     block("write", True)
     with pytest.raises(RequestError, match=r"the index takes no documents .*look at its blocks"):
-        ingest(client, WordEncoder(), some_documents(30), options)
+        load(client, some_documents(30), options)
     assert not options.dead_letters.exists()
     block("write", None)
 
@@ -159,10 +166,10 @@ def test_a_run_that_lost_its_cluster_goes_on_from_its_checkpoint_with_its_dead_l
         Checkpoint.open(path, JOB) as first,
         pytest.raises(UnreachableError),
     ):
-        ingest(connect(proxy.url), WordEncoder(), documents, short, checkpoint=first)
+        load(connect(proxy.url), documents, short, checkpoint=first)
     assert len(content(client, index_name)) == 19
     with Checkpoint.open(path, JOB) as second:
-        report = ingest(client, WordEncoder(), documents, short, checkpoint=second)
+        report = load(client, documents, short, checkpoint=second)
     assert (report.read, report.indexed, report.skipped, report.failed) == (60, 39, 19, 2)
     check_count(report, count_if_allowed(client, index_name), index_name)
     assert [orjson.loads(line)["_id"] for line in options.dead_letters.read_bytes().splitlines()] == ["d3", "d44"]
@@ -174,7 +181,7 @@ def test_what_is_sent_again_because_its_answer_is_late_is_there_once(
     # The proxy holds a slow request for a second, and then still passes it on.
     hasty = replace(options, patience=replace(PATIENT, request_seconds=0.4))
     with running(FaultyProxy(opensearch, [None, SLOW, SLOW, None, SLOW])) as proxy:
-        report = ingest(connect(proxy.url), WordEncoder(), some_documents(60), hasty)
+        report = load(connect(proxy.url), some_documents(60), hasty)
         assert proxy.bulks >= 6 + 3
         # What was given up arrives as well.
         time.sleep(1.5)
@@ -190,14 +197,9 @@ def test_several_requests_go_at_once_while_documents_are_encoded(
     # One after the other, eight slow answers would take eight seconds.
     with running(FaultyProxy(opensearch, [SLOW] * 8)) as proxy:
         began = time.monotonic()
-        ingest(connect(proxy.url), WordEncoder(), some_documents(80), options)
+        load(connect(proxy.url), some_documents(80), options)
         assert time.monotonic() - began < 7.5
     assert len(content(client, index_name)) == 80
-
-
-def settings(client: OpenSearch, index: str) -> dict[str, Any]:  # Any: a JSON object
-    flat = client.indices.get_settings(index=index, params={"flat_settings": "true"})[index]["settings"]
-    return {name: value for name, value in flat.items() if name != "index.version.created"}
 
 
 def test_killed_at_random_moments_it_goes_on_and_accounts_for_each_document(line: ClusterLine, tmp_path: Path) -> None:

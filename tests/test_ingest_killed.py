@@ -16,11 +16,11 @@ from uuid import uuid4
 import orjson
 import pytest
 from csplade.integration.client import connect
-from csplade.integration.index import mapping_of
+from csplade.integration.index_mapping import mapping_of
 from csplade.integration.load_settings import RECORD_KEY
 from csplade.integration.templates import META_KEY
 from csplade.tests.ingest_forks import Ending, Fork
-from csplade.tests.test_ingest_faults import settings
+from csplade.tests.load_settings_kept import settings
 from opensearchpy import OpenSearch
 
 pytestmark = pytest.mark.cluster

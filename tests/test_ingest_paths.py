@@ -11,15 +11,16 @@ from pathlib import Path
 import orjson
 import pytest
 from csplade.integration.client import connect
-from csplade.integration.index import create_index, mapping_of
+from csplade.integration.index import create_index
+from csplade.integration.index_mapping import mapping_of
 from csplade.integration.load_settings import RECORD_KEY
 from csplade.integration.patience import Patience
 from csplade.integration.templates import META_KEY, IndexOptions
 from csplade.tests.command_run import Run, runner, use_word_encoder
 from csplade.tests.faulty_proxy import DROP, HALF, SLOW, FaultyProxy, running
 from csplade.tests.ingest_process import start
+from csplade.tests.load_settings_kept import settings
 from csplade.tests.test_ingest import content
-from csplade.tests.test_ingest_faults import settings
 from csplade.tests.word_encoder import word_contract
 from opensearchpy import OpenSearch
 
