@@ -5,6 +5,7 @@ What tells it stands before the hits, but behind the ids of scrolls and of point
 
 import enum
 import re
+from collections.abc import Sequence
 
 from csplade.integration.gateway_headers import coding_of
 from csplade.integration.gateway_json import UnreadJson, beginning, read_json
@@ -44,13 +45,18 @@ def sizes(kind: Kind) -> list[int]:
     return found
 
 
-def how(kind: Kind, status: int, headers: Headers, start: bytes, most: int) -> Ran | None:
-    """Return how a rewritten search ran; None: its answer's beginning, `most` bytes at most, does not tell."""
+def how(
+    kind: Kind, status: int, headers: Headers, start: bytes, most: int, places: Sequence[int] | None = None
+) -> Ran | None:
+    """Return how a rewritten search ran; None: its answer's beginning, `most` bytes at most, does not tell.
+
+    `places`: of several searches those that were rewritten, as what others meet is their own; None: all.
+    """
     if status >= 300:
         return Ran.NOT if status in _BY_QUERY else Ran.WHOLE
     plain = beginning(start, coding_of(headers), most)
     if kind in SEVERAL:
-        return _several(plain) if _SUSPECT.search(plain) or _LATE.search(plain) else Ran.WHOLE
+        return _several(plain, places) if _SUSPECT.search(plain) or _LATE.search(plain) else Ran.WHOLE
     if kind is Kind.VALIDATE and _INVALID.search(plain):
         return Ran.NOT
     found = _SHARDS.search(plain)
@@ -61,12 +67,13 @@ def how(kind: Kind, status: int, headers: Headers, start: bytes, most: int) -> R
     return Ran.LATE if _LATE.search(plain, 0, found.start()) else Ran.WHOLE
 
 
-def _several(plain: bytes) -> Ran:
+def _several(plain: bytes, places: Sequence[int] | None) -> Ran:
     try:
-        answers = read_json(plain)["responses"]
+        told = read_json(plain)["responses"]
+        answers = told if places is None else [told[place] for place in places]
         if any(one.get("status") in _BY_QUERY or one.get("_shards", {}).get("failed") for one in answers):
             return Ran.NOT
         return Ran.LATE if any(one.get("timed_out") for one in answers) else Ran.WHOLE
-    except (UnreadJson, KeyError, TypeError, AttributeError):
+    except (UnreadJson, LookupError, TypeError, AttributeError):
         # Filtered, or too large to be looked at: only an error would have been told.
         return Ran.NOT if _SUSPECT.search(plain) else Ran.LATE

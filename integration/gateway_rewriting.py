@@ -1,57 +1,36 @@
 """Answers searches by term weights where the rules say so; if anything goes wrong, the caller's own search runs."""
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
 from csplade.integration.gateway_delivery import Delivery
-from csplade.integration.gateway_ease import SMALL_BYTES, at_ease
 from csplade.integration.gateway_json import UnreadJson, write_json
 from csplade.integration.gateway_log import Exchange
 from csplade.integration.gateway_metrics import Metrics
 from csplade.integration.gateway_moments import Moments
 from csplade.integration.gateway_pits import Pits
 from csplade.integration.gateway_refusals import Reason, Refusal
+from csplade.integration.gateway_rendering import Rendering
 from csplade.integration.gateway_request import Gathered, Request, gather
 from csplade.integration.gateway_resolve import Resolver
 from csplade.integration.gateway_rules import GatewayRules, Turn
 from csplade.integration.gateway_running import run
-from csplade.integration.gateway_searches import (
-    Asked,
-    ForbiddenSearch,
-    Partly,
-    Rules,
-    Sent,
-    pit_of,
-    read_items,
-    rewritten_items,
-    rewritten_search,
-    with_errors,
-)
+from csplade.integration.gateway_searches import ForbiddenSearch, Partly, Sent, with_errors
 from csplade.integration.gateway_sending import Sender
 from csplade.integration.gateway_shadow import LARGEST, SHADOW_SECONDS, Shadows
-from csplade.integration.gateway_targets import SEVERAL, WRITES, Kind, Target, read_target
+from csplade.integration.gateway_targets import WRITES, Kind, Target, read_target
 from csplade.integration.gateway_upstream import Answer
 from csplade.integration.gateway_vectors import EncoderFailed, EncoderLate, TextTooLong, Vectors
 from csplade.integration.gateway_verdict import Verdict, Why, failed_open, passed
+from csplade.integration.gateway_work import Finding, Work
 from csplade.integration.gateway_writing import Writing
-from csplade.integration.rewrite import Encode
 from csplade.pipelines.errors import EncoderError
 from csplade.pipelines.sparse import SparseVector
 
 _LARGEST_ANSWER = 2**25
 _ANY_VECTOR = SparseVector({"any": 1.0})
-
-
-@dataclass(frozen=True)
-class Work:
-    """How a search is rewritten once there are vectors."""
-
-    make: Callable[[Encode], Sent | Partly | Why]
-    small: bool
-    """Whether making it takes no time that others would have to wait."""
-    pit: str | None = None
-    """The point in time that a single search is in."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +54,8 @@ class Rewriting:
         self._moments = Moments(parts.pits, self._delivery)
         self._resolver = Resolver(parts.sender, parts.rules, parts.vectors.fingerprint)
         self._typed = parts.rules.typed
+        self._finding = Finding(parts.rules, self._resolver, self._moments)
+        self._rendering = Rendering(self._delivery, parts.rules.largest_body)
         self._write = Writing(parts.rules, parts.vectors, self._resolver, self._delivery)
 
     def target(self, method: str, path: bytes) -> Target | None:
@@ -105,14 +86,14 @@ class Rewriting:
             await self._delivery.as_it_is(request, await gather(request, 0), passed(Why.ROLLOUT))
             return
         body = await gather(request, self._rules.largest_body)
-        work = await self._work(request, body)
+        work = await self._finding(request, body)
         if isinstance(work, Verdict):
             await self._delivery.as_it_is(request, body, work)
             return
         if turn is Turn.SHADOW:
             await self._beside(request, body, work)
             return
-        sent = await self._in_time(work)
+        sent = await self._in_time(request, work)
         if isinstance(sent, Verdict):
             await self._delivery.as_it_is(request, body, sent)
         elif isinstance(sent, Partly):
@@ -155,34 +136,26 @@ class Rewriting:
         await self._delivery.give(request, answer, passed(Why.SHADOW))
 
         async def search(exchange: Exchange) -> Answer | None:
-            sent = await self._done(partial(self._vectors.aside, work.make, SHADOW_SECONDS), work)
+            filled = await self._filled(request, work, SHADOW_SECONDS, exchange)
+            sent = await self._done(partial(self._vectors.aside, filled.made, SHADOW_SECONDS), filled)
             if not isinstance(sent, Sent):
                 return None
             return await self._delivery.send(request, sent.params, sent.body, exchange)
 
         self._parts.shadows.begin(request.exchange, answer, search)
 
-    async def _work(self, request: Request, body: Gathered) -> Work | Verdict:
-        """Return how a search is rewritten, or what becomes of the caller's own."""
-        plain = await at_ease(body.size, lambda: body.plain(self._rules.largest_body))
-        if plain is None:
-            return passed(Why.NOT_READ if body.whole else Why.TOO_LARGE)
-        if request.answered_otherwise:
-            return passed(Why.NOT_READ)
-        try:
-            found = await (self._several if request.target.kind in SEVERAL else self._single)(request, plain)
-        except UnreadJson:
-            return passed(Why.NOT_READ)
-        if isinstance(found, Why):
-            return passed(found)
-        pit = None if request.target.kind in SEVERAL or request.target.names else pit_of(plain)
-        return Work(found, len(plain) <= SMALL_BYTES, pit)
-
-    async def _in_time(self, work: Work) -> Sent | Partly | Verdict:
+    async def _in_time(self, request: Request, work: Work) -> Sent | Partly | Verdict:
         """Return what is sent instead of a search whose caller waits."""
-        return await self._done(
-            partial(self._vectors.with_queries, work.make, self._rules.deadline_seconds, work.small), work
-        )
+        until = time.monotonic() + self._rules.deadline_seconds
+        filled = await self._filled(request, work, self._rules.deadline_seconds, request.exchange)
+        left = max(0.0, until - time.monotonic())
+        return await self._done(partial(self._vectors.with_queries, filled.made, left, filled.small), filled)
+
+    async def _filled(self, request: Request, work: Work, seconds: float, exchange: Exchange) -> Work:
+        """Return work with what the cluster makes of its templates within so many seconds."""
+        if not work.templates:
+            return work
+        return replace(work, rendered=await self._rendering.of(request, work.templates, seconds, exchange))
 
     async def _done(self, begin: Callable[[], Awaitable[Sent | Partly | Why]], work: Work) -> Sent | Partly | Verdict:
         """Return what is sent instead of a search, or what becomes of the caller's own; `begin` does the work."""
@@ -201,35 +174,6 @@ class Rewriting:
             raise _forbidden(error) from error
         return _allowed(work, verdict)
 
-    async def _single(self, request: Request, plain: bytes) -> Callable[[Encode], Sent | Why] | Why:
-        """Return how a single search is rewritten."""
-        body = plain or (request.params.source or "").encode(errors="surrogatepass")
-        rules = await self._rules_of(request, request.target.names, body)
-        if isinstance(rules, Why):
-            return rules
-        return partial(rewritten_search, Asked(request.target.kind, request.params, plain), rules)
-
-    async def _several(self, request: Request, plain: bytes) -> Callable[[Encode], Sent | Partly | Why] | Why:
-        """Return how several searches are rewritten."""
-        items = read_items(plain)
-        rules: list[Rules] = []
-        for each in items:
-            # Each waits for a limited time; all of them one after the other must not.
-            late = rules[-1:] == [Why.LOOKUP_SLOW]
-            names = each.names or request.target.names
-            rules.append(Why.LOOKUP_SLOW if late else await self._rules_of(request, names, each.body))
-        reasons = {each for each in rules if isinstance(each, Why)}
-        if all(isinstance(each, Why) for each in rules):
-            return reasons.pop() if len(reasons) == 1 else Why.NOTHING
-        return partial(rewritten_items, request.target.kind, request.params, items, rules)
-
-    async def _rules_of(self, request: Request, names: str, body: bytes) -> Rules:
-        pit = None if names else pit_of(body)
-        found = names if pit is None else self._moments.names(pit)
-        if found is None:
-            return Why.UNKNOWN_PIT
-        return await self._resolver.rules_of(found, request.params.get("expand_wildcards"), request.headers)
-
 
 def _allowed(work: Work, trouble: Verdict) -> Partly | Verdict:
     """Return what runs without vectors: what the configuration forbids does not hang on the vectors of its texts.
@@ -238,7 +182,7 @@ def _allowed(work: Work, trouble: Verdict) -> Partly | Verdict:
         Refusal: nothing may.
     """
     try:
-        found = work.make(lambda _: _ANY_VECTOR)
+        found = work.made(lambda _: _ANY_VECTOR)
     except ForbiddenSearch as error:
         raise _forbidden(error) from error
     return replace(found, sent=trouble) if isinstance(found, Partly) else trouble

@@ -1,6 +1,6 @@
 """Runs a rewritten search; if the cluster does not run it as a whole, the caller's own runs instead, once."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from csplade.integration.gateway_checks import Ran, how, sizes
@@ -22,7 +22,7 @@ async def run(
         Refusal: there is no answer.
     """
     answer = await delivery.send(request, sent.params, sent.body, request.exchange)
-    ran = await _how(request.target.kind, answer)
+    ran = await _how(request.target.kind, answer, sent.places)
     if ran is not Ran.NOT:
         delivery.count_left(sent.left)
         why = Why.TIMED_OUT if ran is Ran.LATE else Why.NONE
@@ -33,11 +33,11 @@ async def run(
     return again, (failed_open if again.status < 300 else passed)(Why.CLUSTER_REFUSED)
 
 
-async def _how(kind: Kind, answer: Answer) -> Ran:
+async def _how(kind: Kind, answer: Answer, places: Sequence[int] | None) -> Ran:
     """Return how a rewritten search ran; what its answer does not tell, as it is filtered, is believed to be well."""
     for most in sizes(kind):
         start = await answer.peek(most)
-        ran = await at_ease(len(start), partial(how, kind, answer.status, answer.headers, start, most))
+        ran = await at_ease(len(start), partial(how, kind, answer.status, answer.headers, start, most, places))
         if ran is not None:
             return ran
     return Ran.WHOLE

@@ -9,13 +9,14 @@ from csplade.integration.gateway_json import UnreadJson, read_json, write_json
 from csplade.integration.gateway_params import Params
 from csplade.integration.gateway_refusals import Reason, Refusal
 from csplade.integration.gateway_targets import TEMPLATES, Kind
+from csplade.integration.gateway_templates import NOTHING_RENDERED, Rendered
 from csplade.integration.gateway_vectors import TextTooLong
 from csplade.integration.gateway_verdict import Verdict, Why, passed
 from csplade.integration.rewrite import Encode, rewrite
 from csplade.integration.rewrite_config import IndexRules
 from csplade.integration.rewrite_policy import ScorePolicy
 from csplade.integration.rewrite_report import Decision, JsonObject, Rewritten
-from csplade.integration.rewrite_template import rewrite_template
+from csplade.integration.rewrite_template import rewrite_rendered, rewrite_template
 
 
 class ForbiddenSearch(ValueError):
@@ -42,6 +43,8 @@ class Sent:
     """Of several searches: how many were rewritten."""
     left: tuple[str, ...] = ()
     """The names of the clauses that pass beside rewritten ones."""
+    places: tuple[int, ...] | None = None
+    """Of several searches: those that were rewritten."""
 
 
 @dataclass(frozen=True)
@@ -84,14 +87,17 @@ Rules = IndexRules | Why
 """How a search is rewritten, or why it is not."""
 
 
-def rewritten_search(asked: Asked, rules: IndexRules, encode: Encode) -> Sent | Why:
-    """Return what is sent instead of a single search, or why it stays.
+def rewritten_search(
+    asked: Asked, rules: IndexRules, encode: Encode, rendered: Rendered = NOTHING_RENDERED
+) -> Sent | Why:
+    """Return what is sent instead of a single search, or why it stays; `rendered`: if it is a template.
 
     Raises:
         ForbiddenSearch: the configuration forbids it.
         UnreadJson: its body is no plain JSON.
     """
-    if asked.params.doubtful:
+    # Beside a template clusters pass a query over.
+    if asked.params.doubtful or (asked.kind is Kind.TEMPLATE and asked.params.get("q") is not None):
         return Why.NOT_READ
     if asked.params.get("q") == "":
         return Why.NOTHING
@@ -99,7 +105,7 @@ def rewritten_search(asked: Asked, rules: IndexRules, encode: Encode) -> Sent | 
         return Why.NOT_READ
     if asked.params.get("q") is not None and _asks_twice(asked):
         return Why.NOT_READ
-    done = _rewritten(asked.kind, asked_body(asked), asked.params, rules, encode)
+    done = _rewritten(asked.kind, asked_body(asked), asked.params, rules, encode, rendered.bodies.get(0))
     if isinstance(done, Why):
         return done
     params = asked.params.body_moved()
@@ -143,15 +149,23 @@ def read_items(body: bytes) -> list[Item]:
 
 
 def rewritten_items(
-    kind: Kind, params: Params, items: Sequence[Item], rules: Sequence[Rules], encode: Encode
+    kind: Kind,
+    params: Params,
+    items: Sequence[Item],
+    rules: Sequence[Rules],
+    encode: Encode,
+    rendered: Rendered = NOTHING_RENDERED,
 ) -> Sent | Partly | Why:
-    """Return what is sent instead of several searches, or why all of them stay.
+    """Return what is sent instead of several searches, or why all of them stay; `rendered`: if they are templates.
 
     Raises:
         ForbiddenSearch: the configuration forbids all of them.
     """
     single = Kind.TEMPLATE if kind in TEMPLATES else Kind.SEARCH
-    found = [_item(single, item, each, encode) for item, each in zip(items, rules, strict=True)]
+    found = [
+        _item(single, item, each, encode, rendered.bodies.get(place))
+        for place, (item, each) in enumerate(zip(items, rules, strict=True))
+    ]
     forbidden = {place: each for place, each in enumerate(found) if isinstance(each, ForbiddenSearch)}
     if forbidden and len(forbidden) == len(items):
         raise forbidden[0]
@@ -189,11 +203,13 @@ def pit_of(body: bytes) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _item(kind: Kind, item: Item, rules: Rules, encode: Encode) -> Sent | Why | ForbiddenSearch:
+def _item(
+    kind: Kind, item: Item, rules: Rules, encode: Encode, rendered: JsonObject | Why | None
+) -> Sent | Why | ForbiddenSearch:
     if isinstance(rules, Why):
         return rules
     try:
-        done = _rewritten(kind, _object(item.body), Params(()), rules, encode)
+        done = _rewritten(kind, _object(item.body), Params(()), rules, encode, rendered)
         return done if isinstance(done, Why) else Sent(Params(()), write_json(done.body), left=done.left)
     except UnreadJson:
         return Why.NOT_READ
@@ -211,14 +227,21 @@ def _sent(params: Params, found: Sequence[tuple[Item, Sent | Why]], of: int) -> 
         return reasons.pop() if len(reasons) == 1 else Why.NOTHING
     pairs = [(item.header, each.body if isinstance(each, Sent) else item.body) for item, each in found]
     left = tuple(clause for each in changed for clause in each.left)
-    return Sent(params, _lines(pairs), f"{len(changed)} of {of}", left)
+    places = tuple(place for place, (_, each) in enumerate(found) if isinstance(each, Sent))
+    return Sent(params, _lines(pairs), f"{len(changed)} of {of}", left, places)
 
 
 def _lines(pairs: Sequence[tuple[bytes, bytes]]) -> bytes:
     return b"\n".join([*(line for pair in pairs for line in pair), b""])
 
 
-def _rewritten(kind: Kind, body: JsonObject, params: Params, rules: IndexRules, encode: Encode) -> _Changed | Why:
+def _rewritten(
+    kind: Kind, body: JsonObject, params: Params, rules: IndexRules, encode: Encode, rendered: JsonObject | Why | None
+) -> _Changed | Why:
+    if isinstance(rendered, Why):
+        return rendered
+    if rendered is not None:
+        return _changed(rewrite_rendered(body, rendered, rules.field_map, encode, rules.options))
     if kind is Kind.TEMPLATE:
         return _changed(rewrite_template(body, rules.field_map, encode, rules.options))
     over = params.over(body) if kind is Kind.SEARCH else {}

@@ -56,6 +56,10 @@ class Why(enum.StrEnum):
     """A write whose weights `csplade enrich` makes."""
     ENCODER_SLOW = "encoder_slow"
     ENCODER_BROKEN = "encoder_broken"
+    RENDERING_SLOW = "rendering_slow"
+    """The cluster did not say in time what it makes of a template."""
+    NOT_RENDERED = "not_rendered"
+    """The cluster does not say what it makes of a template, or what it says is not understood."""
     TIMED_OUT = "timed_out"
     """It was rewritten, and ended at the caller's own timeout before the cluster had looked everywhere."""
     CLUSTER_REFUSED = "cluster_refused"
@@ -76,9 +80,12 @@ class Verdict:
         return "; ".join(part for part in (self.outcome.value, self.why.value, self.detail) if part).encode()
 
 
+_TROUBLE = (Why.RENDERING_SLOW, Why.NOT_RENDERED)
+
+
 def passed(why: Why) -> Verdict:
-    """Return the verdict of a request that is sent as it came."""
-    return Verdict(Outcome.PASSED, why)
+    """Return the verdict of a request that is sent as it came; where the reason is trouble, it failed open."""
+    return Verdict(Outcome.FAILED_OPEN if why in _TROUBLE else Outcome.PASSED, why)
 
 
 def failed_open(why: Why) -> Verdict:

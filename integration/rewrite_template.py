@@ -1,12 +1,14 @@
 """A search template comes in, one that is scored by term weights goes out; pure.
 
 The cluster fills the blanks of a template, so its text is known here only where a parameter is the whole text of a
-query. Every other blank stays for the cluster; where one could change what is read here, the template passes.
+query. Every other blank stays for the cluster; where one could change what is read here, the template passes, unless
+the body is at hand that the cluster makes of it.
 
-A cluster compiles few new templates a minute, so term weights become parameters: whatever text is asked for, the source
-that is sent is the same.
+A cluster compiles few new templates a minute, so term weights become parameters, and so does such a whole body:
+whatever text is asked for, the source that is sent is the same.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -21,6 +23,11 @@ from csplade.integration.rewrite_scoring import Encode
 from csplade.pipelines.sparse import SparseVector
 
 _PREFIX = "csplade_part_"
+_WHOLE = "csplade_body"
+# Three braces: it is put in as it is.
+_WHOLE_SOURCE = f"{{{{{{{_WHOLE}}}}}}}"
+_OF_TEMPLATES = ("id", "source", "params")
+_ANY_VECTOR = SparseVector({"any": 1.0})
 
 
 def rewrite_template(body: JsonObject, field_map: FieldMap, encode: Encode, options: RewriteOptions) -> Rewritten:
@@ -46,7 +53,7 @@ def rewrite_template(body: JsonObject, field_map: FieldMap, encode: Encode, opti
         return value if isinstance(value, str) else None
 
     done = rewrite(source, field_map, lambda text: _without_blanks(encode(text)), options, resolve)
-    decisions = tuple(replace(each, path=f"$.source{each.path[1:]}") for each in done.decisions)
+    decisions = _in_source(done.decisions)
     if done.body is source:
         return Rewritten(body, decisions)
     try:
@@ -55,6 +62,43 @@ def rewrite_template(body: JsonObject, field_map: FieldMap, encode: Encode, opti
         # It is read to 1024 levels and written to 254, more than a cluster takes of a query.
         return _passed(body, "its source is nested too deeply")
     return Rewritten({**body, "source": sent, "params": {**known, **moved}}, decisions)
+
+
+def rewrite_rendered(
+    body: JsonObject, rendered: JsonObject, field_map: FieldMap, encode: Encode, options: RewriteOptions
+) -> Rewritten:
+    """Return the body of a template search that gives `rendered`, which the cluster made of `body`, but rewritten.
+
+    It stays one of a template search: what applies to these alone does so still, such as its own `explain`.
+    Whatever `encode` raises is raised; nothing else is.
+    """
+    done = rewrite(rendered, field_map, encode, options)
+    decisions = _in_source(done.decisions)
+    if done.body is rendered:
+        return Rewritten(body, decisions)
+    try:
+        # As a text it keeps the order of its names, which a cluster's parameters lose.
+        whole = json.dumps(done.body, separators=(",", ":"), allow_nan=False)
+    except RecursionError:
+        return _passed(body, "its source is nested too deeply")
+    kept = {name: value for name, value in body.items() if name not in _OF_TEMPLATES}
+    return Rewritten({**kept, "source": _WHOLE_SOURCE, "params": {_WHOLE: whole}}, decisions)
+
+
+def wants_rendering(body: JsonObject, field_map: FieldMap, options: RewriteOptions) -> bool:
+    """Return whether more of a template may be rewritten once the cluster has filled its blanks."""
+    if "id" in body:
+        return True
+    found = body.get("source")
+    if not isinstance(found, str | Mapping) or not any(OPEN in text for text in strings_in(found)):
+        return False
+    passed = rewrite_template(body, field_map, lambda _: _ANY_VECTOR, options).passed
+    # Policies decide as they do, whatever stands in a blank.
+    return any(decision.policy == "" for decision in passed)
+
+
+def _in_source(decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
+    return tuple(replace(each, path=f"$.source{each.path[1:]}") for each in decisions)
 
 
 def _parametrized(

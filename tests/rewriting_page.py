@@ -7,6 +7,7 @@ from pathlib import Path
 from csplade.integration.rewrite_report import Outcome
 from csplade.tests.rewrite_case import Case, Json, shown
 from csplade.tests.rewrite_cases import CASES
+from csplade.tests.rewrite_template_cases import TEMPLATE_CASES, TemplateCase
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "rewriting.md"
 _BEGIN = "<!-- The table begins: `python -m csplade.tests.rewriting_page` writes it. -->\n"
@@ -27,6 +28,14 @@ def _lines() -> Iterator[str]:
         yield from (f"### {group}", "", "| what | comes in | is sent | decided by |", "|---|---|---|---|")
         yield from map(_row, cases)
         yield ""
+    yield from ("### templates", "", "| what | comes in | stands for | how that is found out |", "|---|---|---|---|")
+    yield from map(_template_row, TEMPLATE_CASES)
+    yield ""
+
+
+def _template_row(case: TemplateCase) -> str:
+    found = "the cluster fills it" if case.asked else "here"
+    return f"| {case.about} | {_cell(case.template)} | {_cell(case.search)} | {found} |"
 
 
 def _row(case: Case) -> str:
@@ -41,6 +50,10 @@ def _row(case: Case) -> str:
 def _part(query: Json | None, more: Json) -> str:
     """Return a query, or a body with more in it."""
     body = query if query is not None and not more else {**({} if query is None else {"query": query}), **more}
+    return _cell(body)
+
+
+def _cell(body: Json) -> str:
     # A bar would end the cell.
     return f"`{shown(body)}`".replace("|", "\\|")
 

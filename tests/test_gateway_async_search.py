@@ -4,29 +4,20 @@ None of the servers that can be fetched has the module for them. Here Elasticsea
 classes that its archive has for these requests and answers, see `AsyncSearchModule.java`.
 """
 
-import os
-import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from pathlib import Path
 from urllib.parse import quote
 
 import orjson
 import pytest
-from csplade.integration.account import server_account
-from csplade.integration.client import connect
-from csplade.integration.errors import ClusterError
-from csplade.integration.node_config import java_switches
-from csplade.integration.node_launch import launch, prepare
-from csplade.integration.places import find_places, make_places
-from csplade.integration.ports import free_port
-from csplade.integration.processes import end
+from csplade.integration.node_launch import Ground
 from csplade.integration.servers import ELASTICSEARCH_9
-from csplade.tests.compiled_module import Module, add_module, compiler_of
+from csplade.tests.compiled_module import Module, add_module
+from csplade.tests.extended_server import extended
 from csplade.tests.gateway_process import Answer
 from csplade.tests.gateway_searches import Json, Stage, stage, verdict
 from csplade.tests.gateway_words import BROKEN
-from csplade.tests.local_node import reachable_folder
 from csplade.tests.rewrite_index import mapping
 
 pytestmark = pytest.mark.cluster
@@ -42,34 +33,11 @@ PATIENCE_SECONDS = 300
 
 @pytest.fixture(scope="module")
 def elasticsearch() -> Iterator[str]:
-    account = server_account()
-    places = find_places(os.environ, account)
-    make_places(places, account)
-    ground = prepare(ELASTICSEARCH_9, java_switches(512, quick_start=True), places, account, lambda _text: None)
-    compiler_of(ground)
-    with reachable_folder() as folder:
-        home, notes, port = folder / "home", folder / "notes", free_port()
-        shutil.copytree(ground.home, home)
+    def add(ground: Ground, home: Path) -> None:
         add_module(ground, home, ASYNC_SEARCH)
-        notes.mkdir()
-        node = launch(replace(ground, home=home), folder / "node", port, 1, notes)
-        try:
-            await_server(f"http://127.0.0.1:{port}")
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            end(node.processes, 30)
 
-
-def await_server(url: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        try:
-            connect(url).cluster.health(params={"wait_for_status": "yellow"})
-            return
-        except ClusterError:
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(0.5)
+    with extended(ELASTICSEARCH_9, add) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

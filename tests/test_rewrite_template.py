@@ -8,10 +8,11 @@ import orjson
 import pytest
 from csplade.integration.rewrite_policy import RewriteMode, RewriteOptions
 from csplade.integration.rewrite_report import Rewritten
-from csplade.integration.rewrite_template import rewrite_template
+from csplade.integration.rewrite_template import rewrite_rendered, rewrite_template, wants_rendering
 from csplade.pipelines.sparse import SparseVector
 from csplade.tests.rewrite_case import Q, anchored, filled, match, multi, weights
 from csplade.tests.rewrite_index import FIELD_MAP, terms
+from csplade.tests.rewrite_template_cases import TEMPLATE_CASES, TemplateCase
 from csplade.tests.word_encoder import word_vector
 
 Json = dict[str, Any]  # Any: JSON values
@@ -148,7 +149,7 @@ def test_a_string_that_is_too_deep_to_be_written_again_passes() -> None:
     assert [each.reason for each in result.passed] == ["its source is nested too deeply"]
 
 
-def test_a_stored_template_passes() -> None:
+def test_a_stored_template_that_is_not_filled_passes() -> None:
     body = {"id": "mine", "params": PARAMS}
     result = rewrite_template(body, FIELD_MAP, word_vector, RewriteOptions())
     assert result.body is body
@@ -162,3 +163,44 @@ def test_a_term_that_the_cluster_would_take_for_a_blank_is_left_out() -> None:
     result = rewrite_template({"source": {"query": match(Q)}}, FIELD_MAP, encode, RewriteOptions())
     (clause,) = filled_in(result)["source"]["query"]["bool"]["should"]
     assert clause["rank_feature"]["field"] == "csplade_terms.bread"
+
+
+@pytest.mark.parametrize("case", TEMPLATE_CASES, ids=lambda case: case.about)
+def test_the_cluster_is_asked_about_what_cannot_be_read_here(case: TemplateCase) -> None:
+    assert wants_rendering(case.template, FIELD_MAP, RewriteOptions()) is case.asked
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"source": None},
+        {"source": 7},
+        {"source": '{"query": '},
+        {"source": {"query": {"intervals": {"text": {}}}}},
+        {"source": {"query": {"match_phrase": {"text": "{{q}}"}}}, "params": PARAMS},
+        {"source": {"query": {"term": {"lang": "{{lang}}"}}}, "params": PARAMS},
+    ],
+)
+def test_it_is_not_asked_where_nothing_would_come_of_it(body: Json) -> None:
+    assert not wants_rendering(body, FIELD_MAP, RewriteOptions())
+
+
+def test_what_the_cluster_has_filled_goes_to_it_as_a_template_that_is_always_the_same() -> None:
+    body = {"id": "mine", "params": PARAMS, "explain": True}
+    sort = {"_score": "desc", "year": "asc"}
+    result = rewrite_rendered(body, {"sort": sort, "query": match(Q)}, FIELD_MAP, word_vector, RewriteOptions())
+    assert result.changes[0].path == "$.source.query"
+    assert {**result.body, "params": None} == {"explain": True, "source": "{{{csplade_body}}}", "params": None}
+    sent = result.body["params"]["csplade_body"]
+    assert orjson.loads(sent) == {"sort": sort, "query": terms(Q)}
+    # What is sorted by first stands first.
+    assert [*orjson.loads(sent)["sort"]] == [*sort]
+
+
+def test_what_the_cluster_has_filled_passes_if_nothing_of_it_is_rewritten() -> None:
+    body = {"id": "mine"}
+    for filled_body in ({"size": 1}, {"query": {"match_phrase": {"text": Q}}}):
+        result = rewrite_rendered(body, filled_body, FIELD_MAP, word_vector, RewriteOptions())
+        assert result.body is body
+        assert not result.changes

@@ -1,0 +1,113 @@
+"""A cluster that does not say in time, or at all, what it makes of a template: the caller's own search runs."""
+
+import time
+
+import orjson
+import pytest
+from csplade.tests.gateway_process import Answer
+from csplade.tests.gateway_searches import verdict
+from csplade.tests.scripted_cluster import INDEX, Asked, Play, Said, Script, found, ids, match, playing
+
+TEMPLATE = {"id": "mine", "params": {"q": "bread"}}
+RENDERED = {"template_output": match("bread")}
+
+
+def rendering(said: Said) -> Script:
+    """Be a cluster that says this when it is asked to fill a template."""
+
+    def script(asked: Asked) -> Said | None:
+        return said if asked.target == "/_render/template" else None
+
+    return script
+
+
+def search(play: Play, template: object = TEMPLATE, **headers: str) -> Answer:
+    return play.ask("POST", f"/{INDEX}/_search/template?routing=a", template, **headers)
+
+
+def test_the_cluster_is_asked_as_the_caller_and_with_the_caller_s_own_bytes() -> None:
+    with playing(rendering(Said(RENDERED))) as play:
+        raw = b'{ "id": "mine",  "params": {"q": 1.50}}'
+        answer = search(play, raw, authorization="Basic YTpi", x_opaque_id="mine")
+        assert (verdict(answer), ids(answer)) == ("rewritten", ["weights"])
+        (asked,) = (each for each in play.cluster.asked if each.target == "/_render/template")
+        assert (asked.method, asked.body) == ("POST", raw)
+        assert (asked.headers["authorization"], asked.headers["x-opaque-id"]) == ("Basic YTpi", "mine")
+        sent = play.cluster.asked[-1]
+        assert sent.target == f"/{INDEX}/_search/template?routing=a"
+        assert [*orjson.loads(sent.body)] == ["source", "params"]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (Said({"error": "no"}, 403), "failed-open; not_rendered"),
+        (Said({"error": "full"}, 429), "failed-open; not_rendered"),
+        (Said({"error": "gone"}, 503), "failed-open; not_rendered"),
+        (Said({"error": "such"}, 404), "passed; cluster_refused"),
+        (Said({"error": "bad"}, 400), "passed; cluster_refused"),
+        (Said({"error": "who?"}, 401), "passed; not_authenticated"),
+        (Said(b""), "failed-open; not_rendered"),
+        (Said([]), "failed-open; not_rendered"),
+        (Said({"template_output": "text"}), "failed-open; not_rendered"),
+        (Said({**RENDERED, "more": 1}), "failed-open; not_rendered"),
+        (Said(b'{"template_output": {}, "template_output": {}}'), "failed-open; not_rendered"),
+        (Said({"template_output": {**match("bread"), "note": "a" * 20_000}}), "failed-open; not_rendered"),
+        (Said(RENDERED, seconds=3.0), "failed-open; rendering_slow"),
+        (Said({"template_output": {"size": 1}}), "passed; nothing_to_rewrite"),
+        (Said({"template_output": {"query": {"intervals": {"text": {}}}}}), "passed; not_understood"),
+    ],
+)
+def test_without_what_it_stands_for_a_template_passes(said: Said, told: str) -> None:
+    with playing(rendering(said), deadline_ms=800, largest_body=10_000) as play:
+        answer = search(play)
+        assert (verdict(answer), ids(answer)) == (told, ["bm25"])
+        outcome, _, reason = told.partition("; ")
+        assert play.gateway.counts()[f'rewriting_total{{outcome="{outcome}",reason="{reason}"}}'] == 1
+        assert play.cluster.asked[-1].body == orjson.dumps(TEMPLATE)
+        # Other searches do not mind.
+        assert verdict(play.search()) == "rewritten"
+
+
+def test_an_answer_that_is_none_costs_nobody_the_search() -> None:
+    with playing(rendering(Said(b"{}", headers=(("content-length", "50"),)))) as play:
+        answer = search(play)
+        assert (verdict(answer), ids(answer)) == ("failed-open; not_rendered", ["bm25"])
+
+
+def test_several_templates_share_the_time_and_are_asked_about_once_each() -> None:
+    slow = Said(RENDERED, seconds=0.4)
+    responses = {"took": 1, "responses": [found("one"), found("two")]}
+
+    def script(asked: Asked) -> Said | None:
+        if asked.target == "/_render/template":
+            return slow if b"slow" in asked.body else Said(RENDERED)
+        return Said(responses) if "_msearch" in asked.target else None
+
+    with playing(script, deadline_ms=2000) as play:
+        bodies = [TEMPLATE, *({"id": f"slow{number % 8}"} for number in range(64))]
+        lines = b"".join(orjson.dumps(line) + b"\n" for each in bodies for line in ({}, each))
+        answer = play.ask("POST", f"/{INDEX}/_msearch/template", lines, content_type="application/x-ndjson")
+        assert verdict(answer) == "rewritten; 65 of 65"
+        asked = [each for each in play.cluster.asked if each.target == "/_render/template"]
+        assert len(asked) == 9
+
+
+def test_a_template_that_can_be_read_is_not_asked_about() -> None:
+    with playing() as play:
+        answer = search(play, {"source": {"query": {"match": {"text": "{{q}}"}}}, "params": {"q": "bread"}})
+        assert (verdict(answer), ids(answer)) == ("rewritten", ["weights"])
+        assert not [each for each in play.cluster.asked if each.target == "/_render/template"]
+
+
+def test_in_the_shadow_the_caller_is_answered_before_a_template_is_filled() -> None:
+    with playing(rendering(Said(RENDERED, seconds=0.5)), shadow=True) as play:
+        answer = search(play)
+        assert (verdict(answer), ids(answer)) == ("passed; shadow", ["bm25"])
+        targets = [each.target for each in play.cluster.asked]
+        before = targets[: targets.index(f"/{INDEX}/_search/template?routing=a")]
+        assert "/_render/template" not in before
+        deadline = time.monotonic() + 60
+        while not play.cluster.asked[-1].by_weights:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
