@@ -36,6 +36,8 @@ _METHODS = (
 _ENDS = (
     *(b"/_search", b"/_search", b"/_msearch", b"/_count", b"/_bulk", b"/_doc/1", b"/_search/template", b"/_explain/1"),
     *(b"/_update/1", b"/_update/1"),
+    # With a type of documents, which only Elasticsearch 7 knows.
+    *(b"/_doc/_search", b"/_doc/_bulk", b"/_doc/1/_update", b"/_doc/1/_explain", b"/t/1", b"/_doc/_validate/query"),
     *(
         b"",
         b"/",
