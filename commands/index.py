@@ -14,6 +14,7 @@ which is not over or was killed.
 """
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,17 +86,19 @@ def create_command(
       csplade index create articles
       csplade index create articles --encoder new-model --analyzer german
     """
-    from csplade.integration.lifecycle import create_version, live_analyzer, live_long, live_weights_in_source
+    from csplade.integration.lifecycle import create_version, live_choices
     from csplade.integration.passages import Long
     from csplade.integration.templates import DEFAULT_ANALYZER, IndexOptions
     from csplade.pipelines.contract import read_contract
 
     contract = read_contract(encoder_folder)
     client = open_cluster(connection)
-    chosen = analyzer or live_analyzer(client, alias) or DEFAULT_ANALYZER
-    kept = live_long(client, alias) if long is None else Long(long)
-    given_back = live_weights_in_source(client, alias) if weights_in_source is None else weights_in_source
-    options = IndexOptions(chosen, shards, replicas, long=kept, weights_in_source=given_back)
+    live = live_choices(client, alias)
+    options = IndexOptions(
+        *(analyzer or live.analyzer or DEFAULT_ANALYZER, shards, replicas),
+        long=Long(long) if long is not None else live.long or Long.CUT,
+        weights_in_source=(live.weights_in_source if weights_in_source is None else weights_in_source) is not False,
+    )
     made = create_version(client, alias, contract, options)
     if as_json:
         print_json({"index": made.new, "alias": alias, "live": made.old is None})
@@ -115,8 +118,8 @@ def create_command(
 @click.option(
     "--sizes",
     is_flag=True,
-    help="Let the cluster tell how large postings and stored documents are, and on Elasticsearch, which reads all of "
-    "it, the postings of weights and of text apart.",
+    help="Let the cluster tell how large postings and stored documents are; Elasticsearch reads all of it, and tells "
+    "the postings of weights and of text apart.",
 )
 @cluster_options
 @json_option
@@ -141,8 +144,8 @@ def status_command(name: str | None, sizes: bool, connection: Connection, as_jso
         _print_status(found, sizes)
     else:
         notice("There is no index of csplade: make one with `csplade index create NAME`.")
-    if found and sizes and all(one.sizes is None for one in found):
-        notice("This cluster tells only how large the postings and the stored documents of all fields are together.")
+    if found and sizes and all(one.sizes.weights is None for one in found):
+        notice("This cluster does not tell how large a field is; the other sizes are of all fields together.")
 
 
 @command.command("drop")
@@ -189,12 +192,11 @@ def _status_row(one: "IndexStatus") -> tuple[object, ...]:
     share = "?" if one.share is None else f"{one.share:.1%}"
     if one.sampled is not None and one.documents is not None and one.sampled < one.documents:
         share = f"{share} of {one.sampled}"
-    fields = (None, None) if one.sizes is None else (one.sizes.weights, one.sizes.text)
-    files = (None, None) if one.files is None else (one.files.postings, one.files.stored)
+    sizes = one.sizes.weights, one.sizes.text, one.sizes.postings, one.sizes.stored
     return (
         *(one.index, ", ".join(one.aliases), _replaced(one), one.encoder or "(not of csplade)"),
         *(one.fingerprint or "", "closed" if one.documents is None else one.documents, share),
-        *map(_megabytes, (one.bytes, *fields, *files)),
+        *map(_megabytes, (one.bytes, *sizes)),
     )
 
 
@@ -220,9 +222,6 @@ def _status_json(one: "IndexStatus") -> dict[str, object]:
         "with_weights": one.share,
         "sampled": one.sampled,
         "bytes": one.bytes,
-        "weights_bytes": None if one.sizes is None else one.sizes.weights,
-        "text_bytes": None if one.sizes is None else one.sizes.text,
-        "postings_bytes": None if one.files is None else one.files.postings,
-        "stored_bytes": None if one.files is None else one.files.stored,
+        **{f"{name}_bytes": size for name, size in asdict(one.sizes).items()},
         "loading": one.loading,
     }

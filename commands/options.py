@@ -43,9 +43,9 @@ long_option = click.option(
 weights_in_source_option = click.option(
     "--weights-in-source/--no-weights-in-source",
     default=None,
-    help="Whether documents of a new index come back with their weights. Without, it is smaller and answers the same, "
-    "but an update of a part of a document takes its weights away, and `csplade enrich` refuses the index. Default: "
-    "that of the index that is there, else with.",
+    help="Whether documents of a new index come back with their weights. Without, it is smaller once merged and "
+    "answers the same, but an update of a part of a document takes its weights away, and `csplade enrich` refuses the "
+    "index. Default: that of the index that is there, else with.",
 )
 
 query_path_option = click.option(

@@ -20,27 +20,24 @@ from opensearchpy import OpenSearch
 SAMPLE = 1000
 """Documents that are looked at for their weights: no query can count a field of weights on every line."""
 _SEED = 20260101
-# How Lucene's files end: the terms and what is kept of each, and the stored fields.
-_POSTINGS = frozenset({"tim", "tip", "tmd", "doc", "pos", "pay", "psm"})
-_STORED = frozenset({"fdt", "fdx", "fdm"})
+# How Lucene's files end: terms and what is kept of each; stored fields and term vectors, which some keep weights in.
+_POSTINGS = ("tim", "tip", "tmd", "doc", "pos", "pay", "psm")
+_STORED = ("fdt", "fdx", "fdm", "tvd", "tvx", "tvm")
+_COMPOUND = "cfs"
 
 
 @dataclass(frozen=True)
-class FieldSizes:
-    """Bytes of postings, primaries only."""
+class Sizes:
+    """Bytes, primaries only; None where the cluster does not tell."""
 
-    weights: int
-    text: int
-
-
-@dataclass(frozen=True)
-class FileSizes:
-    """Bytes of files that hold all fields together, primaries only."""
-
-    postings: int
-    """What searches read: terms, documents, weights, positions."""
-    stored: int
-    """What comes back, `_source` above all."""
+    weights: int | None = None
+    """Postings of the weights."""
+    text: int | None = None
+    """Postings of the text."""
+    postings: int | None = None
+    """Of all fields together: what searches read, which is terms, documents, weights and positions."""
+    stored: int | None = None
+    """Of all fields together: what comes back, `_source` above all."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +59,8 @@ class IndexStatus:
     """How many of these have weights."""
     bytes: int | None
     """All of it on the disk, primaries only."""
-    sizes: FieldSizes | None
-    """None as well if it was not asked for."""
-    files: FileSizes | None
-    """None as well if it was not asked for."""
+    sizes: Sizes
+    """Of nothing if they were not asked for."""
     loading: bool
     """It has settings of a load, which is not over or was killed."""
 
@@ -119,8 +114,7 @@ def read_status(client: OpenSearch, index: str, dialect: Dialect, sizes: bool = 
         sampled=sampled,
         weighted=weighted,
         bytes=None if closed else _bytes(client, index),
-        sizes=_field_sizes(client, index) if sizes and not closed else None,
-        files=_file_sizes(client, index) if sizes and not closed else None,
+        sizes=_sizes(client, index) if sizes and not closed else Sizes(),
         loading=RECORD_KEY in ours,
     )
 
@@ -149,31 +143,37 @@ def _bytes(client: OpenSearch, index: str) -> int | None:
     return int(found["_all"]["primaries"]["store"]["size_in_bytes"])
 
 
-def _field_sizes(client: OpenSearch, index: str) -> FieldSizes | None:
+def _sizes(client: OpenSearch, index: str) -> Sizes:
+    return _sizes_of_fields(client, index) or _sizes_of_files(client, index) or Sizes()
+
+
+def _sizes_of_fields(client: OpenSearch, index: str) -> Sizes | None:
     """Ask how large the fields are, which Elasticsearch tells from 7.15 on, and OpenSearch does not."""
     path, params = f"/{index}/_disk_usage", {"run_expensive_tasks": "true", "request_timeout": 600}
     try:
         found: Mapping[str, Any] = client.transport.perform_request("POST", path, params=params)  # Any: a JSON object
     except (CredentialsError, RequestError):
         return None
-    fields = found.get(index, {}).get("fields", {})
+    fields, whole = found[index]["fields"], found[index]["all_fields"]
     weights, passages, text = (_postings(fields.get(name, {})) for name in (WEIGHTS_FIELD, PASSAGE_WEIGHTS, TEXT_FIELD))
-    return FieldSizes(weights + passages, text)
+    stored = int(whole["stored_fields_in_bytes"]) + int(whole.get("term_vectors_in_bytes", 0))
+    return Sizes(weights + passages, text, _postings(whole), stored)
 
 
-def _file_sizes(client: OpenSearch, index: str) -> FileSizes | None:
-    """Ask how large the files of each kind are, which every cluster tells, of compound segments too."""
+def _postings(field: Mapping[str, Any]) -> int:  # Any: a JSON object
+    return int(field.get("inverted_index", {}).get("total_in_bytes", 0))
+
+
+def _sizes_of_files(client: OpenSearch, index: str) -> Sizes | None:
+    """Ask how large the files of each kind are; where small segments are told as one file each, nothing is known."""
     try:
         found = client.indices.stats(index=index, metric="segments", params={"include_segment_file_sizes": "true"})
     except CredentialsError:
         return None
     kinds: Mapping[str, Any] = found["_all"]["primaries"]["segments"]["file_sizes"]  # Any: a JSON object
-
-    def together(endings: frozenset[str]) -> int:
-        return sum(int(held["size_in_bytes"]) for ending, held in kinds.items() if ending in endings)
-
-    return FileSizes(together(_POSTINGS), together(_STORED))
-
-
-def _postings(field: Mapping[str, Any]) -> int:  # Any: a JSON object
-    return int(field.get("inverted_index", {}).get("total_in_bytes", 0))
+    if _COMPOUND in kinds:
+        return None
+    postings, stored = (
+        sum(int(kinds[kind]["size_in_bytes"]) for kind in wanted if kind in kinds) for wanted in (_POSTINGS, _STORED)
+    )
+    return Sizes(postings=postings, stored=stored)

@@ -10,9 +10,9 @@ from typing import Any
 from csplade.integration.alias import Live, aliases_of, next_version, point, read_live, require_live, versions
 from csplade.integration.errors import IndexConflictError
 from csplade.integration.index import check_name, create_index, is_closed
-from csplade.integration.index_mapping import keep_in_meta, long_of, mapping_of, our_meta
+from csplade.integration.index_asked import Asked
+from csplade.integration.index_mapping import keep_in_meta, long_of_mapping, mapping_of, our_meta
 from csplade.integration.load_settings import RECORD_KEY
-from csplade.integration.passages import Long
 from csplade.integration.stored_weights import keeps_weights
 from csplade.integration.templates import TEXT_FIELD, WEIGHTS_FIELD, IndexOptions
 from csplade.pipelines.contract import Contract
@@ -34,42 +34,21 @@ class Switch:
     """Whether csplade made the new one."""
 
 
-def live_analyzer(client: OpenSearch, alias: str) -> str | None:
-    """Return the analyzer of the live index's text, None if there is no live index or it has no text.
+def live_choices(client: OpenSearch, alias: str) -> Asked:
+    """Return what was chosen for the live index, as far as it is known; nothing if there is none.
 
     Raises:
         UsageError, IndexConflictError: as `read_live`.
     """
     live = read_live(client, alias)
     if live is None:
-        return None
+        return Asked()
     _, mapping = mapping_of(client, live.index)
     field = mapping.get("properties", {}).get(TEXT_FIELD, {})
-    return str(field.get("analyzer", "standard")) if field.get("type") == "text" else None
-
-
-def live_long(client: OpenSearch, alias: str) -> Long:
-    """Return what becomes of long texts in the live index; they are cut if there is none.
-
-    Raises:
-        UsageError, IndexConflictError: as `read_live`.
-    """
-    live = read_live(client, alias)
-    return Long.CUT if live is None else long_of(client, live.index)
-
-
-def live_weights_in_source(client: OpenSearch, alias: str) -> bool:
-    """Return whether documents of the live index come back with their weights; they do if there is none.
-
-    Raises:
-        UsageError, IndexConflictError: as `read_live`.
-    """
-    live = read_live(client, alias)
-    if live is None:
-        return True
-    _, mapping = mapping_of(client, live.index)
+    analyzer = str(field.get("analyzer", "standard")) if field.get("type") == "text" else None
     # An index of others may keep no documents for reasons of its own.
-    return not our_meta(mapping) or keeps_weights(mapping, WEIGHTS_FIELD)
+    kept = keeps_weights(mapping, WEIGHTS_FIELD) if our_meta(mapping) else None
+    return Asked(analyzer, long_of_mapping(mapping), kept)
 
 
 def create_version(client: OpenSearch, alias: str, contract: Contract, options: IndexOptions) -> Switch:

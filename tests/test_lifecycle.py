@@ -6,18 +6,20 @@ import pytest
 from csplade.integration.alias import require_live, versions
 from csplade.integration.errors import IndexConflictError
 from csplade.integration.index import check_index
+from csplade.integration.index_asked import Asked
 from csplade.integration.index_mapping import keep_in_meta, mapping_of
 from csplade.integration.index_status import read_status
 from csplade.integration.lifecycle import (
     check_drop,
     create_version,
     drop,
-    live_analyzer,
+    live_choices,
     plan_swap,
     rollback,
     swap,
 )
 from csplade.integration.load_settings import LoadSettings, loading
+from csplade.integration.passages import Long
 from csplade.integration.query import QueryOptions, Question
 from csplade.integration.search import search
 from csplade.integration.templates import IndexOptions
@@ -102,17 +104,19 @@ def test_an_index_that_is_there_gets_an_alias_and_versions(versioned_once: Clust
     planned = plan_swap(client, alias, f"{alias}-v7")
     assert planned.old is None
     swap(client, planned)
-    assert live_analyzer(client, alias) == "standard"
+    assert live_choices(client, alias) == Asked("standard", Long.CUT)
     assert add_version(versioned_once) == f"{alias}-v8"
     assert require_live(client, alias).index == f"{alias}-v7"
     swap(client, plan_swap(client, alias, None))
     assert rollback(client, alias).new == f"{alias}-v7"
 
 
-def test_the_analyzer_of_the_next_version_can_be_that_of_the_live_one(versioned_once: ClusterLine) -> None:
-    assert live_analyzer(versioned_once.client, versioned_once.index) is None
-    create_version(versioned_once.client, versioned_once.index, word_contract(), IndexOptions(analyzer="simple"))
-    assert live_analyzer(versioned_once.client, versioned_once.index) == "simple"
+def test_what_was_chosen_for_the_live_version_is_known_for_the_next_one(versioned_once: ClusterLine) -> None:
+    client, alias = versioned_once.client, versioned_once.index
+    assert live_choices(client, alias) == Asked()
+    chosen = IndexOptions(analyzer="simple", long=Long.PASSAGES, weights_in_source=False)
+    create_version(client, alias, word_contract(), chosen)
+    assert live_choices(client, alias) == Asked("simple", Long.PASSAGES, weights_in_source=False)
 
 
 def test_swaps_that_make_no_sense_are_refused_and_change_nothing(versioned_once: ClusterLine) -> None:
