@@ -148,6 +148,8 @@ def copy_an_index(node: SecureNode, run: Run) -> None:
         product = {"name": f"rye bread {number}", "price": number}
         node.admin.index(index=SHOP, id=f"p{number}", body=product, params={"refresh": "true"})
     where = ("--from", SHOP, "--to", COPY, "--text-fields", "name", "--profile", "csplade_reindex", "--json")
+    tried = run("reindex", *where, "--dry-run")
+    assert (tried.code, json.loads(tried.out)["refused"]) == (0, None), tried.err
     for _ in range(2):
         done = run("reindex", *where)
         assert done.code == 0, done.err

@@ -6,30 +6,24 @@ from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 from csplade.integration.access import Access
 from csplade.integration.client import connect
 from csplade.integration.errors import CredentialsError, UnreachableError
-from csplade.tests.command_run import Run, runner, use_word_encoder
+from csplade.tests.command_run import Run
+from csplade.tests.documented_role_cases import DocumentedRoles, articles, profile, run
 from csplade.tests.documented_roles import (
     FORBIDDEN,
     INDEX,
     OTHER,
-    OTHER_HALF,
     PASSWORD,
     ROLES,
     Forbidden,
     as_user,
-    copy_an_index,
-    enrich_and_calibrate,
-    ingest_and_query,
-    ingest_without_measuring,
     refuse,
     roles_on_page,
-    write_profiles,
 )
 from csplade.tests.gateway_process import Answer, ask, serving
 from csplade.tests.gateway_searches import request
@@ -37,6 +31,8 @@ from csplade.tests.secure_node import ADMIN, ADMIN_PASSWORD, running_secure_node
 from csplade.tests.secure_server import SecureNode
 from csplade.tests.tls_files import needs_openssl
 from opensearchpy import OpenSearch
+
+__all__ = ["articles", "profile", "run"]
 
 pytestmark = [pytest.mark.cluster, needs_openssl]
 
@@ -65,17 +61,6 @@ def put(node: SecureNode, path: str, body: object) -> dict[str, Any]:
 
 def whoami(client: OpenSearch) -> str:
     return str(client.transport.perform_request("GET", "/_security/_authenticate")["username"])
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    use_word_encoder(monkeypatch, tmp_path / "encoder")
-    return runner(monkeypatch, capsys)
-
-
-@pytest.fixture
-def profile(node: SecureNode, roles: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CSPLADE_CONFIG", str(write_profiles(node, tmp_path)))
 
 
 def test_every_kind_of_credentials_is_let_in(node: SecureNode) -> None:
@@ -131,24 +116,6 @@ def test_a_gateway_shows_its_certificate_and_leaves_the_caller_s_credentials_alo
     assert (answer.status, answer.refused) in ((502, "unreachable"), (502, "bad_answer"))
 
 
-def test_the_documented_roles_ingest_and_query(run: Run, profile: None, tmp_path: Path) -> None:
-    ingest_and_query(run, tmp_path)
-
-
-def test_who_may_only_ingest_is_told_that_nothing_is_measured(run: Run, profile: None, tmp_path: Path) -> None:
-    ingest_without_measuring(run, tmp_path)
-
-
-def test_the_documented_role_copies_an_index_and_cannot_touch_it(node: SecureNode, run: Run, profile: None) -> None:
-    copy_an_index(node, run)
-
-
-def test_the_documented_role_enriches_what_is_there_and_makes_nothing_new(
-    node: SecureNode, run: Run, profile: None
-) -> None:
-    enrich_and_calibrate(node, run)
-
-
 MAKING: dict[str, Forbidden] = {
     "make a user": lambda client: client.transport.perform_request(
         "PUT", "/_security/user/mine", body={"password": PASSWORD, "roles": ["superuser"]}
@@ -157,24 +124,14 @@ MAKING: dict[str, Forbidden] = {
 }
 
 
-@pytest.fixture(scope="module")
-def articles(node: SecureNode, roles: dict[str, Any]) -> str:
-    """Give an index that both roles are for."""
-    node.admin.index(index=INDEX, id="9", body={"text": "bread"}, params={"refresh": "true"})
-    return INDEX
+class TestDocumentedRoles(DocumentedRoles):
+    """The tests that are the same on OpenSearch and Elasticsearch."""
 
 
-@pytest.mark.parametrize("what", [*FORBIDDEN, *MAKING])
+@pytest.mark.parametrize("what", MAKING)
 @pytest.mark.parametrize("role", ROLES)
-def test_the_documented_roles_do_nothing_else(node: SecureNode, articles: str, role: str, what: str) -> None:
-    refuse(partial((FORBIDDEN | MAKING)[what], as_user(node, role)))
-    assert node.admin.count(index=OTHER)["count"] == 1
-    assert node.admin.indices.exists(index=INDEX)
-
-
-def test_each_role_lacks_the_other_half(node: SecureNode, articles: str) -> None:
-    for role, action in OTHER_HALF:
-        refuse(partial(action, as_user(node, role)))
+def test_the_documented_roles_make_no_more_rights(node: SecureNode, articles: str, role: str, what: str) -> None:
+    refuse(partial(MAKING[what], as_user(node, role)))
 
 
 def test_an_api_key_of_a_documented_role_is_as_narrow(node: SecureNode, articles: str, roles: dict[str, Any]) -> None:

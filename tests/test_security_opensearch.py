@@ -10,12 +10,10 @@ from typing import Any
 import pytest
 from csplade.integration.client import connect
 from csplade.integration.errors import CredentialsError
-from csplade.tests.command_run import Run, runner, use_word_encoder
+from csplade.tests.command_run import Run
+from csplade.tests.documented_role_cases import DocumentedRoles, articles, profile, run
 from csplade.tests.documented_roles import (
-    FORBIDDEN,
-    INDEX,
     OTHER,
-    OTHER_HALF,
     PASSWORD,
     ROLES,
     Forbidden,
@@ -23,14 +21,14 @@ from csplade.tests.documented_roles import (
     copy_an_index,
     enrich_and_calibrate,
     ingest_and_query,
-    ingest_without_measuring,
     refuse,
     roles_on_page,
-    write_profiles,
 )
 from csplade.tests.secure_opensearch import running_secure_opensearch
 from csplade.tests.secure_server import SecureNode
 from csplade.tests.tls_files import needs_openssl
+
+__all__ = ["articles", "profile", "run"]
 
 pytestmark = [pytest.mark.cluster, needs_openssl]
 
@@ -66,18 +64,6 @@ def roles(node: SecureNode) -> dict[str, Any]:
     return found
 
 
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    use_word_encoder(monkeypatch, tmp_path / "encoder")
-    monkeypatch.chdir(tmp_path)
-    return runner(monkeypatch, capsys)
-
-
-@pytest.fixture
-def profile(node: SecureNode, roles: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CSPLADE_CONFIG", str(write_profiles(node, tmp_path)))
-
-
 def test_nobody_is_let_in_without_a_password(node: SecureNode, roles: dict[str, Any]) -> None:
     assert as_user(node, "csplade_query").info()["version"]["number"] == "2.19.4"
     for access in (node.access(), node.access(user="csplade_query", password="geheim")):
@@ -85,42 +71,14 @@ def test_nobody_is_let_in_without_a_password(node: SecureNode, roles: dict[str, 
             connect(node.url, access).info()
 
 
-def test_the_documented_roles_ingest_and_query(run: Run, profile: None, tmp_path: Path) -> None:
-    ingest_and_query(run, tmp_path)
+class TestDocumentedRoles(DocumentedRoles):
+    """The tests that are the same on OpenSearch and Elasticsearch."""
 
 
-def test_who_may_only_ingest_is_told_that_nothing_is_measured(run: Run, profile: None, tmp_path: Path) -> None:
-    ingest_without_measuring(run, tmp_path)
-
-
-def test_the_documented_role_copies_an_index_and_cannot_touch_it(node: SecureNode, run: Run, profile: None) -> None:
-    copy_an_index(node, run)
-
-
-def test_the_documented_role_enriches_what_is_there_and_makes_nothing_new(
-    node: SecureNode, run: Run, profile: None
-) -> None:
-    enrich_and_calibrate(node, run)
-
-
-@pytest.fixture(scope="module")
-def articles(node: SecureNode, roles: dict[str, Any]) -> str:
-    """Give an index that the roles are for."""
-    node.admin.index(index=INDEX, id="9", body={"text": "bread"}, params={"refresh": "true"})
-    return INDEX
-
-
-@pytest.mark.parametrize("what", [*FORBIDDEN, *MAKING])
+@pytest.mark.parametrize("what", MAKING)
 @pytest.mark.parametrize("role", ROLES)
-def test_the_documented_roles_do_nothing_else(node: SecureNode, articles: str, role: str, what: str) -> None:
-    refuse(partial((FORBIDDEN | MAKING)[what], as_user(node, role)))
-    assert node.admin.count(index=OTHER)["count"] == 1
-    assert node.admin.indices.exists(index=articles)
-
-
-def test_each_role_lacks_the_other_half(node: SecureNode, articles: str) -> None:
-    for role, action in OTHER_HALF:
-        refuse(partial(action, as_user(node, role)))
+def test_the_documented_roles_make_no_more_rights(node: SecureNode, articles: str, role: str, what: str) -> None:
+    refuse(partial(MAKING[what], as_user(node, role)))
 
 
 def points_in_time(node: SecureNode) -> int:
