@@ -21,17 +21,14 @@ from csplade.pipelines.model import SparseEncoderModel
 from csplade.pipelines.quantize import QuantizeOptions
 from csplade.pipelines.quantize_kinds import Precision
 from csplade.pipelines.trained_folder import read_trained, write_trained
-from csplade.tests.test_fused_attention import encoder_of
 from csplade.tests.tiny_architectures import tiny_architecture
 from csplade.tests.tiny_encoder import TEXTS
+from csplade.tests.tiny_graphs import VOCABULARY, encoder_of
 from csplade.tests.tiny_trained import tiny_trained
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 pytestmark = pytest.mark.model
-
-VOCABULARY = 120
-"""Of the models of `encoder_of`."""
 
 
 @pytest.fixture(scope="module")

@@ -155,6 +155,17 @@ def test_without_vnni_weights_have_seven_bits(folder: Path, tmp_path: Path) -> N
     )
 
 
+@pytest.mark.parametrize("precision", [Precision.INT8, Precision.OPTIMUM])
+@pytest.mark.parametrize("target", list(Target))
+def test_every_target_opens_and_is_near_the_exact_graph(
+    folder: Path, tmp_path: Path, target: Target, precision: Precision
+) -> None:
+    quantize_graph(folder / MODEL_FILE, tmp_path / MODEL_FILE, QuantizeOptions(precision, target))
+    exact, rounded = _run(folder / MODEL_FILE), _run(tmp_path / MODEL_FILE)
+    assert 0 < np.abs(exact.gates[0] - rounded.gates[0]).max() < 0.2 * exact.gates[0].max()
+    assert 0 < np.abs(exact.weights - rounded.weights).max() < 0.2 * exact.weights.max()
+
+
 @pytest.mark.parametrize("precision", [Precision.INT8, Precision.INT8_STATIC])
 def test_products_that_are_told_keep_float_activations(folder: Path, tmp_path: Path, precision: Precision) -> None:
     found = products(onnx.load(folder / MODEL_FILE))
