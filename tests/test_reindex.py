@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from csplade.integration.documents import mark_of
 from csplade.integration.index import create_index, require_index
 from csplade.integration.index_mapping import mapping_of
 from csplade.integration.ingest import IngestOptions
+from csplade.integration.load_settings import LoadSettings, loading
 from csplade.integration.patience import Patience
 from csplade.integration.query import QueryOptions, Question
 from csplade.integration.reindex import Origin, ReindexReport, reindex
@@ -30,6 +32,7 @@ from csplade.tests.cluster_lines import ClusterLine
 from csplade.tests.command_run import Run, runner, use_word_encoder
 from csplade.tests.faulty_proxy import DROP, HALF, SLOW, FaultyProxy, running
 from csplade.tests.ingest_process import start
+from csplade.tests.load_settings_kept import kept
 from csplade.tests.word_encoder import WordEncoder, word_contract, word_vector
 from opensearchpy import OpenSearch
 
@@ -79,14 +82,23 @@ def fill(client: OpenSearch, index: str, numbers: range) -> None:
     assert not client.bulk(body=lines, index=index, params={"refresh": "true"})["errors"]
 
 
+@contextmanager
+def filled_shop(url: str, index: str, count: int = COUNT) -> Iterator[str]:
+    """Make an index of an application for the test of an index, give its name, and delete it."""
+    client, name = connect(url), f"{index}-shop"
+    client.indices.create(index=name, body=SHOP)
+    try:
+        fill(client, name, range(count))
+        yield name
+    finally:
+        client.indices.delete(index=name)
+
+
 @pytest.fixture
 def shop(opensearch: str, index_name: str) -> Iterator[str]:
     """Give the name of an index of an application, on OpenSearch 3.8."""
-    client, name = connect(opensearch), f"{index_name}-shop"
-    client.indices.create(index=name, body=SHOP)
-    fill(client, name, range(COUNT))
-    yield name
-    client.indices.delete(index=name)
+    with filled_shop(opensearch, index_name) as name:
+        yield name
 
 
 @pytest.fixture
@@ -96,10 +108,12 @@ def origin(opensearch: str, shop: str) -> Origin:
 
 
 @pytest.fixture
-def target(opensearch: str, index_name: str) -> OpenSearch:
+def target(opensearch: str, index_name: str) -> Iterator[OpenSearch]:
+    """Give a client with the index that is copied into, whose settings must be what they were, whatever a test does."""
     client = connect(opensearch)
     create_index(client, index_name, word_contract(), IndexOptions())
-    return client
+    with kept(client, index_name):
+        yield client
 
 
 @pytest.fixture
@@ -141,16 +155,11 @@ def account(found: ReindexReport) -> tuple[int, int, int, int]:
 def test_every_field_id_routing_and_mapping_arrives_from_opensearch_on_every_line(
     run: Run, line: ClusterLine, opensearch: str
 ) -> None:
-    name, old = f"{line.index}-shop", connect(opensearch)
-    old.indices.create(index=name, body=SHOP)
-    try:
-        fill(old, name, range(COUNT))
+    with filled_shop(opensearch, line.index) as name:
         where = ("--from", name, "--to", line.index, "--url", line.url, "--from-url", opensearch)
         fields = ("--text-fields", "name,about.long", "--analyzer", line.analyzer)
         done = run("reindex", *where, *fields, "--slices", 7, "--json")
         assert done.code == 0, done
-    finally:
-        old.indices.delete(index=name)
     told = orjson.loads(done.out)
     empty = sum(not text_of(product(number)) for number in range(COUNT))
     assert {key: told[key] for key in ("in_source", "read", "indexed", "skipped", "failed", "in_index")} == {
@@ -173,10 +182,8 @@ def test_every_field_id_routing_and_mapping_arrives_from_opensearch_on_every_lin
 def test_killed_at_random_moments_while_the_source_changes_it_accounts_for_each_document(
     line: ClusterLine, tmp_path: Path
 ) -> None:
-    name, count, kills = f"{line.index}-shop", 1000, 1
-    line.client.indices.create(index=name, body=SHOP)
-    try:
-        fill(line.client, name, range(count))
+    count, kills = 1000, 1
+    with filled_shop(line.url, line.index, count) as name:
         where = ["--from", name, "--to", line.index, "--url", line.url, "--text-fields", "name,about.long"]
         arguments = [*where, "--analyzer", line.analyzer, "--batch", 20, "--slices", 3, "--json"]
         chance = random.Random()
@@ -199,8 +206,6 @@ def test_killed_at_random_moments_while_the_source_changes_it_accounts_for_each_
         assert told["skipped"] > 0, err
         assert (told["failed"], told["changed"], told["in_index"]) == (0, 0, count)
         found = content(line.client, line.index, line.dialect)
-    finally:
-        line.client.indices.delete(index=name)
     assert found.keys() == {f"p{number}" for number in range(count)}
     for number in range(count):
         routing, source = expected(number)
@@ -268,7 +273,8 @@ def test_a_source_that_is_away_for_a_while_is_waited_for(
                 proxy.locked = 503
                 timer.start()
 
-        found = reindex(there, target, WordEncoder(), patient, away_at_first)
+        with loading(target, options.index, LoadSettings.FAST):
+            found = reindex(there, target, WordEncoder(), patient, away_at_first)
         timer.join()
     assert account(found) == (COUNT, COUNT, 0, 0)
 
@@ -283,7 +289,8 @@ def test_a_source_whose_answers_are_broken_now_and_then_is_copied_exactly(
         # What is only slow is asked once.
         proxy.troubles[part] = [fault] if fault == SLOW else [fault, fault]
         there = replace(origin, client=connect(proxy.url))
-        found = reindex(there, target, WordEncoder(), patient)
+        with loading(target, options.index, LoadSettings.FAST):
+            found = reindex(there, target, WordEncoder(), patient)
         assert proxy.troubles[part] == []
     assert account(found) == (COUNT, COUNT, 0, 0)
     assert found.frozen

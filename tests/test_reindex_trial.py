@@ -12,7 +12,7 @@ from csplade.integration.index_mapping import mapping_of
 from csplade.integration.templates import IndexOptions
 from csplade.tests.cluster_lines import ClusterLine
 from csplade.tests.command_run import Run
-from csplade.tests.test_reindex import COUNT, SHOP, fill, product, run, text_of
+from csplade.tests.test_reindex import COUNT, SHOP, filled_shop, product, run, text_of
 from csplade.tests.word_encoder import word_contract, word_vector
 from opensearchpy import OpenSearch
 
@@ -26,11 +26,8 @@ FIELDS: dict[str, Any] = SHOP["mappings"]["properties"]  # type: ignore[index]
 @pytest.fixture
 def shop(opensearch: str, line: ClusterLine) -> Iterator[str]:
     """Give the name of an index of an application, on OpenSearch 3.8."""
-    client, name = connect(opensearch), f"{line.index}-shop"
-    client.indices.create(index=name, body=SHOP)
-    fill(client, name, range(COUNT))
-    yield name
-    client.indices.delete(index=name)
+    with filled_shop(opensearch, line.index) as name:
+        yield name
 
 
 @pytest.fixture
