@@ -8,7 +8,6 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from csplade.pipelines.contract import Contract, check_files, read_contract
@@ -18,13 +17,12 @@ from csplade.pipelines.errors import UsageError
 from csplade.pipelines.export_folder import MOST_ROUNDED, check_output
 from csplade.pipelines.folder import IDF_FILE, MODEL_FILE, TERMS_FILE, TOKENIZER_FILE, deciding_files
 from csplade.pipelines.golden import GOLDEN_FILE, drifts, read_golden
-from csplade.pipelines.graph import Role
 from csplade.pipelines.model_card import CARD_FILE
 from csplade.pipelines.quantize import QuantizeOptions, quantize_graph
 from csplade.pipelines.quantize_kinds import Precision, Target
 from csplade.pipelines.quantize_measure import Measured, compared, encoded, lost, measurable, ndcg
 from csplade.pipelines.quantize_products import products
-from csplade.pipelines.quantize_static import chosen_layers, layers_of, seen_in_folder
+from csplade.pipelines.quantize_static import calibration_texts, chosen_layers, layers_of, seen_in_folder
 
 EXACT = "fp32"
 _ROOM = 0.01, 0.05
@@ -45,7 +43,7 @@ class Settings:
     force: bool = False
     """Whether the folder is written whatever is lost, and however far its golden vectors are off."""
     calibration_texts: int = 64
-    """Documents, and as many queries, on which ranges are taken for `INT8_STATIC`."""
+    """Documents, and as many beginnings of them as queries, on which ranges are taken for `INT8_STATIC`."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +127,7 @@ def _with_float_layers(
     import onnx
 
     static = options.precision is Precision.INT8_STATIC
-    ranges = seen_in_folder(source, _first(development, settings.calibration_texts)) if static else {}
+    ranges = seen_in_folder(source, calibration_texts(development, settings.calibration_texts)) if static else {}
     layers = layers_of(each.name for each in products(onnx.load(source / MODEL_FILE)))
     exact = measurable(ndcg(encoded(Encoder.open(source), development), development))
 
@@ -148,13 +146,6 @@ def _with_float_layers(
     chosen = with_kept(chosen_layers(layers, score, exact * (1 - settings.most_loss)))
     write_precision(source, work / "encoder", chosen)
     return chosen
-
-
-def _first(development: Development, texts: int) -> dict[Role, list[str]]:
-    return {
-        Role.DOCUMENT: list(islice(development.documents.values(), texts)),
-        Role.QUERY: list(islice(development.collection.queries.values(), texts)),
-    }
 
 
 def write_precision(source: Path, folder: Path, options: QuantizeOptions) -> None:

@@ -8,6 +8,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
@@ -19,8 +20,14 @@ from csplade.pipelines.quantize_products import products, save_graph
 from csplade.pipelines.runtime import require_runtime
 from onnx import TensorProto, helper
 
+if TYPE_CHECKING:
+    from csplade.pipelines.development import Development
+
 _OUTPUTS = ("term_ids", "weights", "gates")
 _LAYER = re.compile(r"layers?[./](\d+)")
+
+_QUERY_WORDS = 8
+"""Of a document, that stand for a query."""
 
 Ranges = dict[str, tuple[float, float]]
 
@@ -54,6 +61,20 @@ class WatchedGraph:
             low, high = self.ranges.get(name, (np.inf, -np.inf))
             self.ranges[name] = min(low, float(values.min())), max(high, float(values.max()))
         return GraphOutput(*found[: len(_OUTPUTS)])
+
+
+def calibration_texts(development: "Development", most: int) -> dict[Role, list[str]]:
+    """Return documents that nobody has judged, and their first words as queries: so no query that is measured is seen.
+
+    Where there are too few of these, judged ones come behind them.
+    """
+    judged = development.collection.documents
+    unjudged_first = sorted(development.documents, key=lambda document: document in judged)
+    documents = [development.documents[document] for document in unjudged_first[:most]]
+    return {
+        Role.DOCUMENT: documents,
+        Role.QUERY: [" ".join(text.split(maxsplit=_QUERY_WORDS)[:_QUERY_WORDS]) for text in documents],
+    }
 
 
 def seen_ranges(

@@ -16,7 +16,7 @@ from csplade.pipelines.folder import MODEL_FILE
 from csplade.pipelines.golden import allowed, drifts, read_golden
 from csplade.pipelines.quantize import QuantizeOptions
 from csplade.pipelines.quantize_blocks import block_product
-from csplade.pipelines.quantize_int8 import Int8Weights, token_products
+from csplade.pipelines.quantize_int8 import Int8Weights, static_product, token_products
 from csplade.pipelines.quantize_kinds import Precision
 from csplade.pipelines.quantize_products import Pieces, Product, products
 from csplade.pipelines.training_options import TermSpace
@@ -124,19 +124,26 @@ def test_what_ranks_well_and_is_far_off_is_not_written(
     assert read_contract(tmp_path / "small").expansion_tolerance > 1
 
 
+@pytest.mark.parametrize("precision", ["int8", "int8-static"])
 def test_a_layer_that_bears_no_rounding_is_left_out_and_told(
-    run: Run, collection: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, collection: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str
 ) -> None:
     export_folder(tiny_trained(TermSpace.PIECES), tmp_path / "exact", quantize=False)
     head = next(each for each in products(onnx.load(tmp_path / "exact" / MODEL_FILE)) if each.pooled)
 
+    def lost(weights: Int8Weights) -> Int8Weights:
+        return Int8Weights(np.zeros_like(weights.rounded), weights.scales)
+
     def forgetful(rounded: Sequence[Product], weights: Mapping[str, Int8Weights]) -> dict[str, Pieces]:
         """Round as always, but all of the head away."""
-        lost = {name: Int8Weights(np.zeros_like(each.rounded), each.scales) for name, each in weights.items()}
-        return token_products(rounded, {**weights, head.name: lost[head.name]})
+        return token_products(rounded, {**weights, head.name: lost(weights[head.name])})
+
+    def forgetful_static(product: Product, weights: Int8Weights, low: float, high: float) -> Pieces:
+        return static_product(product, lost(weights) if product.name == head.name else weights, low, high)
 
     monkeypatch.setattr("csplade.pipelines.quantize.token_products", forgetful)
-    options = ("--collection", collection, "--max-loss", 5, "--json")
+    monkeypatch.setattr("csplade.pipelines.quantize.static_product", forgetful_static)
+    options = ("--collection", collection, "--max-loss", 5, "--precision", precision, "--json")
     result = run("quantize", tmp_path / "exact", "--output", tmp_path / "small", *options)
     assert result.code == 0, result.err
     told = orjson.loads(result.out)

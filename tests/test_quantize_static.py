@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 from csplade.pipelines.contract import read_contract
+from csplade.pipelines.development import Development
+from csplade.pipelines.evaluate import Collection
 from csplade.pipelines.folder import MODEL_FILE, TOKENIZER_FILE, read_tables
 from csplade.pipelines.graph import Role
-from csplade.pipelines.quantize_static import chosen_layers, layers_of, seen_ranges
+from csplade.pipelines.quantize_static import calibration_texts, chosen_layers, layers_of, seen_ranges
 from csplade.tests.tiny_encoder import TEXTS, write_tiny_encoder
 
 
@@ -35,6 +37,17 @@ def test_layers_are_left_out_until_the_ranking_is_good_enough(enough: float, exp
     calls: list[frozenset[str]] = []
     assert chosen_layers(gains, lambda kept: _score(gains, calls, kept), enough) == expected
     assert len(calls) == len(set(calls)), "no choice is measured twice"
+
+
+def test_ranges_are_taken_on_nothing_that_is_judged_or_asked() -> None:
+    collection = Collection({"q": "what was asked"}, {"q": {"d1": 1, "d2": 0}}, 0)
+    documents = {"d1": "judged", "d2": "judged too", "d3": "a b c d e f g h i j", "d4": "short", "d5": "too many"}
+    assert calibration_texts(Development(collection, documents, 0), 2) == {
+        Role.DOCUMENT: ["a b c d e f g h i j", "short"],
+        Role.QUERY: ["a b c d e f g h", "short"],
+    }
+    few = Development(collection, {"d1": "judged", "d3": "no"}, 0)
+    assert calibration_texts(few, 64)[Role.DOCUMENT] == ["no", "judged"]
 
 
 @pytest.mark.model
