@@ -9,8 +9,8 @@ from csplade.models.recipe.published import Rounded, head_from, layers_from
 from csplade.pipelines.attention_kinds import Attention
 from csplade.pipelines.quantize import QuantizeOptions, quantize_graph
 from csplade.pipelines.quantize_kinds import Precision
-from csplade.tests.test_fused_attention import HEAD_SIZE, LONGEST, VOCABULARY, encoder_of, exported
 from csplade.tests.tiny_architectures import tiny_architecture
+from csplade.tests.tiny_graphs import HEAD_SIZE, LONGEST, VOCABULARY, encoder_of, exported
 from torch import Tensor
 
 pytestmark = pytest.mark.model
