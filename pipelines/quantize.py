@@ -67,7 +67,9 @@ def quantize_graph(graph: Path, output: Path, options: QuantizeOptions) -> None:
     if not found:
         raise UsageError(f"{graph} has no float32 weights to quantize: name an encoder as csplade export writes it")
     if options.precision is Precision.FP16:
-        model = _halved(model)
+        # What was read is not needed any more, and may be large.
+        del model, found
+        model = _halved(graph)
     else:
         _replace(model, found, options)
     save_graph(model, output)
@@ -93,16 +95,23 @@ def _products(found: list[Product], options: QuantizeOptions) -> dict[str, Piece
     return made | {each.name: static_product(each, weights[each.name], *ranges[each.activation]) for each in left}
 
 
-def _halved(model: ModelProto) -> ModelProto:
+def _halved(graph: Path) -> ModelProto:
     """Return the graph in fp16 between inputs and outputs that stay as they are; squares in norms would overflow."""
+    from onnx.external_data_helper import load_external_data_for_model
+    from onnx.shape_inference import infer_shapes
     from onnxruntime.transformers.float16 import convert_float_to_float16
     from onnxruntime.transformers.onnx_model import OnnxModel
 
+    # Shapes are inferred without the weights that lie beside the graph: with them it may be too large for protobuf.
+    model = infer_shapes(onnx.load(graph, load_external_data=False))
+    load_external_data_for_model(model, str(graph.parent))
     norms = [node.name for node in model.graph.node if "norm" in node.name]
     with warnings.catch_warnings():
         # It warns of each number that fp16 cannot hold: the lowest ones of masks, for which -10,000 does as well.
         warnings.simplefilter("ignore")
-        converted: ModelProto = convert_float_to_float16(model, keep_io_types=True, node_block_list=norms)
+        converted: ModelProto = convert_float_to_float16(
+            model, keep_io_types=True, disable_shape_infer=True, node_block_list=norms
+        )
     # It appends its casts at the end.
     OnnxModel(converted).topological_sort()
     return converted
@@ -110,6 +119,7 @@ def _halved(model: ModelProto) -> ModelProto:
 
 def _by_optimum(graph: Path, output: Path, target: Target) -> None:
     """Quantize as Optimum does: weights per channel, and one scale for each whole activation tensor of a batch."""
+    from onnx.external_data_helper import uses_external_data
     from optimum.onnxruntime import ORTQuantizer
     from optimum.onnxruntime.configuration import AutoQuantizationConfig
 
@@ -125,5 +135,10 @@ def _by_optimum(graph: Path, output: Path, target: Target) -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         quantizer = ORTQuantizer.from_pretrained(graph.parent, file_name=graph.name)
-        quantizer.quantize(save_dir=folder, quantization_config=settings, file_suffix="")
+        quantizer.quantize(
+            save_dir=folder,
+            quantization_config=settings,
+            file_suffix="",
+            use_external_data_format=any(map(uses_external_data, model.graph.initializer)),
+        )
         save_graph(onnx.load(Path(folder) / graph.name), output)

@@ -4,6 +4,7 @@ A product is a MatMul of an activation with a constant matrix. Products of two a
 rotary positions, stay as they are, and so do narrow ones, such as the gates: they cost nothing.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -124,9 +125,17 @@ def replace(model: ModelProto, replacements: Mapping[str, Pieces], gone: Iterabl
 
 def save_graph(model: ModelProto, output: Path, largest_file: int = _LARGEST_FILE) -> None:
     """Write a graph; one that is larger than protobuf can hold has its weights in a file beside it."""
-    apart = model.ByteSize() > largest_file
+    apart = weight_bytes(model) > largest_file
     onnx.save(model, output, save_as_external_data=apart, location=f"{output.name}_data" if apart else None)
     onnx.checker.check_model(output)
+
+
+def weight_bytes(model: ModelProto) -> int:
+    """Return the bytes of all constants, wherever they are kept; protobuf itself counts no message above 2 GB."""
+    return sum(
+        math.prod(each.dims) * helper.tensor_dtype_to_np_dtype(each.data_type).itemsize
+        for each in model.graph.initializer
+    )
 
 
 def _instead(node: NodeProto, replacements: Mapping[str, Pieces], removed: set[str]) -> Iterator[NodeProto]:

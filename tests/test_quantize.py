@@ -12,7 +12,7 @@ from csplade.pipelines.folder import MODEL_FILE
 from csplade.pipelines.graph import Graph, GraphOutput, Role
 from csplade.pipelines.quantize import QuantizeOptions, quantize_graph
 from csplade.pipelines.quantize_kinds import Precision, Target
-from csplade.pipelines.quantize_products import own_opset, products, save_graph
+from csplade.pipelines.quantize_products import own_opset, products, save_graph, weight_bytes
 from csplade.pipelines.quantize_static import WatchedGraph
 from csplade.tests.tiny_encoder import tiny_model, tiny_tokenizer, write_tiny_encoder
 from numpy.typing import NDArray
@@ -190,3 +190,23 @@ def test_a_graph_too_large_for_its_own_file_has_its_weights_beside_it(folder: Pa
     assert (tmp_path / f"{MODEL_FILE}_data").stat().st_size > 10_000
     one, apart = _run(folder / "int8.onnx"), _run(tmp_path / MODEL_FILE)
     np.testing.assert_array_equal(one.weights, apart.weights)
+
+
+@pytest.mark.parametrize("precision", list(Precision))
+def test_weights_that_lie_beside_a_graph_are_quantized_like_those_inside(
+    folder: Path, tmp_path: Path, precision: Precision
+) -> None:
+    apart = tmp_path / "apart" / MODEL_FILE
+    apart.parent.mkdir()
+    save_graph(onnx.load(folder / MODEL_FILE), apart, largest_file=10_000)
+    watched = WatchedGraph(apart)
+    watched.run(_IDS, Role.DOCUMENT)
+    quantize_graph(apart, tmp_path / MODEL_FILE, QuantizeOptions(precision, ranges=watched.ranges))
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [MODEL_FILE]
+    one, other = _run(folder / f"{precision}.onnx"), _run(tmp_path / MODEL_FILE)
+    np.testing.assert_allclose(one.weights, other.weights, rtol=1e-5, atol=1e-6)
+
+
+def test_weights_are_counted_wherever_they_are_kept(folder: Path) -> None:
+    model = onnx.load(folder / "int8.onnx")
+    assert weight_bytes(model) == sum(onnx.numpy_helper.to_array(each).nbytes for each in model.graph.initializer)
