@@ -31,6 +31,15 @@ class Delivery:
         """
         await self.give(request, await self.original(request, body), verdict)
 
+    async def plainly(self, request: Request, body: Gathered) -> None:
+        """Send what the caller sent, and give the answer without a word of what was done.
+
+        Raises:
+            Refusal: the answer was not begun, and the gateway has to give one itself.
+        """
+        answer = await self.original(request, body)
+        await request.transfer.answer(answer, answer_headers(answer.headers))
+
     async def original(self, request: Request, body: Gathered) -> Answer:
         """Send what the caller sent.
 

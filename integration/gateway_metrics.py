@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from csplade.integration.gateway_refusals import Reason
-from csplade.integration.gateway_verdict import Outcome, Verdict, Why
+from csplade.integration.gateway_verdict import Outcome, Shown, Verdict, Why
 from csplade.integration.rewrite_budget import TEXT_KINDS
 
 _BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -45,6 +45,7 @@ def _labelled(name: str, values: Sequence[str]) -> tuple[str, ...]:
 
 _VERDICTS = tuple(f'{{outcome="{outcome}",reason="{why}"}}' for outcome in Outcome for why in Why)
 _LEFT = _labelled("clause", _CLAUSES)
+_SHOWN = _labelled("reason", tuple(Shown))
 _BUCKETS = (*_labelled("le", [*map(str, _BOUNDS), "+Inf"]), "sum")
 _FAMILIES = (
     _Family("requests_total", "counter", "Answered requests, by class of status.", _labelled("status", _CLASSES)),
@@ -57,6 +58,7 @@ _FAMILIES = (
     _Family("answer_bytes_total", "counter", "Bytes of answer bodies."),
     _Family("rewriting_total", "counter", "Searches and writes, by what became of them.", _VERDICTS),
     _Family("passed_clauses_total", "counter", "Clauses that passed where others were rewritten.", _LEFT),
+    _Family("shown_weights_total", "counter", "Requests that may show weights which rules hide.", _SHOWN),
     _Family("remembered_vectors_total", "counter", "Vectors of queries that were not made anew."),
     _Family("shadows_total", "counter", "Searches by term weights that ran beside BM25's.", _labelled("end", _SHADOWS)),
     _Family("shadow_hits_total", "counter", "Of both top tens of shadows, compared.", _labelled("in", ("one", "both"))),
@@ -102,6 +104,10 @@ class Metrics:
     def left(self, clause: str) -> None:
         """Count a clause that passed in a search of which others were rewritten."""
         self.add("passed_clauses_total", 1.0, f'{{clause="{clause if clause in _CLAUSES else _OTHER}"}}')
+
+    def shown(self, reason: Shown) -> None:
+        """Count a request that may show weights, though the rules hide them."""
+        self.add("shown_weights_total", 1.0, f'{{reason="{reason}"}}')
 
     def took(self, name: str, seconds: float) -> None:
         """Count a duration; each bucket counts only what lies in it, until they are shown."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote_plus
+from urllib.parse import quote, unquote_plus
 
 from csplade.integration.rewrite_report import JsonObject
 
@@ -44,6 +44,10 @@ class Params:
         """Return the others."""
         return Params(tuple(piece for piece in self.pieces if piece[0] not in names))
 
+    def put(self, name: str, value: str) -> "Params":
+        """Return them with this value in the place of all others of the name."""
+        return Params((*self.without((name,)).pieces, (name, f"{name}={quote(value, safe=',.*')}".encode())))
+
     def written(self) -> bytes:
         """Return them as they are sent."""
         return b"&".join(part for _, part in self.pieces)
@@ -72,6 +76,10 @@ class Params:
     def body_moved(self) -> "Params":
         """Return what is left of them once the query, or the body, that they held is sent in the body."""
         return self.without(_BODY if self.get("q") is None else (*_BODY, *_QUERY))
+
+    def source_moved(self) -> "Params":
+        """Return what is left of them once the whole body that they held is sent as one."""
+        return self.without(_BODY)
 
     def over(self, body: JsonObject) -> dict[str, Any]:  # Any: a JSON object
         """Return what of the body's parts they decide, as it would stand there, as far as it matters for rewriting."""

@@ -1,7 +1,7 @@
 """One request that may be rewritten, with its body: gathered up to a limit, or else passed on as it streams."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from csplade.integration.gateway_body import BodyGuard
 from csplade.integration.gateway_json import unpacked
@@ -9,7 +9,7 @@ from csplade.integration.gateway_log import Exchange
 from csplade.integration.gateway_network import Body
 from csplade.integration.gateway_params import Params
 from csplade.integration.gateway_refusals import Headers
-from csplade.integration.gateway_sending import Message
+from csplade.integration.gateway_sending import Message, with_body
 from csplade.integration.gateway_signing import signed
 from csplade.integration.gateway_targets import Target
 from csplade.integration.gateway_transfer import Transfer
@@ -59,6 +59,18 @@ class Request:
         return next((value for key, value in self.headers if key == name), b"")
 
 
+def changed(request: Request, params: Params, body: bytes | None) -> "tuple[Request, Gathered]":
+    """Return a request with other parameters and another body, in the clear; None: it has none."""
+    query = params.written()
+    target = request.path + b"?" + query if query else request.path
+    headers, frame = request.headers, request.message.frame
+    if body is not None:
+        headers, frame = with_body(headers, len(body), not frame.empty)
+    message = Message(request.message.method, target, headers, frame)
+    new = replace(request, message=message, params=params)
+    return new, Gathered(new, body or b"", None)
+
+
 class Gathered:
     """A request's body: its beginning, and the rest, which nobody has read yet, if there is more."""
 
@@ -78,6 +90,10 @@ class Gathered:
     def whole(self) -> bool:
         """Return whether all of it is here."""
         return self._rest is None
+
+    def of(self, request: Request) -> "Gathered":
+        """Return the same body of a request that differs in its parameters alone."""
+        return Gathered(request, self._head, self._rest)
 
     def body(self) -> Body:
         """Return it as it is sent on."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from csplade.integration.gateway_delivery import Delivery
+from csplade.integration.gateway_hiding import Hiding
 from csplade.integration.gateway_json import UnreadJson, write_json
 from csplade.integration.gateway_log import Exchange
 from csplade.integration.gateway_metrics import Metrics
@@ -20,7 +21,7 @@ from csplade.integration.gateway_running import run
 from csplade.integration.gateway_searches import ForbiddenSearch, Partly, Sent, with_errors
 from csplade.integration.gateway_sending import Sender
 from csplade.integration.gateway_shadow import LARGEST, SHADOW_SECONDS, Shadows
-from csplade.integration.gateway_targets import WRITES, Kind, Target, read_target
+from csplade.integration.gateway_targets import READS, WRITES, Kind, Target, read_reading, read_target
 from csplade.integration.gateway_upstream import Answer
 from csplade.integration.gateway_vectors import EncoderFailed, EncoderLate, TextTooLong, Vectors
 from csplade.integration.gateway_verdict import Verdict, Why, failed_open, passed
@@ -53,14 +54,15 @@ class Rewriting:
         self._delivery = Delivery(parts.sender, parts.metrics)
         self._moments = Moments(parts.pits, self._delivery)
         self._resolver = Resolver(parts.sender, parts.rules, parts.vectors.fingerprint)
-        self._typed = parts.rules.typed
         self._finding = Finding(parts.rules, self._resolver, self._moments)
+        self._hiding = Hiding(parts.rules, self._finding, self._resolver, parts.metrics)
         self._rendering = Rendering(self._delivery, parts.rules.largest_body)
         self._write = Writing(parts.rules, parts.vectors, self._resolver, self._delivery)
 
     def target(self, method: str, path: bytes) -> Target | None:
         """Return what a request asks for; None: nothing that is ever rewritten."""
-        return read_target(method, path, self._typed)
+        found = read_target(method, path, self._rules.typed)
+        return read_reading(method, path) if found is None and self._rules.hide_weights else found
 
     async def __call__(self, request: Request) -> None:
         """Answer one.
@@ -74,18 +76,24 @@ class Rewriting:
         elif kind is Kind.CLOSE_PIT:
             await self._moments.close(request)
         elif request.signed:
+            self._hiding.not_read()
             await self._delivery.as_it_is(request, await gather(request, 0), passed(Why.SIGNED))
         elif kind in WRITES:
-            await self._write(request)
+            await self._write(*await self._hiding(request))
+        elif kind in READS:
+            await self._delivery.plainly(*await self._hiding(request))
         else:
             await self._search(request)
 
     async def _search(self, request: Request) -> None:
         turn = self._rules.rollout.turn(request.headers, request.exchange.caller)
-        if turn is Turn.OFF:
+        if turn is Turn.OFF and not self._rules.hide_weights:
             await self._delivery.as_it_is(request, await gather(request, 0), passed(Why.ROLLOUT))
             return
-        body = await gather(request, self._rules.largest_body)
+        request, body = await self._hiding(request)
+        if turn is Turn.OFF:
+            await self._delivery.as_it_is(request, body, passed(Why.ROLLOUT))
+            return
         work = await self._finding(request, body)
         if isinstance(work, Verdict):
             await self._delivery.as_it_is(request, body, work)
@@ -94,6 +102,8 @@ class Rewriting:
             await self._beside(request, body, work)
             return
         sent = await self._in_time(request, work)
+        if work.templates and not isinstance(sent, Sent):
+            self._hiding.not_filled()
         if isinstance(sent, Verdict):
             await self._delivery.as_it_is(request, body, sent)
         elif isinstance(sent, Partly):

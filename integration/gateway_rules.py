@@ -96,6 +96,11 @@ class GatewayRules:
         return not any(rules.field_map.coverages for rules in self.config.rules)
 
     @property
+    def hide_weights(self) -> bool:
+        """Return whether weights of any index are kept out of what is read."""
+        return any(rules.hide_weights for rules in self.config.rules)
+
+    @property
     def typed(self) -> bool:
         """Return whether the cluster knows paths with the type of documents in them."""
         dialects = {rules.options.dialect for rules in self.config.rules}

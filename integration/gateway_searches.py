@@ -8,6 +8,7 @@ from typing import Any
 from csplade.integration.gateway_json import UnreadJson, read_json, write_json
 from csplade.integration.gateway_params import Params
 from csplade.integration.gateway_refusals import Reason, Refusal
+from csplade.integration.gateway_source import hide_in_body
 from csplade.integration.gateway_targets import TEMPLATES, Kind
 from csplade.integration.gateway_templates import NOTHING_RENDERED, Rendered
 from csplade.integration.gateway_vectors import TextTooLong
@@ -241,7 +242,8 @@ def _rewritten(
     if isinstance(rendered, Why):
         return rendered
     if rendered is not None:
-        return _changed(rewrite_rendered(body, rendered, rules.field_map, encode, rules.options))
+        shown = hide_in_body(rendered, rules.hidden_fields).body if rules.hide_weights else rendered
+        return _changed(rewrite_rendered(body, shown, rules.field_map, encode, rules.options))
     if kind is Kind.TEMPLATE:
         return _changed(rewrite_template(body, rules.field_map, encode, rules.options))
     over = params.over(body) if kind is Kind.SEARCH else {}

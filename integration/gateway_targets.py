@@ -24,11 +24,16 @@ class Kind(enum.StrEnum):
     INDEX = "index"
     """It writes one whole document."""
     UPDATE = "update"
+    DOCUMENT = "document"
+    """It reads one, whole or its `_source` alone."""
+    DOCUMENTS = "documents"
+    """It reads several by their ids."""
 
 
 SEVERAL = frozenset({Kind.MANY, Kind.MANY_TEMPLATES})
 TEMPLATES = frozenset({Kind.TEMPLATE, Kind.MANY_TEMPLATES})
 WRITES = frozenset({Kind.BULK, Kind.INDEX, Kind.UPDATE})
+READS = frozenset({Kind.DOCUMENT, Kind.DOCUMENTS})
 
 _ASKED = ("GET", "POST")
 _WRITTEN = ("PUT", "POST")
@@ -59,12 +64,8 @@ def read_target(method: str, path: bytes, typed: bool = False) -> Target | None:
 
     `typed`: the cluster also knows paths with the type of documents in them, as Elasticsearch 7 does.
     """
-    try:
-        # Servers pass over slashes at the end, not over those before.
-        steps = [unquote_to_bytes(step).decode() for step in path.rstrip(b"/").split(b"/")[1:]]
-    except UnicodeDecodeError:
-        return None
-    if not steps or not all(steps):
+    steps = _steps(path)
+    if not steps:
         return None
     if method == "POST" and steps == ["_plugins", "_asynchronous_search"]:
         return Target(Kind.SEARCH, "")
@@ -73,6 +74,29 @@ def read_target(method: str, path: bytes, typed: bool = False) -> Target | None:
         steps = _untyped(method, steps)
     kind = _search_of(method, tuple(steps), bool(names)) or _write_of(method, steps, bool(names))
     return None if kind is None else Target(kind, names)
+
+
+def read_reading(method: str, path: bytes) -> Target | None:
+    """Return which documents a request reads by their ids; None: none."""
+    match method, _steps(path):
+        case "GET", [names, "_doc" | "_source", _] if not names.startswith("_"):
+            return Target(Kind.DOCUMENT, names)
+        case (("GET" | "POST"), ["_mget"]):
+            return Target(Kind.DOCUMENTS, "")
+        case (("GET" | "POST"), [names, "_mget"]) if not names.startswith("_"):
+            return Target(Kind.DOCUMENTS, names)
+        case _:
+            return None
+
+
+def _steps(path: bytes) -> list[str]:
+    """Return the steps of a path, none if they are not to be read."""
+    try:
+        # Servers pass over slashes at the end, not over those before.
+        steps = [unquote_to_bytes(step).decode() for step in path.rstrip(b"/").split(b"/")[1:]]
+    except UnicodeDecodeError:
+        return []
+    return steps if all(steps) else []
 
 
 def with_index(target: Target, index: str | None) -> Target:

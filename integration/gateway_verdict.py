@@ -66,6 +66,19 @@ class Why(enum.StrEnum):
     """The cluster would not run the rewritten search, or not on all shards."""
 
 
+class Shown(enum.StrEnum):
+    """Why weights may be seen though the rules hide them."""
+
+    NOT_READ = "not_read"
+    """The request is signed, too large, no plain JSON, or of a form that is not known."""
+    FIELDS = "fields"
+    """It asks by a pattern for `fields`, which excludes nothing."""
+    TEMPLATE = "template"
+    """It is a template that can be read only once it is filled, and is not rewritten then."""
+    UNRESOLVED = "unresolved"
+    """Its indexes are not known, or not all of them have the same rules."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What became of one request."""

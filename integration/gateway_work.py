@@ -74,7 +74,7 @@ class Finding:
     async def _single(self, request: Request, plain: bytes) -> Work | Why:
         body = plain or (request.params.source or "").encode(errors="surrogatepass")
         kind, names = request.target.kind, request.target.names
-        rules = await self._rules_of(request, names, body)
+        rules = await self.rules_of(request, names, body)
         if isinstance(rules, Why):
             return rules
         pit = None if names else pit_of(plain)
@@ -88,7 +88,7 @@ class Finding:
             # Each waits for a limited time; all of them one after the other must not.
             late = rules[-1:] == [Why.LOOKUP_SLOW]
             names = each.names or request.target.names
-            rules.append(Why.LOOKUP_SLOW if late else await self._rules_of(request, names, each.body))
+            rules.append(Why.LOOKUP_SLOW if late else await self.rules_of(request, names, each.body))
         reasons = {each for each in rules if isinstance(each, Why)}
         if all(isinstance(each, Why) for each in rules):
             return reasons.pop() if len(reasons) == 1 else Why.NOTHING
@@ -104,7 +104,12 @@ class Finding:
             templates = await at_ease(size, lambda: unrendered(bodies, rules))
         return Work(make, size <= SMALL_BYTES, templates, pit=pit)
 
-    async def _rules_of(self, request: Request, names: str, body: bytes) -> Rules:
+    async def rules_of(self, request: Request, names: str, body: bytes) -> Rules:
+        """Return the rules that the indexes of one search share, or why there are none.
+
+        Raises:
+            UnreadJson: its body is no plain JSON.
+        """
         pit = None if names else pit_of(body)
         found = names if pit is None else self._moments.names(pit)
         if found is None:

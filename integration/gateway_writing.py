@@ -9,7 +9,7 @@ from csplade.integration.gateway_documents import Aim
 from csplade.integration.gateway_drafts import Drafts, read_many, read_one
 from csplade.integration.gateway_ease import at_ease
 from csplade.integration.gateway_json import UnreadJson, write_json
-from csplade.integration.gateway_request import Gathered, Request, gather
+from csplade.integration.gateway_request import Gathered, Request
 from csplade.integration.gateway_resolve import Resolver
 from csplade.integration.gateway_rules import GatewayRules, Writes
 from csplade.integration.gateway_targets import Kind
@@ -47,13 +47,12 @@ class Writing:
     def __init__(self, rules: GatewayRules, vectors: Vectors, resolver: Resolver, delivery: Delivery) -> None:
         self._rules, self._vectors, self._resolver, self._delivery = rules, vectors, resolver, delivery
 
-    async def __call__(self, request: Request) -> None:
+    async def __call__(self, request: Request, body: Gathered) -> None:
         """Send a write with weights, without old ones, or as it is.
 
         Raises:
             Refusal: the answer was not begun, and the gateway has to give one itself.
         """
-        body = await gather(request, self._rules.largest_body)
         sent = await self._prepared(request, body)
         if isinstance(sent, Verdict):
             await self._delivery.as_it_is(request, body, sent)

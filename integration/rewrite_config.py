@@ -17,12 +17,13 @@ from csplade.integration.dialect import PLAIN, Dialect
 from csplade.integration.field_map import Coverage, FieldMap, matches
 from csplade.integration.planner import PlanOptions
 from csplade.integration.rewrite_policy import Policies, RewriteMode, RewriteOptions
+from csplade.integration.templates import MARK_FIELD
 from csplade.pipelines.errors import UsageError
 
 _USUAL = RewriteOptions()
 _INDEX_KEYS = (
     *("pattern", "mode", "bm25_weight", "max_clauses", "share", "calibration", "default_fields"),
-    *("weights", "policy"),
+    *("hide_weights", "weights", "policy"),
 )
 _WEIGHTS_KEYS = ("field", "covers", "nested")
 _POLICY_KINDS: Mapping[str, type[enum.StrEnum]] = get_type_hints(Policies)
@@ -38,6 +39,14 @@ class IndexRules:
     pattern: str
     field_map: FieldMap
     options: RewriteOptions
+    hide_weights: bool = False
+    """Whether a gateway keeps the weights out of documents that are read through it."""
+
+    @property
+    def hidden_fields(self) -> tuple[str, ...]:
+        """Return the fields that are kept out: those for weights, and their mark."""
+        named = [*(coverage.weights for coverage in self.field_map.coverages), MARK_FIELD]
+        return tuple(dict.fromkeys(named)) if self.hide_weights else ()
 
 
 @dataclass(frozen=True)
@@ -135,6 +144,7 @@ def _rules(raw: object, place: str, dialect: Dialect) -> IndexRules:
         reader.take("pattern", _name, None, "the name of an index, `*` for any characters"),
         FieldMap(coverages, names),
         options,
+        reader.take("hide_weights", _truth, False, "true or false"),
     )
 
 
