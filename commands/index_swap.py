@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from csplade.integration.lifecycle import Switch
     from csplade.integration.lifecycle_gate import Comparison
 
-_FOREIGN = "{} was not made by csplade: it is found in by words (BM25) alone"
+_FOREIGN = "{} was not made by csplade: searches in it go by words (BM25) alone"
 
 
 @click.command("swap")

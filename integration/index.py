@@ -12,13 +12,7 @@ from csplade.integration.dialect import Dialect, dialect_of_field
 from csplade.integration.errors import CredentialsError, IndexConflictError, RequestError
 from csplade.integration.index_mapping import long_of_mapping, mapping_if_there
 from csplade.integration.passages import Long
-from csplade.integration.templates import (
-    INDEX_FORMAT,
-    META_KEY,
-    WEIGHTS_FIELD,
-    IndexOptions,
-    index_body,
-)
+from csplade.integration.templates import INDEX_FORMAT, META_KEY, WEIGHTS_FIELD, IndexOptions, index_body
 from csplade.integration.transport_errors import INDEX_CLOSED
 from csplade.pipelines.contract import Contract
 from csplade.pipelines.errors import UsageError

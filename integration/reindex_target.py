@@ -6,12 +6,7 @@ from typing import Any
 
 from csplade.integration.detect import read_dialect
 from csplade.integration.errors import IndexConflictError, RequestError
-from csplade.integration.index import (
-    IndexState,
-    check_index,
-    create_from,
-    is_closed,
-)
+from csplade.integration.index import IndexState, check_index, create_from, is_closed
 from csplade.integration.index_asked import Asked, check_asked
 from csplade.integration.index_mapping import index_uuid, keep_in_meta, mapping_of
 from csplade.integration.passages import Long

@@ -23,13 +23,7 @@ from csplade.integration.dead_letters import choose_path
 from csplade.integration.documents import Document, RecordError, RecordOptions, Rejected, to_document
 from csplade.integration.encoder import CountingEncoder, Encoder
 from csplade.integration.errors import ClusterError
-from csplade.integration.index import (
-    IndexState,
-    check_index,
-    check_name,
-    create_index,
-    require_index,
-)
+from csplade.integration.index import IndexState, check_index, check_name, create_index, require_index
 from csplade.integration.index_facts import KnownFacts
 from csplade.integration.index_mapping import long_of, mapping_of
 from csplade.integration.ingest import IngestOptions, ingest

@@ -3,13 +3,7 @@
 import pytest
 from csplade.integration.client import connect
 from csplade.integration.errors import IndexConflictError, RequestError
-from csplade.integration.index import (
-    IndexState,
-    check_index,
-    check_name,
-    create_index,
-    require_index,
-)
+from csplade.integration.index import IndexState, check_index, check_name, create_index, require_index
 from csplade.integration.templates import IndexOptions
 from csplade.pipelines.errors import UsageError
 from csplade.tests.word_encoder import word_contract

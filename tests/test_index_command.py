@@ -188,7 +188,7 @@ def test_an_index_of_others_is_replaced_by_one_that_finds_as_much(run: Run, open
     client, alias, where = connect(opensearch), f"{index_name}-live", ("--url", opensearch)
     for identity, text in TEXTS.items():
         client.index(index=index_name, id=identity, body={"text": text}, params={"refresh": "true"})
-    foreign = f"{index_name} was not made by csplade: it is found in by words (BM25) alone"
+    foreign = f"{index_name} was not made by csplade: searches in it go by words (BM25) alone"
     adopted = run("index", "swap", alias, "--to", index_name, *where)
     assert (adopted.code, adopted.err) == (0, f"{alias} stands for {index_name} now.\n{foreign}.\n")
     try:
