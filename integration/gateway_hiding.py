@@ -1,4 +1,4 @@
-"""Requests that read documents ask for the weights no longer, where the rules hide them; all else goes on as it came."""
+"""Requests that read documents ask for weights no longer, where the rules hide them; all else goes on as it came."""
 
 from collections.abc import Callable, Sequence
 

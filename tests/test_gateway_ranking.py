@@ -24,6 +24,7 @@ from csplade.pipelines.significance import randomization
 from csplade.pipelines.standard_library import read_standard_library
 from csplade.pipelines.vector_cache import CachedEncoder, VectorCache
 from csplade.tests.demo_cluster import without_demo_index
+from csplade.tests.gateway_installs import javascript_packages
 from csplade.tests.gateway_process import serving
 from csplade.tests.gateway_programs import Program
 from opensearchpy import OpenSearch
@@ -33,9 +34,13 @@ pytestmark = [pytest.mark.cluster, pytest.mark.model]
 MODES = ("replace", "hybrid", "anchored")
 WHOLE = bool(os.environ.get("CSPLADE_WHOLE_CORPUS"))
 CACHE = find_places(os.environ, None).root / "vectors"
+EQUAL_SCORES = 0.0015
+"""What of nDCG@10 hits with equal scores make, which come in any order."""
 LEAST_GAIN = 0.005
-"""Of nDCG@10, in every mode; hits with equal scores, which come in any order, make 0.0015."""
+"""Of nDCG@10, in every mode."""
 ASKING = Program("questions.py", "opensearch-3.8")
+MEASURING = Program("ranking.mjs", "opensearch-3.8", javascript_packages, ("@opensearch-project/opensearch@3",))
+ANOTHER = "nDCG@10 in JavaScript"
 Each = dict[str, dict[str, list[float]]]
 
 
@@ -55,7 +60,7 @@ class Judged:
         for where, found in self.each.items():
             chance = randomization(self.each["direct"]["nDCG@10"], found["nDCG@10"])
             gain, first = self.mean(where, "nDCG@10"), self.mean(where, "RR@10")
-            yield f"| {where} | {gain:.3f} | {first:.3f} | {chance:.2f} |"
+            yield f"| {where} | {gain:.3f} | {first:.3f} | {chance:.2f} | {self.mean(where, ANOTHER):.3f} |"
 
 
 @pytest.fixture(scope="module")
@@ -97,11 +102,19 @@ def measured(client: OpenSearch, url: str, questions: JudgedQuestions, folder: P
     config.write_bytes(orjson.dumps({"index": rules, "gateway": {"deadline_ms": 60_000}}))
     judgments = questions.judgments()
     asked = "\n".join(judgments)
-    found: Each = {"direct": measure_each(judgments, ASKING.run(url, INDEX, asked))}
+    grades = orjson.dumps(judgments).decode()
+
+    def measure(address: str, name: str) -> dict[str, list[float]]:
+        """Return the measures of two programs; the second makes its own."""
+        other = MEASURING.run(address, name, grades)
+        assert other["questions"] == len(judgments)
+        return {**measure_each(judgments, ASKING.run(address, name, asked)), ANOTHER: [other["nDCG@10"]]}
+
+    found: Each = {"direct": measure(url, INDEX)}
     with serving(url, "--config", str(config)) as gateway:
         for mode in MODES:
-            found[mode] = measure_each(judgments, ASKING.run(gateway.url, f"{INDEX}-{mode}", asked))
-        assert gateway.counts()['rewriting_total{outcome="rewritten",reason=""}'] == len(MODES) * len(judgments)
+            found[mode] = measure(gateway.url, f"{INDEX}-{mode}")
+        assert gateway.counts()['rewriting_total{outcome="rewritten",reason=""}'] == 2 * len(MODES) * len(judgments)
     return found
 
 
@@ -110,3 +123,13 @@ def test_an_unchanged_program_gets_better_rankings_through_the_gateway(judged: J
     assert len(judged.questions.asked) >= 170
     assert judged.mean(mode, "nDCG@10") > judged.mean("direct", "nDCG@10") + LEAST_GAIN
     assert judged.mean(mode, "RR@10") > judged.mean("direct", "RR@10")
+
+
+@pytest.mark.parametrize("where", ["direct", *MODES])
+def test_a_client_of_another_language_measures_the_same_rankings_itself(judged: Judged, where: str) -> None:
+    assert judged.mean(where, ANOTHER) == pytest.approx(judged.mean(where, "nDCG@10"), abs=EQUAL_SCORES)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_that_client_gets_better_rankings_too(judged: Judged, mode: str) -> None:
+    assert judged.mean(mode, ANOTHER) > judged.mean("direct", ANOTHER) + LEAST_GAIN

@@ -10,6 +10,7 @@ const query = { bool: { must: [text], filter: [{ range: { year: { gte: 1995 } } 
 const aggs = { langs: { terms: { field: "lang" } } };
 
 const found = await client.search({ index, body: { query, aggs, size: 20, highlight: { fields: { text: {} } } } });
+const whole = await client.search({ index, body: { query: text, size: 1000 } });
 const several = await client.msearch({ body: [{ index }, { query: text }, { index }, { query, size: 0 }] });
 const counted = await client.count({ index, body: { query: text } });
 const pit = (await client.createPit({ index, keep_alive: "1m" })).body.pit_id;
@@ -43,6 +44,7 @@ const { hits, aggregations } = found.body;
 console.log(
   JSON.stringify({
     ids: hits.hits.map(({ _id }) => _id),
+    sources: Object.fromEntries(whole.body.hits.hits.map(({ _id, _source }) => [_id, _source])),
     shown: Object.fromEntries(hits.hits.map(({ _id, highlight }) => [_id, highlight.text])),
     same: {
       total: hits.total,
