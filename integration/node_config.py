@@ -22,6 +22,8 @@ appender.console.layout.pattern = [%d{ISO8601}][%-5p][%-25c{1.}] [%node_name]%ma
 rootLogger.level = info
 rootLogger.appenderRef.console.ref = console
 """
+SNAPSHOTS = "snapshots"
+"""The folder, beside those of the members, in which snapshots may be kept."""
 _VECTOR_MODULE = "jdk.incubator.vector"
 
 
@@ -44,6 +46,8 @@ def settings_of(server: Server, seat: Seat, seats: Sequence[Seat], folder: Path)
         "transport.port": seat.transport,
         "path.data": str(folder / "data"),
         "path.logs": str(folder / "logs"),
+        # Members of one cluster must find the same snapshots.
+        "path.repo": str(folder.parent / SNAPSHOTS),
         # On a nearly full disk the server would otherwise refuse to write.
         "cluster.routing.allocation.disk.threshold_enabled": False,
         **server.settings,

@@ -9,7 +9,7 @@ from csplade.integration.errors import NodeError
 from csplade.integration.fetch import Tell
 from csplade.integration.install import install, reachable
 from csplade.integration.java import Java, find_java
-from csplade.integration.node_config import Seat, environment, settings_of, write_config
+from csplade.integration.node_config import SNAPSHOTS, Seat, environment, settings_of, write_config
 from csplade.integration.node_notes import Member, Node, write_note
 from csplade.integration.places import Places, writing
 from csplade.integration.ports import free_port, is_free
@@ -79,8 +79,9 @@ def launch(ground: Ground, data: Path, port: int, count: int, notes: Path) -> No
         NodeError: the folder cannot be used, or a process cannot be started.
     """
     with writing(data, _CURE):
-        data.mkdir(parents=True, exist_ok=True)
+        (data / SNAPSHOTS).mkdir(parents=True, exist_ok=True)
     require_usable(data, ground.account)
+    give(data / SNAPSHOTS, ground.account)
     seats = [Seat("n1", port, free_port()), *(Seat(f"n{n}", free_port(), free_port()) for n in range(2, count + 1))]
     members: list[Member] = []
     try:

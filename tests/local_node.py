@@ -1,5 +1,6 @@
 """Real servers for tests: folders that a server's user can enter, nodes that are stopped, and what all of them can."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -7,8 +8,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from csplade.integration.account import server_account
 from csplade.integration.client import connect
 from csplade.integration.node import Node, NodeOptions, start, stop
+from csplade.integration.node_launch import prepare
+from csplade.integration.places import find_places, make_places
+from csplade.integration.servers import Server
 
 # Few enough significant bits that no server rounds them.
 _DOCUMENTS = {"a": {"bread": 20.0, "oven": 0.5}, "b": {"bread": 1.5, "salt": 96.0}, "c": {"butter": 3.0}}
@@ -37,6 +42,14 @@ def running(options: NodeOptions) -> Iterator[Node]:
             yield node
         finally:
             stop(node.port)
+
+
+def home_of(server: Server) -> Path:
+    """Return the folder of an unpacked server, which is fetched if it is not there yet."""
+    account = server_account()
+    places = find_places(os.environ, account)
+    make_places(places, account)
+    return prepare(server, "", places, account, lambda _text: None).home
 
 
 def scores(url: str, index: str, field_type: str = "rank_features", replicas: int = 0) -> dict[str, float]:

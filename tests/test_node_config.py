@@ -35,6 +35,8 @@ def test_a_member_listens_to_this_machine_only_and_takes_a_nearly_full_disk(serv
     assert settings["discovery.type"] == "single-node"
     assert (settings["http.port"], settings["transport.port"]) == (9200, 9300)
     assert (settings["path.data"], settings["path.logs"]) == ("/data/n1/data", "/data/n1/logs")
+    # All members of a cluster have to find it.
+    assert settings["path.repo"] == "/data/snapshots"
     # An unknown setting stops a server.
     assert ("xpack.security.enabled" in settings) == (server is ELASTICSEARCH_9)
 
