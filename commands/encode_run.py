@@ -1,6 +1,5 @@
 """`csplade encode` in this process: from sources to one output, behind a progress bar."""
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -91,19 +90,15 @@ def encode_here(arguments: Sequence[str], choices: EncodeChoices, folder: Path, 
 
 def encoding_options(choices: EncodeChoices, lanes: int | None) -> EncodeOptions:
     """Return how texts are run; without `lanes` as many as there are cores, of a thread each, and one on a GPU."""
-    from csplade.pipelines.runtime import usable_device
+    from csplade.pipelines.encode_many import many_texts
 
-    device = None if choices.device is None else Device(choices.device)
-    if lanes is None:
-        lanes = 1 if (device or usable_device()) is Device.CUDA else _cores()
-    return EncodeOptions(
+    options = EncodeOptions(
         batch_tokens=choices.batch_tokens,
-        threads=1 if lanes > 1 else None,
-        lanes=lanes,
         deterministic=choices.deterministic,
-        device=device,
+        device=None if choices.device is None else Device(choices.device),
         long_texts=choices.long_texts,
     )
+    return many_texts(options, lanes)
 
 
 def _opened(folder: Path, choices: EncodeChoices) -> "Encoder":
@@ -252,8 +247,3 @@ def tell_cut(texts: int) -> None:
     """Say of how many texts the model did not see all, where they were not read in passages."""
     if texts:
         notice(f"Of {texts} texts the model did not see the end: --stride reads them whole, more slowly.")
-
-
-def _cores() -> int:
-    """Return the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

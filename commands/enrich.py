@@ -114,8 +114,9 @@ def command(choices: EnrichChoices, connection: Connection, encoder_folder: Path
     waiting = patient(client, choices.patience)
     options = _options(waiting, choices)
     from csplade.pipelines.encode import Encoder
+    from csplade.pipelines.encode_many import many_texts
 
-    encoder = Encoder.open(encoder_folder)
+    encoder = Encoder.open(encoder_folder, many_texts())
     report = _run(client, encoder, dialect, options, choices)
     _print(report, options, as_json)
     if choices.watch is None:

@@ -118,11 +118,12 @@ def _encoder(folder: Path, choices: IngestChoices) -> "Encoder":
     from csplade.integration.given import GivenVectors
     from csplade.pipelines.contract import read_contract
     from csplade.pipelines.encode import Encoder
+    from csplade.pipelines.encode_many import many_texts
 
     if choices.engine == RAY:
         return _ray_encoder(folder, choices)
     if choices.vectors is None:
-        return Encoder.open(folder)
+        return Encoder.open(folder, many_texts())
     if choices.dry_run:
         raise UsageError("--vectors opens no model, which --dry-run needs: leave one of them out")
     return GivenVectors(read_contract(folder), choices.vectors)

@@ -18,6 +18,7 @@ import csplade.integration.ingest
 import csplade.integration.load_settings
 import tqdm
 from csplade.cli import main
+from csplade.pipelines.encode_options import DEFAULT, EncodeOptions
 from csplade.pipelines.sparse import SparseVector
 from csplade.tests.word_encoder import WordEncoder
 
@@ -45,7 +46,7 @@ class _Slow(WordEncoder):
     most: ClassVar[int | None] = None
 
     @classmethod
-    def open(cls, _folder: Path) -> Self:
+    def open(cls, _folder: Path, _options: EncodeOptions = DEFAULT) -> Self:
         return cls()
 
     def documents(self, texts: Iterable[str]) -> Iterator[SparseVector]:

@@ -254,7 +254,7 @@ from csplade.tests.word_encoder import WordEncoder
 
 class Slow(WordEncoder):
     @classmethod
-    def open(cls, folder):
+    def open(cls, folder, options=None):
         return cls()
     def documents(self, texts):
         for number, vector in enumerate(super().documents(texts)):

@@ -1,0 +1,27 @@
+"""How texts are run where there are many of them, and nobody waits for a single one; needs onnxruntime."""
+
+import os
+from dataclasses import replace
+
+from csplade.pipelines.encode_options import DEFAULT, Device, EncodeOptions
+from csplade.pipelines.runtime import usable_device
+
+
+def many_texts(options: EncodeOptions = DEFAULT, lanes: int | None = None) -> EncodeOptions:
+    """Return the options with so many batches at the same time, of a thread each.
+
+    Without `lanes` as many as there are cores: threads that share a batch wait for each other after every product. On a
+    GPU one.
+
+    Raises:
+        MissingExtraError: there is no onnxruntime.
+        UsageError: two runtimes are installed.
+    """
+    if lanes is None:
+        lanes = 1 if (options.device or usable_device()) is Device.CUDA else _cores()
+    return replace(options, lanes=lanes, threads=1 if lanes > 1 else None)
+
+
+def _cores() -> int:
+    """Return the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

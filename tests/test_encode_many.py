@@ -1,0 +1,59 @@
+"""Where many texts are encoded, as many batches run at the same time as there are cores."""
+
+import os
+from pathlib import Path
+
+import pytest
+from csplade.commands import demo
+from csplade.commands.options import SHIPPED_ENCODER
+from csplade.pipelines import encode_many
+from csplade.pipelines.encode import Encoder
+from csplade.pipelines.encode_many import many_texts
+from csplade.pipelines.encode_options import DEFAULT, Device, EncodeOptions
+from csplade.tests.command_run import Run, runner
+
+CORES = 3
+
+
+@pytest.fixture(autouse=True)
+def cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _process: set(range(CORES)), raising=False)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    return runner(monkeypatch, capsys)
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[EncodeOptions]:
+    """Give the options with which encoders are opened; none is."""
+    found: list[EncodeOptions] = []
+
+    def note(_folder: Path, options: EncodeOptions = DEFAULT) -> Encoder:
+        found.append(options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Encoder, "open", note)
+    return found
+
+
+def test_a_processor_has_a_lane_for_each_core_and_a_gpu_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encode_many, "usable_device", lambda: Device.CPU)
+    assert many_texts() == EncodeOptions(lanes=CORES, threads=1)
+    assert many_texts(EncodeOptions(device=Device.CUDA)) == EncodeOptions(device=Device.CUDA)
+    assert many_texts(EncodeOptions(batch_tokens=64), 2) == EncodeOptions(batch_tokens=64, lanes=2, threads=1)
+    assert many_texts(lanes=1) == DEFAULT
+    monkeypatch.setattr(encode_many, "usable_device", lambda: Device.CUDA)
+    assert many_texts() == DEFAULT
+
+
+def test_ingest_and_demo_take_them(
+    run: Run, opened: list[EncodeOptions], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encode_many, "usable_device", lambda: Device.CPU)
+    (tmp_path / "a.jsonl").write_text('{"id": 1, "text": "bread"}\n')
+    assert run("ingest", tmp_path / "a.jsonl", "--index", "articles").code != 0
+    with pytest.raises(KeyboardInterrupt):
+        demo._open_encoder(SHIPPED_ENCODER)
+    assert opened == [EncodeOptions(lanes=CORES, threads=1)] * 2
