@@ -27,8 +27,8 @@ from csplade.pipelines.graph import Graph, Role
 from csplade.pipelines.words import find_words
 from tokenizers import Tokenizer
 
-_TEXTS = 64
-_PASSES = 5
+_TEXTS = 24
+_PASSES = 3
 
 
 @dataclass(frozen=True)
