@@ -125,25 +125,6 @@ def asks_for_several(value: object) -> bool:
     return value is not None and str(value) not in ("0", "1")
 
 
-def original(kind: str, body: JsonObject, boost: float) -> JsonObject:
-    """Return a clause that was read without its name, with another boost."""
-    if kind not in FIELD_KINDS:
-        return {kind: _reboosted(body, boost)}
-    ((field, values),) = body.items()
-    if not isinstance(values, Mapping):
-        return {kind: body} if boost == 1 else {kind: {field: {"query": values, "boost": boost}}}
-    return {kind: {field: _reboosted(values, boost)}}
-
-
-def remainder(kind: str, body: JsonObject, fields: tuple[TextField, ...], free: bool) -> JsonObject:
-    """Return a clause over several fields cut down to some of them; `free`: any of its words will do."""
-    left_out = {"fields", "default_field"} | (
-        {"operator", "default_operator", "minimum_should_match"} if free else set()
-    )
-    values = {name: value for name, value in _reboosted(body, 1.0).items() if name not in left_out}
-    return {kind: {**values, "fields": [_written(field) for field in fields]}}
-
-
 def _values(kind: str, body: JsonObject) -> tuple[JsonObject, tuple[TextField, ...] | None]:
     """Return the options of a clause and its fields."""
     if kind not in FIELD_KINDS:
@@ -175,10 +156,6 @@ def _field(value: object) -> TextField:
     if found is None:
         raise UnreadableClause(f"the field {name} has no boost that is understood")
     return TextField(found["name"], float(found["boost"]))
-
-
-def _written(field: TextField) -> str:
-    return field.name if field.boost == 1 else f"{field.name}^{field.boost:g}"
 
 
 def _text(kind: str, values: JsonObject, resolve: Callable[[str], str | None]) -> tuple[str, tuple[Option, ...]]:
@@ -254,8 +231,3 @@ def _string(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise UnreadableClause(f"{name} is no string")
     return value
-
-
-def _reboosted(values: JsonObject, boost: float) -> JsonObject:
-    kept = {name: value for name, value in values.items() if name not in ("boost", "_name")}
-    return kept if boost == 1 else {**kept, "boost": boost}

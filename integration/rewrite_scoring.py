@@ -7,7 +7,8 @@ from functools import cache
 from csplade.integration.clauses import sparse_clause
 from csplade.integration.dialect import Dialect
 from csplade.integration.planner import PlanOptions, plan
-from csplade.integration.rewrite_clauses import TextClause, TextField, original, remainder
+from csplade.integration.rewrite_clauses import TextClause, TextField
+from csplade.integration.rewrite_originals import original, remainder
 from csplade.integration.rewrite_policy import Shape
 from csplade.integration.rewrite_report import JsonObject
 from csplade.pipelines.sparse import SparseVector
