@@ -1,12 +1,13 @@
 """The torch encoder becomes an ONNX graph, through Optimum; needs the extra [export].
 
 Optimum's exporters know no sparse output, so the encoder gets an export configuration of its own: token ids, mask and
-role go in; term ids, weights and gates come out. It is registered with Optimum as that of the model type `csplade`.
+role go in; term ids, weights and gates come out. It is registered with Optimum as that of the model type `csplade`, as
+soon as this module is imported; docs/encoding.md shows how Optimum's users find it.
 """
 
 import warnings
 from collections import OrderedDict
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from csplade.pipelines.fused_attention import fused_attention
 from csplade.pipelines.model import SparseEncoderModel
 from optimum.exporters.onnx.base import OnnxConfig
 from optimum.exporters.onnx.convert import export_pytorch
+from optimum.exporters.onnx.model_patcher import ModelPatcher
 from optimum.exporters.tasks import TasksManager
 from optimum.utils import DummyInputGenerator, NormalizedTextConfig
+from transformers import PretrainedConfig
 
 OPSET = 18
 MODEL_TYPE, TASK = "csplade", "feature-extraction"
@@ -47,12 +50,50 @@ class SparseDummyInputs(DummyInputGenerator):  # type: ignore[misc]  # optimum i
         return torch.randint(self._vocabulary, (self._BATCH, self.LENGTH))
 
 
+class SparseEncoderPatcher(ModelPatcher):  # type: ignore[misc]  # optimum is not typed
+    """Patches what Optimum patches while it traces; and attention, if the configuration says for how many tokens."""
+
+    def __init__(
+        self, config: "SparseEncoderOnnxConfig", model: SparseEncoderModel, model_kwargs: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(config, model, model_kwargs=model_kwargs)
+        self._encoder, self._fused_tokens = model, config.fused_tokens
+        self._fused = ExitStack()
+
+    def __enter__(self) -> None:
+        if self._fused_tokens is not None:
+            # The tracer's own text must fit as well.
+            longest = max(self._fused_tokens, SparseDummyInputs.LENGTH)
+            self._fused.enter_context(fused_attention(self._encoder, longest))
+        super().__enter__()
+
+    def __exit__(self, *raised: object) -> None:
+        super().__exit__(*raised)
+        self._fused.close()
+
+
 @TasksManager.create_register("onnx", overwrite_existing=True)(MODEL_TYPE, TASK)
 class SparseEncoderOnnxConfig(OnnxConfig):  # type: ignore[misc]  # optimum is not typed
-    """Optimum's description of `SparseEncoderModel`."""
+    """Optimum's description of `SparseEncoderModel`.
 
+    With `fused_tokens` attention is one operator of ONNX Runtime, where that does the same, for texts of so many tokens
+    at most; else all operators are ONNX's own.
+    """
+
+    _MODEL_PATCHER = SparseEncoderPatcher
     NORMALIZED_CONFIG_CLASS = NormalizedTextConfig
     DUMMY_INPUT_GENERATOR_CLASSES = (SparseDummyInputs,)
+
+    def __init__(
+        self,
+        config: PretrainedConfig,
+        task: str = TASK,
+        int_dtype: str = "int64",
+        float_dtype: str = "fp32",
+        fused_tokens: int | None = None,
+    ) -> None:
+        super().__init__(config, task, int_dtype=int_dtype, float_dtype=float_dtype)
+        self.fused_tokens = fused_tokens
 
     @property
     def inputs(self) -> dict[str, _Axes]:
@@ -66,20 +107,16 @@ class SparseEncoderOnnxConfig(OnnxConfig):  # type: ignore[misc]  # optimum is n
 
 
 def export_graph(model: SparseEncoderModel, path: Path, opset: int = OPSET, fused_tokens: int | None = None) -> None:
-    """Write the model as an ONNX graph in float32.
-
-    With `fused_tokens` attention is one operator of ONNX Runtime, where that does the same, for texts of so many tokens
-    at most; else all operators are ONNX's own.
-    """
-    found = TasksManager.get_exporter_config_constructor(
-        "onnx", model_type=MODEL_TYPE, task=TASK, library_name="transformers"
+    """Write the model as an ONNX graph in float32; `fused_tokens` as in `SparseEncoderOnnxConfig`."""
+    constructor = TasksManager.get_exporter_config_constructor(
+        "onnx",
+        model_type=MODEL_TYPE,
+        task=TASK,
+        library_name="transformers",
+        exporter_config_kwargs={"fused_tokens": fused_tokens},
     )
-    config: Any = model.config  # Any: transformers' configuration
-    # The tracer's own text must fit as well.
-    longest = None if fused_tokens is None else max(fused_tokens, SparseDummyInputs.LENGTH)
     model.eval()
-    attention = nullcontext() if longest is None else fused_attention(model, longest)
-    with warnings.catch_warnings(), attention:
+    with warnings.catch_warnings():
         # The tracer warns of every Python number that becomes a constant; golden vectors tell whether one should not.
         warnings.simplefilter("ignore")
-        export_pytorch(model, found(config), opset, path)
+        export_pytorch(model, constructor(model.config), opset, path)
