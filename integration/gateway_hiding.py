@@ -1,15 +1,15 @@
 """Requests that read documents ask for weights no longer, where the rules hide them; all else goes on as it came."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from csplade.integration.gateway_ease import at_ease
 from csplade.integration.gateway_json import UnreadJson, read_json, write_json
 from csplade.integration.gateway_metrics import Metrics
 from csplade.integration.gateway_params import Params
 from csplade.integration.gateway_request import Gathered, Request, changed, gather
-from csplade.integration.gateway_resolve import Resolver
 from csplade.integration.gateway_rules import GatewayRules
-from csplade.integration.gateway_searches import Item, read_items
+from csplade.integration.gateway_searches import read_items
 from csplade.integration.gateway_source import (
     Read,
     hide_in_body,
@@ -33,12 +33,12 @@ _NOTHING_TO_HIDE = (Why.NO_RULES, Why.UNKNOWN_CALLER)
 class Hiding:
     """Reads requests, and changes those that would show weights."""
 
-    def __init__(self, rules: GatewayRules, finding: Finding, resolver: Resolver, metrics: Metrics) -> None:
-        self._rules, self._finding, self._resolver, self._metrics = rules, finding, resolver, metrics
+    def __init__(self, rules: GatewayRules, finding: Finding, metrics: Metrics) -> None:
+        self._rules, self._finding, self._metrics = rules, finding, metrics
 
-    def not_read(self) -> None:
+    def not_read(self, request: Request) -> None:
         """Count a request that cannot be looked at."""
-        if self._rules.hide_weights:
+        if self._rules.hide_weights and request.target.kind not in _WITHOUT:
             self._metrics.shown(Shown.NOT_READ)
 
     def not_filled(self) -> None:
@@ -60,8 +60,7 @@ class Hiding:
             found = await self._read(request, body)
         except UnreadJson:
             found = Shown.NOT_READ
-        if isinstance(found, Shown):
-            self._metrics.shown(found)
+        self._count(found if isinstance(found, Shown) else None)
         return found if isinstance(found, tuple) else (request, body)
 
     async def _read(self, request: Request, body: Gathered) -> tuple[Request, Gathered] | Shown | None:
@@ -72,12 +71,12 @@ class Hiding:
         kind = request.target.kind
         if kind in SEVERAL:
             return await self._several(request, plain)
-        if kind is Kind.DOCUMENTS:
-            return await self._documents(request, body, plain)
         if kind is Kind.UPDATE and b"_source" not in plain + request.params.written():
             return None
         source = request.params.source
         whole = plain or (source or "").encode(errors="surrogatepass")
+        if kind is Kind.DOCUMENTS:
+            return await self._documents(request, body, whole)
         fields = _hidden(await self._finding.rules_of(request, request.target.names, whole))
         if isinstance(fields, Shown):
             return fields
@@ -87,61 +86,73 @@ class Hiding:
         return await self._changed(request, body, whole, lambda value, params: hide(value, params, fields))
 
     async def _several(self, request: Request, plain: bytes) -> tuple[Request, Gathered] | None:
-        items, lines, touched = read_items(plain), list[bytes](), False
-        for item in items:
-            rules = await self._finding.rules_of(request, item.names or request.target.names, item.body)
-            line = self._line(item, _hidden(rules), request.target.kind in TEMPLATES)
-            touched = touched or line is not item.body
-            lines += (item.header, line)
-        return changed(request, request.params, b"\n".join([*lines, b""])) if touched else None
+        items = read_items(plain)
+        rules = await self._finding.rules_of_each(request, [(each.names, each.body) for each in items])
+        fields, template = [*map(_hidden, rules)], request.target.kind in TEMPLATES
+        pairs = [*zip(items, fields, strict=True)]
+        found = await at_ease(len(plain), lambda: [_line(item.body, each, template) for item, each in pairs])
+        for _, shown in found:
+            self._count(shown)
+        if all(line is item.body for item, (line, _) in zip(items, found, strict=True)):
+            return None
+        lines = [part for item, (line, _) in zip(items, found, strict=True) for part in (item.header, line)]
+        return changed(request, request.params, b"\n".join([*lines, b""]))
 
-    def _line(self, item: Item, fields: Fields | Shown, template: bool) -> bytes:
-        """Return one of several searches."""
-        if isinstance(fields, Shown):
-            self._metrics.shown(fields)
-        if isinstance(fields, Shown) or not fields:
-            return item.body
-        try:
-            value = _object(item.body)
-            found = _in_template(value, Params(()), fields) if template else hide_in_body(value, fields)
-            if found.shown:
-                self._metrics.shown(Shown.FIELDS)
-            return item.body if found.body is value else write_json(found.body)
-        except UnreadJson:
-            self._metrics.shown(Shown.NOT_READ)
-            return item.body
-
-    async def _documents(self, request: Request, body: Gathered, plain: bytes) -> tuple[Request, Gathered] | None:
-        listed = _object(plain or b"{}").get("docs")
+    async def _documents(self, request: Request, body: Gathered, whole: bytes) -> tuple[Request, Gathered] | None:
+        listed = _object(whole or b"{}").get("docs")
         own = request.target.names
         names = [_index_of(each, own) for each in listed] if isinstance(listed, list) else [own]
-        by_name: dict[str, Fields] = {}
-        for name in dict.fromkeys(names):
-            found = _hidden(await self._resolver.rules_of(name, None, request.headers)) if name else ()
-            if isinstance(found, Shown):
-                self._metrics.shown(found)
+        each = [name for name in dict.fromkeys(names) if name]
+        rules = await self._finding.rules_of_each(request, [(name, b"") for name in each])
+        by_name: dict[str, Fields] = {"": ()}
+        for name, found in zip(each, map(_hidden, rules), strict=True):
+            self._count(found if isinstance(found, Shown) else None)
             by_name[name] = () if isinstance(found, Shown) else found
         fields = [by_name[name] for name in names]
         if not any(fields):
             return None
-        return await self._changed(request, body, plain, lambda value, params: hide_in_documents(value, params, fields))
+        return await self._changed(request, body, whole, lambda value, params: hide_in_documents(value, params, fields))
 
     async def _changed(
         self, request: Request, body: Gathered, whole: bytes, hide: Callable[[JsonObject, Params], Read]
     ) -> tuple[Request, Gathered] | None:
-        value = await at_ease(len(whole), lambda: _object(whole or b"{}"))
-        try:
-            found = hide(value, request.params)
-        except RecursionError as error:
-            raise UnreadJson("it is nested too deeply") from error
-        if found.shown:
-            self._metrics.shown(Shown.FIELDS)
-        if found.body is value and found.params is request.params:
+        def work() -> tuple[Read, bytes | None]:
+            value = _object(whole or b"{}")
+            found = _whole(hide, value, request.params)
+            return found, None if found.body is value else write_json(found.body)
+
+        found, written = await at_ease(len(whole), work)
+        self._count(Shown.FIELDS if found.shown else None)
+        if written is not None:
+            return changed(request, found.params.source_moved(), written)
+        if found.params is request.params:
             return None
-        if found.body is value:
-            new, _ = changed(request, found.params, None)
-            return new, body.of(new)
-        return changed(request, found.params.source_moved(), write_json(found.body))
+        new, _ = changed(request, found.params, None)
+        return new, body.of(new)
+
+    def _count(self, shown: Shown | None) -> None:
+        if shown is not None:
+            self._metrics.shown(shown)
+
+
+def _line(body: bytes, fields: Fields | Shown, template: bool) -> tuple[bytes, Shown | None]:
+    """Return one of several searches as it is sent, and why it may show weights."""
+    if isinstance(fields, Shown) or not fields:
+        return body, fields if isinstance(fields, Shown) else None
+    try:
+        value = _object(body)
+        hide = _in_template if template else _of_one
+        found = _whole(lambda each, params: hide(each, params, fields), value, Params(()))
+        return body if found.body is value else write_json(found.body), Shown.FIELDS if found.shown else None
+    except UnreadJson:
+        return body, Shown.NOT_READ
+
+
+def _whole(hide: Callable[[JsonObject, Params], Read], value: JsonObject, params: Params) -> Read:
+    try:
+        return hide(value, params)
+    except RecursionError as error:
+        raise UnreadJson("it is nested too deeply") from error
 
 
 def _hidden(rules: IndexRules | Why) -> Fields | Shown:
@@ -165,6 +176,10 @@ def _in_template(body: JsonObject, params: Params, fields: Fields) -> Read:
         return Read(body, params, found.shown)
     sent = write_json(found.body).decode() if isinstance(source, str) else found.body
     return Read({**body, "source": sent}, params, found.shown)
+
+
+def _of_one(body: JsonObject, params: Params, fields: Fields) -> Read:
+    return replace(hide_in_body(body, fields), params=params)
 
 
 def _of_document(body: JsonObject, params: Params, fields: Fields) -> Read:

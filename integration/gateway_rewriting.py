@@ -55,14 +55,14 @@ class Rewriting:
         self._moments = Moments(parts.pits, self._delivery)
         self._resolver = Resolver(parts.sender, parts.rules, parts.vectors.fingerprint)
         self._finding = Finding(parts.rules, self._resolver, self._moments)
-        self._hiding = Hiding(parts.rules, self._finding, self._resolver, parts.metrics)
+        self._hiding = Hiding(parts.rules, self._finding, parts.metrics)
         self._rendering = Rendering(self._delivery, parts.rules.largest_body)
         self._write = Writing(parts.rules, parts.vectors, self._resolver, self._delivery)
 
     def target(self, method: str, path: bytes) -> Target | None:
         """Return what a request asks for; None: nothing that is ever rewritten."""
         found = read_target(method, path, self._rules.typed)
-        return read_reading(method, path) if found is None and self._rules.hide_weights else found
+        return read_reading(method, path, self._rules.typed) if found is None and self._rules.hide_weights else found
 
     async def __call__(self, request: Request) -> None:
         """Answer one.
@@ -76,7 +76,7 @@ class Rewriting:
         elif kind is Kind.CLOSE_PIT:
             await self._moments.close(request)
         elif request.signed:
-            self._hiding.not_read()
+            self._hiding.not_read(request)
             await self._delivery.as_it_is(request, await gather(request, 0), passed(Why.SIGNED))
         elif kind in WRITES:
             await self._write(*await self._hiding(request))

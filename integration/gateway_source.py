@@ -6,8 +6,8 @@ full are wanted, and stay.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
+from csplade.integration.field_map import matches
 from csplade.integration.gateway_params import Params
 from csplade.integration.rewrite_report import JsonObject
 
@@ -80,17 +80,18 @@ def hide_in_documents(body: JsonObject, params: Params, fields: Sequence[Sequenc
     documents = body.get("docs")
     if not isinstance(documents, list):
         return Read(body, hide_in_params(params, fields[0]) if fields else params)
+    hidings, shown = [_Hiding(each) for each in fields], False
+    pairs = [(one, each) for one, each in zip(documents, hidings, strict=True) if isinstance(one, Mapping)]
     if _decided(params) or params.get(_STORED) is not None:
         # It is about all of them that say nothing themselves.
-        params = hide_in_params(params, [*dict.fromkeys(name for each in fields for name in each)])
-        pairs = zip(documents, fields, strict=True)
-        fields = [each if isinstance(one, Mapping) and _SOURCE in one else () for one, each in pairs]
-    hidings = [_Hiding(each) for each in fields]
-    new = [
-        hiding.of_hits(one) if isinstance(one, Mapping) and hiding.fields else one
-        for hiding, one in zip(hidings, documents, strict=True)
-    ]
-    return Read(body if new == documents else {**body, "docs": new}, params, any(hiding.shown for hiding in hidings))
+        silent = {tuple(each.fields) for one, each in pairs if _SOURCE not in one}
+        shown = len(silent) > 1
+        params = hide_in_params(params, silent.pop()) if len(silent) == 1 else params
+        pairs = [(one, each) for one, each in pairs if _SOURCE in one]
+    told = {id(one): each.of_hits(one) for one, each in pairs if each.fields}
+    new = [told.get(id(one), one) for one in documents]
+    shown = shown or any(each.shown for each in hidings)
+    return Read(body if new == documents else {**body, "docs": new}, params, shown)
 
 
 class _Hiding:
@@ -120,11 +121,10 @@ class _Hiding:
     def asked_by_pattern(self, part: JsonObject) -> bool:
         """Return whether `fields`, which excludes nothing, asks for some of them without naming them."""
         asked = part.get("fields")
-        each = (
-            [one.get("field") if isinstance(one, Mapping) else one for one in asked] if isinstance(asked, list) else []
-        )
-        patterns = [name for name in each if isinstance(name, str) and "*" in name]
-        return any(fnmatchcase(field, pattern) for pattern in patterns for field in self.fields)
+        listed = asked if isinstance(asked, list) else []
+        names = [each.get("field") if isinstance(each, Mapping) else each for each in listed]
+        patterns = [name for name in names if isinstance(name, str) and "*" in name]
+        return any(matches(pattern, field) for pattern in patterns for field in self.fields)
 
     def _asked(self, asked: object) -> object:
         """Return what stands behind `_source`; what is of no form that clusters know stays."""
@@ -191,4 +191,4 @@ def _comes_along(includes: Sequence[str], field: str) -> bool:
         return False
     steps = field.split(".")
     holders = [".".join(steps[: place + 1]) for place in range(len(steps))]
-    return any(fnmatchcase(holder, name) for name in includes for holder in holders)
+    return any(matches(name, holder) for name in includes for holder in holders)

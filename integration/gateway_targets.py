@@ -76,9 +76,11 @@ def read_target(method: str, path: bytes, typed: bool = False) -> Target | None:
     return None if kind is None else Target(kind, names)
 
 
-def read_reading(method: str, path: bytes) -> Target | None:
-    """Return which documents a request reads by their ids; None: none."""
+def read_reading(method: str, path: bytes, typed: bool = False) -> Target | None:
+    """Return which documents a request reads by their ids; None: none. `typed` as above."""
     match method, _steps(path):
+        case "GET", [names, "_doc", _, "_source"] if typed and not names.startswith("_"):
+            return Target(Kind.DOCUMENT, names)
         case "GET", [names, "_doc" | "_source", _] if not names.startswith("_"):
             return Target(Kind.DOCUMENT, names)
         case (("GET" | "POST"), ["_mget"]):

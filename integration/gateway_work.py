@@ -1,6 +1,6 @@
 """What there is to do for a search: which rules its indexes have, and how it is rewritten once there are vectors."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -83,12 +83,7 @@ class Finding:
 
     async def _several(self, request: Request, plain: bytes) -> Work | Why:
         items = read_items(plain)
-        rules: list[Rules] = []
-        for each in items:
-            # Each waits for a limited time; all of them one after the other must not.
-            late = rules[-1:] == [Why.LOOKUP_SLOW]
-            names = each.names or request.target.names
-            rules.append(Why.LOOKUP_SLOW if late else await self.rules_of(request, names, each.body))
+        rules = await self.rules_of_each(request, [(each.names, each.body) for each in items])
         reasons = {each for each in rules if isinstance(each, Why)}
         if all(isinstance(each, Why) for each in rules):
             return reasons.pop() if len(reasons) == 1 else Why.NOTHING
@@ -103,6 +98,20 @@ class Finding:
         if request.target.kind in TEMPLATES and not request.params.doubtful:
             templates = await at_ease(size, lambda: unrendered(bodies, rules))
         return Work(make, size <= SMALL_BYTES, templates, pit=pit)
+
+    async def rules_of_each(self, request: Request, searches: Sequence[tuple[str, bytes]]) -> list[Rules]:
+        """Return the rules of each of several searches, by the names that it has itself and by its body.
+
+        Raises:
+            UnreadJson: the body of one is no plain JSON.
+        """
+        rules: list[Rules] = []
+        for own, body in searches:
+            # Each waits for a limited time; all of them one after the other must not.
+            late = rules[-1:] == [Why.LOOKUP_SLOW]
+            names = own or request.target.names
+            rules.append(Why.LOOKUP_SLOW if late else await self.rules_of(request, names, body))
+        return rules
 
     async def rules_of(self, request: Request, names: str, body: bytes) -> Rules:
         """Return the rules that the indexes of one search share, or why there are none.

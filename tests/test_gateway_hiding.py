@@ -258,3 +258,51 @@ def test_nothing_is_hidden_unless_the_rules_say_so() -> None:
     for said, hidden in (({}, ()), ({"hide_weights": True}, HIDDEN)):
         (found,) = read_config({"index": [rules("a", **said)]}, "x").rules
         assert found.hidden_fields == hidden
+
+
+def test_documents_of_several_indexes_have_the_rules_of_their_own(staged: Stage) -> None:
+    body = {"docs": [{"_index": staged.index(name), "_id": "d1"} for name in ("anchored", "other")]}
+    direct, through = (told(staged.ask("POST", "/_mget", body, way))["docs"] for way in (True, False))
+    assert through == [without(direct[0]), direct[1]]
+    series = 'shown_weights_total{reason="fields"}'
+    before = staged.gateway.counts()[series]
+    # What the address says holds for both.
+    direct, through = (told(staged.ask("POST", "/_mget?_source=*", body, way))["docs"] for way in (True, False))
+    assert through == direct
+    assert staged.gateway.counts()[series] == before + 1
+
+
+@pytest.fixture
+def filling(stages: Callable[[str], Stage]) -> Iterator[Stage]:
+    """Give a line with templates, one of them stored."""
+    staged = stages("opensearch-3.8")
+    source = '{"query": {"match": {"text": "{{q}}"}}{{#year}}, "sort": ["year"]{{/year}}}'
+    staged.direct.put_script(id=staged.name, body={"script": {"lang": "mustache", "source": source}})
+    yield staged
+    staged.direct.delete_script(id=staged.name)
+
+
+def test_hits_of_templates_come_without_them(filling: Stage) -> None:
+    place = f"/{filling.index('anchored')}/_search/template"
+    match, term = ({"match": {"text": "{{q}}"}}, {"term": {"lang": "{{q}}"}})
+    for template in (
+        {"id": filling.name, "params": {"q": "fresh bread"}},
+        {"source": {"query": match, "size": "{{n}}"}, "params": {"q": "fresh bread", "n": 3}},
+        {"source": orjson.dumps({"query": term}).decode(), "params": {"q": "en"}},
+        {"source": {"query": match, "_source": ["title", "c*"]}, "params": {"q": "fresh bread"}},
+    ):
+        direct, through = (told(filling.ask("POST", place, template, way)) for way in (True, False))
+        assert through["hits"]["total"] == direct["hits"]["total"]
+        assert shows(direct["hits"]["hits"])
+        assert not shows(through["hits"]["hits"])
+        assert all("_source" in hit for hit in through["hits"]["hits"])
+
+
+def test_a_template_that_is_not_rewritten_once_it_is_filled_shows_them_and_is_counted(filling: Stage) -> None:
+    series = 'shown_weights_total{reason="template"}'
+    before = filling.gateway.counts()[series]
+    template = {"id": filling.name, "params": {"q": "fresh bread", "year": True}}
+    place = f"/{filling.index('anchored')}/_search/template"
+    direct, through = (told(filling.ask("POST", place, template, way)) for way in (True, False))
+    assert through == direct
+    assert filling.gateway.counts()[series] == before + 1

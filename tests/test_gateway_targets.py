@@ -1,7 +1,7 @@
 """What requests ask for, by methods and paths as the interfaces of OpenSearch and Elasticsearch have them."""
 
 import pytest
-from csplade.integration.gateway_targets import Kind, Target, read_target, with_index
+from csplade.integration.gateway_targets import Kind, Target, read_reading, read_target, with_index
 
 
 @pytest.mark.parametrize(
@@ -94,3 +94,31 @@ def test_a_parameter_names_indexes_where_the_path_does_not() -> None:
     assert with_index(target, "a,b") == Target(Kind.SEARCH, "a,b")
     assert with_index(target, None) is target
     assert with_index(Target(Kind.SEARCH, "c"), "a") == Target(Kind.SEARCH, "c")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "kind", "names"),
+    [
+        ("GET", "/a/_doc/7", Kind.DOCUMENT, "a"),
+        ("GET", "/a/_source/7", Kind.DOCUMENT, "a"),
+        ("GET", "/_mget", Kind.DOCUMENTS, ""),
+        ("POST", "/%61/_mget/", Kind.DOCUMENTS, "a"),
+    ],
+)
+def test_documents_that_are_read_by_their_ids_are_known(method: str, path: str, kind: Kind, names: str) -> None:
+    assert read_reading(method, path.encode()) == Target(kind, names)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        *(("HEAD", "/a/_doc/7"), ("DELETE", "/a/_doc/7"), ("POST", "/a/_doc/7"), ("GET", "/a/_doc"), ("PUT", "/_mget")),
+        *(("GET", "/_nodes/_doc/7"), ("GET", "/a/_termvectors/7"), ("GET", "/a/_doc/7/_source"), ("GET", "/")),
+    ],
+)
+def test_what_reads_none_is_left_alone(method: str, path: str) -> None:
+    assert read_reading(method, path.encode()) is None
+
+
+def test_where_paths_may_have_types_those_with_doc_are_read() -> None:
+    assert read_reading("GET", b"/a/_doc/7/_source", typed=True) == Target(Kind.DOCUMENT, "a")
