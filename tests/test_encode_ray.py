@@ -14,8 +14,10 @@ from csplade.tests.tiny_encoder import TEXTS, write_tiny_encoder
 
 pytestmark = pytest.mark.model
 pytest.importorskip("ray", reason="this is about the extra [ray]: pip install 'csplade[ray]'")
+pyarrow = pytest.importorskip("pyarrow", reason="the extra parquet is not installed")
+parquet = pytest.importorskip("pyarrow.parquet")
 
-RECORDS, BLOCK = 2500, 500
+RECORDS, PARQUET, BLOCK = 2500, 750, 500
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +36,9 @@ def started(folder: Path, encoder: Path, *sources: str) -> subprocess.Popen[str]
 def test_a_worker_that_is_killed_loses_and_duplicates_nothing(tmp_path: Path, encoder_folder: Path) -> None:
     lines = [orjson.dumps({"_id": str(n), "text": TEXTS[n % 5]}) for n in range(RECORDS)]
     (tmp_path / "a.jsonl").write_bytes(b"\n".join([*lines[:1700], b"{", *lines[1700:]]))
-    (tmp_path / "b.jsonl").write_bytes(orjson.dumps({"_id": "b", "text": "bread"}))
-    process = started(tmp_path, encoder_folder, "a.jsonl", "b.jsonl")
+    columns = {"_id": [f"p{n}" for n in range(PARQUET)], "text": [TEXTS[n % 5] for n in range(PARQUET)]}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "b.parquet", row_group_size=100)
+    process = started(tmp_path, encoder_folder, "a.jsonl", "b.parquet")
     out, deadline, killed = tmp_path / "out", time.monotonic() + 150, 0
     while not killed and process.poll() is None and time.monotonic() < deadline:
         # A hidden file is a block in the middle of being written.
@@ -50,7 +53,7 @@ def test_a_worker_that_is_killed_loses_and_duplicates_nothing(tmp_path: Path, en
     assert process.returncode == 1, err
     assert "1 records have no vector" in err
     shown = orjson.loads(said)
-    assert (shown["blocks"], shown["written"], shown["skipped"], shown["failed"]) == (7, RECORDS + 1, 0, 1)
+    assert (shown["blocks"], shown["written"], shown["skipped"], shown["failed"]) == (8, RECORDS + PARQUET, 0, 1)
     files = sorted(path.name for path in out.glob("0*.jsonl"))
     assert files == [f"0000-{begin:010}.jsonl" for begin in range(0, 1500, BLOCK)] + [
         "0000-0000001500.failed.jsonl",
@@ -58,19 +61,21 @@ def test_a_worker_that_is_killed_loses_and_duplicates_nothing(tmp_path: Path, en
         "0000-0000002000.jsonl",
         "0000-0000002500.jsonl",
         "0001-0000000000.jsonl",
+        "0001-0000000500.jsonl",
     ]
     found = [orjson.loads(line) for path in sorted(out.glob("0*0.jsonl")) for line in path.read_bytes().splitlines()]
-    assert [each["id"] for each in found] == [*(str(n) for n in range(RECORDS)), "b"]
+    assert [each["id"] for each in found] == [*(str(n) for n in range(RECORDS)), *columns["_id"]]
     alone = Encoder.open(encoder_folder, EncodeOptions(deterministic=True))
-    for each, wanted in zip(found[:5], alone.documents(TEXTS[:5]), strict=True):
-        assert each["vector"] == pytest.approx(dict(wanted.weights), rel=1e-5)
+    for part in (found[:5], found[RECORDS : RECORDS + 5]):
+        for each, wanted in zip(part, alone.documents(TEXTS[:5]), strict=True):
+            assert each["vector"] == pytest.approx(dict(wanted.weights), rel=1e-5)
 
     # Blocks that are finished are not done again, and one that is missing is.
     times = {path.name: path.stat().st_mtime_ns for path in out.glob("0*.jsonl")}
     (out / "0000-0000000500.jsonl").unlink()
-    again = started(tmp_path, encoder_folder, "a.jsonl", "b.jsonl")
+    again = started(tmp_path, encoder_folder, "a.jsonl", "b.parquet")
     said, err = again.communicate(timeout=150)
     shown = orjson.loads(said)
-    assert (shown["written"], shown["skipped"], shown["failed"]) == (BLOCK, RECORDS + 1 - BLOCK, 1)
+    assert (shown["written"], shown["skipped"], shown["failed"]) == (BLOCK, RECORDS + PARQUET - BLOCK, 1)
     changed = [path.name for path in out.glob("0*.jsonl") if times[path.name] != path.stat().st_mtime_ns]
     assert changed == ["0000-0000000500.jsonl"]
