@@ -11,7 +11,7 @@ from dataclasses import replace
 from csplade.integration.access import Access
 from csplade.integration.node_launch import Ground
 from csplade.integration.servers import OPENSEARCH_2, Artifact, Server, Wheel
-from csplade.tests.secure_server import SecureNode, running_secure
+from csplade.tests.secure_server import Equip, SecureNode, running_secure
 from csplade.tests.tls_files import TlsFiles
 
 _VERSION = "2.19.4"
@@ -56,9 +56,14 @@ _SETTINGS = {
 
 
 @contextmanager
-def running_secure_opensearch() -> Iterator[SecureNode]:
-    """Start it with disposable data, and stop it."""
-    with running_secure(SECURE_OPENSEARCH, _SETTINGS, _equip, _seen, "/_plugins/_security/health") as node:
+def running_secure_opensearch(more: Equip = lambda _: None) -> Iterator[SecureNode]:
+    """Start it with disposable data, and stop it; `more` puts into its folder what a test needs beside."""
+
+    def equip(ground: Ground) -> None:
+        _equip(ground)
+        more(ground)
+
+    with running_secure(SECURE_OPENSEARCH, _SETTINGS, equip, _seen, "/_plugins/_security/health") as node:
         yield node
 
 
