@@ -5,11 +5,13 @@ What tells it stands before the hits, but behind the ids of scrolls and of point
 
 import enum
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from csplade.integration.gateway_headers import coding_of
 from csplade.integration.gateway_json import UnreadJson, beginning, read_json
-from csplade.integration.gateway_refusals import Headers
+from csplade.integration.gateway_refusals import Headers, Reason, Refusal
+from csplade.integration.gateway_searches import Partly
 from csplade.integration.gateway_targets import SEVERAL, Kind
 
 # Of these statuses the rewritten query may be the cause, also as it takes more than the caller's own. More load would
@@ -65,6 +67,17 @@ def how(
     if int(found["failed"] or 0):
         return Ran.NOT
     return Ran.LATE if _LATE.search(plain, 0, found.start()) else Ran.WHOLE
+
+
+def with_errors(answer: object, found: Partly) -> dict[str, Any] | None:  # Any: a JSON object
+    """Return the answer to what was sent with the errors of what was not; None: it is no answer about so many."""
+    told = answer.get("responses") if isinstance(answer, Mapping) else None
+    if not isinstance(answer, Mapping) or not isinstance(told, list) or len(told) + len(found.reasons) != found.of:
+        return None
+    whole = [*told]
+    for place, reason in sorted(found.reasons.items()):
+        whole.insert(place, Refusal(400, Reason.FORBIDDEN, reason).value())
+    return {**answer, "responses": whole}
 
 
 def _several(plain: bytes, places: Sequence[int] | None) -> Ran:

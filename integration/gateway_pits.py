@@ -69,6 +69,23 @@ class Pits:
                 path.unlink(missing_ok=True)
 
 
+def pit_of(body: bytes) -> str | None:
+    """Return the point in time that a search names, None if it names none.
+
+    Raises:
+        UnreadJson: its body is no plain JSON object.
+    """
+    # Most searches have none, and need not be read twice.
+    if b'"pit"' not in body:
+        return None
+    value = read_json(body)
+    if not isinstance(value, dict):
+        raise UnreadJson("it is no JSON object")
+    pit = value.get("pit")
+    found = pit.get("id") if isinstance(pit, dict) else None
+    return found if isinstance(found, str) else None
+
+
 def opened_pit(answer: bytes) -> str | None:
     """Return the one that the cluster opened, by its answer; None: none is told."""
     found = _identities(answer)

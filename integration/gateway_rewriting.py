@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
+from csplade.integration.gateway_checks import with_errors
 from csplade.integration.gateway_delivery import Delivery
 from csplade.integration.gateway_hiding import Hiding
 from csplade.integration.gateway_json import UnreadJson, write_json
@@ -18,7 +19,7 @@ from csplade.integration.gateway_request import Gathered, Request, gather
 from csplade.integration.gateway_resolve import Resolver
 from csplade.integration.gateway_rules import GatewayRules, Turn
 from csplade.integration.gateway_running import run
-from csplade.integration.gateway_searches import ForbiddenSearch, Partly, Sent, with_errors
+from csplade.integration.gateway_searches import ForbiddenSearch, Partly, Sent
 from csplade.integration.gateway_sending import Sender
 from csplade.integration.gateway_shadow import LARGEST, SHADOW_SECONDS, Shadows
 from csplade.integration.gateway_targets import READS, WRITES, Kind, Target, read_reading, read_target

@@ -3,11 +3,9 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from csplade.integration.gateway_json import UnreadJson, read_json, write_json
 from csplade.integration.gateway_params import Params
-from csplade.integration.gateway_refusals import Reason, Refusal
 from csplade.integration.gateway_source import hide_in_body
 from csplade.integration.gateway_targets import TEMPLATES, Kind
 from csplade.integration.gateway_templates import NOTHING_RENDERED, Rendered
@@ -177,31 +175,6 @@ def rewritten_items(
     rest = _lines([(item.header, item.body) for item, _ in allowed])
     reasons = {place: str(each) for place, each in forbidden.items()}
     return Partly(passed(sent) if isinstance(sent, Why) else sent, rest, reasons, len(items))
-
-
-def with_errors(answer: object, found: Partly) -> dict[str, Any] | None:  # Any: a JSON object
-    """Return the answer to what was sent with the errors of what was not; None: it is no answer about so many."""
-    told = answer.get("responses") if isinstance(answer, Mapping) else None
-    if not isinstance(answer, Mapping) or not isinstance(told, list) or len(told) + len(found.reasons) != found.of:
-        return None
-    whole = [*told]
-    for place, reason in sorted(found.reasons.items()):
-        whole.insert(place, Refusal(400, Reason.FORBIDDEN, reason).value())
-    return {**answer, "responses": whole}
-
-
-def pit_of(body: bytes) -> str | None:
-    """Return the point in time that a search names, None if it names none.
-
-    Raises:
-        UnreadJson: its body is no plain JSON object.
-    """
-    # Most searches have none, and need not be read twice.
-    if b'"pit"' not in body:
-        return None
-    pit = _object(body).get("pit")
-    found = pit.get("id") if isinstance(pit, dict) else None
-    return found if isinstance(found, str) else None
 
 
 def _item(

@@ -7,6 +7,7 @@ from functools import partial
 from csplade.integration.gateway_ease import SMALL_BYTES, at_ease
 from csplade.integration.gateway_json import UnreadJson
 from csplade.integration.gateway_moments import Moments
+from csplade.integration.gateway_pits import pit_of
 from csplade.integration.gateway_request import Gathered, Request
 from csplade.integration.gateway_resolve import Resolver
 from csplade.integration.gateway_rules import GatewayRules
@@ -15,7 +16,6 @@ from csplade.integration.gateway_searches import (
     Partly,
     Rules,
     Sent,
-    pit_of,
     read_items,
     rewritten_items,
     rewritten_search,
