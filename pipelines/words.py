@@ -22,7 +22,9 @@ _MARKS = "".join(chr(code) for code in range(0x300, 0x10000) if unicodedata.cate
 _WORD = re.compile(rf"[^\W_]+(?:[{_MARKS}]+[^\W_]*)*")
 _LONGEST = 255
 """Characters of a word; longer runs are data, not words, and no cluster takes a term of more than 32,766 bytes."""
-_CACHED_WORDS = 100_000
+_CACHED_WORDS = 2**15
+"""Rare words come once. They go through the cache nevertheless, whose table is made anew from time to time, in other
+memory: with 100,000 words that were steps of 7 MB in a program that reads for hours."""
 
 # Articles, prepositions, pronouns, auxiliaries, question words, and the two parts of "isn't" and "it's".
 _ENGLISH_FUNCTION_WORDS = frozenset(

@@ -1,11 +1,12 @@
 """Words of a text: what is one, what is left out, where it ends."""
 
+import tracemalloc
 import unicodedata
 
 import pytest
 from csplade.pipelines.errors import EncoderError
 from csplade.pipelines.vocab import decode_key
-from csplade.pipelines.words import Word, split_words
+from csplade.pipelines.words import Word, find_words, split_words
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,3 +50,20 @@ def test_runs_too_long_for_a_word_are_left_out() -> None:
         "salt",
         "y" * 255,
     ]
+
+
+def test_ever_new_words_take_no_more_memory_after_a_while() -> None:
+    """What is kept of rare words is bounded, and small enough that its table may be made anew unseen."""
+
+    def read(first: int, count: int) -> int:
+        tracemalloc.reset_peak()
+        for begin in range(first, first + count, 1000):
+            find_words(" ".join(f"n{number}" for number in range(begin, begin + 1000)), "plain")
+        return tracemalloc.get_traced_memory()[1]
+
+    tracemalloc.start()
+    try:
+        before, after = read(0, 40_000), read(40_000, 80_000)
+    finally:
+        tracemalloc.stop()
+    assert after < before + 4_000_000
