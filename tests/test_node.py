@@ -113,6 +113,11 @@ def test_three_members_are_one_cluster() -> None:
         assert scores(node.url, "weights", replicas=1) == exact_scores()
         health = connect(node.url).cluster.health(params={"wait_for_status": "green"})
         assert (health["status"], health["active_shards"]) == ("green", 4)
+        # It is made only where every member finds what another has written.
+        kept = connect(node.url).snapshot.create_repository(
+            repository="kept", body={"type": "fs", "settings": {"location": "kept"}}
+        )
+        assert kept["acknowledged"]
     assert not any(map(is_alive, node.processes))
 
 
