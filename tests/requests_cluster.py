@@ -9,6 +9,7 @@ def cluster(index: str) -> Iterator[Request]:
     yield Request("GET", "/")
     yield Request("HEAD", "/")
     yield Request("GET", "/?pretty")
+    yield Request("GET", "/favicon.ico")
     for target in (
         *("/_cat", "/_cat/aliases?v", "/_cat/templates?v", "/_cat/plugins", "/_cat/nodeattrs?v&h=node,attr"),
         *(f"/_cat/count/{index}?h=count", f"/_cat/indices/{index}?h=index,pri,rep,status", "/_cat/health?help"),

@@ -15,15 +15,15 @@ from csplade.tests.java_class import Called, Field, JavaClass, Made, Method, Tex
 # A class that makes routes of what others give it -> what the paths of those routes begin with, if they are its own.
 _MADE_OF_OTHERS = {
     "rest/RestHandler": None,
-    "rest/RestController": None,
     "rest/NamedRoute": None,
     "rest/MethodHandlers": None,
     "action/ActionModule": None,
     "extensions/rest/RestSendToExtensionAction": None,
     "dashboards/OpenSearchDashboardsModulePlugin": "/_opensearch_dashboards",
 }
-# A class whose paths are put together while it runs -> those paths.
+# A class whose paths are put together while it runs, or are no handler's -> those paths.
 _PUT_TOGETHER = {
+    "rest/RestController": ("GET /favicon.ico",),
     "storage/action/tiering/RestBaseTierAction": ("POST /{index}/_tier/{tier}",),
     "index/rankeval/RestRankEvalAction": (
         *("GET /_rank_eval", "POST /_rank_eval", "GET /{index}/_rank_eval", "POST /{index}/_rank_eval"),
