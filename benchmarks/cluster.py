@@ -154,7 +154,7 @@ def size_table(bench: Bench, size: int) -> None:
     if bench.dialect.hides_weights:
         notice("This cluster keeps no weights in `_source`, so that parts cannot be told apart by leaving them out.")
         return
-    found = sizes(bench.client, bench.dialect, bench.contract, lambda: map(bench.material.synthetic, range(size)))
+    found = sizes(bench.client, bench.dialect, bench.contract, map(bench.material.synthetic, range(size)))
     parts = {
         "postings of the weights": found.weights,
         "postings of the text, for BM25": found.text,

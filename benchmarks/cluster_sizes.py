@@ -1,11 +1,12 @@
 """What an index of documents with weights takes on the disk, by its parts.
 
-OpenSearch does not tell how large a field is. So the same documents are indexed several times, each time without one
-part, and merged into one segment: what is missing then was that part. `_source` is kept in all of them, since an index
-without it keeps the documents all the same, for recovery.
+OpenSearch does not tell how large a field is. So the same documents go into several indexes, all but one of them without
+some part, which are merged into one segment: what is missing then was that part. `_source` is kept in all of them, since
+an index without it keeps the documents all the same, for recovery.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -19,7 +20,6 @@ from csplade.integration.templates import TEXT_FIELD, WEIGHTS_FIELD, IndexOption
 from csplade.pipelines.contract import Contract
 from opensearchpy import OpenSearch
 
-_INDEX = "benchmark-sizes"
 _AT_ONCE = 500
 _SECONDS = 1800
 _Json = Mapping[str, Any]  # Any: a JSON object
@@ -27,6 +27,25 @@ _NOT_INDEXED: Mapping[str, _Json] = {
     TEXT_FIELD: {"type": "text", "index": False, "norms": False},
     WEIGHTS_FIELD: {"type": "object", "enabled": False},
 }
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """One of the indexes."""
+
+    index: str
+    without: tuple[str, ...] = ()
+    """Fields that are not indexed."""
+    lean: bool = False
+    """Its documents come without their weights."""
+
+
+_KINDS = (
+    _Kind("benchmark-sizes"),
+    _Kind("benchmark-sizes-textless", (TEXT_FIELD,)),
+    _Kind("benchmark-sizes-weightless", (WEIGHTS_FIELD,)),
+    _Kind("benchmark-sizes-lean", (WEIGHTS_FIELD,), lean=True),
+)
 
 
 @dataclass(frozen=True)
@@ -48,22 +67,13 @@ class Sizes:
         return self.text + self.weights + self.weights_in_source + self.rest
 
 
-def sizes(
-    client: OpenSearch, dialect: Dialect, contract: Contract, documents: Callable[[], Iterable[Weighted]]
-) -> Sizes:
-    """Index the documents with all parts, then without one; `documents` gives them anew each time."""
+def sizes(client: OpenSearch, dialect: Dialect, contract: Contract, documents: Iterable[Weighted]) -> Sizes:
+    """Index the documents with all parts, and beside it without one."""
     body = index_body(contract, IndexOptions(replicas=0), dialect)
-
-    def measured(without: Sequence[str], sent: bool = True) -> int:
-        with _index(client, _without(body, without)):
-            _fill(client, _bodies(contract, documents(), sent))
-            return segment_bytes(client, _INDEX)
-
-    whole = measured(())
-    text = whole - measured((TEXT_FIELD,))
-    kept = measured((WEIGHTS_FIELD,))
-    lean = measured((WEIGHTS_FIELD,), sent=False)
-    return Sizes(text, whole - kept, kept - lean, lean - text)
+    with _indexes(client, body):
+        _fill(client, contract, documents)
+        whole, textless, weightless, lean = (segment_bytes(client, kind.index) for kind in _KINDS)
+    return Sizes(whole - textless, whole - weightless, weightless - lean, lean - (whole - textless))
 
 
 def segment_bytes(client: OpenSearch, index: str) -> int:
@@ -82,13 +92,15 @@ def store_bytes(client: OpenSearch, index: str) -> int:
 
 
 @contextmanager
-def _index(client: OpenSearch, body: _Json) -> Iterator[None]:
-    client.indices.delete(index=_INDEX, params={"ignore_unavailable": "true"})
-    client.indices.create(index=_INDEX, body=body)
+def _indexes(client: OpenSearch, body: _Json) -> Iterator[None]:
+    names = ",".join(kind.index for kind in _KINDS)
+    client.indices.delete(index=names, params={"ignore_unavailable": "true"})
+    for kind in _KINDS:
+        client.indices.create(index=kind.index, body=_without(body, kind.without))
     try:
         yield
     finally:
-        client.indices.delete(index=_INDEX)
+        client.indices.delete(index=names)
 
 
 def _without(body: _Json, names: Sequence[str]) -> _Json:
@@ -97,22 +109,21 @@ def _without(body: _Json, names: Sequence[str]) -> _Json:
     return {**body, "mappings": {**mappings, "properties": properties}}
 
 
-def _bodies(contract: Contract, documents: Iterable[Weighted], sent: bool) -> Iterator[bytes]:
+def _fill(client: OpenSearch, contract: Contract, documents: Iterable[Weighted]) -> None:
+    def send(kind: _Kind, some: Sequence[tuple[bytes, bytes]]) -> None:
+        body = b"".join(lines[kind.lean] for lines in some)
+        if client.bulk(body=body, index=kind.index, params={"request_timeout": 300})["errors"]:
+            raise SystemExit("the cluster refused documents of the benchmark")
+
     left = iter(documents)
-    while some := b"".join(_lines(contract, one, sent) for one in islice(left, _AT_ONCE)):
-        yield some
+    with ThreadPoolExecutor(len(_KINDS)) as threads:
+        while some := [_lines(contract, one) for one in islice(left, _AT_ONCE)]:
+            list(threads.map(send, _KINDS, [some] * len(_KINDS)))
 
 
-def _lines(contract: Contract, one: Weighted, sent: bool) -> bytes:
+def _lines(contract: Contract, one: Weighted) -> tuple[bytes, bytes]:
+    """Return the lines of a document with its weights, and without."""
     lines = bulk_lines(Document(one.id, one.text), one.vector, fingerprint=contract.fingerprint)
-    if sent:
-        return lines
     action, source = map(orjson.loads, lines.splitlines())
     del source[WEIGHTS_FIELD]
-    return orjson.dumps(action) + b"\n" + orjson.dumps(source) + b"\n"
-
-
-def _fill(client: OpenSearch, bodies: Iterable[bytes]) -> None:
-    for body in bodies:
-        if client.bulk(body=body, index=_INDEX, params={"request_timeout": 300})["errors"]:
-            raise SystemExit("the cluster refused documents of the benchmark")
+    return lines, orjson.dumps(action) + b"\n" + orjson.dumps(source) + b"\n"

@@ -91,7 +91,7 @@ def test_each_part_of_an_index_is_as_large_as_what_is_in_it(opensearch: str) -> 
             )
             for number in range(300)
         ]
-        return sizes(client, dialect, word_contract(), lambda: made)
+        return sizes(client, dialect, word_contract(), made)
 
     few, more_terms, more_text = measured(20, 20), measured(80, 20), measured(20, 80)
     assert min(few.text, few.weights, few.weights_in_source, few.rest) > 0
