@@ -1,8 +1,8 @@
 """What an index of documents with weights takes on the disk, by its parts.
 
-OpenSearch does not tell how large a field is. So the same documents go into several indexes, all but one of them without
-some part, which are merged into one segment: what is missing then was that part. `_source` is kept in all of them, since
-an index without it keeps the documents all the same, for recovery.
+OpenSearch does not tell how large a field is. So the same documents go into several indexes, all but one of them
+without some part, which are merged into one segment: what is missing then was that part. `_source` is kept in all of
+them, since an index without it keeps the documents all the same, for recovery.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
