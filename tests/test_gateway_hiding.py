@@ -306,3 +306,11 @@ def test_a_template_that_is_not_rewritten_once_it_is_filled_shows_them_and_is_co
     direct, through = (told(filling.ask("POST", place, template, way)) for way in (True, False))
     assert through == direct
     assert filling.gateway.counts()[series] == before + 1
+
+
+@getattr(pytest.mark, MARK)
+def test_a_path_with_the_type_of_documents_in_it_reads_one_too(stages: Callable[[str], Stage]) -> None:
+    staged = stages("elasticsearch-7.17")
+    direct, through = both(staged, "GET", "/_doc/d1/_source", None)
+    assert {"_source": through} == without({"_source": direct})
+    assert through != direct
