@@ -14,9 +14,9 @@ from csplade.integration.gateway_refusals import Headers, Reason, Refusal
 from csplade.integration.gateway_searches import Partly
 from csplade.integration.gateway_targets import SEVERAL, Kind
 
-# Of these statuses the rewritten query may be the cause, also as it takes more than the caller's own. More load would
-# be the wrong answer to a 429.
-_BY_QUERY = (400, 500, 503, 504)
+# Of these statuses the rewritten query may be the cause, also as it takes more, or is longer, than the caller's own.
+# More load would be the wrong answer to a 429.
+_BY_QUERY = (400, 413, 500, 503, 504)
 # Names in texts of documents come with escaped quotes; those in documents, behind the first hit.
 _SHARDS = re.compile(rb'"_shards"\s*:\s*\{[^{}]*"failed"\s*:\s*(?P<failed>\d+)|"hits"\s*:')
 _LATE = re.compile(rb'"timed_out"\s*:\s*true')

@@ -172,7 +172,7 @@ class Rewriting:
         """Return what is sent instead of a search, or what becomes of the caller's own; `begin` does the work."""
         try:
             found = await begin()
-            return passed(found) if isinstance(found, Why) else found
+            return passed(found) if isinstance(found, Why) else _within(found, self._rules.largest_sent)
         except UnreadJson:
             return passed(Why.NOT_READ)
         except TextTooLong:
@@ -197,6 +197,15 @@ def _allowed(work: Work, trouble: Verdict) -> Partly | Verdict:
     except ForbiddenSearch as error:
         raise _forbidden(error) from error
     return replace(found, sent=trouble) if isinstance(found, Partly) else trouble
+
+
+def _within(found: Sent | Partly, largest: int) -> Sent | Partly | Verdict:
+    """Return what is sent, if a cluster takes so much."""
+
+    def fitting(sent: Sent | Verdict) -> Sent | Verdict:
+        return failed_open(Why.TOO_LARGE) if isinstance(sent, Sent) and len(sent.body) > largest else sent
+
+    return replace(found, sent=fitting(found.sent)) if isinstance(found, Partly) else fitting(found)
 
 
 def _forbidden(error: ForbiddenSearch) -> Refusal:

@@ -84,6 +84,8 @@ class GatewayRules:
     """Headers on which nobody's rights depend, beside those that are known."""
     largest_body: int = 16 * 2**20
     """Bytes, decompressed; what is larger passes as it is."""
+    largest_sent: int = 100 * 2**20
+    """Bytes of what is made of it: the `http.max_content_length` of clusters, which is this by default."""
 
     def for_index(self, name: str) -> IndexRules | None:
         """Return the rules of an index (or alias), None if it has none or they cover nothing."""
@@ -146,6 +148,7 @@ def read_rules(raw: object, place: str) -> GatewayRules:
         lookup_deadline_seconds=table.get("lookup_deadline_ms", usual.lookup_deadline_seconds * 1000) / 1000,
         harmless_headers=tuple(name.lower() for name in table.get("harmless_headers", usual.harmless_headers)),
         largest_body=table.get("largest_body", usual.largest_body),
+        largest_sent=table.get("largest_sent", usual.largest_sent),
     )
 
 
@@ -180,6 +183,7 @@ _KEYS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "lookup_deadline_ms": (_number(_ABOVE_ZERO, _DAY_MS), "a number of milliseconds above 0"),
     "harmless_headers": (_names, "a list of names of headers"),
     "largest_body": (_whole, "a whole number of bytes, at least 1"),
+    "largest_sent": (_whole, "a whole number of bytes, at least 1"),
 }
 
 

@@ -18,7 +18,9 @@ from csplade.integration.gateway_vectors import EncoderFailed, EncoderLate, Vect
 from csplade.integration.gateway_verdict import Outcome, Verdict, Why, failed_open, passed
 from csplade.pipelines.errors import EncoderError
 
-_DONE, _REFUSED = 200, 400
+_DONE = 200
+# For what they hold, or for their length.
+_REFUSED = (400, 413)
 _ALL_WELL, _HEAD = b'"errors":false', 256
 _LARGEST_ANSWER = 2**25
 
@@ -65,7 +67,7 @@ class Writing:
         answer = await self._delivery.send(request, request.params, sent.body, request.exchange)
         if answer.status == _DONE and sent.weighted and sent.drafts.actions:
             await self._give_bulk(request, answer, sent)
-        elif answer.status == _REFUSED and sent.weighted:
+        elif answer.status in _REFUSED and sent.weighted:
             # Nothing was written.
             await answer.close()
             own = await self._without(request, body, sent)
@@ -114,7 +116,10 @@ class Writing:
         if self._rules.writes is Writes.ENRICH:
             return await self._bare(plain, drafts, passed(Why.LEFT), Verdict(Outcome.REWRITTEN, Why.LEFT))
         try:
-            return _Prepared(plain, drafts, await self._weighted(plain, drafts), drafts.verdict(), weighted=True)
+            weighted = await self._weighted(plain, drafts)
+            if len(weighted) <= self._rules.largest_sent:
+                return _Prepared(plain, drafts, weighted, drafts.verdict(), weighted=True)
+            verdict = failed_open(Why.TOO_LARGE)
         except EncoderLate:
             verdict = failed_open(Why.ENCODER_SLOW)
         except (EncoderFailed, EncoderError):
