@@ -244,5 +244,6 @@ def test_a_watch_follows_changes_until_it_is_interrupted(opensearch: str, index_
     assert process.returncode == 0, err
     told = orjson.loads(out)
     assert told["encoded"] == 2
-    assert told["rounds"] >= 2
+    # A round that Ctrl-C ends is not counted.
+    assert told["rounds"] >= 1
     assert told["read"] == told["current"] + told["encoded"] + told["superseded"] + told["failed"]
