@@ -26,6 +26,7 @@ class FaultyProxy(ThreadingHTTPServer):
     `unknown`: what holds this in its path is answered as by a cluster that does not know the path.
     `troubles`: faults of requests whose method and path, `GET /articles/_mapping`, hold a text, as for bulk requests.
     `locked`: the status of every answer, whatever is asked.
+    `most_at_once`: how many bulk requests it held at one moment, at most.
     """
 
     daemon_threads = True
@@ -41,10 +42,26 @@ class FaultyProxy(ThreadingHTTPServer):
         self.unknown: str | None = None
         self.refused: dict[str, list[int]] = {}
         self.bulks = 0
+        self.most_at_once = 0
+        self._held = 0
+        self._counting = threading.Lock()
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
+
+    @contextmanager
+    def holding_bulk(self) -> Iterator[None]:
+        """Count a bulk request for as long as it is not answered."""
+        with self._counting:
+            self.bulks += 1
+            self._held += 1
+            self.most_at_once = max(self.most_at_once, self._held)
+        try:
+            yield
+        finally:
+            with self._counting:
+                self._held -= 1
 
 
 @contextmanager
@@ -77,7 +94,8 @@ class _Handler(BaseHTTPRequestHandler):
             waiting = [faults for part, faults in self.server.troubles.items() if part in asked and faults]
             self._break(waiting[0].pop(0) if waiting else None, body)
             return
-        self._take_bulk(body)
+        with self.server.holding_bulk():
+            self._take_bulk(body)
 
     def _break(self, fault: int | None, body: bytes) -> None:
         """Do to a request that is no bulk request what is its turn."""
@@ -95,7 +113,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _take_bulk(self, body: bytes) -> None:
         """Do to a bulk request what is its turn."""
-        self.server.bulks += 1
         fault = self.server.faults.pop(0) if self.server.faults else None
         if self.server.largest is not None and len(body) > self.server.largest:
             fault = 413

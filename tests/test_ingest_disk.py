@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from csplade.integration.client import connect
 from csplade.integration.index import create_index
 from csplade.integration.templates import IndexOptions
+from csplade.tests.cluster_lines import USUAL, ClusterLine
 from csplade.tests.ingest_stream import Stream
 from csplade.tests.load_settings_kept import settings
 from csplade.tests.word_encoder import word_contract
@@ -42,17 +42,18 @@ def needed(client: OpenSearch, free: str) -> Iterator[None]:
         client.cluster.put_settings(body={"transient": dict.fromkeys(_MARKS, "1b")})
 
 
+@pytest.mark.parametrize("line", USUAL, indirect=True)
 def test_an_index_that_the_cluster_blocks_for_its_disk_is_waited_for_and_nothing_is_lost(
-    opensearch: str, index_name: str, tmp_path: Path
+    line: ClusterLine, tmp_path: Path
 ) -> None:
-    client = connect(opensearch)
-    create_index(client, index_name, word_contract(), IndexOptions())
-    before = settings(client, index_name)
+    client, index = line.client, line.index
+    create_index(client, index, word_contract(), IndexOptions(analyzer=line.analyzer))
+    before = settings(client, index)
 
     def blocked() -> bool:
-        return settings(client, index_name).get(_BLOCK) == "true"
+        return settings(client, index).get(_BLOCK) == "true"
 
-    stream = Stream(tmp_path, client, index_name, ["--url", opensearch, "--batch", 20, "--load-settings", "safe"])
+    stream = Stream(tmp_path, client, index, ["--url", line.url, "--batch", 20, "--load-settings", "safe"])
     try:
         stream.wait_for_more(100)
         with needed(client, "1000tb"):
@@ -65,7 +66,7 @@ def test_an_index_that_the_cluster_blocks_for_its_disk_is_waited_for_and_nothing
         wait_until(lambda: not blocked())
         stream.wait_for_more(100)
         stream.check_end()
-        assert settings(client, index_name) == {**before, "index.max_result_window": str(stream.count)}
+        assert settings(client, index) == {**before, "index.max_result_window": str(stream.count)}
     finally:
         stream.kill()
         client.cluster.put_settings(body={"transient": dict.fromkeys([*_LOOKS, *_MARKS])})

@@ -1,10 +1,7 @@
 """An application's index, of a mapping of its own, copied into one of ours on real servers, killed and changed."""
 
 import random
-import signal
-import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -31,7 +28,7 @@ from csplade.integration.templates import WEIGHTS_FIELD, IndexOptions
 from csplade.tests.cluster_lines import ClusterLine
 from csplade.tests.command_run import Run, runner, use_word_encoder
 from csplade.tests.faulty_proxy import DROP, HALF, SLOW, FaultyProxy, running
-from csplade.tests.ingest_process import start
+from csplade.tests.ingest_process import kill_when_settled, start
 from csplade.tests.load_settings_kept import kept
 from csplade.tests.word_encoder import WordEncoder, word_contract, word_vector
 from opensearchpy import OpenSearch
@@ -57,6 +54,9 @@ SHOP = {
     },
 }
 COUNT = 57
+KILLED, LEFT = 1000, 400
+"""A run over so many documents is killed, of which so many are not encoded, so that it cannot have come to its end."""
+FAULTS = [429, 503, DROP, HALF, SLOW]
 QUICK = Patience(attempts=3, first_wait=0.01, longest_wait=0.05, outage=0.0)
 
 
@@ -101,10 +101,14 @@ def shop(opensearch: str, index_name: str) -> Iterator[str]:
         yield name
 
 
+def origin_at(url: str, shop: str) -> Origin:
+    client = connect(url)
+    return Origin(client, shop, read_dialect(client), ("name", "about.long"), slices=5, page=4)
+
+
 @pytest.fixture
 def origin(opensearch: str, shop: str) -> Origin:
-    client = connect(opensearch)
-    return Origin(client, shop, read_dialect(client), ("name", "about.long"), slices=5, page=4)
+    return origin_at(opensearch, shop)
 
 
 @pytest.fixture
@@ -116,9 +120,13 @@ def target(opensearch: str, index_name: str) -> Iterator[OpenSearch]:
         yield client
 
 
+def options_for(index: str, folder: Path) -> IngestOptions:
+    return IngestOptions(index, folder / "dead.jsonl", pace=PaceOptions(documents=6), patience=QUICK)
+
+
 @pytest.fixture
 def options(index_name: str, tmp_path: Path) -> IngestOptions:
-    return IngestOptions(index_name, tmp_path / "dead.jsonl", pace=PaceOptions(documents=6), patience=QUICK)
+    return options_for(index_name, tmp_path)
 
 
 @pytest.fixture
@@ -179,26 +187,20 @@ def test_every_field_id_routing_and_mapping_arrives_from_opensearch_on_every_lin
     assert line.client.count(index=line.index, body={"query": nested})["count"] == 1
 
 
+@pytest.mark.parametrize("seed", [13])
 def test_killed_at_random_moments_while_the_source_changes_it_accounts_for_each_document(
-    line: ClusterLine, tmp_path: Path
+    line: ClusterLine, tmp_path: Path, seed: int
 ) -> None:
-    count, kills = 1000, 1
+    count = KILLED
     with filled_shop(line.url, line.index, count) as name:
         where = ["--from", name, "--to", line.index, "--url", line.url, "--text-fields", "name,about.long"]
         arguments = [*where, "--analyzer", line.analyzer, "--batch", 20, "--slices", 3, "--json"]
-        chance = random.Random()
-        for number in range(kills):
-            process = start(tmp_path, [*arguments, "--load-settings", "safe"], "reindex")
-            wait_for_batches(tmp_path, process)
-            time.sleep(chance.uniform(0.0, 0.3))
-            process.send_signal(signal.SIGKILL)
-            out, err = process.communicate()
-            assert process.returncode == -signal.SIGKILL, (out, err)
-            # One that was there changes, and one is new.
-            changed = {**product(number), "price": 1000.0}
-            line.client.index(index=name, id=f"p{number}", body=changed, params={**routing_of(number)})
-            fill(line.client, name, range(count, count + 1))
-            count += 1
+        process = start(tmp_path, [*arguments, "--load-settings", "safe"], "reindex", most=KILLED - LEFT)
+        kill_when_settled(process, tmp_path, random.Random(seed).randint(1, KILLED // 2))
+        # One that was there changes, and one is new.
+        line.client.index(index=name, id="p0", body={**product(0), "price": 1000.0}, params={**routing_of(0)})
+        fill(line.client, name, range(count, count + 1))
+        count += 1
         out, err = start(tmp_path, arguments, "reindex").communicate(timeout=300)
         assert out, err
         told = orjson.loads(out)
@@ -209,20 +211,10 @@ def test_killed_at_random_moments_while_the_source_changes_it_accounts_for_each_
     assert found.keys() == {f"p{number}" for number in range(count)}
     for number in range(count):
         routing, source = expected(number)
-        assert found[f"p{number}"] == (routing, {**source, **({"price": 1000.0} if number < kills else {})})
+        assert found[f"p{number}"] == (routing, {**source, **({} if number else {"price": 1000.0})})
     settings = line.client.indices.get_settings(index=line.index)[line.index]["settings"]["index"]
     assert settings["refresh_interval"] == "5s"
     assert not list(tmp_path.glob("*.checkpoint"))
-
-
-def wait_for_batches(folder: Path, process: "subprocess.Popen[str]") -> None:
-    """Wait until a run has settled some batches, or has ended."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        # The first line names the job.
-        if sum(path.read_bytes().count(b"\n") for path in folder.glob("*.checkpoint")) > 3:
-            return
-        time.sleep(0.02)
 
 
 def test_a_run_goes_on_with_its_dead_letters_and_tells_what_has_been_mended(
@@ -279,13 +271,29 @@ def test_a_source_that_is_away_for_a_while_is_waited_for(
     assert account(found) == (COUNT, COUNT, 0, 0)
 
 
-@pytest.mark.parametrize("fault", [429, 503, DROP, HALF, SLOW])
-@pytest.mark.parametrize("part", ["point_in_time", "_search?", "_refresh"])
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("part", ["_search?", "_refresh"])
 def test_a_source_whose_answers_are_broken_now_and_then_is_copied_exactly(
     opensearch: str, origin: Origin, target: OpenSearch, options: IngestOptions, part: str, fault: int
 ) -> None:
+    copied_exactly(opensearch, origin, target, options, part, fault)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_source_that_gives_its_points_in_time_only_after_a_while_is_copied_exactly_on_every_line(
+    line: ClusterLine, tmp_path: Path, fault: int
+) -> None:
+    create_index(line.client, line.index, word_contract(), IndexOptions(analyzer=line.analyzer))
+    part = "point_in_time" if line.dialect.distribution == "opensearch" else "/_pit"
+    with filled_shop(line.url, line.index) as name, kept(line.client, line.index):
+        origin, options = origin_at(line.url, name), options_for(line.index, tmp_path)
+        copied_exactly(line.url, origin, line.client, options, part, fault)
+
+
+def copied_exactly(url: str, origin: Origin, target: OpenSearch, options: IngestOptions, part: str, fault: int) -> None:
+    """Copy an index while requests whose path holds `part` meet a fault, and check all that arrives."""
     patient = replace(options, patience=replace(QUICK, attempts=9))
-    with running(FaultyProxy(opensearch)) as proxy:
+    with running(FaultyProxy(url)) as proxy:
         # What is only slow is asked once.
         proxy.troubles[part] = [fault] if fault == SLOW else [fault, fault]
         there = replace(origin, client=connect(proxy.url))
