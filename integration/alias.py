@@ -105,7 +105,8 @@ def point(client: OpenSearch, alias: str, live: Live | None, index: str) -> None
 
 def _aliases(client: OpenSearch, alias: str) -> Mapping[str, Any]:  # Any: a JSON object
     try:
-        found: Mapping[str, Any] = client.indices.get_alias(name=alias)
+        # Asked of all indexes, OpenSearch's security plugin refuses whoever may not see all of them.
+        found: Mapping[str, Any] = client.indices.get_alias(index=alias, name=alias)
     except RequestError as error:
         if error.status != _NOT_FOUND:
             raise

@@ -82,7 +82,7 @@ def find_indexes(client: OpenSearch, name: str | None) -> tuple[str, ...]:
         found = client.indices.get_mapping(index="*", params=params)
         return tuple(sorted(found))
     check_name(name)
-    if client.indices.exists(index=name) and not client.indices.exists_alias(name=name):
+    if client.indices.exists(index=name) and not client.indices.exists_alias(index=name, name=name):
         return (name,)
     live = read_live(client, name)
     names = versions(client, name)

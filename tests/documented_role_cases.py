@@ -1,17 +1,23 @@
 """The tests of the documented roles that are the same on every cluster that asks who is there.
 
-Whoever takes them over gives the fixtures `node`, a running cluster, and `roles`, the roles with a user of each.
+Whoever takes them over gives the fixtures `node`, a running cluster, and `roles`, the roles with a user of each, and
+what `DocumentedRoles` does not know.
 """
 
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from csplade.tests.command_run import Run, runner, use_word_encoder
 from csplade.tests.documented_roles import (
     FORBIDDEN,
     INDEX,
+    LIVE,
+    NEEDED,
     OTHER,
     OTHER_HALF,
     ROLES,
@@ -21,6 +27,8 @@ from csplade.tests.documented_roles import (
     ingest_and_query,
     ingest_without_measuring,
     refuse,
+    refuse_deleting,
+    swap_versions,
     write_profiles,
 )
 from csplade.tests.secure_server import SecureNode
@@ -48,6 +56,16 @@ def articles(node: SecureNode, roles: dict[str, Any]) -> str:
 class DocumentedRoles:
     """What the documented roles are for, and what they must not do."""
 
+    PATH: ClassVar[str]
+    """Where roles are made."""
+    NOT_NEEDED: ClassVar[frozenset[str]]
+    """Permissions without which every task is done all the same here."""
+
+    @staticmethod
+    def left_open(_node: SecureNode) -> int:
+        """Return how many points in time nobody has given back, where that is a right of its own."""
+        return 0
+
     def test_one_ingests_and_one_queries(self, run: Run, profile: None, tmp_path: Path) -> None:
         ingest_and_query(run, tmp_path)
 
@@ -62,8 +80,15 @@ class DocumentedRoles:
     def test_one_enriches_what_is_there_and_makes_nothing_new(self, node: SecureNode, run: Run, profile: None) -> None:
         enrich_and_calibrate(node, run)
 
-    @pytest.mark.parametrize("what", FORBIDDEN)
+    def test_one_swaps_versions_and_changes_no_document(self, node: SecureNode, run: Run, profile: None) -> None:
+        begin_anew(node)
+        swap_versions(node, run)
+
     @pytest.mark.parametrize("role", ROLES)
+    def test_none_deletes_a_document(self, node: SecureNode, articles: str, role: str) -> None:
+        refuse_deleting(node, role, "9")
+
+    @pytest.mark.parametrize(("role", "what"), sorted({(role, what) for role in ROLES for what in FORBIDDEN} - NEEDED))
     def test_they_do_nothing_else(self, node: SecureNode, articles: str, role: str, what: str) -> None:
         refuse(partial(FORBIDDEN[what], as_user(node, role)))
         assert node.admin.count(index=OTHER)["count"] == 1
@@ -72,3 +97,57 @@ class DocumentedRoles:
     def test_each_lacks_the_other_half(self, node: SecureNode, articles: str) -> None:
         for role, action in OTHER_HALF:
             refuse(partial(action, as_user(node, role)))
+
+    @pytest.mark.cluster_line
+    @pytest.mark.parametrize("name", ROLES)
+    def test_no_permission_is_too_much(
+        self, node: SecureNode, roles: dict[str, Any], run: Run, profile: None, tmp_path: Path, name: str
+    ) -> None:
+        task = task_of(name, node, run, tmp_path)
+        needless = set()
+        for permission, role in lacking(copy.deepcopy(roles[name])):
+            begin_anew(node)
+            node.admin.transport.perform_request("PUT", f"{self.PATH}/{name}", body=role)
+            before = self.left_open(node)
+            with suppress(AssertionError):
+                task()
+                if self.left_open(node) == before:
+                    needless.add(permission)
+        begin_anew(node)
+        node.admin.transport.perform_request("PUT", f"{self.PATH}/{name}", body=roles[name])
+        task()
+        assert needless <= self.NOT_NEEDED
+
+
+def task_of(name: str, node: SecureNode, run: Run, folder: Path) -> Callable[[], None]:
+    """Return what a role is for."""
+    tasks = {
+        "csplade_reindex": partial(copy_an_index, node, run),
+        "csplade_enrich": partial(enrich_and_calibrate, node, run),
+        "csplade_lifecycle": partial(swap_versions, node, run),
+    }
+    return tasks.get(name, partial(ingest_and_query, run, folder))
+
+
+def lacking(role: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give the role without each of its permissions in turn."""
+    for permissions in lists_of(role):
+        for permission in list(permissions):
+            permissions.remove(permission)
+            yield permission, role
+            permissions.append(permission)
+
+
+def lists_of(role: dict[str, Any]) -> list[list[str]]:
+    """Return the lists of permissions that a role has, as Elasticsearch or OpenSearch has them."""
+    if "cluster" in role:
+        return [role["cluster"], *(part["privileges"] for part in role["indices"])]
+    return [role["cluster_permissions"], *(part["allowed_actions"] for part in role["index_permissions"])]
+
+
+def begin_anew(node: SecureNode) -> None:
+    """Leave nothing of an earlier task."""
+    names = ["articles-1", "articles-2", "articles-3", f"{LIVE}-v1", f"{LIVE}-v2"]
+    node.admin.indices.delete(index=",".join(names), params={"ignore_unavailable": "true"})
+    for checkpoint in Path().glob("*.checkpoint"):
+        checkpoint.unlink()

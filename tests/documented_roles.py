@@ -10,18 +10,22 @@ import pytest
 from csplade.integration.calibrate import FEWEST
 from csplade.integration.client import connect
 from csplade.integration.detect import read_dialect
+from csplade.integration.documents import mark_of
 from csplade.integration.errors import CredentialsError
 from csplade.integration.index import create_index
 from csplade.integration.templates import IndexOptions
 from csplade.tests.command_run import Result, Run
 from csplade.tests.secure_server import SecureNode
-from csplade.tests.word_encoder import word_contract
+from csplade.tests.word_encoder import word_contract, word_vector
 from opensearchpy import OpenSearch
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "connecting.md"
 PASSWORD = "geheim: ü, 7 Lüfte"
 INDEX, COPY, MANY, SHOP, OTHER = "articles-1", "articles-2", "articles-5", "products", "letters"
-ROLES = ("csplade_ingest", "csplade_query", "csplade_reindex", "csplade_enrich")
+LIVE = "articles-live"
+"""An alias with versions."""
+WRITERS = ("csplade_ingest", "csplade_reindex", "csplade_enrich")
+ROLES = (*WRITERS, "csplade_query", "csplade_lifecycle")
 REFUSED = "does not let this user do that"
 
 Forbidden = Callable[[OpenSearch], object]
@@ -41,14 +45,15 @@ FORBIDDEN: dict[str, Forbidden] = {
     ),
     "make a template": lambda client: client.indices.put_index_template(name="t", body={"index_patterns": ["x"]}),
 }
-"""What none of the roles may do."""
+"""What none of the roles may do, but for `NEEDED`."""
+NEEDED = {("csplade_lifecycle", "delete the index")}
 OTHER_HALF: tuple[tuple[str, Forbidden], ...] = (
     ("csplade_ingest", lambda client: client.search(index=INDEX, body={})),
     ("csplade_ingest", lambda client: client.get(index=INDEX, id="9")),
     ("csplade_query", lambda client: client.index(index=INDEX, id="9", body={})),
-    ("csplade_query", lambda client: client.delete(index=INDEX, id="9")),
     ("csplade_query", lambda client: client.indices.create(index="articles-4")),
     ("csplade_query", lambda client: client.cluster.health()),
+    ("csplade_lifecycle", lambda client: client.index(index=INDEX, id="9", body={})),
 )
 """What one of the roles may not do, as it is another's part."""
 
@@ -71,6 +76,20 @@ def refuse(*actions: Callable[[], object]) -> None:
     for action in actions:
         with pytest.raises(CredentialsError, match=REFUSED):
             action()
+
+
+def refuse_deleting(node: SecureNode, role: str, name: str) -> None:
+    """Check that a role deletes no document of `INDEX`, neither alone nor beside one that it may write."""
+    client = as_user(node, role)
+    refuse(lambda: client.delete(index=INDEX, id=name))
+    lines = [{"delete": {"_id": name}}, {"index": {"_id": f"{name}-{role}"}}, {"text": "bread"}]
+    if role in WRITERS:
+        # OpenSearch refuses what goes to the same shard beside it, too.
+        deleted, _ = client.bulk(index=INDEX, body=lines)["items"]
+        assert deleted["delete"]["status"] == 403, deleted
+    else:
+        refuse(lambda: client.bulk(index=INDEX, body=lines))
+    assert node.admin.exists(index=INDEX, id=name)
 
 
 def write_profiles(node: SecureNode, folder: Path) -> Path:
@@ -113,11 +132,28 @@ def ingest_and_query(run: Run, folder: Path) -> None:
     judged = evaluate(run, folder)
     assert judged.code == 0, judged.err
     assert json.loads(judged.out)["sparse"]["nDCG@10"] == 1.0
+    query_in_other_ways(run, folder)
     # Neither can do the other's.
     for result in (ingest("csplade_query"), query("csplade_ingest")):
         assert (result.code, result.out) == (1, "")
         assert REFUSED in result.err
         assert PASSWORD not in result.err
+
+
+def query_in_other_ways(run: Run, folder: Path) -> None:
+    """Check that the role which queries also asks twice at once, explains what is not found, and mines."""
+    where = ("--index", INDEX, "--profile", "csplade_query")
+    fused = run("query", "bread", *where, "--mode", "hybrid", "--fusion", "rrf", "--json")
+    assert fused.code == 0, fused.err
+    assert [hit["id"] for hit in json.loads(fused.out)["hits"]] == ["1"]
+    explained = run("explain", "bread", *where, "--document", "2", "--json")
+    assert explained.code == 0, explained.err
+    pairs, output = folder / "pairs.jsonl", folder / "mined.jsonl"
+    pairs.write_text('{"query": "bread and salt", "positive": "fresh bread"}\n')
+    output.unlink(missing_ok=True)
+    mined = run("mine", pairs, *where, "--output", output, "--json")
+    assert mined.code == 0, mined.err
+    assert json.loads(output.read_text())["negatives"] == ["salt"]
 
 
 def ingest_without_measuring(run: Run, folder: Path) -> None:
@@ -200,3 +236,42 @@ def enrich_and_calibrate(node: SecureNode, run: Run) -> None:
         lambda: client.indices.create(index="articles-4"),
         lambda: client.indices.put_alias(index=index, name="articles"),
     )
+
+
+def swap_versions(node: SecureNode, run: Run) -> None:
+    """Check that a role makes, shows, compares, swaps, takes back and drops versions, and changes no document."""
+
+    def index(command: str, *arguments: str) -> str:
+        done = run("index", command, *arguments, "--profile", "csplade_lifecycle", "--json")
+        assert done.code == 0, done.err
+        return done.out
+
+    first, second = f"{LIVE}-v1", f"{LIVE}-v2"
+    for name in (first, second):
+        assert json.loads(index("create", LIVE, "--analyzer", "standard"))["index"] == name
+        _fill(node, name)
+    shown = json.loads(index("status", LIVE))
+    told = [(one["index"], one["documents"], one["with_weights"], bool(one["bytes"])) for one in shown]
+    assert told == [(first, 3, 1.0, True), (second, 3, 1.0, True)]
+    swapped = json.loads(index("swap", LIVE))
+    assert (swapped["swapped"], swapped["gate"]["refused"]) == (True, [])
+    client = as_user(node, "csplade_lifecycle")
+    refuse(
+        lambda: client.delete(index=second, id="0"),
+        lambda: client.index(index=LIVE, id="0", body={}),
+        lambda: client.indices.close(index=first),
+        lambda: client.indices.put_alias(index=OTHER, name=LIVE),
+    )
+    # OpenSearch asks only of which index it is.
+    if read_dialect(node.admin).distribution == "elasticsearch":
+        refuse(lambda: client.indices.put_alias(index=first, name="mine"))
+    assert json.loads(index("rollback", LIVE))["to"] == first
+    assert json.loads(index("drop", second, "--yes")) == {"dropped": second}
+
+
+def _fill(node: SecureNode, index: str) -> None:
+    contract = word_contract().fingerprint
+    for number in range(3):
+        text = f"rye {number}"
+        body = {"text": text, "csplade_terms": word_vector(text).weights, "csplade_encoded": mark_of(contract, text)}
+        node.admin.index(index=index, id=str(number), body=body, params={"refresh": "true"})

@@ -127,6 +127,9 @@ MAKING: dict[str, Forbidden] = {
 class TestDocumentedRoles(DocumentedRoles):
     """The tests that are the same on OpenSearch and Elasticsearch."""
 
+    PATH = "/_security/role"
+    NOT_NEEDED = frozenset({"monitor"})
+
 
 @pytest.mark.parametrize("what", MAKING)
 @pytest.mark.parametrize("role", ROLES)
