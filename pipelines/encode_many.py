@@ -1,8 +1,8 @@
 """How texts are run where there are many of them, and nobody waits for a single one; needs onnxruntime."""
 
-import os
 from dataclasses import replace
 
+from csplade.pipelines.cores import cores
 from csplade.pipelines.encode_options import DEFAULT, Device, EncodeOptions
 from csplade.pipelines.runtime import usable_device
 
@@ -18,10 +18,5 @@ def many_texts(options: EncodeOptions = DEFAULT, lanes: int | None = None) -> En
         UsageError: two runtimes are installed.
     """
     if lanes is None:
-        lanes = 1 if (options.device or usable_device()) is Device.CUDA else _cores()
+        lanes = 1 if (options.device or usable_device()) is Device.CUDA else cores()
     return replace(options, lanes=lanes, threads=1 if lanes > 1 else None)
-
-
-def _cores() -> int:
-    """Return the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,12 +1,15 @@
 """Where many texts are encoded, as many batches run at the same time as there are cores."""
 
-import os
 from pathlib import Path
 
 import pytest
 from csplade.commands import demo
 from csplade.commands.options import SHIPPED_ENCODER
+from csplade.integration.client import connect
+from csplade.integration.index import create_index
+from csplade.integration.templates import IndexOptions
 from csplade.pipelines import encode_many
+from csplade.pipelines.contract import read_contract
 from csplade.pipelines.encode import Encoder
 from csplade.pipelines.encode_many import many_texts
 from csplade.pipelines.encode_options import DEFAULT, Device, EncodeOptions
@@ -16,8 +19,10 @@ CORES = 3
 
 
 @pytest.fixture(autouse=True)
-def cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _process: set(range(CORES)), raising=False)
+def processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let there be so many cores and no GPU."""
+    monkeypatch.setattr(encode_many, "cores", lambda: CORES)
+    monkeypatch.setattr(encode_many, "usable_device", lambda: Device.CPU)
 
 
 @pytest.fixture
@@ -39,7 +44,6 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[EncodeOptions]:
 
 
 def test_a_processor_has_a_lane_for_each_core_and_a_gpu_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encode_many, "usable_device", lambda: Device.CPU)
     assert many_texts() == EncodeOptions(lanes=CORES, threads=1)
     assert many_texts(EncodeOptions(device=Device.CUDA)) == EncodeOptions(device=Device.CUDA)
     assert many_texts(EncodeOptions(batch_tokens=64), 2) == EncodeOptions(batch_tokens=64, lanes=2, threads=1)
@@ -48,12 +52,25 @@ def test_a_processor_has_a_lane_for_each_core_and_a_gpu_one(monkeypatch: pytest.
     assert many_texts() == DEFAULT
 
 
-def test_ingest_and_demo_take_them(
-    run: Run, opened: list[EncodeOptions], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(encode_many, "usable_device", lambda: Device.CPU)
+def test_ingest_and_demo_take_them(run: Run, opened: list[EncodeOptions], tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"id": 1, "text": "bread"}\n')
     assert run("ingest", tmp_path / "a.jsonl", "--index", "articles").code != 0
     with pytest.raises(KeyboardInterrupt):
         demo._open_encoder(SHIPPED_ENCODER)
     assert opened == [EncodeOptions(lanes=CORES, threads=1)] * 2
+
+
+@pytest.mark.cluster
+def test_enrich_and_reindex_take_them(
+    run: Run, opened: list[EncodeOptions], opensearch: str, index_name: str, tmp_path: Path
+) -> None:
+    client, target = connect(opensearch), f"{index_name}-2"
+    create_index(client, index_name, read_contract(SHIPPED_ENCODER), IndexOptions())
+    where = ("--url", opensearch, "--dead-letters", tmp_path / "dead.jsonl")
+    copied = ("reindex", "--from", index_name, "--to", target, *where)
+    try:
+        for command in (("enrich", "--index", index_name, *where), copied, (*copied, "--dry-run")):
+            assert run(*command).err.endswith("Stopped.\n")
+    finally:
+        client.indices.delete(index=target, params={"ignore_unavailable": "true"})
+    assert opened == [EncodeOptions(lanes=CORES, threads=1)] * 3
