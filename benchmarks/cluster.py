@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
+from csplade.benchmarks.cluster_command import command_rows
 from csplade.benchmarks.cluster_ingest import Precomputed, encoding_speed, ingest_rows, load
 from csplade.benchmarks.cluster_material import Exact, Material, Weighted, calibrated, read_material
 from csplade.benchmarks.cluster_plans import DEFAULT_PLAN, EVERY_TERM, FIELDS, Place, document, plans
@@ -45,13 +46,14 @@ from csplade.integration.servers import title
 from csplade.integration.templates import IndexOptions
 from csplade.pipelines.calibration import Calibration, counter
 from csplade.pipelines.encode import Encoder
+from csplade.pipelines.encode_many import many_texts
 from csplade.pipelines.evaluate import measure as judge
 from csplade.pipelines.evaluate import order
 
 _INDEX, _JUDGED, _SEISMIC = "benchmark-documents", "benchmark-judged", "benchmark-seismic"
 _FILE = click.Path(exists=True, path_type=Path)
 _AT_ONCE = 10_000
-_INGESTED, _ENCODED = 50_000, 100
+_INGESTED, _ENCODED = 50_000, 400
 _CLIENTS = (1, 4, 16)
 
 
@@ -59,7 +61,8 @@ class Bench:
     """A cluster, the material, and what all parts of a run share."""
 
     def __init__(self, url: str, material: Material) -> None:
-        self.url, self.encoder = url, Encoder.open(SHIPPED_ENCODER)
+        # As `csplade ingest` opens it.
+        self.url, self.encoder = url, Encoder.open(SHIPPED_ENCODER, many_texts())
         self.contract = self.encoder.contract
         self.client = connect(url)
         self.dialect = read_dialect(self.client)
@@ -138,15 +141,19 @@ def ingest_table(bench: Bench, size: int) -> None:
     documents = [bench.material.synthetic(number) for number in range(size)]
     client, real = bench.client, bench.material.documents[:_ENCODED]
     encoded = encoding_speed(client, bench.dialect, bench.encoder, real)
-    notice(f"csplade ingest with encoding, {len(real)} real documents: {encoded:.1f} documents/s")
+    notice(f"csplade's ingest() with encoding, {len(real)} real documents: {encoded:.1f} documents/s")
     for settings in (LoadSettings.KEEP, LoadSettings.FAST):
         rows = ingest_rows(client, bench.dialect, bench.contract, documents, 5, settings)
-        best = max(speed for name, speed in rows if name.startswith("parallel_bulk"))
-        print_table(
-            f"Ingest of {size} documents with vectors that are there, in turns, load settings {settings}",
-            ("way", "documents/s", "of the best parallel_bulk"),
-            [(name, f"{speed:.0f}", f"{speed / best:.2f}") for name, speed in rows],
-        )
+        title = f"Ingest of {size} documents with vectors that are there, in turns, load settings {settings}"
+        _print_speeds(title, rows)
+    rows = command_rows(client, bench.url, bench.dialect, bench.contract, documents, 2)
+    _print_speeds(f"The same {size} documents from a file, whole programs, in turns", rows)
+
+
+def _print_speeds(title: str, rows: Sequence[tuple[str, float]]) -> None:
+    best = max(speed for name, speed in rows if name.startswith("parallel_bulk"))
+    columns = ("way", "documents/s", "of the best parallel_bulk")
+    print_table(title, columns, [(name, f"{speed:.0f}", f"{speed / best:.2f}") for name, speed in rows])
 
 
 def size_table(bench: Bench, size: int) -> None:

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -93,7 +94,20 @@ def measure(url: str, ways: Sequence[Contestant], material: Material, exact: Exa
     requests = _requests(ways, material.queries)
     results = {way.name: Result() for way in ways}
     order = [(way, number) for way in ways for number in range(len(material.queries))]
-    asker = Asker(url)
+    with closing(Asker(url)) as asker:
+        _ask_in_turns(asker, requests, order, material, exact, results, rounds)
+    return results
+
+
+def _ask_in_turns(
+    asker: "Asker",
+    requests: Mapping[str, Sequence[tuple[str, bytes]]],
+    order: list[tuple[Contestant, int]],
+    material: Material,
+    exact: Exact,
+    results: Mapping[str, Result],
+    rounds: int,
+) -> None:
     # The first pass is not counted: the server compiles and reads what it needs. It tells what is found.
     for way, number in order:
         found = asker.found(*requests[way.name][number])
@@ -106,7 +120,6 @@ def measure(url: str, ways: Sequence[Contestant], material: Material, exact: Exa
             began = time.perf_counter()
             asker.send(*requests[way.name][number])
             results[way.name].milliseconds.append(1000 * (time.perf_counter() - began))
-    return results
 
 
 def load_test(
@@ -134,6 +147,10 @@ class Asker:
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=120)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
 
     def send(self, path: str, body: bytes) -> bytes:
         """Return an answer as it came."""
@@ -165,10 +182,11 @@ def _asked_by(clients: int, url: str, requests: Sequence[tuple[str, bytes]], sec
     deadline = time.perf_counter() + seconds
 
     def client(first: int) -> list[float]:
-        asker, took = Asker(url), list[float]()
-        while (began := time.perf_counter()) < deadline:
-            asker.send(*requests[(first + len(took)) % len(requests)])
-            took.append(1000 * (time.perf_counter() - began))
+        took: list[float] = []
+        with closing(Asker(url)) as asker:
+            while (began := time.perf_counter()) < deadline:
+                asker.send(*requests[(first + len(took)) % len(requests)])
+                took.append(1000 * (time.perf_counter() - began))
         return took
 
     with ThreadPoolExecutor(clients) as threads:

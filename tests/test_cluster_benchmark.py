@@ -5,6 +5,8 @@ from pathlib import Path
 
 import orjson
 import pytest
+from click.testing import CliRunner
+from csplade.benchmarks.cluster import main
 from csplade.benchmarks.cluster_material import Exact, Material, Weighted, read_material
 from csplade.benchmarks.cluster_sizes import Sizes, sizes
 from csplade.integration.client import connect
@@ -101,3 +103,26 @@ def test_each_part_of_an_index_is_as_large_as_what_is_in_it(opensearch: str) -> 
     assert more_terms.text == pytest.approx(few.text, rel=0.2)
     assert more_text.text > 2 * few.text
     assert more_text.weights == pytest.approx(few.weights, rel=0.2)
+
+
+@pytest.mark.cluster
+@pytest.mark.model
+def test_every_table_comes_out_of_one_run(opensearch: str, folder: Path) -> None:
+    files = ["--vectors", folder / "vectors.jsonl", "--query-vectors", folder / "q.jsonl"]
+    few = ["--documents", 50, "--rounds", 1, "--seconds", 0.1, "--usual", "--url", opensearch]
+    done = CliRunner().invoke(main, [str(one) for one in (folder, *files, *few)], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    titles = [
+        "Ingest of 50 documents with vectors that are there, in turns, load settings keep",
+        "Ingest of 50 documents with vectors that are there, in turns, load settings fast",
+        "The same 50 documents from a file, whole programs, in turns",
+        "Size of 50 documents in one segment",
+        "50 documents, 2 queries",
+        "The same, clients asking as fast as they can",
+        "How it grows",
+    ]
+    lines = done.stdout.splitlines()
+    assert [line for line in lines if line in titles] == titles
+    for row in ("csplade's ingest()", "csplade ingest FILE --vectors vector", "parallel_bulk of the same file"):
+        assert any(line.strip().startswith(row) for line in lines), done.stdout
+    assert not connect(opensearch).indices.get(index="benchmark-*")

@@ -1,0 +1,98 @@
+"""Documents per second from a file into a cluster: the whole `csplade ingest`, and a loop of parallel_bulk."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import orjson
+from csplade.benchmarks.cluster_material import Weighted
+from csplade.integration.dialect import Dialect
+from csplade.integration.documents import mark_of
+from csplade.integration.templates import MARK_FIELD, TEXT_FIELD, WEIGHTS_FIELD, IndexOptions, index_body
+from csplade.pipelines.contract import Contract
+from opensearchpy import OpenSearch
+from opensearchpy.helpers import parallel_bulk
+
+_INDEX, _VECTOR = "benchmark-ingest-file", "vector"
+_THREADS, _CHUNK = 4, 500
+Way = Callable[[], None]
+
+
+def command_rows(
+    client: OpenSearch, url: str, dialect: Dialect, contract: Contract, documents: Sequence[Weighted], rounds: int
+) -> list[tuple[str, float]]:
+    """Return documents per second of each way, in turns, each time from the start of the program to its end.
+
+    The command also starts Python, looks the source over, keeps a checkpoint, measures the index and checks its count;
+    the loop does none of it.
+    """
+    with TemporaryDirectory() as folder:
+        file = _written(Path(folder) / "documents.jsonl", documents)
+        ways: dict[str, Way] = {
+            f"csplade ingest FILE --vectors {_VECTOR}": lambda: _command(url, file),
+            f"parallel_bulk of the same file, {_CHUNK} a request, {_THREADS} threads": lambda: _loop(
+                client, contract, file
+            ),
+        }
+        seconds = [0.0] * len(ways)
+        for turn in range(rounds):
+            for number in sorted(range(len(ways)), key=lambda number: (number + turn) % len(ways)):
+                with _empty_index(client, dialect, contract):
+                    began = time.perf_counter()
+                    list(ways.values())[number]()
+                    seconds[number] += time.perf_counter() - began
+                    _check(client, len(documents))
+    return [(name, len(documents) * rounds / took) for name, took in zip(ways, seconds, strict=True)]
+
+
+def _written(path: Path, documents: Sequence[Weighted]) -> Path:
+    with path.open("wb") as file:
+        for one in documents:
+            file.write(orjson.dumps({"_id": one.id, "text": one.text, _VECTOR: dict(one.vector)}) + b"\n")
+    return path
+
+
+@contextmanager
+def _empty_index(client: OpenSearch, dialect: Dialect, contract: Contract) -> Iterator[None]:
+    # A run that was killed may have left it.
+    client.indices.delete(index=_INDEX, params={"ignore_unavailable": "true"})
+    client.indices.create(index=_INDEX, body=index_body(contract, IndexOptions(), dialect))
+    try:
+        yield
+    finally:
+        client.indices.delete(index=_INDEX)
+
+
+def _command(url: str, file: Path) -> None:
+    arguments = ["ingest", file.name, "--index", _INDEX, "--url", url, "--vectors", _VECTOR, "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "csplade.cli", *arguments], cwd=file.parent, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise SystemExit(done.stderr)
+
+
+def _loop(client: OpenSearch, contract: Contract, file: Path) -> None:
+    with file.open("rb") as lines:
+        actions = (_action(contract, orjson.loads(line)) for line in lines)
+        for _ in parallel_bulk(client, actions, thread_count=_THREADS, chunk_size=_CHUNK, request_timeout=120):
+            pass
+    client.indices.refresh(index=_INDEX)
+
+
+def _action(contract: Contract, record: dict[str, Any]) -> dict[str, object]:  # Any: JSON values
+    text = record["text"]
+    source = {TEXT_FIELD: text, WEIGHTS_FIELD: record[_VECTOR], MARK_FIELD: mark_of(contract.fingerprint, text)}
+    return {"_index": _INDEX, "_id": record["_id"], "_source": source}
+
+
+def _check(client: OpenSearch, expected: int) -> None:
+    client.indices.refresh(index=_INDEX)
+    found = client.count(index=_INDEX)["count"]
+    if found != expected:
+        raise SystemExit(f"{found} documents of {expected} have arrived")
