@@ -1,8 +1,10 @@
 """`csplade enrich` where requests meet broken answers: each document has the weights of its text, and all are counted.
 
-A change by others is in `test_enrich`; here nobody else writes.
+A change by others is in `test_enrich`; here nobody else writes. One run is killed.
 """
 
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +12,17 @@ import orjson
 import pytest
 from csplade.integration.client import connect
 from csplade.integration.documents import mark_of
-from csplade.integration.index import create_index
+from csplade.integration.errors import IndexConflictError
+from csplade.integration.index import create_index, require_index
 from csplade.integration.index_mapping import mapping_of, our_meta
 from csplade.integration.patience import Patience
-from csplade.integration.templates import IndexOptions
+from csplade.integration.templates import WEIGHTS_FIELD, IndexOptions
+from csplade.tests.cluster_lines import ClusterLine
 from csplade.tests.command_run import Run, runner, use_word_encoder
 from csplade.tests.faulty_proxy import DROP, HALF, SLOW, FaultyProxy, running
-from csplade.tests.test_enrich import FINGERPRINT, write
+from csplade.tests.ingest_process import start
+from csplade.tests.test_enrich import FINGERPRINT, encoded, write
+from csplade.tests.test_enrich import content as content_of
 from csplade.tests.test_ingest import content
 from csplade.tests.test_ingest_paths import troubles
 from csplade.tests.word_encoder import word_contract, word_vector
@@ -120,3 +126,45 @@ def test_what_the_cluster_did_and_did_not_tell_is_looked_at_again(
     assert (told["superseded"] > 0) == (fault == HALF)
     assert told["encoded"] + told["superseded"] == COUNT
     check(client, index_name)
+
+
+def test_killed_while_it_replaces_an_encoder_the_same_command_ends_with_the_weights_of_the_new_one(
+    line: ClusterLine, tmp_path: Path
+) -> None:
+    old, new = word_contract(OTHER, opset=2), word_contract()
+    new.write(tmp_path)
+    create_index(line.client, line.index, old, IndexOptions(analyzer=line.analyzer, shards=2))
+    before = {f"d{number}": old_document(old.fingerprint, number) for number in range(COUNT)}
+    write(line.client, line.index, before)
+    after = {name: encoded({"text": one["text"], "year": one["year"]}) for name, one in before.items()}
+    where = ["--index", line.index, "--url", line.url, "--encoder", tmp_path]
+    asked = [*where, "--replace-encoder", "--batch", 5, "--requests", 1, "--json"]
+    # The last texts are not encoded, so that it cannot have come to its end.
+    process = start(tmp_path, asked, "enrich", most=COUNT - 10)
+    deadline = time.monotonic() + 60
+    while content_of(line) == before:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+    process.send_signal(signal.SIGKILL)
+    assert (process.communicate()[0], process.returncode) == ("", -signal.SIGKILL)
+    between = content_of(line)
+    current = {name for name, one in between.items() if one == after[name]}
+    assert 0 < len(current) <= COUNT - 10
+    # Each is as it was or as it will be; the index is of the new encoder already, and takes no queries of the old one.
+    assert between == {name: (after if name in current else before)[name] for name in before}
+    require_index(line.client, line.index, new)
+    with pytest.raises(IndexConflictError, match="was made with the encoder"):
+        require_index(line.client, line.index, old)
+    out, err = start(tmp_path, asked, "enrich").communicate(timeout=120)
+    told = orjson.loads(out)
+    assert (told["read"], told["current"], told["encoded"]) == (COUNT, told["current"], COUNT - told["current"]), err
+    # What the run had sent may have arrived after it was killed.
+    assert len(current) <= told["current"] <= COUNT - 10
+    assert (told["superseded"], told["failed"], told["pending"]) == (0, 0, 0)
+    assert content_of(line) == after
+
+
+def old_document(fingerprint: str, number: int) -> dict[str, Any]:  # Any: JSON values
+    """Return a document with weights of the encoder that the index has had."""
+    text = f"bread {number}"
+    return {"text": text, "year": number, WEIGHTS_FIELD: {"stale": 2.0}, "csplade_encoded": mark_of(fingerprint, text)}
