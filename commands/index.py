@@ -118,8 +118,8 @@ def create_command(
 @click.option(
     "--sizes",
     is_flag=True,
-    help="Let the cluster tell how large postings and stored documents are; Elasticsearch reads all of it, and tells "
-    "the postings of weights and of text apart.",
+    help="Let the cluster tell how large postings and stored documents are. OpenSearch tells no sizes of fields, only "
+    "of all together; Elasticsearch reads the whole index, and tells the postings of weights and of text apart.",
 )
 @cluster_options
 @json_option

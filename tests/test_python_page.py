@@ -42,7 +42,7 @@ def test_the_example_of_a_seismic_field_runs_where_there_is_one(line: ClusterLin
 def test_the_examples_run_in_order(opensearch: str, folder: Path) -> None:
     for module in ("aiohttp", "langchain_core", "llama_index.core", "haystack", "pyterrier"):
         pytest.importorskip(module, reason="an extra of the adapters is not installed")
-    assert len(_BLOCKS) == 5
+    assert len(_BLOCKS) == 6
     program = "\n".join(_BLOCKS).replace("http://127.0.0.1:9200", opensearch)
     done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
@@ -53,5 +53,6 @@ def test_the_examples_run_in_order(opensearch: str, folder: Path) -> None:
     text = "\n".join(rest)
     assert re.search(r"\[\{'key': 'en', 'doc_count': 1\}\]", text)
     assert "no common term" in text
+    assert "1" in rest
     assert text.count("rye") == 6
     assert "['rye', 'tube']" in text
