@@ -1,15 +1,16 @@
 """Requests that read documents ask for weights no longer, where the rules hide them; all else goes on as it came."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 
 from csplade.integration.gateway_ease import at_ease
+from csplade.integration.gateway_items import MOST_ITEMS, read_items, too_many
 from csplade.integration.gateway_json import UnreadJson, read_json, write_json
 from csplade.integration.gateway_metrics import Metrics
 from csplade.integration.gateway_params import Params
 from csplade.integration.gateway_request import Gathered, Request, changed, gather
 from csplade.integration.gateway_rules import GatewayRules
-from csplade.integration.gateway_searches import read_items
+from csplade.integration.gateway_searches import Sent
 from csplade.integration.gateway_source import (
     Read,
     hide_in_body,
@@ -19,6 +20,7 @@ from csplade.integration.gateway_source import (
     hide_in_written,
 )
 from csplade.integration.gateway_targets import SEVERAL, TEMPLATES, Kind
+from csplade.integration.gateway_upstream import Answer
 from csplade.integration.gateway_verdict import Shown, Why
 from csplade.integration.gateway_work import Finding
 from csplade.integration.rewrite_config import IndexRules
@@ -28,6 +30,16 @@ Fields = Sequence[str]
 _WITHOUT = (Kind.COUNT, Kind.VALIDATE, Kind.BULK, Kind.INDEX)
 """Their answers hold nothing of documents, or as good as never."""
 _NOTHING_TO_HIDE = (Why.NO_RULES, Why.UNKNOWN_CALLER)
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """A request with its body, both as they are sent."""
+
+    request: Request
+    body: Gathered
+    unread: frozenset[int] = frozenset()
+    """Its templates, by their places, that can be read only once they are filled: who sends one may show weights."""
 
 
 class Hiding:
@@ -41,13 +53,20 @@ class Hiding:
         if self._rules.hide_weights and request.target.kind not in _WITHOUT:
             self._metrics.shown(Shown.NOT_READ)
 
-    def not_filled(self) -> None:
-        """Count a template that can be read only once it is filled, and is sent as it came."""
-        if self._rules.hide_weights:
+    def given(self, unread: frozenset[int], answer: Answer, sent: Sent | None = None) -> None:
+        """Count what an answer may show of templates that could not be read; None: none of them is rewritten in it."""
+        if answer.status >= 300:
+            return
+        filled: Collection[int] = ()
+        if sent is not None:
+            filled = unread if sent.places is None else unread.intersection(sent.places)
+        for _ in unread.difference(filled):
             self._metrics.shown(Shown.TEMPLATE)
+        for _ in () if sent is None else unread.intersection(filled, sent.shown):
+            self._metrics.shown(Shown.FIELDS)
 
-    async def __call__(self, request: Request) -> tuple[Request, Gathered]:
-        """Return a request with its body, both as they are sent.
+    async def __call__(self, request: Request) -> Hidden:
+        """Return a request as it is sent.
 
         Raises:
             Refusal: it comes too slowly, or it is not as it should be.
@@ -55,29 +74,29 @@ class Hiding:
         """
         body = await gather(request, self._rules.largest_body)
         if not self._rules.hide_weights or request.target.kind in _WITHOUT:
-            return request, body
+            return Hidden(request, body)
         try:
             found = await self._read(request, body)
         except UnreadJson:
             found = Shown.NOT_READ
         self._count(found if isinstance(found, Shown) else None)
-        return found if isinstance(found, tuple) else (request, body)
+        return found if isinstance(found, Hidden) else Hidden(request, body)
 
-    async def _read(self, request: Request, body: Gathered) -> tuple[Request, Gathered] | Shown | None:
+    async def _read(self, request: Request, body: Gathered) -> Hidden | Shown | None:
         """Return a request that is changed, or why it cannot be; None: it need not be."""
         plain = await at_ease(body.size, lambda: body.plain(self._rules.largest_body))
         if plain is None or request.params.doubtful:
             return Shown.NOT_READ
         kind = request.target.kind
         if kind in SEVERAL:
-            return await self._several(request, plain)
+            return await self._several(request, body, plain)
         if kind is Kind.UPDATE and b"_source" not in plain + request.params.written():
             return None
         source = request.params.source
         whole = plain or (source or "").encode(errors="surrogatepass")
         if kind is Kind.DOCUMENTS:
             return await self._documents(request, body, whole)
-        fields = _hidden(await self._finding.rules_of(request, request.target.names, whole))
+        fields = _hidden(await self._finding.rules_of(request, whole))
         if isinstance(fields, Shown):
             return fields
         if not fields:
@@ -85,23 +104,26 @@ class Hiding:
         hide = _HIDE.get(kind, hide_in_search)
         return await self._changed(request, body, whole, lambda value, params: hide(value, params, fields))
 
-    async def _several(self, request: Request, plain: bytes) -> tuple[Request, Gathered] | None:
-        items = read_items(plain)
+    async def _several(self, request: Request, body: Gathered, plain: bytes) -> Hidden | Shown:
+        if too_many(plain):
+            return Shown.NOT_READ
+        items = await at_ease(len(plain), lambda: read_items(plain))
         rules = await self._finding.rules_of_each(request, [(each.names, each.body) for each in items])
         fields, template = [*map(_hidden, rules)], request.target.kind in TEMPLATES
         pairs = [*zip(items, fields, strict=True)]
         found = await at_ease(len(plain), lambda: [_line(item.body, each, template) for item, each in pairs])
+        unread = frozenset(place for place, (_, shown) in enumerate(found) if shown is Shown.TEMPLATE)
         for _, shown in found:
-            self._count(shown)
+            self._count(shown if shown is not Shown.TEMPLATE else None)
         if all(line is item.body for item, (line, _) in zip(items, found, strict=True)):
-            return None
+            return Hidden(request, body, unread)
         lines = [part for item, (line, _) in zip(items, found, strict=True) for part in (item.header, line)]
-        return changed(request, request.params, b"\n".join([*lines, b""]))
+        return Hidden(*changed(request, request.params, b"\n".join([*lines, b""])), unread)
 
-    async def _documents(self, request: Request, body: Gathered, whole: bytes) -> tuple[Request, Gathered] | None:
-        listed = _object(whole or b"{}").get("docs")
-        own = request.target.names
-        names = [_index_of(each, own) for each in listed] if isinstance(listed, list) else [own]
+    async def _documents(self, request: Request, body: Gathered, whole: bytes) -> Hidden | Shown | None:
+        names = await at_ease(len(whole), lambda: _indexes_of(whole, request.target.names))
+        if len(names) > MOST_ITEMS:
+            return Shown.NOT_READ
         each = [name for name in dict.fromkeys(names) if name]
         rules = await self._finding.rules_of_each(request, [(name, b"") for name in each])
         by_name: dict[str, Fields] = {"": ()}
@@ -115,7 +137,7 @@ class Hiding:
 
     async def _changed(
         self, request: Request, body: Gathered, whole: bytes, hide: Callable[[JsonObject, Params], Read]
-    ) -> tuple[Request, Gathered] | None:
+    ) -> Hidden:
         def work() -> tuple[Read, bytes | None]:
             value = _object(whole or b"{}")
             found = _whole(hide, value, request.params)
@@ -123,12 +145,13 @@ class Hiding:
 
         found, written = await at_ease(len(whole), work)
         self._count(Shown.FIELDS if found.shown else None)
+        unread = frozenset({0} if found.unread else ())
         if written is not None:
-            return changed(request, found.params.source_moved(), written)
+            return Hidden(*changed(request, found.params.source_moved(), written), unread)
         if found.params is request.params:
-            return None
+            return Hidden(request, body, unread)
         new, _ = changed(request, found.params, None)
-        return new, body.of(new)
+        return Hidden(new, body.of(new), unread)
 
     def _count(self, shown: Shown | None) -> None:
         if shown is not None:
@@ -136,14 +159,15 @@ class Hiding:
 
 
 def _line(body: bytes, fields: Fields | Shown, template: bool) -> tuple[bytes, Shown | None]:
-    """Return one of several searches as it is sent, and why it may show weights."""
+    """Return one of several searches as it is sent, and why it may show weights, or would if it is not filled."""
     if isinstance(fields, Shown) or not fields:
         return body, fields if isinstance(fields, Shown) else None
     try:
         value = _object(body)
         hide = _in_template if template else _of_one
         found = _whole(lambda each, params: hide(each, params, fields), value, Params(()))
-        return body if found.body is value else write_json(found.body), Shown.FIELDS if found.shown else None
+        shown = Shown.TEMPLATE if found.unread else Shown.FIELDS if found.shown else None
+        return body if found.body is value else write_json(found.body), shown
     except UnreadJson:
         return body, Shown.NOT_READ
 
@@ -170,7 +194,7 @@ def _in_template(body: JsonObject, params: Params, fields: Fields) -> Read:
     except UnreadJson:
         value = None
     if not isinstance(value, dict):
-        return Read(body, params)
+        return Read(body, params, unread=True)
     found = hide_in_body(value, fields)
     if found.body is value:
         return Read(body, params, found.shown)
@@ -201,6 +225,12 @@ _HIDE: dict[Kind, Callable[[JsonObject, Params, Fields], Read]] = {
     Kind.EXPLAIN: _of_explained,
     Kind.UPDATE: _of_update,
 }
+
+
+def _indexes_of(body: bytes, own: str) -> list[str]:
+    """Return the index of each document that a request for several names, or that of all of them."""
+    listed = _object(body or b"{}").get("docs")
+    return [_index_of(each, own) for each in listed] if isinstance(listed, list) else [own]
 
 
 def _index_of(document: object, own: str) -> str:

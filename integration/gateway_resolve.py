@@ -3,7 +3,9 @@
 It is asked with the caller's own credentials, and what it says is good for a few seconds.
 """
 
+import asyncio
 import hashlib
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -30,6 +32,7 @@ _FINGERPRINT = f"_meta.{META_KEY}.fingerprint"
 # 30 kB: asked for where one index is meant, as those of several are not one.
 _CALIBRATION = f"_meta.{META_KEY}.{CALIBRATION_KEY}"
 _UNNAMED = "*"
+_AT_ONCE = 8
 _WELL, _WHO_ARE_YOU = 200, 401
 
 Json = Mapping[str, Any]  # Any: JSON values
@@ -72,6 +75,26 @@ class Resolver:
         except (Refusal, *ODD_ANSWER):
             # The request itself will meet the same trouble, and its caller be told of it.
             return Found(Why.UNRESOLVED)
+
+    async def found_each(self, names: Iterable[str], wildcards: str | None, headers: Headers) -> dict[str, Found]:
+        """Return what is known by each of several names, all of it within the time that one may take."""
+        until = time.monotonic() + self._rules.lookup_deadline_seconds
+        each, found = [*dict.fromkeys(names)], dict[str, Found]()
+        for start in range(0, len(each), _AT_ONCE):
+            some = each[start : start + _AT_ONCE]
+            told = await asyncio.gather(*(self._until(until, name, wildcards, headers) for name in some))
+            found.update(zip(some, told, strict=True))
+        return found
+
+    async def _until(self, until: float, names: str, wildcards: str | None, headers: Headers) -> Found:
+        left = until - time.monotonic()
+        if left <= 0:
+            return Found(Why.LOOKUP_SLOW)
+        try:
+            async with asyncio.timeout(left):
+                return await self.found(names, wildcards, headers)
+        except TimeoutError:
+            return Found(Why.LOOKUP_SLOW)
 
     async def _ask(self, names: str, wildcards: str | None, headers: Headers) -> Found:
         quoted = quote(names, safe=",*").encode()

@@ -7,7 +7,8 @@ from functools import partial
 
 from csplade.integration.gateway_checks import with_errors
 from csplade.integration.gateway_delivery import Delivery
-from csplade.integration.gateway_hiding import Hiding
+from csplade.integration.gateway_ease import SMALL_BYTES, at_ease
+from csplade.integration.gateway_hiding import Hidden, Hiding
 from csplade.integration.gateway_json import UnreadJson, write_json
 from csplade.integration.gateway_log import Exchange
 from csplade.integration.gateway_metrics import Metrics
@@ -15,7 +16,7 @@ from csplade.integration.gateway_moments import Moments
 from csplade.integration.gateway_pits import Pits
 from csplade.integration.gateway_refusals import Reason, Refusal
 from csplade.integration.gateway_rendering import Rendering
-from csplade.integration.gateway_request import Gathered, Request, gather
+from csplade.integration.gateway_request import Request, gather
 from csplade.integration.gateway_resolve import Resolver
 from csplade.integration.gateway_rules import GatewayRules, Turn
 from csplade.integration.gateway_running import run
@@ -25,7 +26,7 @@ from csplade.integration.gateway_shadow import LARGEST, SHADOW_SECONDS, Shadows
 from csplade.integration.gateway_targets import READS, WRITES, Kind, Target, read_reading, read_target
 from csplade.integration.gateway_upstream import Answer
 from csplade.integration.gateway_vectors import EncoderFailed, EncoderLate, TextTooLong, Vectors
-from csplade.integration.gateway_verdict import Verdict, Why, failed_open, passed
+from csplade.integration.gateway_verdict import Outcome, Verdict, Why, failed_open, passed
 from csplade.integration.gateway_work import Finding, Work
 from csplade.integration.gateway_writing import Writing
 from csplade.pipelines.errors import EncoderError
@@ -80,9 +81,11 @@ class Rewriting:
             self._hiding.not_read(request)
             await self._delivery.as_it_is(request, await gather(request, 0), passed(Why.SIGNED))
         elif kind in WRITES:
-            await self._write(*await self._hiding(request))
+            hidden = await self._hiding(request)
+            await self._write(hidden.request, hidden.body)
         elif kind in READS:
-            await self._delivery.plainly(*await self._hiding(request))
+            hidden = await self._hiding(request)
+            await self._delivery.plainly(hidden.request, hidden.body)
         else:
             await self._search(request)
 
@@ -91,53 +94,67 @@ class Rewriting:
         if turn is Turn.OFF and not self._rules.hide_weights:
             await self._delivery.as_it_is(request, await gather(request, 0), passed(Why.ROLLOUT))
             return
-        request, body = await self._hiding(request)
+        hidden = await self._hiding(request)
         if turn is Turn.OFF:
-            await self._delivery.as_it_is(request, body, passed(Why.ROLLOUT))
+            await self._own(hidden, passed(Why.ROLLOUT))
             return
-        work = await self._finding(request, body)
+        work = await self._finding(hidden.request, hidden.body)
         if isinstance(work, Verdict):
-            await self._delivery.as_it_is(request, body, work)
-            return
-        if turn is Turn.SHADOW:
-            await self._beside(request, body, work)
-            return
-        sent = await self._in_time(request, work)
-        if work.templates and not isinstance(sent, Sent):
-            self._hiding.not_filled()
-        if isinstance(sent, Verdict):
-            await self._delivery.as_it_is(request, body, sent)
-        elif isinstance(sent, Partly):
-            await self._partly(request, sent)
+            await self._own(hidden, work)
+        elif turn is Turn.SHADOW:
+            await self._beside(hidden, work)
         else:
-            own = partial(self._delivery.original, request, body)
+            await self._instead(hidden, work)
+
+    async def _own(self, hidden: Hidden, verdict: Verdict) -> None:
+        """Send what the caller sent, and give the answer."""
+        answer = await self._delivery.original(hidden.request, hidden.body)
+        self._hiding.given(hidden.unread, answer)
+        await self._delivery.give(hidden.request, answer, verdict)
+
+    async def _instead(self, hidden: Hidden, work: Work) -> None:
+        """Send a search by term weights, if there is one."""
+        request, sent = hidden.request, await self._in_time(hidden.request, work)
+        if isinstance(sent, Verdict):
+            await self._own(hidden, sent)
+        elif isinstance(sent, Partly):
+            await self._partly(hidden, sent)
+        else:
+            own = partial(self._delivery.original, request, hidden.body)
             answer, verdict = await run(self._delivery, request, sent, own)
+            self._hiding.given(hidden.unread, answer, sent if verdict.outcome is Outcome.REWRITTEN else None)
             await self._moments.follow(work.pit, answer)
             await self._delivery.give(request, answer, verdict)
 
-    async def _partly(self, request: Request, found: Partly) -> None:
+    async def _partly(self, hidden: Hidden, found: Partly) -> None:
         """Send those of several searches that are allowed; each of the others has its error in its place.
 
         Raises:
             Refusal: in this form of answer nobody would find the places.
         """
+        request, sent = hidden.request, found.sent
         own = partial(self._delivery.send, request, request.params, found.rest, request.exchange)
-        if isinstance(found.sent, Verdict):
-            answer, verdict = await own(), found.sent
+        if isinstance(sent, Verdict):
+            answer, verdict = await own(), sent
         else:
-            answer, verdict = await run(self._delivery, request, found.sent, own)
+            answer, verdict = await run(self._delivery, request, sent, own)
+        rewritten = sent if isinstance(sent, Sent) and verdict.outcome is Outcome.REWRITTEN else None
+        self._hiding.given(found.among_sent(hidden.unread), answer, rewritten)
         if answer.status >= 300:
             await self._delivery.give(request, answer, verdict)
             return
-        whole = with_errors(await answer.json(_LARGEST_ANSWER), found)
+        told, size = await answer.json(_LARGEST_ANSWER), len(await answer.peek(0))
+        whole = with_errors(told, found)
         if whole is None:
             await answer.close()
             raise Refusal(400, Reason.FORBIDDEN, next(iter(found.reasons.values())))
-        await self._delivery.instead(request, answer, write_json(whole), verdict)
+        await self._delivery.instead(request, answer, await at_ease(size, lambda: write_json(whole)), verdict)
 
-    async def _beside(self, request: Request, body: Gathered, work: Work) -> None:
+    async def _beside(self, hidden: Hidden, work: Work) -> None:
         """Send what the caller sent, and run the rewritten search for the log once the caller is answered."""
-        answer = await self._delivery.original(request, body)
+        request = hidden.request
+        answer = await self._delivery.original(request, hidden.body)
+        self._hiding.given(hidden.unread, answer)
         # Several searches are not compared; and a scroll would stay open.
         compared = request.target.kind in (Kind.SEARCH, Kind.TEMPLATE) and request.params.get("scroll") is None
         if not compared:
@@ -160,7 +177,8 @@ class Rewriting:
         until = time.monotonic() + self._rules.deadline_seconds
         filled = await self._filled(request, work, self._rules.deadline_seconds, request.exchange)
         left = max(0.0, until - time.monotonic())
-        return await self._done(partial(self._vectors.with_queries, filled.made, left, filled.small), filled)
+        small = filled.size <= SMALL_BYTES
+        return await self._done(partial(self._vectors.with_queries, filled.made, left, small), filled)
 
     async def _filled(self, request: Request, work: Work, seconds: float, exchange: Exchange) -> Work:
         """Return work with what the cluster makes of its templates within so many seconds."""
@@ -183,7 +201,7 @@ class Rewriting:
             verdict = failed_open(Why.ENCODER_BROKEN)
         except ForbiddenSearch as error:
             raise _forbidden(error) from error
-        return _allowed(work, verdict)
+        return await at_ease(work.size, lambda: _allowed(work, verdict))
 
 
 def _allowed(work: Work, trouble: Verdict) -> Partly | Verdict:

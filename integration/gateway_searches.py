@@ -1,14 +1,15 @@
 """Searches as they arrive become searches by term weights as they are sent, bytes to bytes; pure."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from csplade.integration.gateway_items import Item
 from csplade.integration.gateway_json import UnreadJson, read_json, write_json
 from csplade.integration.gateway_params import Params
-from csplade.integration.gateway_source import hide_in_body
+from csplade.integration.gateway_source import Read, hide_in_body
 from csplade.integration.gateway_targets import TEMPLATES, Kind
-from csplade.integration.gateway_templates import NOTHING_RENDERED, Rendered
+from csplade.integration.gateway_templates import NOTHING_RENDERED, Rendered, names_pit
 from csplade.integration.gateway_vectors import TextTooLong
 from csplade.integration.gateway_verdict import Verdict, Why, passed
 from csplade.integration.rewrite import Encode, rewrite
@@ -44,6 +45,8 @@ class Sent:
     """The names of the clauses that pass beside rewritten ones."""
     places: tuple[int, ...] | None = None
     """Of several searches: those that were rewritten."""
+    shown: tuple[int, ...] = ()
+    """Templates that, once they are filled, ask for hidden weights in a way in which they cannot be excluded."""
 
 
 @dataclass(frozen=True)
@@ -59,15 +62,10 @@ class Partly:
     of: int
     """How many there are in all."""
 
-
-@dataclass(frozen=True)
-class Item:
-    """One of several searches in a request."""
-
-    header: bytes
-    body: bytes
-    names: str
-    """The indexes as its header names them; empty: it names none."""
+    def among_sent(self, places: Collection[int]) -> frozenset[int]:
+        """Return where some of all searches stand among those that are sent."""
+        left = [place for place in range(self.of) if place not in self.reasons]
+        return frozenset(now for now, place in enumerate(left) if place in places)
 
 
 @dataclass(frozen=True)
@@ -77,6 +75,8 @@ class _Changed:
     body: JsonObject
     left: tuple[str, ...]
     """As in `Sent`."""
+    shown: bool = False
+    """The same."""
 
 
 # What every reader of numbers reads alike.
@@ -109,7 +109,8 @@ def rewritten_search(
         return done
     params = asked.params.body_moved()
     dropped = asked.kind is Kind.COUNT and rules.options.policies.min_score is ScorePolicy.DROP
-    return Sent(params.without(("min_score",)) if dropped else params, write_json(done.body), left=done.left)
+    moved = params.without(("min_score",)) if dropped else params
+    return _as_sent(moved, done)
 
 
 def asked_body(asked: Asked) -> JsonObject:
@@ -132,19 +133,6 @@ def _asks_twice(asked: Asked) -> bool:
     if asked.kind in _BODY_ALONE:
         return bool(asked.body or asked.params.source)
     return "query" in _body_alone(asked)
-
-
-def read_items(body: bytes) -> list[Item]:
-    """Return the searches of a body with several.
-
-    Raises:
-        UnreadJson: it is not lines of JSON, a header and a search in turn.
-    """
-    *lines, last = body.split(b"\n")
-    if last.strip() or len(lines) % 2:
-        raise UnreadJson("it is not pairs of lines")
-    pairs = zip(lines[::2], lines[1::2], strict=True)
-    return [Item(header, search, _names(_object(header.strip() or b"{}"))) for header, search in pairs]
 
 
 def rewritten_items(
@@ -184,13 +172,17 @@ def _item(
         return rules
     try:
         done = _rewritten(kind, _object(item.body), Params(()), rules, encode, rendered)
-        return done if isinstance(done, Why) else Sent(Params(()), write_json(done.body), left=done.left)
+        return done if isinstance(done, Why) else _as_sent(Params(()), done)
     except UnreadJson:
         return Why.NOT_READ
     except TextTooLong:
         return Why.LONG
     except ForbiddenSearch as error:
         return error
+
+
+def _as_sent(params: Params, done: _Changed) -> Sent:
+    return Sent(params, write_json(done.body), left=done.left, shown=(0,) if done.shown else ())
 
 
 def _sent(params: Params, found: Sequence[tuple[Item, Sent | Why]], of: int) -> Sent | Why:
@@ -202,7 +194,8 @@ def _sent(params: Params, found: Sequence[tuple[Item, Sent | Why]], of: int) -> 
     pairs = [(item.header, each.body if isinstance(each, Sent) else item.body) for item, each in found]
     left = tuple(clause for each in changed for clause in each.left)
     places = tuple(place for place, (_, each) in enumerate(found) if isinstance(each, Sent))
-    return Sent(params, _lines(pairs), f"{len(changed)} of {of}", left, places)
+    shown = tuple(place for place, (_, each) in enumerate(found) if isinstance(each, Sent) and each.shown)
+    return Sent(params, _lines(pairs), f"{len(changed)} of {of}", left, places, shown)
 
 
 def _lines(pairs: Sequence[tuple[bytes, bytes]]) -> bytes:
@@ -214,9 +207,11 @@ def _rewritten(
 ) -> _Changed | Why:
     if isinstance(rendered, Why):
         return rendered
+    if kind is Kind.TEMPLATE and names_pit(body, rendered):
+        # What it was opened for is not what the request names.
+        return Why.UNKNOWN_PIT
     if rendered is not None:
-        shown = hide_in_body(rendered, rules.hidden_fields).body if rules.hide_weights else rendered
-        return _changed(rewrite_rendered(body, shown, rules.field_map, encode, rules.options))
+        return _filled(body, rendered, rules, encode)
     if kind is Kind.TEMPLATE:
         return _changed(rewrite_template(body, rules.field_map, encode, rules.options))
     over = params.over(body) if kind is Kind.SEARCH else {}
@@ -233,6 +228,12 @@ def _rewritten(
         if name in body or name not in over
     }
     return replace(done, body=kept)
+
+
+def _filled(body: JsonObject, rendered: JsonObject, rules: IndexRules, encode: Encode) -> _Changed | Why:
+    hidden = hide_in_body(rendered, rules.hidden_fields) if rules.hide_weights else Read(rendered, Params(()))
+    done = _changed(rewrite_rendered(body, hidden.body, rules.field_map, encode, rules.options))
+    return done if isinstance(done, Why) else replace(done, shown=hidden.shown)
 
 
 def _changed(done: Rewritten) -> _Changed | Why:
@@ -255,12 +256,3 @@ def _object(text: bytes | str) -> JsonObject:
     if not isinstance(value, dict):
         raise UnreadJson("it is no JSON object")
     return value
-
-
-def _names(header: JsonObject) -> str:
-    names: object = header.get("index", header.get("indices", ""))
-    if isinstance(names, list) and all(isinstance(name, str) for name in names):
-        return ",".join(names)
-    if not isinstance(names, str):
-        raise UnreadJson("its index is no name")
-    return names

@@ -31,6 +31,8 @@ class Read:
     params: Params
     shown: bool = False
     """Whether it asks for some of the fields in a way in which they cannot be excluded."""
+    unread: bool = False
+    """Whether it is a template that can be read only once it is filled."""
 
 
 def hide_in_search(body: JsonObject, params: Params, fields: Sequence[str]) -> Read:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import orjson
 from csplade.integration.gateway_json import UnreadJson, read_json
 from csplade.integration.gateway_verdict import Why
 from csplade.integration.rewrite_config import IndexRules
@@ -16,8 +17,8 @@ class Rendered:
 
     bodies: Mapping[int, JsonObject | Why] = field(default_factory=dict)
     """Why there is none, of those that it was asked about in vain."""
-    small: bool = True
-    """Whether rewriting them takes no time that others would have to wait."""
+    size: int = 0
+    """The bytes of all of them."""
 
 
 NOTHING_RENDERED = Rendered()
@@ -27,6 +28,18 @@ def unrendered(templates: Sequence[bytes], rules: Sequence[IndexRules | Why]) ->
     """Return those of some templates that the cluster has to fill, by their places; `rules` are those of each."""
     pairs = enumerate(zip(templates, rules, strict=True))
     return {place: template for place, (template, each) in pairs if _wanted(template, each)}
+
+
+def names_pit(template: JsonObject, rendered: JsonObject | None) -> bool:
+    """Return whether a template is, as far as it can be read, a search in a point in time."""
+    source = template.get("source") if rendered is None else rendered
+    if isinstance(source, str):
+        try:
+            # As the rewriter reads it.
+            source = orjson.loads(source)
+        except orjson.JSONDecodeError:
+            return False
+    return isinstance(source, Mapping) and "pit" in source
 
 
 def read_rendered(answer: bytes) -> JsonObject | Why:

@@ -149,6 +149,9 @@ class Vectors:
         return vector
 
     def _query(self, text: str, until: float) -> SparseVector:
+        # Nobody waits any more for a request with thousands of texts, however well they are remembered.
+        if time.monotonic() > until:
+            raise EncoderLate
         self._check_length(text)
         vector = self._memory.get(text)
         if vector is None:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from csplade.integration.gateway_ease import SMALL_BYTES, at_ease
+from csplade.integration.gateway_ease import at_ease
+from csplade.integration.gateway_items import read_items, too_many
 from csplade.integration.gateway_json import UnreadJson
 from csplade.integration.gateway_moments import Moments
 from csplade.integration.gateway_pits import pit_of
@@ -16,15 +17,16 @@ from csplade.integration.gateway_searches import (
     Partly,
     Rules,
     Sent,
-    read_items,
     rewritten_items,
     rewritten_search,
 )
-from csplade.integration.gateway_targets import SEVERAL, TEMPLATES
+from csplade.integration.gateway_targets import SEVERAL, TEMPLATES, Kind
 from csplade.integration.gateway_templates import NOTHING_RENDERED, Rendered, unrendered
 from csplade.integration.gateway_verdict import Verdict, Why, passed
 from csplade.integration.rewrite import Encode
 
+# A search counts for so many bytes at least: rewriting one takes time, however short it is.
+_SHORTEST = 2**12
 Make = Callable[[Encode, Rendered], Sent | Partly | Why]
 
 
@@ -33,8 +35,8 @@ class Work:
     """How a search is rewritten once there are vectors."""
 
     make: Make
-    quick: bool
-    """Whether making it takes no time that others would have to wait, but for what is rendered."""
+    read: int
+    """Bytes of what is rewritten, but for what is rendered."""
     templates: Mapping[int, bytes] = field(default_factory=dict)
     """Those that the cluster has to fill before, by their places in the request."""
     rendered: Rendered = NOTHING_RENDERED
@@ -47,9 +49,9 @@ class Work:
         return self.make(encode, self.rendered)
 
     @property
-    def small(self) -> bool:
-        """Return whether making it takes no time that others would have to wait."""
-        return self.quick and self.rendered.small
+    def size(self) -> int:
+        """Return the bytes of what is rewritten."""
+        return self.read + self.rendered.size
 
 
 class Finding:
@@ -74,7 +76,7 @@ class Finding:
     async def _single(self, request: Request, plain: bytes) -> Work | Why:
         body = plain or (request.params.source or "").encode(errors="surrogatepass")
         kind, names = request.target.kind, request.target.names
-        rules = await self.rules_of(request, names, body)
+        rules = await self.rules_of(request, body)
         if isinstance(rules, Why):
             return rules
         pit = None if names else pit_of(plain)
@@ -82,7 +84,9 @@ class Finding:
         return await self._work(request, make, [body], [rules], pit)
 
     async def _several(self, request: Request, plain: bytes) -> Work | Why:
-        items = read_items(plain)
+        if too_many(plain):
+            return Why.TOO_LARGE
+        items = await at_ease(len(plain), lambda: read_items(plain))
         rules = await self.rules_of_each(request, [(each.names, each.body) for each in items])
         reasons = {each for each in rules if isinstance(each, Why)}
         if all(isinstance(each, Why) for each in rules):
@@ -93,11 +97,11 @@ class Finding:
     async def _work(
         self, request: Request, make: Make, bodies: list[bytes], rules: list[Rules], pit: str | None
     ) -> Work:
-        size = sum(map(len, bodies))
+        size = sum(max(len(body), _SHORTEST) for body in bodies)
         templates: dict[int, bytes] = {}
-        if request.target.kind in TEMPLATES and not request.params.doubtful:
+        if request.target.kind in TEMPLATES and not request.params.doubtful and not _passed_over(request):
             templates = await at_ease(size, lambda: unrendered(bodies, rules))
-        return Work(make, size <= SMALL_BYTES, templates, pit=pit)
+        return Work(make, size, templates, pit=pit)
 
     async def rules_of_each(self, request: Request, searches: Sequence[tuple[str, bytes]]) -> list[Rules]:
         """Return the rules of each of several searches, by the names that it has itself and by its body.
@@ -105,22 +109,29 @@ class Finding:
         Raises:
             UnreadJson: the body of one is no plain JSON.
         """
-        rules: list[Rules] = []
-        for own, body in searches:
-            # Each waits for a limited time; all of them one after the other must not.
-            late = rules[-1:] == [Why.LOOKUP_SLOW]
-            names = own or request.target.names
-            rules.append(Why.LOOKUP_SLOW if late else await self.rules_of(request, names, body))
-        return rules
+        size = sum(len(body) for _, body in searches)
+        meant = await at_ease(size, lambda: [self._meant(request, own, body) for own, body in searches])
+        known = [names for names in meant if names is not None]
+        wildcards = request.params.get("expand_wildcards")
+        found = await self._resolver.found_each(known, wildcards, request.headers)
+        return [Why.UNKNOWN_PIT if names is None else found[names].rules for names in meant]
 
-    async def rules_of(self, request: Request, names: str, body: bytes) -> Rules:
-        """Return the rules that the indexes of one search share, or why there are none.
+    async def rules_of(self, request: Request, body: bytes) -> Rules:
+        """Return the rules that the indexes of a single search share, or why there are none.
 
         Raises:
             UnreadJson: its body is no plain JSON.
         """
+        (rules,) = await self.rules_of_each(request, [("", body)])
+        return rules
+
+    def _meant(self, request: Request, own: str, body: bytes) -> str | None:
+        """Return the indexes of a search as they are named; None: those of a point in time opened elsewhere."""
+        names = own or request.target.names
         pit = None if names else pit_of(body)
-        found = names if pit is None else self._moments.names(pit)
-        if found is None:
-            return Why.UNKNOWN_PIT
-        return await self._resolver.rules_of(found, request.params.get("expand_wildcards"), request.headers)
+        return names if pit is None else self._moments.names(pit)
+
+
+def _passed_over(request: Request) -> bool:
+    """Return whether it is a template beside a query in the parameters, which clusters pass over."""
+    return request.target.kind is Kind.TEMPLATE and request.params.get("q") is not None

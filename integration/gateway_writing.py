@@ -10,7 +10,7 @@ from csplade.integration.gateway_drafts import Drafts, read_many, read_one
 from csplade.integration.gateway_ease import at_ease
 from csplade.integration.gateway_json import UnreadJson, write_json
 from csplade.integration.gateway_request import Gathered, Request
-from csplade.integration.gateway_resolve import Resolver
+from csplade.integration.gateway_resolve import Found, Resolver
 from csplade.integration.gateway_rules import GatewayRules, Writes
 from csplade.integration.gateway_targets import Kind
 from csplade.integration.gateway_upstream import Answer
@@ -87,9 +87,10 @@ class Writing:
         """Give the answer to a bulk request; documents that were refused with their weights are written without."""
         told = None if _ALL_WELL in await answer.start(_HEAD) else await answer.json(_LARGEST_ANSWER)
         places = [*sent.drafts.changing]
-        refused = refused_places(told, sent.drafts.actions, places)
+        size = len(sent.plain)
+        refused = await at_ease(size, lambda: refused_places(told, sent.drafts.actions, places))
         if refused and isinstance(told, dict):
-            body = sent.drafts.bare_at(refused)
+            body = await at_ease(size, lambda: sent.drafts.bare_at(refused))
             again = await self._delivery.send(request, request.params, body, request.exchange)
             try:
                 whole = merged(told, refused, await again.json(_LARGEST_ANSWER) if again.status == _DONE else None)
@@ -97,9 +98,8 @@ class Writing:
                 await again.close()
             if whole is not None:
                 verdict = sent.drafts.verdict(refused) if len(refused) < len(places) else None
-                await self._delivery.instead(
-                    request, answer, write_json(whole), verdict or failed_open(Why.CLUSTER_REFUSED)
-                )
+                written = await at_ease(size, lambda: write_json(whole))
+                await self._delivery.instead(request, answer, written, verdict or failed_open(Why.CLUSTER_REFUSED))
                 return
         await self._delivery.give(request, answer, sent.verdict)
 
@@ -146,27 +146,19 @@ class Writing:
         """
         kind, own = request.target.kind, request.target.names
         if kind is not Kind.BULK:
-            aim = await self._aim(request, own)
+            aim = (await self._aims(request, [own]))[own]
             return aim if isinstance(aim, Why) else await at_ease(len(plain), lambda: read_one(kind, plain, aim))
         actions = await at_ease(len(plain), lambda: read_actions(plain))
-        names = [action.index or own for action in actions]
+        names = await at_ease(len(plain), lambda: [action.index or own for action in actions])
         by_name = await self._aims(request, names)
         return await at_ease(len(plain), lambda: read_many(actions, [by_name[name] for name in names]))
 
     async def _aims(self, request: Request, names: Iterable[str]) -> dict[str, Aim | Why]:
-        found: dict[str, Aim | Why] = {}
-        late = False
-        for name in dict.fromkeys(names):
-            # Each waits for a limited time; all of them one after the other must not.
-            found[name] = Why.LOOKUP_SLOW if late else await self._aim(request, name)
-            late = found[name] is Why.LOOKUP_SLOW
-        return found
+        """Return how documents are written into each of some indexes, or why they are not changed."""
+        found = await self._resolver.found_each(filter(None, names), None, request.headers)
+        return {"": Why.UNRESOLVED, **{name: self._aim(each) for name, each in found.items()}}
 
-    async def _aim(self, request: Request, name: str) -> Aim | Why:
-        """Return how documents are written into an index, or why they are not changed."""
-        if not name:
-            return Why.UNRESOLVED
-        found = await self._resolver.found(name, None, request.headers)
+    def _aim(self, found: Found) -> Aim | Why:
         if isinstance(found.rules, Why):
             return found.rules
         if found.fields is None:

@@ -146,12 +146,15 @@ def ids(answer: Answer) -> list[str]:
 
 
 @contextmanager
-def playing(script: Script = lambda _: None, options: Sequence[str] = (), **gateway: object) -> Iterator[Play]:
+def playing(
+    script: Script = lambda _: None, options: Sequence[str] = (), hide_weights: bool = False, **gateway: object
+) -> Iterator[Play]:
     """Run both; `gateway` is the configuration's table of that name."""
     cluster = ScriptedCluster(script)
     thread = Thread(target=cluster.serve_forever, args=(0.05,))
     thread.start()
-    config = {"index": [rules(f"{INDEX}*", mode="replace")], "gateway": {"deadline_ms": 60_000, **gateway}}
+    own = rules(f"{INDEX}*", mode="replace", hide_weights=hide_weights)
+    config = {"index": [own], "gateway": {"deadline_ms": 60_000, **gateway}}
     try:
         with rewriting(cluster.url, config, "--dialect", "opensearch", *options) as running:
             yield Play(cluster, running)

@@ -4,13 +4,23 @@ import gzip
 import threading
 import time
 
+import pytest
+from csplade.integration.gateway_items import MOST_ITEMS
+from csplade.integration.gateway_json import read_json
 from csplade.tests.gateway_process import ask
 from csplade.tests.gateway_searches import request, verdict
-from csplade.tests.scripted_cluster import INDEX, Play, playing
+from csplade.tests.scripted_cluster import INDEX, Play, lines, match, playing
 
-LINES = b'{"index":{}}\n{"year":2001,"lang":"en","author":"ada","note_of":"nothing that is covered"}\n' * 160_000
-# Reading it takes more than twice as long.
-LONGEST_SECONDS = 0.4
+# Slow to read.
+NUMBERS = [1.5] * 1000
+COUNT = 2000
+BODIES = {
+    f"/{INDEX}/_bulk": lines(*({"index": {}}, {"year": 2001, "hard": NUMBERS}) * COUNT),
+    # Without a name of an index, so that a point in time is looked for in each.
+    "/_msearch": lines(*({}, {**match("fresh bread"), "hard": [{"pit": 1}, *NUMBERS]}) * COUNT),
+    f"/{INDEX}/_mget": lines({"docs": [{"_id": "a", "hard": [{}] * 500}] * COUNT}),
+}
+SAID = {f"/{INDEX}/_bulk": "passed; nothing_to_rewrite", "/_msearch": "failed-open; encoder_slow"}
 
 
 def longest_wait(play: Play, until: threading.Event) -> float:
@@ -23,20 +33,37 @@ def longest_wait(play: Play, until: threading.Event) -> float:
     return longest
 
 
-def test_a_large_bulk_request_is_read_while_others_are_answered() -> None:
-    assert 8 * 2**20 < len(LINES) < 16 * 2**20
-    with playing() as play:
+def reading_takes(body: bytes) -> float:
+    """Return how long it takes to read a body here and now, once."""
+    began = time.monotonic()
+    for line in body.splitlines():
+        read_json(line)
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize("path", BODIES)
+def test_a_large_body_is_read_while_others_are_answered(path: str) -> None:
+    body = BODIES[path]
+    with playing(options=("--workers", "1"), hide_weights=True, deadline_ms=100) as play:
         play.search()
         done, said = threading.Event(), list[str | None]()
 
         def send() -> None:
-            packed = gzip.compress(LINES, 1)
-            said.append(verdict(play.ask("POST", f"/{INDEX}/_bulk", packed, content_encoding="gzip")))
+            said.append(verdict(play.ask("POST", path, gzip.compress(body, 1), content_encoding="gzip")))
             done.set()
 
+        alone = reading_takes(body)
         thread = threading.Thread(target=send)
         thread.start()
         longest = longest_wait(play, done)
         thread.join()
-    assert said == ["passed; nothing_to_rewrite"]
-    assert longest < LONGEST_SECONDS
+    assert said == [SAID.get(path)]
+    assert longest < alone / 2, (longest, alone)
+
+
+def test_more_searches_than_are_looked_at_pass() -> None:
+    with playing(hide_weights=True) as play:
+        for count, told in ((MOST_ITEMS, "passed; nothing_to_rewrite"), (MOST_ITEMS + 1, "passed; too_large")):
+            answer = play.ask("POST", f"/{INDEX}/_msearch", b"{}\n{}\n" * count)
+            assert verdict(answer) == told
+        assert play.gateway.counts()['shown_weights_total{reason="not_read"}'] == 1

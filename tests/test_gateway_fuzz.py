@@ -17,9 +17,10 @@ import pytest
 from csplade.integration.gateway_bulk import read_actions
 from csplade.integration.gateway_documents import Aim
 from csplade.integration.gateway_drafts import read_many, read_one
+from csplade.integration.gateway_items import read_items
 from csplade.integration.gateway_json import UnreadJson
 from csplade.integration.gateway_params import Params
-from csplade.integration.gateway_searches import Asked, ForbiddenSearch, Sent, read_items, rewritten_search
+from csplade.integration.gateway_searches import Asked, ForbiddenSearch, Sent, rewritten_search
 from csplade.integration.gateway_targets import WRITES, Kind, read_target
 from csplade.integration.gateway_verdict import Why
 from csplade.integration.rewrite_config import IndexRules

@@ -11,7 +11,7 @@ from csplade.integration.detect import read_dialect
 from csplade.integration.rewrite_config import read_config
 from csplade.tests.cluster_lines import MARK, SERVERS, USUAL, LineServers
 from csplade.tests.gateway_process import Answer
-from csplade.tests.gateway_searches import Json, Stage, rules, stage, verdict
+from csplade.tests.gateway_searches import Json, Stage, odd_mapping, rules, stage, verdict
 from csplade.tests.rewrite_index import mapping
 
 pytestmark = pytest.mark.cluster
@@ -308,9 +308,63 @@ def test_a_template_that_is_not_rewritten_once_it_is_filled_shows_them_and_is_co
     assert filling.gateway.counts()[series] == before + 1
 
 
-@getattr(pytest.mark, MARK)
-def test_a_path_with_the_type_of_documents_in_it_reads_one_too(stages: Callable[[str], Stage]) -> None:
-    staged = stages("elasticsearch-7.17")
+MATCH: Json = {"match": {"text": "{{q}}"}}
+STORED: dict[str, Json] = {
+    "good": {"query": MATCH},
+    "sorted": {"query": MATCH, "sort": ["year"]},
+    "fields": {"query": MATCH, "fields": ["csplade_en*"]},
+}
+
+
+@pytest.fixture
+def stored(stages: Callable[[str], Stage]) -> Iterator[Stage]:
+    """Give a line with stored templates, and an index of which the cluster refuses rewritten searches."""
+    staged = stages("opensearch-3.8")
+    for name, source in STORED.items():
+        script = {"lang": "mustache", "source": orjson.dumps(source).decode()}
+        staged.direct.put_script(id=f"{staged.name}-{name}", body={"script": script})
+    bad = staged.index("anchored-bad")
+    staged.direct.indices.create(index=bad, body={"mappings": odd_mapping()})
+    staged.direct.index(index=bad, id="odd", body={"text": "bread"}, params={"refresh": "true"})
+    yield staged
+    staged.direct.indices.delete(index=bad)
+    for name in STORED:
+        staged.direct.delete_script(id=f"{staged.name}-{name}")
+
+
+@pytest.mark.parametrize(
+    ("names", "turn", "index", "counted"),
+    [
+        (["good"], "on", "anchored", (0, 0)),
+        (["good"], "off", "anchored", (1, 0)),
+        (["good"], "shadow", "anchored", (1, 0)),
+        (["good"], "on", "anchored-bad", (1, 0)),
+        (["fields"], "on", "anchored", (0, 1)),
+        (["none"], "on", "anchored", (0, 0)),
+        (["good", "sorted", "sorted", "fields"], "on", "anchored", (2, 1)),
+        (["good", "sorted", "sorted", "fields"], "off", "anchored", (4, 0)),
+    ],
+)
+def test_each_template_is_counted_as_it_is_answered(
+    stored: Stage, names: list[str], turn: str, index: str, counted: tuple[int, int]
+) -> None:
+    def shown() -> list[float]:
+        counts = stored.gateway.counts()
+        return [counts[f'shown_weights_total{{reason="{reason}"}}'] for reason in ("template", "fields")]
+
+    before, place = shown(), f"/{stored.index(index)}"
+    each = [{"id": f"{stored.name}-{name}", "params": {"q": "fresh bread"}} for name in names]
+    if len(each) == 1:
+        stored.ask("POST", f"{place}/_search/template", each[0], x_turn=turn)
+    else:
+        body = b"".join(orjson.dumps(line) + b"\n" for one in each for line in ({}, one))
+        stored.ask("POST", f"{place}/_msearch/template", body, content_type="application/x-ndjson", x_turn=turn)
+    assert tuple(now - then for now, then in zip(shown(), before, strict=True)) == counted
+
+
+@pytest.mark.parametrize("line", [pytest.param("elasticsearch-7.17", marks=getattr(pytest.mark, MARK))])
+def test_a_path_with_the_type_of_documents_in_it_reads_one_too(stages: Callable[[str], Stage], line: str) -> None:
+    staged = stages(line)
     direct, through = both(staged, "GET", "/_doc/d1/_source", None)
     assert {"_source": through} == without({"_source": direct})
     assert through != direct

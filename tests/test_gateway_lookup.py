@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from uuid import uuid4
 
 import orjson
@@ -11,7 +12,7 @@ from csplade.integration.gateway_callers import caller_key
 from csplade.integration.gateway_rules import read_rules
 from csplade.pipelines.errors import UsageError
 from csplade.tests.gateway_process import ask
-from csplade.tests.gateway_searches import Json, request, rules, verdict
+from csplade.tests.gateway_searches import request, rules, verdict
 from csplade.tests.rewrite_index import mapping
 from csplade.tests.scripted_cluster import INDEX, Asked, Play, Said, ids, lines, match, playing
 
@@ -121,14 +122,32 @@ def test_a_cluster_that_does_not_say_in_time_which_indexes_are_meant_gets_the_se
 
 @pytest.mark.parametrize("kind", ["_msearch", "_bulk"])
 def test_several_indexes_of_one_request_do_not_wait_one_after_the_other(kind: str) -> None:
-    pairs: list[tuple[Json, Json]] = [({"index": f"articles-{number}"}, match("bread")) for number in range(8)]
-    if kind == "_bulk":
-        pairs = [({"index": {"_index": head["index"]}}, {"text": "bread"}) for head, _ in pairs]
-    body = lines(*(line for pair in pairs for line in pair))
     with playing(slow, lookup_deadline_ms=500) as play:
-        answer = play.ask("POST", f"/{kind}", body, content_type="application/x-ndjson")
+        answer = play.ask("POST", f"/{kind}", of_indexes(kind, 20), content_type="application/x-ndjson")
         assert verdict(answer) == "passed; lookup_slow"
-        assert len(play.cluster.of("/_resolve/")) == 1
+        # Eight at once, and the others not at all.
+        assert len(play.cluster.of("/_resolve/")) == 8
+
+
+@pytest.mark.parametrize("kind", ["_msearch", "_bulk"])
+def test_many_indexes_of_which_each_is_just_in_time_share_one_deadline(kind: str) -> None:
+    def nearly(asked: Asked) -> Said | None:
+        told = slow(asked)
+        return None if told is None else replace(told, seconds=0.4)
+
+    with playing(nearly, lookup_deadline_ms=1000) as play:
+        answer = play.ask("POST", f"/{kind}", of_indexes(kind, 60), content_type="application/x-ndjson")
+        assert answer.status == 200
+        assert len(play.cluster.of("/_resolve/")) <= 24
+        assert verdict(answer) != "rewritten; 60 of 60"
+
+
+def of_indexes(kind: str, count: int) -> bytes:
+    """Return searches of so many indexes, or documents for them."""
+    names = [f"articles-{number}" for number in range(count)]
+    if kind == "_bulk":
+        return lines(*(each for name in names for each in ({"index": {"_index": name}}, {"text": "bread"})))
+    return lines(*(each for name in names for each in ({"index": name}, match("bread"))))
 
 
 def test_who_asks_the_same_at_once_waits_for_one_question() -> None:

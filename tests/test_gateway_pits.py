@@ -53,6 +53,20 @@ def test_a_point_in_time_is_known_by_the_id_that_an_answer_gives_it() -> None:
         assert search_in(play, "second") == "rewritten"
 
 
+def test_a_template_with_a_point_in_time_in_it_is_not_judged_by_the_rules_of_all_indexes() -> None:
+    search = {**match("bread"), "pit": {"id": "first"}}
+
+    def filling(asked: Asked) -> Said | None:
+        return Said({"template_output": search}) if asked.target == "/_render/template" else opening(asked)
+
+    with playing(filling, deadline_ms=10_000) as play:
+        play.ask("POST", "/articles/_pit")
+        for template in ({"source": search}, {"source": orjson.dumps(search).decode()}, {"id": "stored"}):
+            assert verdict(play.ask("POST", "/_search/template", template)) == "passed; unknown_pit"
+            assert orjson.loads(play.cluster.asked[-1].body) == template
+        assert verdict(play.ask("POST", "/_search/template", {"source": match("bread")})) == "rewritten"
+
+
 def test_an_id_in_a_document_is_not_taken_for_one_of_the_answer() -> None:
     assert renamed_pit(b'{"pit_id":"a","took":1}') == "a"
     assert renamed_pit(b'{"took":1,"_shards":{"total":1},"hits":{"hits":[{"_source":{"pit_id":"b"}}]}}') is None
