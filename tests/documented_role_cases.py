@@ -116,7 +116,7 @@ class DocumentedRoles:
         begin_anew(node)
         node.admin.transport.perform_request("PUT", f"{self.PATH}/{name}", body=roles[name])
         task()
-        assert needless <= self.NOT_NEEDED
+        assert needless <= self.NOT_NEEDED, needless
 
 
 def task_of(name: str, node: SecureNode, run: Run, folder: Path) -> Callable[[], None]:

@@ -262,9 +262,13 @@ def swap_versions(node: SecureNode, run: Run) -> None:
         lambda: client.indices.close(index=first),
         lambda: client.indices.put_alias(index=OTHER, name=LIVE),
     )
-    # OpenSearch asks only of which index it is.
+    listed = run("index", "status", "--profile", "csplade_lifecycle", "--json")
+    # OpenSearch asks only of which index an alias is to be, and tells nothing of all indexes to who may not see all.
     if read_dialect(node.admin).distribution == "elasticsearch":
         refuse(lambda: client.indices.put_alias(index=first, name="mine"))
+        assert {first, second} <= {one["index"] for one in json.loads(listed.out)}
+    else:
+        assert (listed.code, REFUSED in listed.err) == (1, True)
     assert json.loads(index("rollback", LIVE))["to"] == first
     assert json.loads(index("drop", second, "--yes")) == {"dropped": second}
 
