@@ -35,7 +35,8 @@ _METHODS = (
 )
 _ENDS = (
     *(b"/_search", b"/_search", b"/_msearch", b"/_count", b"/_bulk", b"/_doc/1", b"/_search/template", b"/_explain/1"),
-    *(b"/_update/1", b"/_update/1"),
+    *(b"/_update/1", b"/_update/1", b"/_search/template", b"/_msearch/template", b"/_msearch/template", b"/_mget"),
+    *(b"/_mget", b"/_source/1"),
     # With a type of documents, which only Elasticsearch 7 knows.
     *(b"/_doc/_search", b"/_doc/_bulk", b"/_doc/1/_update", b"/_doc/1/_explain", b"/t/1", b"/_doc/_validate/query"),
     *(
@@ -111,7 +112,7 @@ def make_request(chance: Random, name: bytes) -> bytes:
 
 
 def _body(chance: Random, name: bytes) -> bytes:
-    kind = chance.randrange(9)
+    kind = chance.randrange(12)
     if kind < 3:
         return orjson.dumps({**make_body(chance), "_name": name.decode()})
     if kind == 3:
@@ -130,6 +131,19 @@ def _body(chance: Random, name: bytes) -> bytes:
             part,
             chance.choice((b"true", b"false", b"3")),
         )
+    return _newer_body(kind, chance, name)
+
+
+def _newer_body(kind: int, chance: Random, name: bytes) -> bytes:
+    """Return a request for documents by their ids, or templates; there is nothing of other kinds."""
+    if kind == 8:
+        wanted = chance.choice((b'"csplade_terms"', b'["t*"]', b"false", b"3", b'{"includes":["*"]}'))
+        listed = b'"docs":[{"_index":"%b","_id":"1","_source":%b},{"_id":"%b"}]' % (name, wanted, name)
+        return b"{%b}" % chance.choice((listed, b'"ids":["1","%b"]' % name, listed + b',"ids":["1"]'))
+    if kind in (9, 10):
+        stored = b'{"id":"%b","params":{"q":"bread"}}' % name
+        filled = b'{"source":"{\\"query\\":{{#toJson}}q{{/toJson}}}","params":{"q":{"match":{"text":"%b"}}}}' % name
+        return stored if kind == 9 else b"\n".join((b"{}", stored, b"{}", chance.choice((stored, filled)), b""))
     return b""
 
 
@@ -187,6 +201,8 @@ def _told(found: re.Match[bytes], request: bytes) -> bytes:
     names = sorted({name.decode() for name in NAME.findall(request)})
     if found[2].startswith(b"/_resolve/index/"):
         told: dict[str, object] = {"indices": [{"name": names[0] if names else "a"}], "aliases": [], "data_streams": []}
+    elif found[2] == b"/_render/template":
+        told = {"template_output": {"query": {"match": {"text": "fresh bread"}}, "_name": " ".join(names)}}
     elif b"/_mapping" in found[2]:
         told = {names[0] if names else "a": {"mappings": mapping()}}
     else:

@@ -18,10 +18,19 @@ from csplade.integration.gateway_bulk import read_actions
 from csplade.integration.gateway_documents import Aim
 from csplade.integration.gateway_drafts import read_many, read_one
 from csplade.integration.gateway_items import read_items
-from csplade.integration.gateway_json import UnreadJson
+from csplade.integration.gateway_json import UnreadJson, read_json
 from csplade.integration.gateway_params import Params
-from csplade.integration.gateway_searches import Asked, ForbiddenSearch, Sent, rewritten_search
-from csplade.integration.gateway_targets import WRITES, Kind, read_target
+from csplade.integration.gateway_searches import (
+    Asked,
+    ForbiddenSearch,
+    Partly,
+    Sent,
+    rewritten_items,
+    rewritten_search,
+)
+from csplade.integration.gateway_source import hide_in_body, hide_in_documents, hide_in_search
+from csplade.integration.gateway_targets import SEVERAL, TEMPLATES, WRITES, Kind, read_target
+from csplade.integration.gateway_templates import NOTHING_RENDERED, Rendered, unrendered
 from csplade.integration.gateway_verdict import Why
 from csplade.integration.rewrite_config import IndexRules
 from csplade.integration.rewrite_policy import RewriteMode, RewriteOptions
@@ -29,6 +38,7 @@ from csplade.tests.gateway_chances import NAME, Witness, make_request, witness
 from csplade.tests.gateway_process import Answer, Gateway, Reader, ask, read_answer
 from csplade.tests.gateway_searches import request, rules
 from csplade.tests.gateway_words import rewriting
+from csplade.tests.rewrite_bodies import make_body
 from csplade.tests.rewrite_index import FIELD_MAP
 from csplade.tests.word_encoder import word_vector
 from hypothesis import HealthCheck, given, settings
@@ -53,7 +63,12 @@ class Field:
 
 @pytest.fixture(scope="module")
 def field() -> Iterator[Field]:
-    config = {"index": [rules("*", mode="hybrid")], "gateway": {"deadline_ms": 60_000, "rollout_header": "x-turn"}}
+    # Half of the names hide weights.
+    hiding = [rules(f"own{digit}*", mode="hybrid", hide_weights=True) for digit in range(8)]
+    config = {
+        "index": [*hiding, rules("*", mode="hybrid")],
+        "gateway": {"deadline_ms": 60_000, "rollout_header": "x-turn"},
+    }
     # Ill requests wait for their missing part as long as the callers do; nobody closes it for them.
     options = (
         "--dialect",
@@ -165,9 +180,11 @@ def test_nothing_is_left_behind(field: Field) -> None:
     assert field.server.seen > 0
 
 
-@given(seed=seeds, mode=st.sampled_from(list(RewriteMode)), typed=st.booleans())
+@given(seed=seeds, mode=st.sampled_from(list(RewriteMode)), typed=st.booleans(), hide=st.booleans())
 @settings(max_examples=max(1, CASES // 2), suppress_health_check=SLOW_IS_FINE)
-def test_whatever_is_read_of_a_request_raises_only_what_is_known(seed: int, mode: RewriteMode, typed: bool) -> None:
+def test_whatever_is_read_of_a_request_raises_only_what_is_known(
+    seed: int, mode: RewriteMode, typed: bool, hide: bool
+) -> None:
     chance = Random(seed)
     (name,) = names_of(chance, 1)
     raw = make_request(chance, name)
@@ -179,11 +196,10 @@ def test_whatever_is_read_of_a_request_raises_only_what_is_known(seed: int, mode
     # Without a type in it a path means the same on every server.
     assert not typed or b"/_doc/" in path or target == read_target(verb, path)
     for kind in Kind if target is None else (target.kind,):
-        _read(kind, params, body, mode)
+        _read(kind, params, body, IndexRules("*", FIELD_MAP, RewriteOptions(mode), hide_weights=hide), chance)
 
 
-def _read(kind: Kind, params: Params, body: bytes, mode: RewriteMode) -> None:
-    applied = IndexRules("*", FIELD_MAP, RewriteOptions(mode))
+def _read(kind: Kind, params: Params, body: bytes, applied: IndexRules, chance: Random) -> None:
     try:
         if kind in WRITES:
             aim = Aim(FIELD_MAP, "f")
@@ -192,11 +208,36 @@ def _read(kind: Kind, params: Params, body: bytes, mode: RewriteMode) -> None:
             if drafts.changing:
                 drafts.weighted({text: word_vector(text) for text in drafts.texts})
                 assert b'"csplade_terms":{"old":1}' not in drafts.bare()
-        elif kind in (Kind.MANY, Kind.MANY_TEMPLATES):
-            read_items(body)
+        elif kind in SEVERAL:
+            items, each = read_items(body), [applied] * body.count(b"\n")
+            filled = _filled(kind, [item.body for item in items], applied, chance)
+            several = rewritten_items(kind, params, items, each[: len(items)], word_vector, filled)
+            assert isinstance(several, Sent | Partly | Why)
         else:
-            done = rewritten_search(Asked(kind, params, body), applied, word_vector)
+            filled = _filled(kind, [body], applied, chance)
+            done = rewritten_search(Asked(kind, params, body), applied, word_vector, filled)
             assert isinstance(done, Sent | Why)
-            assert not isinstance(done, Sent) or NAME.findall(done.body) == NAME.findall(body)
+            # What is filled is another body.
+            assert filled.bodies or not isinstance(done, Sent) or NAME.findall(done.body) == NAME.findall(body)
+            _hidden(kind, params, body, applied)
     except (UnreadJson, ForbiddenSearch):
         return
+
+
+def _filled(kind: Kind, bodies: Sequence[bytes], applied: IndexRules, chance: Random) -> Rendered:
+    """Return what a cluster might make of templates."""
+    if kind not in TEMPLATES:
+        return NOTHING_RENDERED
+    return Rendered({place: make_body(chance) for place in unrendered(bodies, [applied] * len(bodies))})
+
+
+def _hidden(kind: Kind, params: Params, body: bytes, applied: IndexRules) -> None:
+    value, fields = read_json(body or b"{}"), applied.hidden_fields
+    if not fields or not isinstance(value, dict):
+        return
+    hide_in_body(value, fields)
+    if kind is Kind.DOCUMENTS:
+        listed = value.get("docs")
+        hide_in_documents(value, params, [fields] * (len(listed) if isinstance(listed, list) else 1))
+    else:
+        hide_in_search(value, params, fields)
