@@ -31,7 +31,7 @@ _PUT_TOGETHER = {
 }
 _CONSTRUCTORS = re.compile(r".*/rest/RestHandler\$(Deprecated|Replaced)?Route")
 _PATH = re.compile(r"[/_{][^\s]*")
-_ARGUMENT = re.compile(r"L[^;]*/([^/;]*);")
+_ARGUMENT = re.compile(r"(?<!\[)L[^;]*/([^/;]*);")
 
 
 @dataclass(frozen=True, order=True)
@@ -111,9 +111,9 @@ def routes_of(each: JavaClass) -> Iterator[Route]:
 
 
 def _routes_of(method: Method) -> Iterator[Route]:
-    """Return the routes that a method makes, each of the constants that were loaded since the one before."""
+    """Return the routes that a method makes, each of the constants that wait for it; None: a text made meanwhile."""
     methods: list[str] = []
-    texts: list[str] = []
+    texts: list[str | None] = []
     for step in method.steps:
         if isinstance(step, Field) and step.owner.endswith("/rest/RestRequest$Method"):
             methods.append(step.name)
@@ -123,26 +123,38 @@ def _routes_of(method: Method) -> Iterator[Route]:
             verbs = methods * len(paths) if len(methods) == 1 else methods
             yield from (Route(verb, path) for verb, path in zip(verbs, paths, strict=True))
             methods, texts = [], []
+        elif isinstance(step, Called):
+            texts = _after(step, texts)
 
 
-def _paths(call: Called, texts: list[str]) -> list[str]:
+def _after(call: Called, texts: list[str | None]) -> list[str | None]:
+    """Return the texts that still wait when another call has taken its own, and may have made one."""
+    if call.owner.endswith("/rest/NamedRoute$Builder") and call.name == "path":
+        return texts
+    arguments, _, result = call.descriptor.partition(")")
+    taken = _ARGUMENT.findall(arguments).count("String")
+    made = [None] if result == "Ljava/lang/String;" else []
+    return [*texts[: max(0, len(texts) - taken)], *made]
+
+
+def _paths(call: Called, texts: Sequence[str | None]) -> list[str]:
     """Return the paths that a call makes routes of, none if it makes none."""
     if call.owner.endswith("/rest/NamedRoute$Builder"):
-        return _first_paths(texts, 1) if call.name == "build" else []
+        return _all_paths(texts, 1) if call.name == "build" else []
     found = _CONSTRUCTORS.fullmatch(call.owner)
     if found is None or call.name not in ("<init>", "builder"):
         return []
+    needed = _ARGUMENT.findall(call.descriptor.partition(")")[0]).count("String")
     # The second text of a deprecated one says why, and may be made of several.
-    needed = 1 if found[1] == "Deprecated" else _ARGUMENT.findall(call.descriptor.partition(")")[0]).count("String")
-    return _first_paths(texts, needed)
+    return _all_paths(texts[: 1 - needed], 1) if found[1] == "Deprecated" and needed > 1 else _all_paths(texts, needed)
 
 
-def _first_paths(texts: Sequence[str], count: int) -> list[str]:
+def _all_paths(texts: Sequence[str | None], count: int) -> list[str]:
+    found = [text for text in texts if text is None or _PATH.fullmatch(text)]
+    if len(found) != count or None in found:
+        raise ValueError(f"there are {len(found)} paths for {count}, or one is put together")
     # Some have no slash before them, and mean the same.
-    found = [f"/{text.removeprefix('/')}" for text in texts if _PATH.fullmatch(text)][:count]
-    if len(found) < count:
-        raise ValueError(f"there are {len(found)} paths for {count}")
-    return found
+    return [f"/{text.removeprefix('/')}" for text in found if text is not None]
 
 
 def _prefixed(each: JavaClass, own: Mapping[str, set[Route]]) -> Iterator[Route]:

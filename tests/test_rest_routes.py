@@ -26,6 +26,31 @@ def test_a_route_of_something_else_is_told(steps: tuple[Step, ...]) -> None:
         made_by(*steps)
 
 
+BUILDER = "java/lang/StringBuilder"
+APPEND = Called(BUILDER, "append", "(Ljava/lang/String;)Ljava/lang/StringBuilder;")
+TO_STRING = Called(BUILDER, "toString", "()Ljava/lang/String;")
+LOG = Called("org/opensearch/Log", "warn", "(Ljava/lang/String;)V")
+LIST = Called("java/util/List", "of", "(Ljava/lang/Object;)Ljava/util/List;")
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (GET, Text("/a"), APPEND, Text("/b"), APPEND, TO_STRING, NEW),
+        (Text("/a"), APPEND, TO_STRING, GET, NEW),
+        # Whose it is cannot be told.
+        (Text("/other"), LIST, GET, Text("/a"), NEW),
+    ],
+)
+def test_a_path_that_is_put_together_is_told(steps: tuple[Step, ...]) -> None:
+    with pytest.raises(UnreadRoute, match=r"org/opensearch/rest/Some\.routes"):
+        made_by(*steps)
+
+
+def test_what_other_calls_have_taken_is_no_path() -> None:
+    assert made_by(Text("/other"), LOG, GET, Text("/a"), NEW) == [Route("GET", "/a")]
+
+
 def test_what_a_route_names_goes_before_what_it_leaves_open() -> None:
     routes = {
         Route("GET", "/{index}"),
