@@ -1,4 +1,7 @@
-"""Stock clients of several languages, each fetched once for this user by its language's own tool, into a cache."""
+"""Stock clients of several languages, each fetched once for this user by its language's own tool, into a cache.
+
+What cannot be fetched is skipped; with `CSPLADE_REQUIRE_CLIENTS=1` it fails, so that no proof is lost in silence.
+"""
 
 import hashlib
 import os
@@ -7,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from csplade.integration.places import find_places, locked
@@ -44,7 +48,7 @@ def java_packages(*coordinates: str) -> Path:
 
 def _require(*tools: str) -> None:
     if missing := [tool for tool in tools if shutil.which(tool) is None]:
-        pytest.skip(f"there is no {' and no '.join(missing)} on this machine")
+        _without(f"there is no {' and no '.join(missing)} on this machine")
 
 
 def _fetched(command: Sequence[str], tool: str, kind: str, pom: str = "") -> Path:
@@ -68,4 +72,10 @@ def _run(command: Sequence[str], tool: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip())[-300:]
-        pytest.skip(f"{tool} cannot fetch the client: {said}")
+        _without(f"{tool} cannot fetch the client: {said}")
+
+
+def _without(reason: str) -> NoReturn:
+    if os.environ.get("CSPLADE_REQUIRE_CLIENTS"):
+        pytest.fail(f"{reason}; unset CSPLADE_REQUIRE_CLIENTS to go on without")
+    pytest.skip(reason)
