@@ -15,7 +15,7 @@ from csplade.integration.index_mapping import mapping_of
 from csplade.integration.planner import Anchor, Fusion
 from csplade.integration.query import Mode, QueryOptions, Question, any_of, planned, weighed
 from csplade.integration.search import search_many
-from csplade.integration.searches import build_searches, phases_of, ranked
+from csplade.integration.searches import build_searches, falls_short, in_one_phase, phases_of, ranked
 from csplade.integration.stored_weights import keeps_weights, source_with, weights_of
 from csplade.pipelines.sparse import SparseVector
 from opensearchpy import OpenSearch
@@ -100,12 +100,24 @@ def look_for(
     terms = _terms(question, options, (found.get("_source") or {}) if kept else None)
     matched = set(found.get("matched_queries", ()))
     filters = tuple((clause, _filter_name(number) in matched) for number, clause in enumerate(options.filters))
+    options = _in_phases(client, index, question, options, size)
     rank, score, parts = _place(client, index, question, options, identity, size)
     reasons: tuple[Reason, ...] = ()
     if rank is None:
         light = _light(question, options, size)
         reasons = _reasons(terms, matched, all(passes for _, passes in filters), question, options, light)
     return Placement(identity, reasons, terms, filters, score, rank, parts)
+
+
+def _in_phases(client: OpenSearch, index: str, question: Question, options: QueryOptions, size: int) -> QueryOptions:
+    """Return the options as a search of so many hits would be asked in the end."""
+    if not _light(question, options, size):
+        return options
+    for one in build_searches(question, options, size):
+        hits, _ = ask(client, index, ranked(one.body), options.mode)
+        if falls_short(one, options, len(hits)):
+            return in_one_phase(options)
+    return options
 
 
 def _document(

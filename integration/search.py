@@ -5,7 +5,7 @@ What the cluster answers is whole, or an error, see `answers`.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import compress, islice
 from typing import Any, TypeVar
 
 from csplade.integration.answers import ask, ask_many, count_documents, hits_of
@@ -13,7 +13,7 @@ from csplade.integration.explain import Contribution, Origin, contributions
 from csplade.integration.fusion import Fused, fuse
 from csplade.integration.planner import Fusion, Total
 from csplade.integration.query import Mode, QueryOptions, Question, planned
-from csplade.integration.searches import Search, build_searches, by_ids, ranked, shown
+from csplade.integration.searches import Search, build_searches, by_ids, falls_short, in_one_phase, ranked, shown
 from csplade.integration.snippet import best_snippet, one_line, words_of
 from csplade.integration.templates import PASSAGES_FIELD, TEXT_FIELD, TITLE_FIELD
 from csplade.pipelines.errors import UsageError
@@ -70,6 +70,8 @@ def search(
 ) -> tuple[Hit, ...]:
     """Return the best `size` hits; none, without asking, for a question that holds nothing.
 
+    Where heavy terms alone find fewer, and nobody chose two phases, all terms are asked.
+
     Raises:
         UsageError: the question has more clauses than the cluster takes, or the cluster lacks what the options want.
         ClusterError: the cluster does not answer in full.
@@ -99,6 +101,8 @@ def search_page(
     if not searches:
         return Page(total=None if options.plan.total is Total.NONE else 0)
     answers = [ask(client, index, shown(one.body, explain, whole), options.mode) for one in searches]
+    if any(falls_short(one, options, len(found)) for one, (found, _) in zip(searches, answers, strict=True)):
+        return search_page(client, index, question, in_one_phase(options), size, explain, whole)
     terms = _marks(question, options)
     if options.fusion is Fusion.RRF:
         rankings = [found for found, _ in answers]
@@ -115,7 +119,7 @@ def search_page(
 def search_many(
     client: OpenSearch, index: str, questions: Iterable[Question], options: QueryOptions, size: int
 ) -> Iterator[tuple[Scored, ...]]:
-    """Return the best `size` ids of each question, lazily and in order.
+    """Return the best `size` ids of each question, lazily and in order, as `search` finds them.
 
     Raises:
         UsageError: a question has more clauses than the cluster takes, or the cluster lacks what the options want.
@@ -124,13 +128,22 @@ def search_many(
     for group in groups(questions, _SEARCHES_PER_REQUEST):
         asked = [build_searches(question, options, size) for question in group]
         answers = iter(ask_many(client, index, [ranked(one.body) for searches in asked for one in searches]))
-        for searches in asked:
-            rankings = [tuple(map(_scored, hits_of(next(answers), options.mode))) for _ in searches]
-            if options.fusion is Fusion.RRF:
-                fused = _fuse(rankings, searches, options)
-                yield tuple(Scored(one.id, one.score) for one in fused[:size])
-            else:
-                yield rankings[0][:size] if rankings else ()
+        found = [[tuple(map(_scored, hits_of(next(answers), options.mode))) for _ in searches] for searches in asked]
+        short = [
+            any(falls_short(one, options, len(hits)) for one, hits in zip(searches, rankings, strict=True))
+            for searches, rankings in zip(asked, found, strict=True)
+        ]
+        again = search_many(client, index, compress(group, short), in_one_phase(options), size)
+        for searches, rankings, too_few in zip(asked, found, short, strict=True):
+            yield next(again) if too_few else _best(rankings, searches, options)[:size]
+
+
+def _best(
+    rankings: Sequence[Sequence[Scored]], searches: Sequence[Search], options: QueryOptions
+) -> tuple[Scored, ...]:
+    if options.fusion is Fusion.RRF:
+        return tuple(Scored(one.id, one.score) for one in _fuse(rankings, searches, options))
+    return tuple(rankings[0]) if rankings else ()
 
 
 def count_known(client: OpenSearch, index: str, ids: Collection[str]) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 from csplade.integration.dialect import Feature
 from csplade.integration.documents import OUR_FIELDS
-from csplade.integration.planner import Fusion, Total, heavy_and_light
+from csplade.integration.planner import Fusion, Phases, Total, heavy_and_light
 from csplade.integration.query import Mode, QueryOptions, Question, any_of, combined, planned, scored
 from csplade.integration.templates import PASSAGES_FIELD, TEXT_FIELD, TITLE_FIELD
 from csplade.pipelines.sparse import SparseVector
@@ -47,6 +47,16 @@ def build_searches(question: Question, options: QueryOptions, size: int) -> tupl
         return ()
     body = {**asked, "size": depth if by_server else size, "track_total_hits": _TOTALS[options.plan.total]}
     return (Search(body, options.mode),)
+
+
+def falls_short(search: Search, options: QueryOptions, hits: int) -> bool:
+    """Say whether the heavy terms of two phases, which nobody chose, found fewer documents than were asked for."""
+    return options.plan.phases is Phases.AUTO and "rescore" in search.body and hits < search.body["size"]
+
+
+def in_one_phase(options: QueryOptions) -> QueryOptions:
+    """Return the options with all terms finding documents."""
+    return replace(options, plan=replace(options.plan, phases=Phases.ONE))
 
 
 def shown(body: Mapping[str, Any], explain: bool = False, whole: bool = False) -> dict[str, Any]:  # Any: JSON objects

@@ -8,7 +8,7 @@ from csplade.integration.documents import Document
 from csplade.integration.missing import Placement, Reason, SharedTerm, look_for
 from csplade.integration.planner import Anchor, Fusion, Phases, PlanOptions
 from csplade.integration.query import Mode, QueryOptions, Question
-from csplade.integration.search import search
+from csplade.integration.search import search, search_many
 from csplade.tests.cluster_lines import ClusterLine
 from csplade.tests.versioned_index import DOCUMENTS, add_version, fill, filled_once, versioned, versioned_once
 from csplade.tests.word_encoder import word_vector
@@ -77,6 +77,25 @@ def test_each_reason_is_found(filled_once: ClusterLine) -> None:
         assert (list(found.reasons), found.rank) == (reasons, None), (text, identity, options)
     shared = place(filled_once, "nothingness salt", "salt", cut).terms.shared
     assert shared == (SharedTerm("salt", "csplade_terms", 4.0, 4.0, sent=False),)
+
+
+def test_all_terms_find_where_the_heavy_ones_find_too_few(filled_once: ClusterLine) -> None:
+    def ids(phases: Phases, text: str, size: int) -> list[str]:
+        options = QueryOptions(plan=PlanOptions(phases=phases, heavy=0.9), dialect=filled_once.dialect)
+        question = Question(text, word_vector(text))
+        page = [hit.id for hit in search(filled_once.client, filled_once.index, question, options, size)]
+        bread = Question("bread", word_vector("bread"))
+        many = list(search_many(filled_once.client, filled_once.index, [question, bread, question], options, size))
+        assert [[hit.id for hit in many[number]] for number in (0, 2)] == [page, page]
+        assert many[1]
+        return page
+
+    assert ids(Phases.TWO, "nothingness salt", 5) == []
+    assert ids(Phases.AUTO, "nothingness salt", 5) == ids(Phases.ONE, "nothingness salt", 5) == ["salt"]
+    # Two are found, so that one is enough.
+    assert ids(Phases.AUTO, "bread salt", 1) == ids(Phases.TWO, "bread salt", 1) == ["bread"]
+    few = QueryOptions(plan=PlanOptions(heavy=0.9))
+    assert place(filled_once, "nothingness salt", "salt", few).rank == 1
 
 
 def test_what_is_only_better_known_by_others_is_said(filled_once: ClusterLine) -> None:
