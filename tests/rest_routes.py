@@ -145,8 +145,10 @@ def _paths(call: Called, texts: Sequence[str | None]) -> list[str]:
     if found is None or call.name not in ("<init>", "builder"):
         return []
     needed = _ARGUMENT.findall(call.descriptor.partition(")")[0]).count("String")
-    # The second text of a deprecated one says why, and may be made of several.
-    return _all_paths(texts[: 1 - needed], 1) if found[1] == "Deprecated" and needed > 1 else _all_paths(texts, needed)
+    if found[1] == "Deprecated":
+        # Its second text says why, and may be made of several.
+        return _all_paths([text for place, text in enumerate(texts) if text is not None or not place], 1)
+    return _all_paths(texts, needed)
 
 
 def _all_paths(texts: Sequence[str | None], count: int) -> list[str]:
