@@ -95,6 +95,18 @@ def filled(url: str, count: int) -> Iterator[str]:
         client.indices.delete(index=name)
 
 
+@contextmanager
+def stored_template(url: str, name: str) -> Iterator[dict[str, object]]:
+    """Give the body of a search by a stored template of this name; afterwards it is deleted."""
+    client = connect(url)
+    source = {"query": {"match": {"text": "{{text}}"}}, "_source": False}
+    client.put_script(id=name, body={"script": {"lang": "mustache", "source": orjson.dumps(source).decode()}})
+    try:
+        yield {"id": name, "params": {"text": _TEXT}}
+    finally:
+        client.delete_script(id=name)
+
+
 def new_texts(count: int) -> Sequence[str]:
     """Return texts as people ask them, each once: first lines of documentation that no other has."""
     lines = dict.fromkeys(entry.searchable.partition("\n")[0][:60] for entry in read_standard_library())
@@ -113,8 +125,8 @@ def rewritten(url: str, config: Path, index: str, body: bytes) -> bytes:
     return done.body
 
 
-def compare(systems: Mapping[str, tuple[str, Path]], path: str, arguments: argparse.Namespace) -> None:
-    """Print a table for each load."""
+def compare(systems: Mapping[str, tuple[str, Path]], arguments: argparse.Namespace) -> None:
+    """Print a table for each load; of each system there are the address of its searches, and their body."""
     kinds = {
         "one": [Load("one client", 1)],
         "paced": [Load(f"{_MANY} clients, {rate:g}/s in all", _MANY, rate) for rate in arguments.rate],
@@ -123,14 +135,14 @@ def compare(systems: Mapping[str, tuple[str, Path]], path: str, arguments: argpa
     for load in (load for kind in arguments.loads for load in kinds.get(kind, ())):
         found = {name: Measured() for name in systems}
         for url, body in systems.values():
-            load.run(url + path, body, _WARM, Measured())
+            load.run(url, body, _WARM, Measured())
         for number in range(arguments.rounds):
             notice(f"{load.name}: round {number + 1} of {arguments.rounds}")
             # Each system comes first in some round.
             order = [*systems][number % len(systems) :] + [*systems][: number % len(systems)]
             for name in order:
                 url, body = systems[name]
-                load.run(url + path, body, arguments.requests // arguments.rounds, found[name])
+                load.run(url, body, arguments.requests // arguments.rounds, found[name])
         shown(load, found)
 
 
@@ -195,9 +207,15 @@ def main() -> None:
         systems = {"direct": url, "nginx": stack.enter_context(nginx(url)), "gateway": plain}
         other = folder / "rewritten.json"
         other.write_bytes(rewritten(url, config, index, body.read_bytes()))
-        asked = {name: (each, body) for name, each in systems.items()}
-        asked |= {"rewriting, vector remembered": (rewriting.url, body), "direct, the rewritten search": (url, other)}
-        compare(asked, path, arguments)
+        template = folder / "template.json"
+        template.write_bytes(orjson.dumps(stack.enter_context(stored_template(url, index))))
+        asked = {name: (each + path, body) for name, each in systems.items()} | {
+            "rewriting, vector remembered": (rewriting.url + path, body),
+            "direct, the rewritten search": (url + path, other),
+            "direct, stored template": (f"{url}{path}/template", template),
+            "rewriting, stored template": (f"{rewriting.url}{path}/template", template),
+        }
+        compare(asked, arguments)
         if "new" in arguments.loads:
             compare_new_texts({**systems, "rewriting": rewriting.url}, rewriting, path, new_texts(_NEW_TEXTS))
 
