@@ -5,6 +5,7 @@ from functools import wraps
 from typing import TYPE_CHECKING
 
 import click
+from csplade.commands.output import notice
 from csplade.integration.planner import Anchor, FieldWeight, Fusion, Phases, Plan, PlanOptions, Total
 from csplade.integration.query import DEFAULT_BM25_WEIGHT, Mode, QueryOptions
 from csplade.pipelines.errors import UsageError
@@ -177,7 +178,7 @@ def field_weight(text: str) -> FieldWeight:
 def for_index(
     client: "OpenSearch", index: str, asked: Sequence[QueryOptions], contract: "Contract | None"
 ) -> list[QueryOptions]:
-    """Return the options with what the cluster and the index say of themselves.
+    """Return the options with what the cluster and the index say of themselves; tell if it has weights of two encoders.
 
     Raises:
         IndexConflictError: the index is missing, not ours, or made with another encoder.
@@ -186,6 +187,11 @@ def for_index(
     from csplade.integration.index_facts import facts_of
 
     facts = facts_of(client, index, contract)
+    if facts.replacing is not None and contract is not None:
+        notice(
+            f"Some documents of {index} still have weights of its earlier encoder, {facts.replacing}, and are found "
+            f"badly by terms: let `csplade enrich --index {index}` come to its end."
+        )
     return [facts.settle(options) for options in asked]
 
 

@@ -22,7 +22,7 @@ from csplade.integration.enrich_report import EnrichReport, Progress, Tally
 from csplade.integration.enrich_write import Writer
 from csplade.integration.errors import CredentialsError, IndexConflictError, RequestError
 from csplade.integration.index import require_index
-from csplade.integration.index_mapping import keep_in_meta, mapping_of, our_meta
+from csplade.integration.index_mapping import REPLACING_KEY, keep_in_meta, mapping_of, our_meta
 from csplade.integration.passages import Long
 from csplade.integration.patience import Patience, patient
 from csplade.integration.reindex_mapping import chosen_fields
@@ -69,10 +69,10 @@ def prepare_index(
     dialect = require_index(client, index, None if replace_encoder else contract)
     waiting = patient(client, patience)
     _, mapping = mapping_of(waiting, index)
-    if our_meta(mapping)["fingerprint"] != contract.fingerprint:
-        # What good hits score is another number then.
+    if (ours := our_meta(mapping))["fingerprint"] != contract.fingerprint:
+        # What good hits score is another number then. Who searches is told of the old weights until none is left.
         changed = {"fingerprint": contract.fingerprint, "encoder": contract.name, "scales": None}
-        keep_in_meta(waiting, index, changed)
+        keep_in_meta(waiting, index, {**changed, REPLACING_KEY: ours.get("encoder", "")})
     return dialect
 
 
@@ -170,8 +170,11 @@ class Enricher:
             everything = snapshot.frozen and not any(begin)
             self._tally.end(snapshot.total if everything else None, before)
             self._seen = snapshot.last
+        waiting = patient(self._client, options.patience)
         with suppress(CredentialsError):
-            patient(self._client, options.patience).indices.refresh(index=index)
+            waiting.indices.refresh(index=index)
+        if not self.report.pending and not self.report.failed:
+            _all_replaced(waiting, index)
         return self.report
 
     def _checked(self) -> str:
@@ -209,3 +212,10 @@ class Enricher:
             self._tally.read(current=document is None)
             if document is not None:
                 yield document
+
+
+def _all_replaced(client: OpenSearch, index: str) -> None:
+    """Take away the note that there are weights of an earlier encoder, if there is one."""
+    _, mapping = mapping_of(client, index)
+    if REPLACING_KEY in our_meta(mapping):
+        keep_in_meta(client, index, {REPLACING_KEY: None})

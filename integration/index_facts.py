@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from csplade.integration.calibrate import kept_in
 from csplade.integration.dialect import Dialect
 from csplade.integration.index import require_mapping
+from csplade.integration.index_mapping import REPLACING_KEY, our_meta
 from csplade.integration.query import QueryOptions, Scales
 from csplade.pipelines.calibration import Calibration
 from csplade.pipelines.contract import Contract
@@ -27,6 +28,8 @@ class IndexFacts:
     """None if there are none."""
     calibration: Calibration | None = None
     """None if there is none."""
+    replacing: str | None = None
+    """An encoder whose weights some documents still have, though the index has another one."""
 
     def settle(self, options: QueryOptions) -> QueryOptions:
         """Return the options for this index."""
@@ -43,7 +46,7 @@ def facts_of(client: OpenSearch, index: str, contract: Contract | None) -> Index
     """
     dialect, mapping = require_mapping(client, index, contract)
     kept = kept_in(mapping)
-    return IndexFacts(dialect, kept.scales, kept.calibration)
+    return IndexFacts(dialect, kept.scales, kept.calibration, our_meta(mapping).get(REPLACING_KEY))
 
 
 class KnownFacts:

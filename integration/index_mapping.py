@@ -10,6 +10,8 @@ from csplade.integration.passages import Long
 from csplade.integration.templates import LONG_KEY, META_KEY
 from opensearchpy import OpenSearch
 
+REPLACING_KEY = "replacing"
+"""Where the mapping's `_meta` keeps the name of an encoder whose weights some documents still have."""
 _WRITES = 10
 _SECONDS = (0.05, 0.15)
 _NOT_FOUND = 404

@@ -129,7 +129,7 @@ def test_what_the_cluster_did_and_did_not_tell_is_looked_at_again(
 
 
 def test_killed_while_it_replaces_an_encoder_the_same_command_ends_with_the_weights_of_the_new_one(
-    line: ClusterLine, tmp_path: Path
+    run: Run, line: ClusterLine, tmp_path: Path
 ) -> None:
     old, new = word_contract(OTHER, opset=2), word_contract()
     new.write(tmp_path)
@@ -155,6 +155,8 @@ def test_killed_while_it_replaces_an_encoder_the_same_command_ends_with_the_weig
     require_index(line.client, line.index, new)
     with pytest.raises(IndexConflictError, match="was made with the encoder"):
         require_index(line.client, line.index, old)
+    told_of = f"Some documents of {line.index} still have weights of its earlier encoder, {OTHER}"
+    assert told_of in run("query", "bread", *where, "--json").err
     out, err = start(tmp_path, asked, "enrich").communicate(timeout=120)
     told = orjson.loads(out)
     assert (told["read"], told["current"], told["encoded"]) == (COUNT, told["current"], COUNT - told["current"]), err
@@ -162,6 +164,7 @@ def test_killed_while_it_replaces_an_encoder_the_same_command_ends_with_the_weig
     assert len(current) <= told["current"] <= COUNT - 10
     assert (told["superseded"], told["failed"], told["pending"]) == (0, 0, 0)
     assert content_of(line) == after
+    assert run("query", "bread", *where, "--json").err == ""
 
 
 def old_document(fingerprint: str, number: int) -> dict[str, Any]:  # Any: JSON values
