@@ -27,6 +27,8 @@ _WHOLE = "csplade_body"
 # Three braces: it is put in as it is.
 _WHOLE_SOURCE = f"{{{{{{{_WHOLE}}}}}}}"
 _OF_TEMPLATES = ("id", "source", "params")
+# What `csplade rewrite` cannot do, as it asks no cluster.
+_BY_GATEWAY = ": `csplade serve` has the cluster fill it, and rewrites what comes back"
 _ANY_VECTOR = SparseVector({"any": 1.0})
 
 
@@ -144,9 +146,9 @@ def _source(body: JsonObject) -> JsonObject | str:
         try:
             source = orjson.loads(source)
         except orjson.JSONDecodeError:
-            return "its source is JSON only after the cluster has filled it"
+            return f"its source is JSON only after the cluster has filled it{_BY_GATEWAY}"
     if not isinstance(source, Mapping):
-        return "its source is not here"
+        return f"its source is not here{_BY_GATEWAY}"
     return blank_in_doubt(source) or source
 
 

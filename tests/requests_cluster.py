@@ -29,14 +29,14 @@ def cluster(index: str) -> Iterator[Request]:
         yield Request("GET", target)
     for target in (
         *("/_nodes", "/_nodes/stats/os", "/_nodes/_local/settings", "/_cluster/stats", "/_cluster/state/version"),
-        *("/_tasks", "/_cat/tasks", "/_cluster/pending_tasks", f"/{index}/_stats", f"/{index}/_recovery"),
+        *("/_tasks", "/_cat/tasks?v", "/_cluster/pending_tasks", f"/{index}/_stats", f"/{index}/_recovery"),
         *(
             f"/{index}/_segments",
-            "/_cat/allocation",
-            "/_cat/fielddata",
+            "/_cat/allocation?v",
+            "/_cat/fielddata?v",
             "/_nodes/usage",
             f"/{index}",
-            f"/_cat/segments/{index}",
+            f"/_cat/segments/{index}?v",
         ),
     ):
         yield Request("GET", target, by_nature=True)

@@ -65,7 +65,7 @@ def licences(_index: str) -> Iterator[Request]:
 
 def cluster(index: str) -> Iterator[Request]:
     yield from plain("GET", f"/_cat/component_templates/{index}*?v", "/_features", "/_capabilities?path=/_search")
-    yield from plain("GET", "/_cat/component_templates", "/_info/http", "/_info/nothing", by_nature=True)
+    yield from plain("GET", "/_cat/component_templates?v", "/_info/http", "/_info/nothing", by_nature=True)
     yield from plain("GET", "/_health_report?verbose=false", "/_health_report/disk", by_nature=True)
     yield from plain("POST", "/_features/_reset", by_nature=True)
     yield from plain("POST", "/_internal/prevalidate_node_removal?names=nobody", by_nature=True)

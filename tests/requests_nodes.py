@@ -17,7 +17,9 @@ def tables(index: str) -> Iterator[Request]:
         *("/_list", f"/_list/indices/{index}?h=index,pri", f"/_list/shards/{index}?h=index,shard,prirep"),
         *("/_list/indices?size=1&h=none", "/_list/shards?next_token=none", "/_list/indices?sort=none"),
     )
-    yield from plain("GET", "/_cat/recovery", "/_cat/snapshots", "/_list/indices", "/_list/shards", by_nature=True)
+    yield from plain(
+        "GET", "/_cat/recovery?v", "/_cat/snapshots?v", "/_list/indices?v", "/_list/shards?v", by_nature=True
+    )
     yield sent("GET", "/_cat/pit_segments", {"pit_id": ["bm9uc2Vuc2U="]})
     yield sent("GET", "/_cat/pit_segments", {})
 

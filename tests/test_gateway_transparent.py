@@ -83,7 +83,8 @@ def told(request: Request, answer: Answer) -> tuple[object, ...]:
         # Numbers of nodes and tasks are names there; those of indexes come in any order.
         body = sorted(orjson.loads(answer.body))
     elif request.by_nature:
-        body = None
+        # Of a table the names of its columns.
+        body = plain.split(b"\n", 1)[0].split() if request.target.endswith("?v") else None
     # In their order, which means something for those that stand there twice.
     headers = [(name, _SCROLL.sub("*", value)) for name, value in answer.headers if name not in _OF_ONE_CONNECTION]
     if body != answer.body:

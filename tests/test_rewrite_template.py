@@ -153,7 +153,8 @@ def test_a_stored_template_that_is_not_filled_passes() -> None:
     body = {"id": "mine", "params": PARAMS}
     result = rewrite_template(body, FIELD_MAP, word_vector, RewriteOptions())
     assert result.body is body
-    assert result.passed
+    (passed,) = result.passed
+    assert passed.reason.startswith("its source is not here: `csplade serve` has the cluster fill it")
 
 
 def test_a_term_that_the_cluster_would_take_for_a_blank_is_left_out() -> None:
