@@ -3,10 +3,11 @@
 With --json exactly one object, with --watch when it is stopped, always with these names:
 
     {"index": name, "text_fields": [name, ...], "read": number, "current": number, "encoded": number,
-     "superseded": number, "failed": number, "pending": number, "rounds": number, "seconds": number,
-     "dead_letters": path or null}
+     "superseded": number, "failed": number, "pending": number, "without_text": number, "rounds": number,
+     "seconds": number, "dead_letters": path or null}
 
 `read` = `current` + `encoded` + `superseded` + `failed`; `pending` of the superseded have not been looked at again.
+`without_text` of those that were not current have no text in these fields, and so no weights.
 """
 
 import signal
@@ -57,8 +58,8 @@ _OPTIONS = (
         "--text-fields",
         default=None,
         metavar="NAMES",
-        help="The fields that are encoded, joined in this order. Default: those that `csplade reindex` took, "
-        "else text.",
+        help="The fields that are encoded, joined in this order. Default: those that the index was filled "
+        "with by `csplade ingest` or `reindex`, else title,text.",
     ),
     click.option(
         "--replace-encoder",
@@ -150,10 +151,12 @@ def _options(client: "OpenSearch", choices: EnrichChoices) -> "EnrichOptions":
         raise UsageError(
             f"--text-fields {choices.text_fields!r} must be names with commas between them, like name,about"
         )
+    fields = fields_of(client, choices.index, tuple(asked))
+    _tell_others(client, choices.index, fields)
     return EnrichOptions(
         choices.index,
         choose_path(choices.dead_letters, choices.index),
-        fields_of(client, choices.index, tuple(asked)),
+        fields,
         write_of(client),
         choices.slices,
         choices.pace,
@@ -161,6 +164,19 @@ def _options(client: "OpenSearch", choices: EnrichChoices) -> "EnrichOptions":
         choices.min_weight,
         long_of(client, choices.index),
     )
+
+
+def _tell_others(client: "OpenSearch", index: str, fields: tuple[str, ...]) -> None:
+    """Tell of an index that was filled with other text fields than these."""
+    from csplade.integration.index_mapping import mapping_of
+    from csplade.integration.text_fields import recorded_fields
+
+    known = recorded_fields(mapping_of(client, index)[1])
+    if known not in (None, fields):
+        notice(
+            f"{index} was filled with the text fields {','.join(known)}, and is encoded from {','.join(fields)} now: "
+            "without --text-fields it would be the same as before."
+        )
 
 
 def _run(
@@ -207,7 +223,11 @@ def _print(report: "EnrichReport", options: "EnrichOptions", as_json: bool) -> N
     if as_json:
         letters = None if report.dead_letters is None else str(report.dead_letters)
         first = {"index": options.index, "text_fields": options.text_fields}
-        print_json({**first, **values, "dead_letters": letters})
+        print_json({**first, **values, "without_text": report.without_text, "dead_letters": letters})
     else:
         cells = [f"{value:.1f}" if isinstance(value, float) else value for value in values.values()]
         print_table("", ("index", *names), [(options.index, *cells)])
+    if report.without_text:
+        notice(
+            f"{report.without_text} documents have no text in {', '.join(options.text_fields)}: they have no weights."
+        )

@@ -96,7 +96,7 @@ def command(
     if choices.dry_run:
         _dry_run(client, encoder, found, choices, as_json)
         return
-    long = _prepare(client, encoder, choices)
+    long = _prepare(client, encoder, choices, records.text_fields)
     # An alias may stand for an index of another encoder before this is done.
     choices = replace(choices, index=mapping_of(patient(client, choices.patience), choices.index)[0])
     options = replace(options, index=choices.index, long=long)
@@ -181,7 +181,7 @@ def _check_whole(choices: IngestChoices, long: "Long | None") -> None:
         raise UsageError(f"--vectors gives those of whole texts, and --long {long.value} needs windows: leave one out")
 
 
-def _prepare(client: "OpenSearch", encoder: "Encoder", choices: IngestChoices) -> "Long":
+def _prepare(client: "OpenSearch", encoder: "Encoder", choices: IngestChoices, text_fields: tuple[str, ...]) -> "Long":
     """Create the index, or check that the one there fits.
 
     Returns:
@@ -194,9 +194,24 @@ def _prepare(client: "OpenSearch", encoder: "Encoder", choices: IngestChoices) -
     state = check_index(client, choices.index, encoder.contract)
     waiting = patient(client, choices.patience)
     if state is IndexState.READY:
-        return _fitting(waiting, choices)
-    create_index(waiting, choices.index, encoder.contract, choices.index_options)
-    return choices.index_options.long
+        found = _fitting(waiting, choices)
+        _record(waiting, choices.index, text_fields)
+        return found
+    made = replace(choices.index_options, text_fields=text_fields)
+    create_index(waiting, choices.index, encoder.contract, made)
+    return made.long
+
+
+def _record(client: "OpenSearch", index: str, text_fields: tuple[str, ...]) -> None:
+    """Keep the text fields with an index that does not know any yet; tell of others that it knows."""
+    from csplade.integration.text_fields import record_fields
+
+    known = record_fields(client, index, text_fields)
+    if known != text_fields:
+        notice(
+            f"{index} was filled with the text fields {','.join(known)} before, and gets documents made of "
+            f"{','.join(text_fields)}: `csplade enrich` reads the former of documents that change."
+        )
 
 
 def _fitting(client: "OpenSearch", choices: IngestChoices) -> "Long":

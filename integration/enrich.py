@@ -77,7 +77,7 @@ def prepare_index(
 
 
 def fields_of(client: OpenSearch, index: str, asked: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the text fields that are encoded: those asked for, else those that `csplade reindex` took, else `text`.
+    """Return the text fields that are encoded: those asked for, else those that the index was filled with.
 
     Raises:
         UsageError, IndexConflictError: as `chosen_fields`.
@@ -156,7 +156,7 @@ class Enricher:
         ):
             writer = Writer(
                 *(self._encoder, senders, dead, self._tally),
-                *(options.text_fields, options.write, options.least_weight, options.long),
+                *(options.write, options.least_weight, options.long),
             )
             begin = self._begin(snapshot)
             try:
@@ -209,7 +209,7 @@ class Enricher:
                 self._tally.read(current=False)
                 writer.fail(str(found.hit["_id"]), str(error))
                 continue
-            self._tally.read(current=document is None)
+            self._tally.read(current=document is None, empty=document is not None and not document.text.strip())
             if document is not None:
                 yield document
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from csplade.integration.documents import OUR_FIELDS, mark_of, weight_fields
+from csplade.integration.encoded_text import encoded_text
 from csplade.integration.passages import Encoded
-from csplade.integration.reindex_documents import joined
 from csplade.integration.templates import MARK_FIELD, TEXT_FIELD
 from csplade.pipelines.jsonl import write_line
 
@@ -40,6 +40,8 @@ class Stale:
     """Both as they were read; a change by anybody changes one of them."""
     text: str
     source: Mapping[str, Any]  # Any: JSON values
+    copied: bool
+    """Whether its field `text` is csplade's copy of other fields, which is written with the weights."""
 
 
 def stale(
@@ -53,33 +55,31 @@ def stale(
         RecordError: an object stands where text belongs.
     """
     source: Mapping[str, Any] = hit.get("_source") or {}  # Any: JSON values
-    text = joined(source, text_fields)
-    if source.get(MARK_FIELD) == mark_of(fingerprint, text):
+    found = encoded_text(source, text_fields)
+    if source.get(MARK_FIELD) == mark_of(fingerprint, found.text):
         return None
     routing = hit.get("_routing")
     place = (str(hit["_id"]), None if routing is None else str(routing))
-    return Stale(*place, int(hit["_seq_no"]), int(hit["_primary_term"]), text, source)
+    return Stale(*place, int(hit["_seq_no"]), int(hit["_primary_term"]), found.text, source, found.copied)
 
 
 def wanted_source(text_fields: Sequence[str], write: Write, hides_weights: bool) -> object:
     """Return what of `_source` must be read, as in the body of a search."""
     if write is Write.SCRIPT:
-        return [*text_fields, MARK_FIELD]
+        return list(dict.fromkeys((*text_fields, TEXT_FIELD, MARK_FIELD)))
     # Other vectors too: what is sent back must hold them.
     return {"exclude_vectors": False} if hides_weights else True
 
 
-def enriched(
-    encoded: Encoded, text: str, text_fields: Sequence[str], fingerprint: str, least: float = 0.0
-) -> dict[str, object]:
-    """Return the fields of a document that enriching gives it; of ours, it has no others.
+def enriched(encoded: Encoded, document: Stale, fingerprint: str, least: float = 0.0) -> dict[str, object]:
+    """Return the fields that enriching gives a document; of ours, it has no others, and what is not ours stays.
 
     Raises:
         EncoderError: a term key has a dot, which no query would find.
     """
-    found: dict[str, object] = {MARK_FIELD: mark_of(fingerprint, text)}
-    if tuple(text_fields) != (TEXT_FIELD,):
-        found[TEXT_FIELD] = text
+    found: dict[str, object] = {MARK_FIELD: mark_of(fingerprint, document.text)}
+    if document.copied:
+        found[TEXT_FIELD] = document.text
     return {**found, **weight_fields(encoded, least)}
 
 

@@ -24,6 +24,8 @@ class EnrichReport:
     seconds: float = 0.0
     pending: int = 0
     """Superseded in the last round, so that nobody has looked at them since."""
+    without_text: int = 0
+    """Of those that were not current: none of the text fields has text, so that they have no weights."""
     first_reason: str = ""
     """Why the first document failed."""
     dead_letters: Path | None = None
@@ -50,9 +52,12 @@ class Tally:
         self._report = replace(self._report, pending=0)
         return self._report.read
 
-    def read(self, current: bool) -> None:
-        """Take note of a document that was read, and whether it is current."""
-        self._report = replace(self._report, read=self._report.read + 1, current=self._report.current + current)
+    def read(self, current: bool, empty: bool = False) -> None:
+        """Take note of a document that was read, whether it is current, and whether it has no text."""
+        now = self._report
+        self._report = replace(
+            now, read=now.read + 1, current=now.current + current, without_text=now.without_text + empty
+        )
         self._tell()
 
     def written(self, encoded: int, superseded: int) -> None:

@@ -24,13 +24,12 @@ class Writer:
         senders: Senders,
         dead: DeadLetters,
         tally: Tally,
-        text_fields: tuple[str, ...],
         write: Write,
         least_weight: float,
         long: Long,
     ) -> None:
         self._encoder, self._senders, self._dead, self._tally = encoder, senders, dead, tally
-        self._text_fields, self._write = text_fields, write
+        self._write = write
         self._least, self._long = least_weight, long
 
     def send(self, documents: Sequence[Stale], most_bytes: int) -> None:
@@ -39,7 +38,7 @@ class Writer:
         vectors = encode_long(self._encoder, [document.text for document in documents], self._long)
         fingerprint = self._encoder.contract.fingerprint
         for document, vector in zip(documents, vectors, strict=True):
-            fields = enriched(vector, document.text, self._text_fields, fingerprint, self._least)
+            fields = enriched(vector, document, fingerprint, self._least)
             try:
                 lines = update_lines(document, fields, self._write)
             except TypeError as error:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from csplade.integration.documents import RecordError, acceptable_weights, mark_of
+from csplade.integration.encoded_text import joined
 from csplade.integration.field_map import Coverage, FieldMap
 from csplade.integration.gateway_json import UnreadJson, read_json, write_json
 from csplade.integration.gateway_paths import Json, dropped, held, meet, objects_at, paths_of
-from csplade.integration.reindex_documents import joined
 from csplade.integration.short_weights import shortened
 from csplade.integration.templates import MARK_FIELD, WEIGHTS_FIELD
 from csplade.pipelines.sparse import SparseVector

@@ -3,14 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from csplade.integration.documents import OUR_FIELDS
+from csplade.integration.documents import DEFAULT_TEXT_FIELDS, OUR_FIELDS
 from csplade.integration.errors import IndexConflictError
 from csplade.integration.index_mapping import our_meta
-from csplade.integration.templates import TEXT_FIELD, TITLE_FIELD, WEIGHTS_FIELD
+from csplade.integration.templates import TEXT_FIELD, TEXT_FIELDS_KEY, TITLE_FIELD, WEIGHTS_FIELD
 from csplade.pipelines.errors import UsageError
-
-TEXT_FIELDS_KEY = "text_fields"
-"""In our part of `_meta`: the fields whose texts, joined, are what is encoded."""
 
 _Json = Mapping[str, Any]  # Any: a JSON object
 
@@ -27,7 +24,8 @@ _TEXT_TYPES = frozenset({"text", "match_only_text", "semantic_text"})
 def chosen_fields(mapping: _Json, index: str, asked: Sequence[str], replaces_text: bool = False) -> tuple[str, ...]:
     """Return the text fields of an index that are encoded: those asked for, else `title` and `text`, as far as there.
 
-    Of an index that csplade made those of which its `text` was made, or only `text`, in which the title stands already.
+    Of an index that csplade made those that it was filled with: `ingest` has put them into `text`, and the mapping need
+    not have them.
     `replaces_text`: what `text` holds was made of these fields before, and may be made anew.
 
     Raises:
@@ -37,11 +35,9 @@ def chosen_fields(mapping: _Json, index: str, asked: Sequence[str], replaces_tex
     if mapping.get("_source", {}).get("enabled", True) is False:
         raise IndexConflictError(f"the index {index!r} keeps no `_source`, so there is nothing to copy: ingest anew")
     kinds = dict(_kinds(mapping.get("properties", {})))
-    if not asked:
-        ours = our_meta(mapping)
-        replaces_text = replaces_text or bool(ours)
-        usual = ours.get(TEXT_FIELDS_KEY, [TEXT_FIELD]) if ours else [TITLE_FIELD, TEXT_FIELD]
-        asked = [name for name in usual if name in kinds]
+    if not asked and (ours := our_meta(mapping)):
+        return tuple(ours.get(TEXT_FIELDS_KEY, DEFAULT_TEXT_FIELDS))
+    asked = asked or [name for name in DEFAULT_TEXT_FIELDS if name in kinds]
     missing = [name for name in asked if name not in kinds]
     if missing or not asked:
         texts = ", ".join(name for name, kind in kinds.items() if kind in _TEXT_TYPES) or "none"

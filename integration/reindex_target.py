@@ -10,8 +10,8 @@ from csplade.integration.index import IndexState, check_index, create_from, is_c
 from csplade.integration.index_asked import Asked, check_asked
 from csplade.integration.index_mapping import index_uuid, keep_in_meta, mapping_of
 from csplade.integration.passages import Long
-from csplade.integration.reindex_mapping import TEXT_FIELDS_KEY, missing_fields, taken_over
-from csplade.integration.templates import IndexOptions, index_body
+from csplade.integration.reindex_mapping import missing_fields, taken_over
+from csplade.integration.templates import TEXT_FIELDS_KEY, IndexOptions, index_body
 from csplade.pipelines.contract import Contract
 from opensearchpy import OpenSearch
 

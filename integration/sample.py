@@ -5,8 +5,8 @@ from typing import Any
 
 from csplade.integration.answers import ask
 from csplade.integration.documents import RecordError
+from csplade.integration.encoded_text import encoded_text
 from csplade.integration.query import Mode
-from csplade.integration.reindex_documents import joined
 from csplade.integration.reindex_mapping import chosen_fields
 from csplade.integration.templates import TEXT_FIELD, TITLE_FIELD
 from csplade.pipelines.errors import UsageError
@@ -45,7 +45,8 @@ def sample_texts(client: OpenSearch, index: str, mapping: _Json, most: int) -> I
         # No document has any text yet.
         return
     given, after = 0, None
-    while given < most and (hits := _page(client, index, fields, min(_PAGE, most - given), after)):
+    read = tuple(dict.fromkeys((*fields, TEXT_FIELD)))
+    while given < most and (hits := _page(client, index, read, min(_PAGE, most - given), after)):
         given, after = given + len(hits), hits[-1]["sort"]
         yield from filter(None, (_text(hit.get("_source") or {}, fields) for hit in hits))
 
@@ -73,7 +74,7 @@ def _beginning(source: _Json) -> str:
 
 def _text(source: _Json, fields: tuple[str, ...]) -> str:
     try:
-        return joined(source, fields)
+        return encoded_text(source, fields).text
     except RecordError:
         # An object in a field that others write as text: one document less in the sample.
         return ""

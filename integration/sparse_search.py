@@ -192,7 +192,8 @@ class SparseSearch:
             ClusterError: the cluster is gone or takes nothing any more, or its count is not that of the report.
         """
         letters = choose_path(options.dead_letters, self.index)
-        self.create(options.index)
+        fields = options.index.text_fields or options.records.text_fields
+        self.create(replace(options.index, text_fields=fields))
         # An alias may stand for an index of another encoder before this is done.
         index, _ = mapping_of(self._client, self.index)
         run = IngestOptions(

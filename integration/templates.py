@@ -21,6 +21,8 @@ LONG_KEY = "long"
 """In our part of `_meta`: what becomes of long texts; absent if they are cut."""
 MARK_FIELD = "csplade_encoded"
 """By which encoder, and from which text, the weights of a document were made; see `mark_of`."""
+TEXT_FIELDS_KEY = "text_fields"
+"""In our part of `_meta`: the fields whose texts, joined, are what is encoded."""
 META_KEY = "csplade"
 INDEX_FORMAT = 1
 DEFAULT_ANALYZER = "english"
@@ -43,6 +45,8 @@ class IndexOptions:
     weights_in_source: bool = True
     """Whether documents come back with their weights. Without, an index is smaller and answers the same, but an update
     of a part of a document takes its weights away. A cluster that keeps weights once anyway does so either way."""
+    text_fields: tuple[str, ...] | None = None
+    """Of which fields its texts are made, as far as it is known beforehand; whoever enriches it takes these."""
 
 
 def index_body(
@@ -55,6 +59,8 @@ def index_body(
     body = load_template(f"{dialect.field_type}.json", {**own, **common_blanks(contract, options)})
     if options.long is not Long.CUT:
         body["mappings"]["_meta"][META_KEY][LONG_KEY] = options.long.value
+    if options.text_fields is not None:
+        body["mappings"]["_meta"][META_KEY][TEXT_FIELDS_KEY] = list(options.text_fields)
     if options.long is Long.PASSAGES:
         properties = body["mappings"]["properties"]
         properties[PASSAGES_FIELD] = load_template("passages.json", {"weights": properties[WEIGHTS_FIELD]})

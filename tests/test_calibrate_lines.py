@@ -21,10 +21,9 @@ from csplade.integration.index import create_index, require_index
 from csplade.integration.index_facts import facts_of
 from csplade.integration.index_mapping import keep_in_meta, mapping_of
 from csplade.integration.query import QueryOptions, Question
-from csplade.integration.reindex_mapping import TEXT_FIELDS_KEY
 from csplade.integration.sample import sample_texts
 from csplade.integration.search import search
-from csplade.integration.templates import IndexOptions
+from csplade.integration.templates import TEXT_FIELDS_KEY, IndexOptions
 from csplade.pipelines.calibration import Calibration, calibration_of
 from csplade.pipelines.contract import Literal
 from csplade.tests.cluster_lines import ClusterLine

@@ -24,7 +24,8 @@ def document(**changed: object) -> Stale:
 
 @pytest.mark.parametrize("mark", [None, mark_of("f", "rye\nold"), mark_of("older", "rye\ndark"), "f"])
 def test_a_mark_of_another_text_or_encoder_is_stale(mark: str | None) -> None:
-    assert document(csplade_encoded=mark) == Stale("1", None, 7, 2, "rye\ndark", {**SOURCE, "csplade_encoded": mark})
+    whole = {**SOURCE, "csplade_encoded": mark}
+    assert document(csplade_encoded=mark) == Stale("1", None, 7, 2, "rye\ndark", whole, True)
     assert stale(hit(csplade_encoded=mark_of("f", "rye\ndark")), FIELDS, "f") is None
 
 
@@ -39,7 +40,7 @@ def test_an_object_where_text_belongs_is_told() -> None:
 
 
 def test_a_script_assigns_the_whole_vector_under_a_condition() -> None:
-    fields = enriched(SparseVector({"rye": 3.0}), "rye\ndark", FIELDS, "f")
+    fields = enriched(SparseVector({"rye": 3.0}), document(), "f")
     action, body = map(orjson.loads, update_lines(document(), fields, Write.SCRIPT).splitlines())
     assert action == {"update": {"_id": "1", "if_seq_no": 7, "if_primary_term": 2}}
     mark = mark_of("f", "rye\ndark")
@@ -52,23 +53,24 @@ def test_a_script_assigns_the_whole_vector_under_a_condition() -> None:
 
 
 def test_where_no_term_is_left_the_old_weights_go() -> None:
-    fields = enriched(SparseVector(), "", FIELDS, "f")
-    _, body = map(orjson.loads, update_lines(document(), fields, Write.SCRIPT).splitlines())
+    found = document(name="", about=None)
+    fields = enriched(SparseVector(), found, "f")
+    _, body = map(orjson.loads, update_lines(found, fields, Write.SCRIPT).splitlines())
     assert body["script"]["params"]["none"] == ["csplade_passages", "csplade_terms"]
-    _, source = map(orjson.loads, update_lines(document(), fields, Write.WHOLE).splitlines())
-    assert source == {"name": "rye", "about": "dark", "year": 1999, "text": "", "csplade_encoded": mark_of("f", "")}
+    _, source = map(orjson.loads, update_lines(found, fields, Write.WHOLE).splitlines())
+    assert source == {"name": "", "about": None, "year": 1999, "text": "", "csplade_encoded": mark_of("f", "")}
 
 
 def test_a_whole_document_goes_back_as_it_was_with_its_routing() -> None:
-    found = stale({**hit(), "_routing": "eu"}, ("about",), "f")
+    found = stale({**hit(text="dark"), "_routing": "eu"}, ("text",), "f")
     assert found is not None
-    fields = enriched(SparseVector({"dark": 4.0, "light": 0.1}), "dark", ("text",), "f", least=1.0)
+    fields = enriched(SparseVector({"dark": 4.0, "light": 0.1}), found, "f", least=1.0)
     action, source = map(orjson.loads, update_lines(found, fields, Write.WHOLE).splitlines())
     assert action == {"index": {"_id": "1", "if_seq_no": 7, "if_primary_term": 2, "routing": "eu"}}
-    assert source == {**SOURCE, "csplade_terms": {"dark": 4.0}, "csplade_encoded": mark_of("f", "dark")}
+    assert source == {**SOURCE, "text": "dark", "csplade_terms": {"dark": 4.0}, "csplade_encoded": mark_of("f", "dark")}
 
 
 def test_a_script_needs_only_the_texts() -> None:
-    assert wanted_source(FIELDS, Write.SCRIPT, True) == ["name", "about", "csplade_encoded"]
+    assert wanted_source(FIELDS, Write.SCRIPT, True) == ["name", "about", "text", "csplade_encoded"]
     assert wanted_source(FIELDS, Write.WHOLE, True) == {"exclude_vectors": False}
     assert wanted_source(FIELDS, Write.WHOLE, False) is True

@@ -2,7 +2,8 @@
 
 import pytest
 from csplade.integration.documents import Document, Rejected
-from csplade.integration.reindex_documents import copied, joined
+from csplade.integration.encoded_text import joined
+from csplade.integration.reindex_documents import copied
 
 HIT = {
     "_id": "7",

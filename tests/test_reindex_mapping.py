@@ -22,8 +22,10 @@ SHOP = {
 def test_the_usual_fields_are_those_that_are_there() -> None:
     assert chosen_fields(SHOP, "shop", []) == ("title",)
     ours = index_body(word_contract(), IndexOptions())["mappings"]
-    # Its text begins with the title already.
-    assert chosen_fields(ours, "ours", []) == ("text",)
+    assert chosen_fields(ours, "ours", []) == ("title", "text")
+    ours["_meta"]["csplade"]["text_fields"] = ["title", "body"]
+    # What ingest has put into the text stands in no mapping.
+    assert chosen_fields(ours, "ours", []) == ("title", "body")
     assert chosen_fields({"properties": ours["properties"]}, "plain", []) == ("title", "text")
 
 
