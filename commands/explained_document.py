@@ -18,7 +18,8 @@ _WHY = {
     "filter": "The filter keeps it out.",
     "anchor": "None of the query's words stands in the text, and the query is anchored there.",
     "empty query": "The query holds nothing to ask for.",
-    "no weights": "It has no term weights: it has no text, or was indexed without them.",
+    "no weights": "It has no term weights: it has no text, or was indexed without them, which "
+    "`csplade enrich` makes good.",
     "weights not kept": "No term found it; the index gives no weights back, so its terms are not known.",
     "no common term": "None of its terms is a term of the query.",
     "only dropped terms": "The terms that it shares with the query are too light to be sent: see --max-clauses, "

@@ -101,7 +101,7 @@ def command(
     choices = replace(choices, index=mapping_of(patient(client, choices.patience), choices.index)[0])
     options = replace(options, index=choices.index, long=long)
     report, counted = _run(client, encoder, found, options, origin, choices)
-    print_report(report, counted, told_by(encoder), choices.index, as_json)
+    print_report(report, counted, told_by(encoder, long.value != "cut"), choices.index, as_json)
     held = report.indexed if counted is None else counted
     # Given vectors answer no queries, and Ray's workers have ended.
     asked = encoder if choices.vectors is None and choices.engine != RAY else None

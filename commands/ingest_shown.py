@@ -6,7 +6,8 @@ With --json exactly one object
      "documents_per_second": number, "duplicates": number, "in_index": number or null, "cut": number or null,
      "runs_on": [name, ...] or null, "dead_letters": path or null}
 
-where `cut` counts texts of this run of which the model did not see the end; null where vectors were given. `runs_on`
+where `cut` counts texts of this run of which the model did not see the end, of an index that has long ones in windows
+those windows; null where vectors were given. `runs_on`
 has the runtime's names of what the model runs on here, the preferred first; null where it does not run here.
 """
 
@@ -26,17 +27,20 @@ class Told:
     """What an encoder tells of a run; None where it does not."""
 
     cut: int | None = None
-    """Texts of which the model did not see the end."""
+    """Texts, or windows of them, of which the model did not see the end."""
     runs_on: tuple[str, ...] | None = None
+    windows: bool = False
+    """Whether long texts were read in windows, several of a document."""
 
 
-def told_by(encoder: "Encoder") -> Told:
-    """Return what the encoder tells."""
+def told_by(encoder: "Encoder", windows: bool = False) -> Told:
+    """Return what the encoder tells of texts, or of windows."""
     from csplade.integration.encoder import PlacedEncoder, TellingEncoder
 
     return Told(
         encoder.counts.cut if isinstance(encoder, TellingEncoder) else None,
         encoder.runs_on if isinstance(encoder, PlacedEncoder) else None,
+        windows,
     )
 
 
@@ -65,5 +69,9 @@ def print_report(report: "IngestReport", counted: int | None, told: Told, index:
         notice(f"{report.repeated} documents had an id that came before: the index keeps the later one.")
     if told.runs_on and not as_json:
         notice(f"Texts were encoded on {said(told.runs_on)}.")
-    if told.cut:
+    if told.cut and told.windows:
+        notice(
+            f"Of {told.cut} windows of long texts the model did not see the end: their tokens were estimated too few."
+        )
+    elif told.cut:
         notice(f"Of {told.cut} texts the model did not see the end: an index made with --long max has them whole.")

@@ -101,6 +101,11 @@ def to_document(record: Mapping[str, Any], options: RecordOptions) -> Document: 
     title = _title_of(record)
     texts = {name: title if name == TITLE_FIELD else _text_of(record, name) for name in options.text_fields}
     if all(text is None for name, text in texts.items() if name != TITLE_FIELD or len(texts) == 1):
+        if RAW_FIELD in record:
+            raise RecordError(
+                f"is a dead letter of what was no record: mend what stands in {RAW_FIELD!r}, and write it in the place "
+                "of the whole line"
+            )
         raise RecordError(
             f"has no text in {' or '.join(texts)} (its fields: {_names(record)}): name its text fields "
             "with --text-fields"

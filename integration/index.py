@@ -157,7 +157,7 @@ def _checked_mapping(
     if not isinstance(ours, dict) or WEIGHTS_FIELD not in mapping.get("properties", {}):
         raise IndexConflictError(
             f"the index {index!r} exists and was not made by csplade (it has no field {WEIGHTS_FIELD!r} of ours): "
-            "give the name of a new index"
+            f"give the name of a new index; `csplade reindex --from {index} --to NEW` copies this one into it"
         )
     if ours.get("format") != INDEX_FORMAT:
         raise IndexConflictError(

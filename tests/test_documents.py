@@ -176,3 +176,9 @@ def test_a_dead_letter_of_a_document_without_record_can_be_fed_again() -> None:
 def test_a_dead_letter_of_what_json_cannot_express_shows_it() -> None:
     letter = orjson.loads(dead_letter(Document("1", "half \ud800"), "reason"))
     assert "half \\ud800" in letter["csplade_raw"]
+
+
+def test_a_dead_letter_of_no_record_tells_how_to_mend_it() -> None:
+    letter = orjson.loads(dead_letter(Rejected(3, "is not JSON", raw="{broken"), "is not JSON"))
+    with pytest.raises(RecordError, match="mend what stands in 'csplade_raw', and write it in the place of the whole"):
+        to_document(letter, DEFAULT)

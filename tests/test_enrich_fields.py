@@ -122,6 +122,33 @@ def test_an_index_that_knows_no_fields_gets_those_of_the_first_ingest_and_others
     assert "text fields" not in run(*where).err
 
 
+def test_an_index_of_others_is_told_how_to_copy_and_a_document_without_weights_how_to_encode_it(
+    run: Run, opensearch: str, index_name: str
+) -> None:
+    put(opensearch, index_name, "1", name="Rye")
+    refused = run("enrich", "--index", index_name, "--url", opensearch)
+    assert f"`csplade reindex --from {index_name} --to NEW`" in refused.err
+    connect(opensearch).indices.delete(index=index_name)
+    ingest(run, opensearch, index_name, RECORDS)
+    put(opensearch, index_name, "1", text="Rye")
+    shown = run("explain", "rye", "--index", index_name, "--url", opensearch, "--document", "1")
+    assert "`csplade enrich`" in shown.out
+
+
+def test_an_unmended_dead_letter_tells_how_to_mend_it(run: Run, opensearch: str, index_name: str) -> None:
+    Path("bad.jsonl").write_bytes(b'{"_id": "1", "text": "Rye"}\n{"_id": "2", "text": \n')
+    where = ("--index", index_name, "--url", opensearch)
+    failed = run("ingest", "bad.jsonl", *where, "--on-bad-record", "skip", "--json")
+    letters = Path(orjson.loads(failed.out)["dead_letters"])
+    again = run("ingest", letters, *where)
+    assert again.code == 1
+    assert "mend what stands in 'csplade_raw', and write it in the place of the whole line" in again.err
+    raw = orjson.loads(letters.read_bytes())["csplade_raw"]
+    letters.write_text(raw.strip() + ' "Oats"}\n')
+    assert run("ingest", letters, *where).code == 0
+    assert stored(opensearch, index_name, "2")["text"] == "Oats"
+
+
 def test_a_new_version_of_what_ingest_made_has_the_same_texts(run: Run, opensearch: str, index_name: str) -> None:
     new = f"{index_name}-v2"
     ingest(

@@ -32,6 +32,13 @@ def test_cut_texts_are_told(capsys: pytest.CaptureFixture[str], as_json: bool) -
     assert not as_json or orjson.loads(out)["cut"] == 2
 
 
+def test_windows_are_no_texts_and_get_no_advice(capsys: pytest.CaptureFixture[str]) -> None:
+    print_report(REPORT, 5, told_by(Telling(), windows=True), "articles", as_json=False)
+    err = capsys.readouterr().err
+    assert "Of 2 windows of long texts the model did not see the end" in err
+    assert "--long" not in err
+
+
 def test_what_the_model_ran_on_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     print_report(REPORT, 5, told_by(Telling()), "articles", as_json=False)
     assert "Texts were encoded on CUDA.\n" in capsys.readouterr().err
