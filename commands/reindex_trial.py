@@ -51,7 +51,7 @@ def show_trial(
         row = (choices.origin, choices.target, planned.state.value, *map(str, numbers.values()))
         print_table("", ("from", "to", "it is", *numbers), [row])
         print_table("", ("field", "type", "comes from"), _fields(trial, planned, origin))
-    _tell(trial, choices)
+    _tell(trial, planned, choices)
 
 
 def _numbers(trial: "ReindexTrial") -> dict[str, float]:
@@ -79,15 +79,19 @@ def _type(field: Mapping[str, Any]) -> str:  # Any: a JSON object
     return str(field.get("type", "object"))
 
 
-def _tell(trial: "ReindexTrial", choices: ReindexChoices) -> None:
+def _tell(trial: "ReindexTrial", planned: "Planned", choices: ReindexChoices) -> None:
     if trial.refused is None:
         notice("This user may not ask whether the cluster takes these fields.")
     if not choices.copy_mapping:
         notice(f"The cluster guesses the types of the other fields of {choices.origin}.")
     notice("Nothing was created or indexed.")
     if trial.refused:
+        from csplade.integration.index import IndexState
+        from csplade.integration.reindex_target import FITTING
+
         reasons = "; ".join(trial.refused.values())
+        made = "let it guess the fields with --no-copy-mapping, or make the index with fields of your own first"
         raise ClusterError(
-            f"the cluster of {choices.target!r} would refuse {', '.join(map(repr, trial.refused))} ({reasons}): let it "
-            "guess the fields with --no-copy-mapping, or make the index with fields of your own first"
+            f"the cluster of {choices.target!r} would refuse {', '.join(map(repr, trial.refused))} ({reasons}): "
+            f"{made if planned.state is IndexState.MISSING else FITTING}"
         )

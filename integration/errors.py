@@ -38,10 +38,12 @@ class GateError(ClusterError):
 class RequestError(ClusterError):
     """The cluster answered with an error; `status` is its HTTP status, `kind` the server's name of the error."""
 
-    def __init__(self, message: str, status: int = 0, kind: str = "") -> None:
+    def __init__(self, message: str, status: int = 0, kind: str = "", reason: str = "") -> None:
         super().__init__(message)
         self.status = status
         self.kind = kind
+        self.reason = reason or message
+        """What the cluster said, without a next step: whoever knows of a better one gives it."""
 
 
 class NodeError(ClusterError):

@@ -18,6 +18,12 @@ from opensearchpy import OpenSearch
 _Json = Mapping[str, Any]  # Any: a JSON object
 
 
+FITTING = "let the cluster guess the fields with --no-copy-mapping, or give a --to that does not exist yet"
+"""What helps where an index that is there cannot take fields: it gets no analyzers after it is made."""
+
+_BAD_REQUEST = 400
+
+
 @dataclass(frozen=True)
 class Described:
     """What an index says of itself."""
@@ -105,11 +111,22 @@ def prepare_target(
     """Make the index as it is planned, or give the one that is there the fields that it lacks.
 
     Raises:
-        ClusterError: the cluster refuses the fields, for example a type that it does not know.
+        IndexConflictError: the index that is there cannot take the fields, for example as it lacks their analyzer.
+        ClusterError: the cluster refuses the index, for example for a type that it does not know.
     """
     if planned.state is IndexState.MISSING:
         create_from(client, index, contract, planned.body)
     elif planned.taken:
-        name, _ = mapping_of(client, index)
-        client.indices.put_mapping(index=name, body={"properties": planned.taken})
+        _give_fields(client, mapping_of(client, index)[0], planned.taken)
     keep_in_meta(client, index, {TEXT_FIELDS_KEY: list(text_fields)})
+
+
+def _give_fields(client: OpenSearch, name: str, fields: _Json) -> None:
+    try:
+        client.indices.put_mapping(index=name, body={"properties": fields})
+    except RequestError as error:
+        if error.status != _BAD_REQUEST:
+            raise
+        raise IndexConflictError(
+            f"the index {name!r} cannot take the fields {', '.join(map(repr, fields))} ({error.reason}): {FITTING}"
+        ) from error

@@ -80,7 +80,7 @@ def _refused(client: OpenSearch, index: str, body: _Json, taken: _Json) -> dict[
         asked = {name: _simulated(client, index, body, {**others, name: field}) for name, field in taken.items()}
     except CredentialsError:
         return None
-    refused = {name: str(reason) for name, reason in asked.items() if reason is not None}
+    refused = {name: error.reason for name, error in asked.items() if error is not None}
     if not refused:
         raise error
     return refused

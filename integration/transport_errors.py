@@ -92,7 +92,7 @@ def _answered(error: lower.TransportError, at: str) -> ClusterError:
             f"the cluster at {at} does not let this user do that ({reason}): ask for the permission"
         )
     step = next_step(status, kind, reason)
-    return RequestError(f"the cluster at {at} answered {status} ({kind}): {reason}; {step}", status, kind)
+    return RequestError(f"the cluster at {at} answered {status} ({kind}): {reason}; {step}", status, kind, reason)
 
 
 def _server_reason(error: lower.TransportError) -> tuple[str, str]:

@@ -115,4 +115,8 @@ def test_fields_that_an_index_would_be_given_besides_are_asked_about_with_its_se
     # It has no such analyzer, and an index that is there gets none.
     assert set(told["refused"]) == {"code"}
     assert "codes" in told["refused"]["code"]
-    assert run("reindex", *way).code == 1
+    refused = run("reindex", *way)
+    assert refused.code == 1
+    for one in (done, refused):
+        assert one.err.endswith("with --no-copy-mapping, or give a --to that does not exist yet\n")
+        assert "--analyzer" not in one.err
