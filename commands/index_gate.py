@@ -1,7 +1,7 @@
 """The comparison before a swap: its options, the queries, and each side's encoder."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,7 @@ import click
 from csplade.commands.options import gathered
 from csplade.commands.search_options import MODES, for_index
 from csplade.integration.errors import IndexConflictError
+from csplade.integration.planner import FieldWeight
 from csplade.integration.query import Mode, QueryOptions, Question
 from csplade.pipelines.errors import UsageError
 
@@ -112,8 +113,9 @@ def pass_gate(
         )
     live_mode, live_folder = _live_way(client, live, choices, encoder_folder)
     asked = [(new, Mode(choices.mode), encoder_folder), (live, live_mode, live_folder)]
-    ready = [_options(client, *one) for one in asked]
-    queries, judgments = _queries(client, live, choices.collection)
+    copied = _copied_fields(client, new, live)
+    ready = [_options(client, *one, copied) for one in asked]
+    queries, judgments = _queries(client, live, choices.collection, copied)
     folders = [folder if mode.needs_vector else None for _, mode, folder in asked]
     # Of one encoder for both, which is usual, the vectors are computed once.
     questions = {folder: _questions(queries, folder) for folder in dict.fromkeys(folders)}
@@ -143,22 +145,35 @@ def _live_way(client: "OpenSearch", live: str, choices: GateChoices, folder: Pat
     return mode, folder
 
 
-def _options(client: "OpenSearch", index: str, mode: Mode, folder: Path) -> QueryOptions:
-    """Check the index and return how it is asked."""
+def _copied_fields(client: "OpenSearch", new: str, live: str) -> tuple[str, ...]:
+    """Return where an index of others has what stands in the `text` of csplade's; nothing where that is `text` too."""
+    from csplade.integration.index_mapping import mapping_of
+    from csplade.integration.templates import TEXT_FIELD
+    from csplade.integration.text_fields import recorded_fields
+
+    found = [recorded_fields(mapping_of(client, index)[1]) for index in (new, live)]
+    known = next((fields for fields in found if fields is not None), ())
+    return () if TEXT_FIELD in known else known
+
+
+def _options(client: "OpenSearch", index: str, mode: Mode, folder: Path, copied: tuple[str, ...]) -> QueryOptions:
+    """Check the index and return how it is asked; of others by words in the fields that were copied."""
     from csplade.integration.index_mapping import mapping_of, our_meta
     from csplade.pipelines.contract import read_contract
 
     asked = QueryOptions(mode)
     if not mode.needs_vector and not our_meta(mapping_of(client, index)[1]):
-        return asked
+        words = tuple(map(FieldWeight, copied)) or asked.plan.text_fields
+        return replace(asked, plan=replace(asked.plan, text_fields=words))
     contract = read_contract(folder) if mode.needs_vector else None
     return for_index(client, index, [asked], contract)[0]
 
 
 def _queries(
-    client: "OpenSearch", live: str, collection: Path | None
+    client: "OpenSearch", live: str, collection: Path | None, copied: tuple[str, ...]
 ) -> tuple[list[str], Mapping[str, Mapping[str, int]] | None]:
     """Return the queries' texts, and their judgments in the same order if there are any."""
+    from csplade.integration.index_mapping import mapping_of, our_meta
     from csplade.integration.sample import sample_titles
     from csplade.pipelines.evaluate import read_collection, require_ir_measures
 
@@ -166,7 +181,8 @@ def _queries(
         require_ir_measures()
         judged = read_collection(collection)
         return list(judged.queries.values()), {query: judged.judgments[query] for query in judged.queries}
-    texts = sample_titles(client, live)
+    ours = our_meta(mapping_of(client, live)[1])
+    texts = sample_titles(client, live) if ours or not copied else sample_titles(client, live, copied)
     if not texts:
         raise UsageError(
             f"the live index {live!r} has no titles or texts to ask for: name queries with --collection, or compare "

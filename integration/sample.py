@@ -1,11 +1,12 @@
 """Documents of an index, drawn by a chance that is the same each time: their titles, or all their text."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from csplade.integration.answers import ask
-from csplade.integration.documents import RecordError
-from csplade.integration.encoded_text import encoded_text
+from csplade.integration.documents import DEFAULT_TEXT_FIELDS, RecordError
+from csplade.integration.encoded_text import encoded_text, joined
 from csplade.integration.query import Mode
 from csplade.integration.reindex_mapping import chosen_fields
 from csplade.integration.templates import TEXT_FIELD, TITLE_FIELD
@@ -22,14 +23,14 @@ _PAGE = 250
 _Json = Mapping[str, Any]  # Any: a JSON object
 
 
-def sample_titles(client: OpenSearch, index: str) -> list[str]:
-    """Return titles, or beginnings of texts, of some documents.
+def sample_titles(client: OpenSearch, index: str, fields: tuple[str, ...] = DEFAULT_TEXT_FIELDS) -> list[str]:
+    """Return titles, or beginnings of texts, of some documents: of each the first of these fields that has any.
 
     Raises:
         ClusterError: the cluster does not answer in full.
     """
-    found = _page(client, index, (TITLE_FIELD, TEXT_FIELD), TITLES, None)
-    texts = (_beginning(hit.get("_source") or {}) for hit in found)
+    found = _page(client, index, fields, TITLES, None)
+    texts = (_beginning(hit.get("_source") or {}, fields) for hit in found)
     return [text for text in texts if text]
 
 
@@ -68,8 +69,12 @@ def _page(
     return ask(client, index, body if after is None else {**body, "search_after": after}, Mode.BM25)[0]
 
 
-def _beginning(source: _Json) -> str:
-    return source.get(TITLE_FIELD) or " ".join((source.get(TEXT_FIELD) or "").split()[:_WORDS])
+def _beginning(source: _Json, fields: tuple[str, ...]) -> str:
+    for name in fields:
+        with suppress(RecordError):
+            if text := joined(source, (name,)):
+                return text if name == TITLE_FIELD else " ".join(text.split()[:_WORDS])
+    return ""
 
 
 def _text(source: _Json, fields: tuple[str, ...]) -> str:

@@ -222,6 +222,33 @@ def test_an_index_of_others_is_replaced_by_one_that_finds_as_much(run: Run, open
 
 
 @pytest.mark.cluster
+def test_an_index_of_others_with_fields_of_other_names_is_compared_by_those_that_were_copied(
+    run: Run, opensearch: str, index_name: str
+) -> None:
+    client, alias, where = connect(opensearch), f"{index_name}-live", ("--url", opensearch)
+    new, asked = f"{index_name}-sparse", ("--least-overlap", 1)
+    words = ("rye", "oats", "salt", "flour")
+    for name in words:
+        source = {"name": name, "about": {"long": f"good {name}"}}
+        client.index(index=index_name, id=name, body=source, params={"refresh": "true"})
+    assert run("index", "swap", alias, "--to", index_name, *where).code == 0
+    try:
+        done = run("reindex", "--from", index_name, "--to", new, "--text-fields", "name,about.long", *where)
+        assert done.code == 0, done
+        swapped = run("index", "swap", alias, "--to", new, *asked, "--json", *where)
+        gate = json_of(swapped)["gate"]
+        assert (gate["queries"], gate["overlap"], gate["refused"]) == (4, 1.0, [])
+        # It can fail: without a document the live index finds other hits.
+        assert run("index", "swap", alias, "--to", index_name, "--mode", "bm25", *asked, *where).code == 0
+        client.delete(index=index_name, id="rye", params={"refresh": "true"})
+        client.index(index=index_name, id="barley", body={"name": "barley"}, params={"refresh": "true"})
+        worse = run("index", "swap", alias, "--to", new, *asked, *where)
+        assert worse.code == 1, worse
+    finally:
+        client.indices.delete(index=new, params={"ignore_unavailable": "true"})
+
+
+@pytest.mark.cluster
 def test_what_would_be_lost_is_not_deleted_without_a_word(
     run: Run, opensearch: str, index_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
