@@ -28,8 +28,10 @@ class Phases(enum.StrEnum):
     """Whether all terms find documents, or the heavy ones do and the light ones only score the best of them."""
 
     AUTO = "auto"
-    """Two for the first hits, one for long lists, of passages, and in the cluster's hybrid query; see `two_phases`. Where
-    the heavy terms find fewer than were asked for, one after all."""
+    """Two for the first hits, one for long lists, of passages, and in the cluster's hybrid query; see `two_phases`.
+
+    Where the heavy terms find fewer than were asked for, all terms are asked after that.
+    """
     ONE = "one"
     TWO = "two"
 
