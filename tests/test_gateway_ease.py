@@ -43,22 +43,28 @@ def reading_takes(body: bytes) -> float:
 
 @pytest.mark.parametrize("path", BODIES)
 def test_a_large_body_is_read_while_others_are_answered(path: str) -> None:
-    body = BODIES[path]
     with playing(options=("--workers", "1"), hide_weights=True, deadline_ms=100) as play:
         play.search()
-        done, said = threading.Event(), list[str | None]()
+        # Other work on this machine makes somebody wait at times; a body that is read at once does so each time.
+        found = [waited(play, path, BODIES[path]) for _ in range(3)]
+    assert min(found) < 0.5, found
 
-        def send() -> None:
-            said.append(verdict(play.ask("POST", path, gzip.compress(body, 1), content_encoding="gzip")))
-            done.set()
 
-        alone = reading_takes(body)
-        thread = threading.Thread(target=send)
-        thread.start()
-        longest = longest_wait(play, done)
-        thread.join()
+def waited(play: Play, path: str, body: bytes) -> float:
+    """Send a body and return how long somebody else waited meanwhile, as a part of the time that reading it takes."""
+    done, said = threading.Event(), list[str | None]()
+
+    def send() -> None:
+        said.append(verdict(play.ask("POST", path, gzip.compress(body, 1), content_encoding="gzip")))
+        done.set()
+
+    alone = reading_takes(body)
+    thread = threading.Thread(target=send)
+    thread.start()
+    longest = longest_wait(play, done)
+    thread.join()
     assert said == [SAID.get(path)]
-    assert longest < alone / 2, (longest, alone)
+    return longest / alone
 
 
 def test_more_searches_than_are_looked_at_pass() -> None:
