@@ -7,8 +7,8 @@ With --json exactly one object
      "runs_on": [name, ...] or null, "dead_letters": path or null}
 
 where `cut` counts texts of this run of which the model did not see the end, of an index that has long ones in windows
-those windows; null where vectors were given. `runs_on`
-has the runtime's names of what the model runs on here, the preferred first; null where it does not run here.
+those windows; null where vectors were given. `runs_on` has the runtime's names of what the model runs on here, the
+preferred first; null where it does not run here.
 """
 
 from dataclasses import dataclass

@@ -121,6 +121,7 @@ class Enricher:
         self._tally = Tally(progress)
         self._dead = DeadLetters(options.dead_letters, numbered=True)
         self._index: str | None = None
+        self._replacing = False
         self._seen: tuple[int, ...] = ()
 
     @property
@@ -173,21 +174,21 @@ class Enricher:
         waiting = patient(self._client, options.patience)
         with suppress(CredentialsError):
             waiting.indices.refresh(index=index)
-        if not self.report.pending and not self.report.failed:
-            _all_replaced(waiting, index)
+        if self._replacing and not self.report.pending and not self.report.failed:
+            keep_in_meta(waiting, index, {REPLACING_KEY: None})
         return self.report
 
     def _checked(self) -> str:
         """Return the index itself, which an alias may leave before the round is over; it is of this encoder."""
         client, alias = patient(self._client, self._options.patience), self._options.index
-        index, _ = mapping_of(client, alias)
+        index, mapping = mapping_of(client, alias)
         if self._index not in (None, index):
             raise IndexConflictError(
                 f"{alias!r} stood for the index {self._index!r} and stands for {index!r} by now: start `csplade "
                 "enrich` again, with the encoder of that one"
             )
         require_index(client, index, self._encoder.contract)
-        self._index = index
+        self._index, self._replacing = index, REPLACING_KEY in our_meta(mapping)
         return index
 
     def _begin(self, snapshot: Snapshot) -> list[int]:
@@ -212,10 +213,3 @@ class Enricher:
             self._tally.read(current=document is None, empty=document is not None and not document.text.strip())
             if document is not None:
                 yield document
-
-
-def _all_replaced(client: OpenSearch, index: str) -> None:
-    """Take away the note that there are weights of an earlier encoder, if there is one."""
-    _, mapping = mapping_of(client, index)
-    if REPLACING_KEY in our_meta(mapping):
-        keep_in_meta(client, index, {REPLACING_KEY: None})

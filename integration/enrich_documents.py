@@ -13,6 +13,7 @@ from typing import Any
 from csplade.integration.documents import OUR_FIELDS, mark_of, weight_fields
 from csplade.integration.encoded_text import encoded_text
 from csplade.integration.passages import Encoded
+from csplade.integration.stored_weights import whole_source
 from csplade.integration.templates import MARK_FIELD, TEXT_FIELD
 from csplade.pipelines.jsonl import write_line
 
@@ -68,7 +69,7 @@ def wanted_source(text_fields: Sequence[str], write: Write, hides_weights: bool)
     if write is Write.SCRIPT:
         return list(dict.fromkeys((*text_fields, TEXT_FIELD, MARK_FIELD)))
     # Other vectors too: what is sent back must hold them.
-    return {"exclude_vectors": False} if hides_weights else True
+    return whole_source(hides_weights)
 
 
 def enriched(encoded: Encoded, document: Stale, fingerprint: str, least: float = 0.0) -> dict[str, object]:

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from csplade.integration.documents import RecordError, acceptable_weights, mark_of
 from csplade.integration.encoded_text import joined
 from csplade.integration.field_map import Coverage, FieldMap
-from csplade.integration.gateway_json import UnreadJson, read_json, write_json
+from csplade.integration.gateway_json import UnreadJson, read_object, write_json
 from csplade.integration.gateway_paths import Json, dropped, held, meet, objects_at, paths_of
 from csplade.integration.short_weights import shortened
 from csplade.integration.templates import MARK_FIELD, WEIGHTS_FIELD
@@ -148,9 +148,7 @@ def read_document(raw: bytes, aim: Aim) -> Written:
     Raises:
         UnreadJson: it is no plain JSON object.
     """
-    source = read_json(raw)
-    if not isinstance(source, dict):
-        raise UnreadJson("it is no JSON object")
+    source = read_object(raw)
     places = [slot for coverage in aim.field_map.coverages for slot in _slots(source, coverage)]
     slots = (slot for slot in places if slot.text and not _marked(source, slot, aim))
     stale = (slot for slot in places if not slot.text and held(slot.holder(source), slot.field))

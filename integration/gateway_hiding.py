@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from csplade.integration.gateway_ease import at_ease
 from csplade.integration.gateway_items import MOST_ITEMS, read_items, too_many
-from csplade.integration.gateway_json import UnreadJson, read_json, write_json
+from csplade.integration.gateway_json import UnreadJson, read_json, read_object, write_json
 from csplade.integration.gateway_metrics import Metrics
 from csplade.integration.gateway_params import Params
 from csplade.integration.gateway_request import Gathered, Request, changed, gather
@@ -92,8 +92,7 @@ class Hiding:
             return await self._several(request, body, plain)
         if kind is Kind.UPDATE and b"_source" not in plain + request.params.written():
             return None
-        source = request.params.source
-        whole = plain or (source or "").encode(errors="surrogatepass")
+        whole = request.whole(plain)
         if kind is Kind.DOCUMENTS:
             return await self._documents(request, body, whole)
         fields = _hidden(await self._finding.rules_of(request, whole))
@@ -139,7 +138,7 @@ class Hiding:
         self, request: Request, body: Gathered, whole: bytes, hide: Callable[[JsonObject, Params], Read]
     ) -> Hidden:
         def work() -> tuple[Read, bytes | None]:
-            value = _object(whole or b"{}")
+            value = read_object(whole or b"{}")
             found = _whole(hide, value, request.params)
             return found, None if found.body is value else write_json(found.body)
 
@@ -163,7 +162,7 @@ def _line(body: bytes, fields: Fields | Shown, template: bool) -> tuple[bytes, S
     if isinstance(fields, Shown) or not fields:
         return body, fields if isinstance(fields, Shown) else None
     try:
-        value = _object(body)
+        value = read_object(body)
         hide = _in_template if template else _of_one
         found = _whole(lambda each, params: hide(each, params, fields), value, Params(()))
         shown = Shown.TEMPLATE if found.unread else Shown.FIELDS if found.shown else None
@@ -229,17 +228,10 @@ _HIDE: dict[Kind, Callable[[JsonObject, Params, Fields], Read]] = {
 
 def _indexes_of(body: bytes, own: str) -> list[str]:
     """Return the index of each document that a request for several names, or that of all of them."""
-    listed = _object(body or b"{}").get("docs")
+    listed = read_object(body or b"{}").get("docs")
     return [_index_of(each, own) for each in listed] if isinstance(listed, list) else [own]
 
 
 def _index_of(document: object, own: str) -> str:
     named = document.get("_index", own) if isinstance(document, dict) else own
     return named if isinstance(named, str) else ""
-
-
-def _object(text: bytes) -> JsonObject:
-    value = read_json(text)
-    if not isinstance(value, dict):
-        raise UnreadJson("it is no JSON object")
-    return value

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from csplade.integration.gateway_json import UnreadJson, read_json
-from csplade.integration.rewrite_report import JsonObject
+from csplade.integration.gateway_json import UnreadJson, read_object
 
 MOST_ITEMS = 10_000
 """Searches, or documents to be read, in one request: each takes time, however short it is."""
@@ -38,9 +37,7 @@ def read_items(body: bytes) -> list[Item]:
 
 
 def _names(line: bytes) -> str:
-    header: JsonObject = read_json(line)
-    if not isinstance(header, dict):
-        raise UnreadJson("it is no JSON object")
+    header = read_object(line)
     names: object = header.get("index", header.get("indices", ""))
     if isinstance(names, list) and all(isinstance(name, str) for name in names):
         return ",".join(names)

@@ -31,6 +31,18 @@ def read_json(text: bytes | str) -> Any:  # noqa: ANN401 - JSON values
         raise UnreadJson("it is no plain JSON") from error
 
 
+def read_object(text: bytes | str) -> dict[str, Any]:  # Any: JSON values
+    """Return an object.
+
+    Raises:
+        UnreadJson: it is none, or as `read_json`.
+    """
+    value = read_json(text)
+    if not isinstance(value, dict):
+        raise UnreadJson("it is no JSON object")
+    return value
+
+
 def write_json(value: object) -> bytes:
     """Return a value in one line.
 

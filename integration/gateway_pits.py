@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from csplade.integration.gateway_json import UnreadJson, read_json
+from csplade.integration.gateway_json import UnreadJson, read_json, read_object
 
 _OLDEST_SECONDS = 48 * 3600.0
 _SWEPT_AFTER = 256
@@ -78,10 +78,7 @@ def pit_of(body: bytes) -> str | None:
     # Most searches have none, and need not be read twice.
     if b'"pit"' not in body:
         return None
-    value = read_json(body)
-    if not isinstance(value, dict):
-        raise UnreadJson("it is no JSON object")
-    pit = value.get("pit")
+    pit = read_object(body).get("pit")
     found = pit.get("id") if isinstance(pit, dict) else None
     return found if isinstance(found, str) else None
 

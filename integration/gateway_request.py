@@ -55,6 +55,10 @@ class Request:
         """Return how the body is packed."""
         return self._header(b"content-encoding").strip().lower()
 
+    def whole(self, plain: bytes) -> bytes:
+        """Return its body, or what the parameter `source` has in the place of one."""
+        return plain or (self.params.source or "").encode(errors="surrogatepass")
+
     def _header(self, name: bytes) -> bytes:
         return next((value for key, value in self.headers if key == name), b"")
 

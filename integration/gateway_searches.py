@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from csplade.integration.gateway_items import Item
-from csplade.integration.gateway_json import UnreadJson, read_json, write_json
+from csplade.integration.gateway_json import UnreadJson, read_object, write_json
 from csplade.integration.gateway_params import Params
 from csplade.integration.gateway_source import Read, hide_in_body
 from csplade.integration.gateway_targets import TEMPLATES, Kind
@@ -125,7 +125,7 @@ def asked_body(asked: Asked) -> JsonObject:
 
 def _body_alone(asked: Asked) -> JsonObject:
     source = asked.params.source
-    return _object(source if not asked.body and source is not None else asked.body or b"{}")
+    return read_object(source if not asked.body and source is not None else asked.body or b"{}")
 
 
 def _asks_twice(asked: Asked) -> bool:
@@ -171,7 +171,7 @@ def _item(
     if isinstance(rules, Why):
         return rules
     try:
-        done = _rewritten(kind, _object(item.body), Params(()), rules, encode, rendered)
+        done = _rewritten(kind, read_object(item.body), Params(()), rules, encode, rendered)
         return done if isinstance(done, Why) else _as_sent(Params(()), done)
     except UnreadJson:
         return Why.NOT_READ
@@ -249,10 +249,3 @@ def _forbidden(decision: Decision) -> str:
         f"the gateway's configuration refuses {decision.clause} at {decision.path} ({decision.policy}): change the "
         "search, or the configuration"
     )
-
-
-def _object(text: bytes | str) -> JsonObject:
-    value = read_json(text)
-    if not isinstance(value, dict):
-        raise UnreadJson("it is no JSON object")
-    return value

@@ -12,7 +12,7 @@ from typing import Any
 from csplade.integration.documents import mark_of
 from csplade.integration.field_map import Coverage
 from csplade.integration.gateway_documents import Aim, Texts, Written, read_document, weights_to_write
-from csplade.integration.gateway_json import UnreadJson, read_json, write_json
+from csplade.integration.gateway_json import UnreadJson, read_json, read_object, write_json
 from csplade.integration.gateway_paths import Json, dropped, meet, objects_at, paths_of, replaced
 from csplade.integration.templates import MARK_FIELD, WEIGHTS_FIELD
 from csplade.pipelines.sparse import SparseVector
@@ -112,9 +112,7 @@ def read_update(raw: bytes, aim: Aim) -> Update:
     Raises:
         UnreadJson: it is no plain JSON object, or not of the form that clusters take.
     """
-    body = read_json(raw)
-    if not isinstance(body, dict):
-        raise UnreadJson("it is no JSON object")
+    body = read_object(raw)
     odd = next((name for name in ("doc", "upsert") if not isinstance(body.get(name, {}), dict)), None)
     if odd is not None:
         raise UnreadJson(f"{odd} is no object")

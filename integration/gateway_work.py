@@ -74,7 +74,7 @@ class Finding:
         return passed(found) if isinstance(found, Why) else found
 
     async def _single(self, request: Request, plain: bytes) -> Work | Why:
-        body = plain or (request.params.source or "").encode(errors="surrogatepass")
+        body = request.whole(plain)
         kind, names = request.target.kind, request.target.names
         rules = await self.rules_of(request, body)
         if isinstance(rules, Why):

@@ -111,9 +111,10 @@ def look_for(
 
 def _in_phases(client: OpenSearch, index: str, question: Question, options: QueryOptions, size: int) -> QueryOptions:
     """Return the options as a search of so many hits would be asked in the end."""
-    if not _light(question, options, size):
-        return options
     for one in build_searches(question, options, size):
+        # Only where nobody chose two phases is there something to find out.
+        if not falls_short(one, options, 0):
+            continue
         hits, _ = ask(client, index, ranked(one.body), options.mode)
         if falls_short(one, options, len(hits)):
             return in_one_phase(options)

@@ -20,6 +20,7 @@ from csplade.integration.reindex_documents import copied
 from csplade.integration.slices import Found, cut, position, ranges_of
 from csplade.integration.slices_read import ReadOptions, read_slices
 from csplade.integration.slices_snapshot import Snapshot
+from csplade.integration.stored_weights import whole_source
 from opensearchpy import OpenSearch
 
 
@@ -40,7 +41,7 @@ class Origin:
     @property
     def source(self) -> object:
         """Return what `_source` of a search must be for all of a document to come back."""
-        return {"exclude_vectors": False} if self.dialect.hides_weights else True
+        return whole_source(self.dialect.hides_weights)
 
 
 @dataclass(frozen=True)

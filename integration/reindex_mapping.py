@@ -6,7 +6,8 @@ from typing import Any
 from csplade.integration.documents import DEFAULT_TEXT_FIELDS, OUR_FIELDS
 from csplade.integration.errors import IndexConflictError
 from csplade.integration.index_mapping import our_meta
-from csplade.integration.templates import TEXT_FIELD, TEXT_FIELDS_KEY, TITLE_FIELD, WEIGHTS_FIELD
+from csplade.integration.templates import TEXT_FIELD, TITLE_FIELD, WEIGHTS_FIELD
+from csplade.integration.text_fields import recorded_fields
 from csplade.pipelines.errors import UsageError
 
 _Json = Mapping[str, Any]  # Any: a JSON object
@@ -35,8 +36,8 @@ def chosen_fields(mapping: _Json, index: str, asked: Sequence[str], replaces_tex
     if mapping.get("_source", {}).get("enabled", True) is False:
         raise IndexConflictError(f"the index {index!r} keeps no `_source`, so there is nothing to copy: ingest anew")
     kinds = dict(_kinds(mapping.get("properties", {})))
-    if not asked and (ours := our_meta(mapping)):
-        return tuple(ours.get(TEXT_FIELDS_KEY, DEFAULT_TEXT_FIELDS))
+    if not asked and our_meta(mapping):
+        return recorded_fields(mapping) or DEFAULT_TEXT_FIELDS
     asked = asked or [name for name in DEFAULT_TEXT_FIELDS if name in kinds]
     missing = [name for name in asked if name not in kinds]
     if missing or not asked:

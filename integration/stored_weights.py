@@ -21,6 +21,11 @@ def source_with(fields: Sequence[str], dialect: Dialect) -> dict[str, Any]:  # A
     return asked
 
 
+def whole_source(hides_weights: bool) -> object:
+    """Return what `_source` of a search must be for all of a document to come back; `hides_weights`: of the dialect."""
+    return {"exclude_vectors": False} if hides_weights else True
+
+
 def keeps_weights(mapping: Mapping[str, Any], field: str) -> bool:  # Any: a JSON object
     """Say whether an index with this mapping can give the weights of a field back at all."""
     source = mapping.get("_source", {})
