@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from csplade.commands.output import notice
 from csplade.integration.access import AWS_SERVICES
 
 if TYPE_CHECKING:
@@ -138,4 +139,6 @@ def _local_url() -> str:
         return LOCAL_URL
     notes = find_places(os.environ, server_account()).notes
     urls = [node.url for node in read_notes(notes) if all(map(is_alive, node.processes))]
+    if len(urls) > 1:
+        notice(f"{len(urls)} local nodes run ({', '.join(urls)}): asking {LOCAL_URL}; name one with --url.")
     return urls[0] if len(urls) == 1 else LOCAL_URL

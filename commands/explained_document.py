@@ -38,11 +38,15 @@ def print_document(found: "Placement", options: QueryOptions, size: int, limit: 
         for clause, passes in found.filters
     ]
     print_table("", (f"document {found.id}",), rows)
-    if found.score is not None and found.contributions:
+    scored = bool(found.contributions)
+    if found.score is not None and scored:
         print_parts(f"Score {found.score:.4f}", found.contributions, found.score, limit)
-    if found.terms.shared:
+    # Those that were sent stand in the score already.
+    shared = [term for term in found.terms.shared if not (scored and term.sent)]
+    if shared:
+        title = "Terms that both have, too light to be sent" if scored else "Terms that both have"
         columns = ("term", "query", "document", "product", "sent")
-        print_table("Terms that both have", columns, [_shared_row(term) for term in found.terms.shared[:limit]])
+        print_table(title, columns, [_shared_row(term) for term in shared[:limit]])
     if found.terms.query_only:
         _print_terms("Terms of the query only", found.terms.query_only, limit)
     for name, vector in (found.terms.document or {}).items():

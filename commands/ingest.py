@@ -1,8 +1,6 @@
 """`csplade ingest`: documents from a file into an index, encoded on the way."""
 
 import signal
-import sys
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,19 +9,18 @@ import click
 from csplade.commands.calibrate import calibrate_after
 from csplade.commands.connection import Connection, cluster_options, open_cluster
 from csplade.commands.engine_options import RAY
+from csplade.commands.ingest_encoder import open_encoder
 from csplade.commands.ingest_options import IngestChoices, ingest_options
+from csplade.commands.ingest_run import run
 from csplade.commands.ingest_shown import print_report, told_by
 from csplade.commands.options import encoder_option, json_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.commands.records import Plan, plan, record_options
-from csplade.pipelines.errors import CspladeError, SourceError, UsageError
+from csplade.pipelines.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
-    from csplade.integration.checkpoint import Checkpoint
     from csplade.integration.encoder import Encoder
-    from csplade.integration.ingest import IngestOptions, IngestReport
     from csplade.integration.passages import Long
-    from csplade.pipelines.sources import Source
     from opensearchpy import OpenSearch
 
 
@@ -88,7 +85,7 @@ def command(
         raise UsageError(
             f"--checkpoint {choices.checkpoint} needs a SOURCE that can be read again: leave it out, or name a file"
         )
-    encoder = _encoder(encoder_folder, choices)
+    encoder = open_encoder(encoder_folder, choices)
     found = plan(origin, records, choices.on_bad_record == "skip", choices.vectors)
     if isinstance(encoder, GivenVectors):
         found = Plan(encoder.watch(found.documents), found.total)
@@ -100,7 +97,7 @@ def command(
     # An alias may stand for an index of another encoder before this is done.
     choices = replace(choices, index=mapping_of(patient(client, choices.patience), choices.index)[0])
     options = replace(options, index=choices.index, long=long)
-    report, counted = _run(client, encoder, found, options, origin, choices)
+    report, counted = run(client, encoder, found, options, origin, choices)
     print_report(report, counted, told_by(encoder, long.value != "cut"), choices.index, as_json)
     held = report.indexed if counted is None else counted
     # Given vectors answer no queries, and Ray's workers have ended.
@@ -111,34 +108,6 @@ def command(
             f"{report.failed} of {report.read} documents failed (the first: {report.first_reason}): mend them in "
             f"{report.dead_letters} and ingest that file"
         )
-
-
-def _encoder(folder: Path, choices: IngestChoices) -> "Encoder":
-    """Open the encoder, or what takes its place where records have their vectors."""
-    from csplade.integration.given import GivenVectors
-    from csplade.pipelines.contract import read_contract
-    from csplade.pipelines.encode import Encoder
-    from csplade.pipelines.encode_many import many_texts
-
-    if choices.engine == RAY:
-        return _ray_encoder(folder, choices)
-    if choices.vectors is None:
-        return Encoder.open(folder, many_texts())
-    if choices.dry_run:
-        raise UsageError("--vectors opens no model, which --dry-run needs: leave one of them out")
-    return GivenVectors(read_contract(folder), choices.vectors)
-
-
-def _ray_encoder(folder: Path, choices: IngestChoices) -> "Encoder":
-    from csplade.pipelines.encode_options import EncodeOptions
-    from csplade.pipelines.encode_ray import Workers, require_ray
-
-    if choices.vectors is not None:
-        raise UsageError("--vectors encodes nothing, so there is nothing for --engine ray: leave one of them out")
-    require_ray()
-    from csplade.pipelines.encode_actors import ActorEncoder
-
-    return ActorEncoder(folder, EncodeOptions(threads=1), Workers(choices.workers, choices.gpus_per_worker))
 
 
 def _restore(connection: Connection, choices: IngestChoices, source: str | None, as_json: bool) -> None:
@@ -221,85 +190,3 @@ def _fitting(client: "OpenSearch", choices: IngestChoices) -> "Long":
     found = check_asked(client, choices.index, choices.asked)
     _check_whole(choices, found)
     return found
-
-
-def _run(
-    client: "OpenSearch",
-    encoder: "Encoder",
-    planned: Plan,
-    options: "IngestOptions",
-    origin: "Source",
-    choices: IngestChoices,
-) -> "tuple[IngestReport, int | None]":
-    """Ingest with a checkpoint and the settings that are asked for; return the report and the cluster's count."""
-    from csplade.integration.ingest_report import check_count, count_before, count_if_allowed
-    from csplade.integration.load_settings import LoadSettings, loading
-    from csplade.integration.patience import patient
-
-    waiting = patient(client, choices.patience)
-    before = count_before(waiting, choices.index)
-    checkpoint = _checkpoint(waiting, encoder, origin, choices)
-    kind = LoadSettings(choices.load_settings)
-    with checkpoint or nullcontext(), loading(client, choices.index, kind, choices.patience):
-        report = _stream(client, encoder, planned, options, checkpoint)
-    counted = count_if_allowed(waiting, choices.index)
-    # Also where documents are missing: run again, it is to send all of them.
-    if checkpoint is not None:
-        checkpoint.remove()
-    if (more := check_count(report, counted, choices.index, before)) is not None:
-        notice(more)
-    return report, counted
-
-
-def _checkpoint(
-    client: "OpenSearch", encoder: "Encoder", origin: "Source", choices: IngestChoices
-) -> "Checkpoint | None":
-    """Open the checkpoint of this job; None for what is read only once, or where the index cannot be told apart."""
-    from csplade.integration.checkpoint import Checkpoint, Job
-    from csplade.integration.index_mapping import index_uuid
-
-    digest = origin.digest()
-    uuid = index_uuid(client, choices.index)
-    if digest is None or uuid is None:
-        if uuid is None:
-            notice("This user may not read the index's settings, so that there is no checkpoint.")
-        return None
-    job = Job(digest, choices.index, uuid, encoder.contract.fingerprint, choices.deciding)
-    path = choices.checkpoint or Path(f"{choices.index}.{digest[:8]}.checkpoint")
-    checkpoint = Checkpoint.open(path, job)
-    if checkpoint.resumed:
-        notice(f"Going on where an earlier run was, which {path} tells; delete that file to begin anew.")
-    return checkpoint
-
-
-def _stream(
-    client: "OpenSearch",
-    encoder: "Encoder",
-    planned: Plan,
-    options: "IngestOptions",
-    checkpoint: "Checkpoint | None",
-) -> "IngestReport":
-    """Ingest behind a progress bar; whatever stops it, say how far it came."""
-    from csplade.integration.ingest import IngestReport, ingest
-    from tqdm import tqdm
-
-    latest = IngestReport(0, 0, 0, 0.0)
-    # disable=None: no bar where standard error is not a terminal.
-    with tqdm(total=planned.total, unit=" documents", disable=None, file=sys.stderr) as bar:
-
-        def show(report: IngestReport) -> None:
-            nonlocal latest
-            latest = report
-            bar.update(report.read - bar.n)
-
-        try:
-            return ingest(client, encoder, planned.documents, options, show, checkpoint)
-        except (CspladeError, KeyboardInterrupt):
-            bar.close()
-            again = (
-                "begins with the first document; that is safe, as each replaces itself."
-                if checkpoint is None
-                else "goes on from there."
-            )
-            notice(f"{latest.indexed} documents are indexed. Run again, the same command {again}")
-            raise

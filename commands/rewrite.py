@@ -90,7 +90,7 @@ def command(
         _print(done)
     elif not done.refused:
         _write(done.body)
-    _tell(done)
+    _tell(done, body, seen=explain or as_json)
 
 
 def _rules(path: Path | None, index: str | None, dialect: "Dialect") -> "tuple[FieldMap, RewriteOptions]":
@@ -165,16 +165,19 @@ def _print(done: "Rewritten") -> None:
     print_table("", ("path", "clause", "outcome", "decided by", "why"), rows)
 
 
-def _tell(done: "Rewritten") -> None:
+def _tell(done: "Rewritten", body: Mapping[str, Any], seen: bool) -> None:  # Any: JSON values
+    """Refuse what the configuration refuses; say what passed, and where reasons are to be seen if they were not."""
     if done.refused:
         first = done.refused[0]
         raise SourceError(
             f"the configuration refuses {first.clause} at {first.path} ({first.policy}): change the search, or the "
             "configuration"
         )
-    if done.passed:
-        notice(
-            f"{len(done.passed)} of {len(done.decisions)} clauses passed as they are; --explain shows which and why."
-        )
-    elif not done.changes:
+    if not done.decisions:
+        parts = ", ".join(map(repr, list(body)[:8])) or "nothing"
+        notice(f"The body holds no text to search for: it has no 'query', but {parts}.")
+    elif done.passed:
+        where = "." if seen else "; --explain shows which and why."
+        notice(f"{len(done.passed)} of {len(done.decisions)} clauses passed as they are{where}")
+    elif not done.changes and not seen:
         notice("Nothing had to be rewritten; --explain shows why.")

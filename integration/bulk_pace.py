@@ -15,7 +15,7 @@ _CUT = 0.5
 class PaceOptions:
     """The most that the cluster is given; a pace begins there."""
 
-    documents: int = 200
+    documents: int = 500
     """Of one request."""
     bytes: int = 5_000_000
     """Of one request; a single larger document is a request of its own."""

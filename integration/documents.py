@@ -169,8 +169,8 @@ def acceptable_weights(vector: SparseVector, least: float = 0.0) -> dict[str, fl
     Raises:
         EncoderError: a term key has a dot.
     """
-    dotted = next((term for term, _ in vector if "." in term), None)
-    if dotted is not None:
+    if "." in "".join(vector.weights):
+        dotted = next(term for term in vector.weights if "." in term)
         raise EncoderError(f"the term key {dotted!r} has a dot, no query would find it: export the encoder again")
     smallest = max(least, SMALLEST_WEIGHT)
     return {term: weight for term, weight in vector if smallest <= weight <= _LARGEST_WEIGHT}

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from math import isfinite
+from typing import Any
 
 from csplade.integration.documents import Document, RecordError, RecordOptions, Rejected, read_documents
 from csplade.pipelines.contract import Contract
@@ -28,7 +29,7 @@ def read_with_vectors(
 
 def _checked(document: Document, field: str, line: int) -> Document | Rejected:
     try:
-        vector_of(document, field)
+        _weights_of(document, field)
     except RecordError as error:
         return Rejected(line, str(error), record=document.record)
     kept = {name: value for name, value in (document.fields or {}).items() if name != field}
@@ -41,15 +42,31 @@ def vector_of(document: Document, field: str) -> SparseVector:
     Raises:
         RecordError: it holds none.
     """
+    weights = _weights_of(document, field)
+    values = list(weights.values())
+    # As `csplade encode` writes them: to sort what is sorted takes longer than all else that is done to a vector.
+    if values and values[-1] > 0 and values == sorted(values, reverse=True):
+        return SparseVector(weights)
+    return SparseVector.from_pairs(weights.items())
+
+
+def _weights_of(document: Document, field: str) -> Mapping[str, float]:
+    """Return the weights that a document's record holds, as they stand there."""
     value = (document.record or {}).get(field)
-    # A map of a Parquet file comes as a list of pairs.
-    pairs = list(value.items()) if isinstance(value, Mapping) else value
-    if not isinstance(pairs, list) or not all(_is_weight(pair) for pair in pairs):
-        raise RecordError(
-            f"has {kind(value)} in the field {field!r} where a vector of terms and weights belongs: name the field "
-            "that `csplade encode --keep-fields` wrote"
-        )
-    return SparseVector.from_pairs(pairs)
+    weights = _of_pairs(value) if isinstance(value, list) else value
+    if isinstance(weights, Mapping) and _are_weights(weights):
+        return weights
+    raise RecordError(
+        f"has {kind(value)} in the field {field!r} where a vector of terms and weights belongs: name the field "
+        "that `csplade encode --keep-fields` wrote"
+    )
+
+
+def _of_pairs(value: list[Any]) -> dict[str, Any] | None:  # Any: JSON values
+    """Return the map that comes out of a Parquet file as a list of pairs; None if it is another list."""
+    if all(isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], str) for pair in value):
+        return dict(value)
+    return None
 
 
 class GivenVectors:
@@ -91,10 +108,7 @@ class GivenVectors:
         raise UsageError("vectors from records cannot answer queries: leave out --vectors")
 
 
-def _is_weight(pair: object) -> bool:
-    if not isinstance(pair, list | tuple) or len(pair) != 2:
-        return False
-    term, weight = pair
-    return (
-        isinstance(term, str) and isinstance(weight, int | float) and not isinstance(weight, bool) and isfinite(weight)
-    )
+def _are_weights(weights: Mapping[Any, Any]) -> bool:  # Any: JSON values
+    """Return whether these are terms and finite numbers; true and false are none."""
+    kinds = set(map(type, weights.values()))
+    return set(map(type, weights)) <= {str} and kinds <= {int, float} and all(map(isfinite, weights.values()))

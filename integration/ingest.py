@@ -24,6 +24,8 @@ from csplade.integration.survey import DuplicateCounter
 from csplade.pipelines.errors import EncoderError
 from opensearchpy import OpenSearch
 
+_TELL_SECONDS = 0.1
+
 __all__ = ["IngestOptions", "IngestReport", "Progress", "ingest"]
 
 
@@ -151,7 +153,7 @@ class _Run:
         self._options, self._fingerprint = options, fingerprint
         self._senders, self._pace, self._dead = senders, pace, dead
         self._checkpoint, self._progress = checkpoint, progress
-        self._started = time.monotonic()
+        self._started = self._told = time.monotonic()
         self._read = self._indexed = self._skipped = self._created = self._doubtful = 0
         self._ids = DuplicateCounter()
         self._batch: Batch | None = None
@@ -185,7 +187,8 @@ class _Run:
         batch.positions[record.id] = number
         batch.bytes += len(lines)
         self._settle(self._senders.settled())
-        self._tell()
+        if time.monotonic() - self._told > _TELL_SECONDS:
+            self._tell()
 
     def finish(self) -> None:
         """Send the open batch and wait for all."""
@@ -272,3 +275,4 @@ class _Run:
     def _tell(self) -> None:
         if self._progress is not None:
             self._progress(self.report())
+            self._told = time.monotonic()

@@ -59,12 +59,18 @@ def test_the_only_node_that_runs_is_asked_whatever_its_port(notes: Path, alive: 
     assert asked("https://search.example") == "https://search.example:443"
 
 
-def test_of_none_or_several_nodes_the_usual_port_is_asked(notes: Path, alive: Process) -> None:
+def test_of_none_or_several_nodes_the_usual_port_is_asked_and_several_are_told(
+    notes: Path, alive: Process, capsys: pytest.CaptureFixture[str]
+) -> None:
     note(notes, 9277, alive, DEAD)
     assert asked() == LOCAL_URL
+    assert capsys.readouterr().err == ""
     note(notes, 9278, alive)
     note(notes, 9279, alive)
     assert asked() == LOCAL_URL
+    assert capsys.readouterr().err == (
+        f"2 local nodes run (http://127.0.0.1:9278, http://127.0.0.1:9279): asking {LOCAL_URL}; name one with --url.\n"
+    )
 
 
 def test_a_damaged_note_is_told_only_to_those_who_need_it(notes: Path) -> None:

@@ -114,6 +114,8 @@ def test_a_document_that_is_no_hit_is_told_why(explain: Run) -> None:
     lower = rows(explain("bread", "--document", "loaf", "--size", 1))
     assert lower[1] == "It has rank 2, with the score 25.0000; only the best 1 are asked for, see --size."
     assert "Score 25.0000" in lower
+    # What met stands in the score already.
+    assert not any(line.startswith("Terms that both have") for line in lower)
     assert rows(explain("bread", "--document", "nobody"))[1] == "The index holds no document of this id."
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from csplade.integration.documents import Document, RecordOptions, Rejected
-from csplade.integration.given import GivenVectors, read_with_vectors
+from csplade.integration.given import GivenVectors, read_with_vectors, vector_of
 from csplade.pipelines.errors import EncoderError, UsageError
 from csplade.pipelines.jsonl import Record, Unreadable
 from csplade.tests.word_encoder import word_contract
@@ -33,6 +33,19 @@ def test_vectors_are_taken_out_of_the_kept_fields_and_go_to_their_own_documents(
     assert dict(next(given.documents(texts()))) == {"bread": 2.0, "loaf": 1.0}
 
 
+def test_weights_come_heaviest_first_whatever_order_they_stand_in_and_what_is_not_positive_goes() -> None:
+    vectors = [
+        ({"bread": 1, "loaf": 2.5, "salt": 0.0, "rye": -1.0}, {"loaf": 2.5, "bread": 1.0}),
+        ({"loaf": 2.5, "bread": 1.0, "salt": 0.0}, {"loaf": 2.5, "bread": 1.0}),
+        ([("bread", 1.0), ("loaf", 2.5)], {"loaf": 2.5, "bread": 1.0}),
+        ([], {}),
+    ]
+    for vector, expected in vectors:
+        (document,) = read(vector)
+        assert isinstance(document, Document)
+        assert list(vector_of(document, "vector")) == list(expected.items())
+
+
 @pytest.mark.parametrize(
     ("vector", "said"),
     [
@@ -41,6 +54,8 @@ def test_vectors_are_taken_out_of_the_kept_fields_and_go_to_their_own_documents(
         ({"bread": "2"}, "has an object in the field 'vector'"),
         ({"bread": True}, "has an object in the field 'vector'"),
         ([["bread"]], "has a list in the field 'vector'"),
+        ([[["bread"], 1.0]], "has a list in the field 'vector'"),
+        ([("bread", "2")], "has a list in the field 'vector'"),
         ({"bread": float("nan")}, "has an object in the field 'vector'"),
     ],
 )

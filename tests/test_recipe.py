@@ -1,6 +1,7 @@
 """The recipe of csplade-mini: its layers are those of transformers, its losses are their formulas, its start fires."""
 
 import dataclasses
+import math
 import random
 from pathlib import Path
 from typing import cast
@@ -10,6 +11,7 @@ import orjson
 import pytest
 import torch
 from csplade.models.recipe import by_length, train
+from csplade.models.recipe.assemble import assemble, give_back, trained_of
 from csplade.models.recipe.corpus import Corpus, crop
 from csplade.models.recipe.dictionary import Dictionary, begin
 from csplade.models.recipe.expansion import Expansion, choose
@@ -23,10 +25,13 @@ from csplade.models.recipe.reader import Reader
 from csplade.models.recipe.start import start
 from csplade.models.recipe.teacher import Teacher
 from csplade.models.recipe.train import Lesson, likeness, loss_of, rate_of
+from csplade.pipelines.development import encoder_of
+from csplade.pipelines.encode import Encoder
 from csplade.pipelines.fold import Fold
 from csplade.pipelines.graph import Role
 from csplade.pipelines.literal import document_weights, frequencies, query_weights
 from csplade.pipelines.model import HeadOptions, SparseEncoderModel
+from csplade.pipelines.trained_folder import read_trained
 from csplade.pipelines.words import split_words
 from csplade.tests.tiny_encoder import IDF, TEXTS, tiny_tokenizer
 from csplade.tests.tiny_llama import tiny_llama
@@ -225,6 +230,20 @@ def test_parts_of_a_batch_say_what_the_batch_says(
     assert len(set(documents.mask.sum(1).tolist())) > 2
     torch.testing.assert_close(vectors, whole.vectors, rtol=1e-2, atol=1e-2)
     torch.testing.assert_close(logits, whole.logits, rtol=1e-2, atol=1e-2)
+
+
+def test_what_was_trained_becomes_an_encoder_folder(
+    pupil: Pupil, corpus: Corpus, dictionary: Dictionary, tmp_path: Path
+) -> None:
+    start(pupil, corpus, dictionary, random.Random(0))
+    give_back(pupil)
+    assemble(trained_of(pupil), tmp_path / "model", tmp_path / "encoder")
+    folder = Encoder.open(tmp_path / "encoder")
+    exact = list(encoder_of(read_trained(tmp_path / "model")).documents(TEXTS))
+    assert all(vector.weights.keys() & set(TERMS) for vector in exact)
+    for found, wanted in zip(folder.documents(TEXTS), exact, strict=True):
+        assert found.dot(wanted) / math.sqrt(found.dot(found) * wanted.dot(wanted)) > 0.97
+    assert folder.contract.licence == "Apache-2.0"
 
 
 def test_rates_rise_and_fall() -> None:

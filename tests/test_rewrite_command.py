@@ -93,7 +93,21 @@ def test_what_passed_is_told_on_stderr(run: Run) -> None:
     result = run({"query": {"bool": {"must": [match(), {"odd": {}}]}}})
     assert result.code == 0
     assert result.err == "1 of 2 clauses passed as they are; --explain shows which and why.\n"
-    assert run({"size": 1}).err == "Nothing had to be rewritten; --explain shows why.\n"
+    kept = {"query": match(), "sort": ["year"]}
+    assert run(kept).err == "Nothing had to be rewritten; --explain shows why.\n"
+    # Reasons that are shown are not pointed to.
+    assert run(kept, "--explain").err == ""
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"qeury": match(), "size": 1}, "'qeury', 'size'"),
+        ({}, "nothing"),
+    ],
+)
+def test_a_body_without_text_is_told(run: Run, body: Json, said: str) -> None:
+    assert run(body).err == f"The body holds no text to search for: it has no 'query', but {said}.\n"
 
 
 def test_the_configuration_counts(run: Run) -> None:

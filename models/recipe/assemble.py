@@ -44,10 +44,15 @@ def restore(gguf: Path, work: Path, size: Size) -> Pupil:
     """Return the trained model, with transformers' layers."""
     pupil = build(gguf, open_reader(gguf, work, read_expansion(work).terms), size.layers, size.frozen)
     pupil.model.load_state_dict(torch.load(work / size.folder / "trained.pt"))
+    give_back(pupil)
+    return pupil
+
+
+def give_back(pupil: Pupil) -> None:
+    """Put the trained layers into those of transformers, which are what is exported."""
     assert isinstance(pupil.model.backbone, Llama)
     pupil.model.backbone.copy_to(pupil.language_model.model)
     pupil.model.backbone = pupil.language_model.model
-    return pupil
 
 
 def trained_of(pupil: Pupil, size: Size = MINI) -> Trained:
@@ -66,17 +71,21 @@ def _about(size: Size) -> About:
     )
 
 
-def main() -> None:
-    """Write the encoder folder and say how far its graph is from the exact model."""
-    gguf, work, output = map(Path, sys.argv[1:4])
-    size = SIZES[sys.argv[4] if len(sys.argv) > 4 else "mini"]
-    trained = trained_of(restore(gguf, work, size), size)
-    write_trained(work / size.folder / "model", trained)
-    with tempfile.TemporaryDirectory(dir=work) as folder:
+def assemble(trained: Trained, kept: Path, output: Path) -> None:
+    """Write the trained model to `kept`, and the encoder folder that is made of it to `output`."""
+    write_trained(kept, trained)
+    with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
         exact, fresh = Path(folder) / "exact", Path(folder) / "encoder"
         export_folder(trained, exact, quantize=False)
         write_precision(exact, fresh, _INT8)
         shutil.copytree(fresh, output, dirs_exist_ok=True)
+
+
+def main() -> None:
+    """Write the encoder folder and say how far its graph is from the exact model."""
+    gguf, work, output = map(Path, sys.argv[1:4])
+    size = SIZES[sys.argv[4] if len(sys.argv) > 4 else "mini"]
+    assemble(trained_of(restore(gguf, work, size), size), work / size.folder / "model", output)
     found = [
         orjson.dumps([drift.golden.text[:40], drift.distance, drift.expansion])
         for drift in drifts(Encoder.open(output), read_golden(output))

@@ -24,6 +24,9 @@ _RIDGE = 1e-3
 _HIGH = 0.97
 """Quantile of a row's pooled logits over texts that is made equal to the dictionary's."""
 
+Group = tuple[TextBatch, Tensor]
+"""Texts, and their embeddings by the dense teacher: (texts, 384)."""
+
 
 @torch.no_grad()
 def start(pupil: Pupil, corpus: Corpus, dictionary: Dictionary, chance: random.Random) -> None:
@@ -31,15 +34,12 @@ def start(pupil: Pupil, corpus: Corpus, dictionary: Dictionary, chance: random.R
     collator = pupil.reader.collator(_TOKENS)
     documents = chance.sample(range(len(corpus.documents)), min(_TEXTS, len(corpus.documents)))
     queries = chance.sample(range(len(corpus.queries)), min(_TEXTS, len(corpus.queries)))
-    read = [
-        (collator.documents([corpus.documents[i] for i in part], {}), corpus.document_vectors[part])
-        for part in _parts(documents)
-    ]
+    read = documents_of(pupil, corpus, documents)
     asked = [
         (collator.queries([corpus.queries[i] for i in part], {}), corpus.query_vectors[part])
         for part in _parts(queries)
     ]
-    weights = _regression(pupil, read + asked)  # (width + 1, 384)
+    weights = regression(pupil, read + asked)  # (width + 1, 384)
     model = pupil.model
     model.head.copy_(dictionary.rows @ weights[:-1].T)
     model.shift.zero_()
@@ -51,12 +51,25 @@ def start(pupil: Pupil, corpus: Corpus, dictionary: Dictionary, chance: random.R
     model.strength.copy_(dictionary.strength)
 
 
+def documents_of(pupil: Pupil, corpus: Corpus, places: list[int]) -> list[Group]:
+    """Return those documents in groups, the beginning of each, with their embeddings."""
+    collator = pupil.reader.collator(_TOKENS)
+    return [
+        (collator.documents([corpus.documents[i] for i in part], {}), corpus.document_vectors[part])
+        for part in _parts(places)
+    ]
+
+
 def _parts(places: list[int]) -> list[list[int]]:
     return [places[begin : begin + _GROUP] for begin in range(0, len(places), _GROUP)]
 
 
-def _regression(pupil: Pupil, groups: list[tuple[TextBatch, Tensor]]) -> Tensor:
-    """Return the ridge regression of a text's embedding on each token's state, texts weighing alike."""
+def regression(pupil: Pupil, groups: list[Group]) -> Tensor:
+    """Return the ridge regression of a text's embedding on each token's state, texts weighing alike.
+
+    Returns:
+        (width + 1, 384): the last row is the intercept.
+    """
     width = pupil.model.head.shape[1] + 1
     squares, products = torch.zeros(width, width), torch.zeros(width, groups[0][1].shape[1])
     for texts, vectors in groups:
