@@ -49,7 +49,7 @@ class Material:
             texts += words[: len(words) // 2] if chance.random() < 0.5 else words[len(words) // 2 :]
             terms = list(half.vector)
             weights |= dict(chance.sample(terms, (len(terms) + 1) // 2))
-        return Weighted(str(number), " ".join(texts), SparseVector(weights))
+        return Weighted(str(number), " ".join(texts), SparseVector.from_pairs(weights.items()))
 
 
 def read_material(folder: Path, vectors: Path, query_vectors: Path, queries: int) -> Material:

@@ -30,7 +30,7 @@ def sparse_clause(
     Raises:
         EncoderError: a term key has a dot, which no query would find.
     """
-    weights = acceptable_weights(vector)
+    weights = dict(acceptable_weights(vector))
     if not weights:
         return dict(NOTHING)
     if dialect.passages and field == WEIGHTS_FIELD:

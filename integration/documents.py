@@ -7,6 +7,7 @@ it is so that it can serve as a filter, except names that are ours or the cluste
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 from csplade.integration.passages import Encoded
@@ -163,7 +164,7 @@ def weight_fields(encoded: Encoded, least: float = 0.0) -> dict[str, object]:
     return {PASSAGES_FIELD: parts} if parts else {}
 
 
-def acceptable_weights(vector: SparseVector, least: float = 0.0) -> dict[str, float]:
+def acceptable_weights(vector: SparseVector, least: float = 0.0) -> Mapping[str, float]:
     """Return the weights from `least` on that a cluster can store: finite, positive, normal 32-bit floats.
 
     Raises:
@@ -172,7 +173,10 @@ def acceptable_weights(vector: SparseVector, least: float = 0.0) -> dict[str, fl
     if "." in "".join(vector.weights):
         dotted = next(term for term in vector.weights if "." in term)
         raise EncoderError(f"the term key {dotted!r} has a dot, no query would find it: export the encoder again")
-    smallest = max(least, SMALLEST_WEIGHT)
+    smallest, values = max(least, SMALLEST_WEIGHT), vector.weights.values()
+    # Nearly always; a sum tells of a number that is none, which compares with nothing.
+    if values and smallest <= min(values) and max(values) <= _LARGEST_WEIGHT and not isnan(sum(values)):
+        return vector.weights
     return {term: weight for term, weight in vector if smallest <= weight <= _LARGEST_WEIGHT}
 
 

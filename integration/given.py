@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from math import isfinite
-from typing import Any
+from typing import Any, TypeGuard
 
 from csplade.integration.documents import Document, RecordError, RecordOptions, Rejected, read_documents
 from csplade.pipelines.contract import Contract
@@ -29,7 +29,7 @@ def read_with_vectors(
 
 def _checked(document: Document, field: str, line: int) -> Document | Rejected:
     try:
-        _weights_of(document, field)
+        _check(document, field)
     except RecordError as error:
         return Rejected(line, str(error), record=document.record)
     kept = {name: value for name, value in (document.fields or {}).items() if name != field}
@@ -37,12 +37,8 @@ def _checked(document: Document, field: str, line: int) -> Document | Rejected:
 
 
 def vector_of(document: Document, field: str) -> SparseVector:
-    """Return the vector that a document's record holds.
-
-    Raises:
-        RecordError: it holds none.
-    """
-    weights = _weights_of(document, field)
+    """Return the vector of a document that `read_with_vectors` gave, which has looked at it."""
+    weights = _as_map((document.record or {})[field])
     values = list(weights.values())
     # As `csplade encode` writes them: to sort what is sorted takes longer than all else that is done to a vector.
     if values and values[-1] > 0 and values == sorted(values, reverse=True):
@@ -50,23 +46,29 @@ def vector_of(document: Document, field: str) -> SparseVector:
     return SparseVector.from_pairs(weights.items())
 
 
-def _weights_of(document: Document, field: str) -> Mapping[str, float]:
-    """Return the weights that a document's record holds, as they stand there."""
+def _check(document: Document, field: str) -> None:
+    """Check that a document's record holds a vector.
+
+    Raises:
+        RecordError: it holds none.
+    """
     value = (document.record or {}).get(field)
-    weights = _of_pairs(value) if isinstance(value, list) else value
-    if isinstance(weights, Mapping) and _are_weights(weights):
-        return weights
-    raise RecordError(
-        f"has {kind(value)} in the field {field!r} where a vector of terms and weights belongs: name the field "
-        "that `csplade encode --keep-fields` wrote"
+    if not (isinstance(value, Mapping) or _are_pairs(value)) or not _are_weights(_as_map(value)):
+        raise RecordError(
+            f"has {kind(value)} in the field {field!r} where a vector of terms and weights belongs: name the field "
+            "that `csplade encode --keep-fields` wrote"
+        )
+
+
+def _are_pairs(value: object) -> TypeGuard[list[Any]]:  # Any: JSON values
+    """Return whether this is what a map comes as out of a Parquet file."""
+    return isinstance(value, list) and all(
+        isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], str) for pair in value
     )
 
 
-def _of_pairs(value: list[Any]) -> dict[str, Any] | None:  # Any: JSON values
-    """Return the map that comes out of a Parquet file as a list of pairs; None if it is another list."""
-    if all(isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], str) for pair in value):
-        return dict(value)
-    return None
+def _as_map(value: Mapping[str, Any] | list[Any]) -> Mapping[str, Any]:  # Any: JSON values
+    return dict(value) if isinstance(value, list) else value
 
 
 class GivenVectors:

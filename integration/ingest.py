@@ -24,9 +24,10 @@ from csplade.integration.survey import DuplicateCounter
 from csplade.pipelines.errors import EncoderError
 from opensearchpy import OpenSearch
 
-_TELL_SECONDS = 0.1
-
 __all__ = ["IngestOptions", "IngestReport", "Progress", "ingest"]
+
+_TELL_SECONDS = 0.1
+"""Between reports while nothing is settled; one of each document would take longer than to write it."""
 
 
 @dataclass(frozen=True)
@@ -271,6 +272,7 @@ class _Run:
             self._doubtful += sent.doubtful
             if self._checkpoint is not None:
                 self._checkpoint.settle(batch.begin, batch.end, [number for number, *_ in failed], self._dead.mark)
+            self._tell()
 
     def _tell(self) -> None:
         if self._progress is not None:
