@@ -3,22 +3,22 @@
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import orjson
+from csplade.benchmarks.cluster_ingest import INDEX, empty_index
 from csplade.benchmarks.cluster_material import Weighted
 from csplade.integration.dialect import Dialect
 from csplade.integration.documents import mark_of
-from csplade.integration.templates import MARK_FIELD, TEXT_FIELD, WEIGHTS_FIELD, IndexOptions, index_body
+from csplade.integration.templates import MARK_FIELD, TEXT_FIELD, WEIGHTS_FIELD
 from csplade.pipelines.contract import Contract
 from opensearchpy import OpenSearch
 from opensearchpy.helpers import parallel_bulk
 
-_INDEX, _VECTOR = "benchmark-ingest-file", "vector"
+_VECTOR = "vector"
 _THREADS, _CHUNK = 4, 500
 Way = Callable[[], None]
 
@@ -42,7 +42,7 @@ def command_rows(
         seconds = [0.0] * len(ways)
         for turn in range(rounds):
             for number in sorted(range(len(ways)), key=lambda number: (number + turn) % len(ways)):
-                with _empty_index(client, dialect, contract):
+                with empty_index(client, dialect, contract):
                     began = time.perf_counter()
                     list(ways.values())[number]()
                     seconds[number] += time.perf_counter() - began
@@ -57,19 +57,8 @@ def _written(path: Path, documents: Sequence[Weighted]) -> Path:
     return path
 
 
-@contextmanager
-def _empty_index(client: OpenSearch, dialect: Dialect, contract: Contract) -> Iterator[None]:
-    # A run that was killed may have left it.
-    client.indices.delete(index=_INDEX, params={"ignore_unavailable": "true"})
-    client.indices.create(index=_INDEX, body=index_body(contract, IndexOptions(), dialect))
-    try:
-        yield
-    finally:
-        client.indices.delete(index=_INDEX)
-
-
 def _command(url: str, file: Path) -> None:
-    arguments = ["ingest", file.name, "--index", _INDEX, "--url", url, "--vectors", _VECTOR, "--json"]
+    arguments = ["ingest", file.name, "--index", INDEX, "--url", url, "--vectors", _VECTOR, "--json"]
     done = subprocess.run(
         [sys.executable, "-m", "csplade.cli", *arguments], cwd=file.parent, capture_output=True, text=True, check=False
     )
@@ -82,17 +71,17 @@ def _loop(client: OpenSearch, contract: Contract, file: Path) -> None:
         actions = (_action(contract, orjson.loads(line)) for line in lines)
         for _ in parallel_bulk(client, actions, thread_count=_THREADS, chunk_size=_CHUNK, request_timeout=120):
             pass
-    client.indices.refresh(index=_INDEX)
+    client.indices.refresh(index=INDEX)
 
 
 def _action(contract: Contract, record: dict[str, Any]) -> dict[str, object]:  # Any: JSON values
     text = record["text"]
     source = {TEXT_FIELD: text, WEIGHTS_FIELD: record[_VECTOR], MARK_FIELD: mark_of(contract.fingerprint, text)}
-    return {"_index": _INDEX, "_id": record["_id"], "_source": source}
+    return {"_index": INDEX, "_id": record["_id"], "_source": source}
 
 
 def _check(client: OpenSearch, expected: int) -> None:
-    client.indices.refresh(index=_INDEX)
-    found = client.count(index=_INDEX)["count"]
+    client.indices.refresh(index=INDEX)
+    found = client.count(index=INDEX)["count"]
     if found != expected:
         raise SystemExit(f"{found} documents of {expected} have arrived")

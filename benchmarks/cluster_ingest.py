@@ -1,9 +1,9 @@
 """Documents per second into a cluster: csplade, opensearch-py's parallel_bulk, requests made beforehand."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,9 +23,9 @@ from opensearchpy.helpers import parallel_bulk
 
 _THREADS = 4
 _AT_ONCE = 500
-_PREFIX = "benchmark-ingest-"
-Way = Callable[[str, Sequence[Weighted]], Callable[[], None]]
-"""Prepares documents for an index, and returns what sends them."""
+INDEX = "benchmark-ingest"
+Way = Callable[[Sequence[Weighted]], Callable[[], None]]
+"""Prepares documents, and returns what sends them to the index."""
 
 
 class Precomputed:
@@ -59,10 +59,7 @@ def ingest_rows(
     rounds: int,
     settings: LoadSettings,
 ) -> list[tuple[str, float]]:
-    """Return documents per second of each way, in turns over the same parts of the documents.
-
-    The indexes of all ways have the same settings while they are filled.
-    """
+    """Return documents per second of each way, in turns, each time into an empty index of the same settings."""
     ways: dict[str, Way] = {
         "csplade's ingest()": _own(client, contract),
         **{
@@ -71,50 +68,36 @@ def ingest_rows(
         },
         f"requests made beforehand, {_THREADS} threads": _prepared(client, contract),
     }
-    names = [f"{_PREFIX}{number}" for number in range(len(ways))]
-    # A run that was killed may have left them.
-    client.indices.delete(index=",".join(names), params={"ignore_unavailable": "true"})
-    for name in names:
-        client.indices.create(index=name, body=index_body(contract, IndexOptions(), dialect))
-    with _deleted(client, names), ExitStack() as stack:
-        for name in names:
-            stack.enter_context(loading(client, name, settings))
-        seconds = _in_turns(dict(zip(names, ways.values(), strict=True)), documents, rounds)
-    return [(name, len(documents) / took) for name, took in zip(ways, seconds, strict=True)]
-
-
-def _in_turns(ways: Mapping[str, Way], documents: Sequence[Weighted], rounds: int) -> list[float]:
-    """Return the seconds that each way took to fill its index."""
     seconds = [0.0] * len(ways)
-    size = -(-len(documents) // rounds)
     for turn in range(rounds):
-        part = documents[turn * size : (turn + 1) * size]
-        # Each way is first once, as what one leaves to be merged slows the next.
+        # In another order each time: what one leaves to be merged slows the next.
         for number in sorted(range(len(ways)), key=lambda number: (number + turn) % len(ways)):
-            name, way = list(ways.items())[number]
-            run = way(name, part)
-            began = time.perf_counter()
-            run()
-            seconds[number] += time.perf_counter() - began
-    return seconds
+            with empty_index(client, dialect, contract), loading(client, INDEX, settings):
+                run = list(ways.values())[number](documents)
+                began = time.perf_counter()
+                run()
+                seconds[number] += time.perf_counter() - began
+    return [(name, len(documents) * rounds / took) for name, took in zip(ways, seconds, strict=True)]
+
+
+@contextmanager
+def empty_index(client: OpenSearch, dialect: Dialect, contract: Contract) -> Iterator[None]:
+    """Have an index of csplade's, which is deleted at the end."""
+    # A run that was killed may have left it.
+    client.indices.delete(index=INDEX, params={"ignore_unavailable": "true"})
+    client.indices.create(index=INDEX, body=index_body(contract, IndexOptions(), dialect))
+    try:
+        yield
+    finally:
+        client.indices.delete(index=INDEX)
 
 
 def encoding_speed(client: OpenSearch, dialect: Dialect, encoder: Encoder, documents: Sequence[Weighted]) -> float:
     """Return documents per second with encoding."""
-    index = f"{_PREFIX}encoded"
-    client.indices.create(index=index, body=index_body(encoder.contract, IndexOptions(), dialect))
-    with _deleted(client, [index]):
+    with empty_index(client, dialect, encoder.contract):
         began = time.perf_counter()
-        load(client, encoder, index, map(_document, documents))
+        load(client, encoder, INDEX, map(_document, documents))
         return len(documents) / (time.perf_counter() - began)
-
-
-@contextmanager
-def _deleted(client: OpenSearch, names: Sequence[str]) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        client.indices.delete(index=",".join(names))
 
 
 def _document(one: Weighted) -> Document:
@@ -122,8 +105,8 @@ def _document(one: Weighted) -> Document:
 
 
 def _own(client: OpenSearch, contract: Contract) -> Way:
-    def prepare(index: str, documents: Sequence[Weighted]) -> Callable[[], None]:
-        return lambda: load(client, Precomputed(contract, documents), index, map(_document, documents))
+    def prepare(documents: Sequence[Weighted]) -> Callable[[], None]:
+        return lambda: load(client, Precomputed(contract, documents), INDEX, map(_document, documents))
 
     return prepare
 
@@ -133,16 +116,16 @@ def _lines(contract: Contract, one: Weighted) -> bytes:
 
 
 def _parallel(client: OpenSearch, contract: Contract, chunk: int) -> Way:
-    def prepare(index: str, documents: Sequence[Weighted]) -> Callable[[], None]:
+    def prepare(documents: Sequence[Weighted]) -> Callable[[], None]:
         actions = [
-            {"_index": index, "_id": one.id, "_source": orjson.loads(_lines(contract, one).splitlines()[1])}
+            {"_index": INDEX, "_id": one.id, "_source": orjson.loads(_lines(contract, one).splitlines()[1])}
             for one in documents
         ]
 
         def run() -> None:
             for _ in parallel_bulk(client, actions, thread_count=_THREADS, chunk_size=chunk, request_timeout=120):
                 pass
-            client.indices.refresh(index=index)
+            client.indices.refresh(index=INDEX)
 
         return run
 
@@ -150,18 +133,18 @@ def _parallel(client: OpenSearch, contract: Contract, chunk: int) -> Way:
 
 
 def _prepared(client: OpenSearch, contract: Contract) -> Way:
-    def prepare(index: str, documents: Sequence[Weighted]) -> Callable[[], None]:
+    def prepare(documents: Sequence[Weighted]) -> Callable[[], None]:
         lines = iter([_lines(contract, one) for one in documents])
         bodies = list(iter(lambda: b"".join(islice(lines, _AT_ONCE)), b""))
 
         def send(body: bytes) -> None:
-            if client.bulk(body=body, index=index, params={"request_timeout": 120})["errors"]:
+            if client.bulk(body=body, index=INDEX, params={"request_timeout": 120})["errors"]:
                 raise SystemExit("the cluster refused documents of the benchmark")
 
         def run() -> None:
             with ThreadPoolExecutor(_THREADS) as threads:
                 list(threads.map(send, bodies))
-            client.indices.refresh(index=index)
+            client.indices.refresh(index=INDEX)
 
         return run
 
