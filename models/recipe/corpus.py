@@ -61,13 +61,15 @@ def read_texts(work: Path) -> Texts:
 
 
 def read_corpus(work: Path, teacher_folder: str) -> Corpus:
-    """Read the pairs, and let the teacher embed their texts, once."""
-    texts, kept = read_texts(work), work / "embeddings.pt"
+    """Read the pairs, let the teacher embed their texts, and find each document's nearest: both once."""
+    texts, kept, near = read_texts(work), work / "embeddings.pt", work / "neighbours.npy"
     if not kept.exists():
         teacher = Teacher(teacher_folder)
         torch.save([teacher.embed(texts.documents, "documents"), teacher.embed(texts.queries, "queries")], kept)
     document_vectors, query_vectors = torch.load(kept)
-    return Corpus(*texts, document_vectors, query_vectors, _nearest(document_vectors))
+    if not near.exists():
+        np.save(near, _nearest(document_vectors))
+    return Corpus(*texts, document_vectors, query_vectors, np.load(near))
 
 
 def crop(text: str, fewest: int, most: int, chance: random.Random) -> str:

@@ -77,7 +77,6 @@ WHOLE = Size(
     stages=(
         _FEWER,
         *(replace(_FEWER, head_rate=2e-4, warm_up=5),) * 2,
-        _SHORTER,
         replace(_SHORTER, decay=0.9),
     ),
     folder="whole",

@@ -6,6 +6,7 @@ the dictionary's does.
 """
 
 import random
+from collections.abc import Iterable
 
 import torch
 from csplade.models.recipe.corpus import Corpus
@@ -39,7 +40,8 @@ def start(pupil: Pupil, corpus: Corpus, dictionary: Dictionary, chance: random.R
         (collator.queries([corpus.queries[i] for i in part], {}), corpus.query_vectors[part])
         for part in _parts(queries)
     ]
-    weights = regression(pupil, read + asked)  # (width + 1, 384)
+    states = ((*pupil.model.read(texts.ids, texts.mask), vectors) for texts, vectors in read + asked)
+    weights = regression(states)  # (width + 1, 384)
     model = pupil.model
     model.head.copy_(dictionary.rows @ weights[:-1].T)
     model.shift.zero_()
@@ -64,22 +66,24 @@ def _parts(places: list[int]) -> list[list[int]]:
     return [places[begin : begin + _GROUP] for begin in range(0, len(places), _GROUP)]
 
 
-def regression(pupil: Pupil, groups: list[Group]) -> Tensor:
+def regression(states: Iterable[tuple[Tensor, Tensor, Tensor]]) -> Tensor:
     """Return the ridge regression of a text's embedding on each token's state, texts weighing alike.
+
+    Args:
+        states: of groups of texts, (texts, length, width); which of them count, (texts, length); and the texts'
+            embeddings, (texts, 384).
 
     Returns:
         (width + 1, 384): the last row is the intercept.
     """
-    width = pupil.model.head.shape[1] + 1
-    squares, products = torch.zeros(width, width), torch.zeros(width, groups[0][1].shape[1])
-    for texts, vectors in groups:
-        hidden, counted = pupil.model.read(texts.ids, texts.mask)
-        states = torch.cat([hidden.float(), torch.ones(*counted.shape, 1)], dim=-1)  # (texts, length, width)
+    squares, products = torch.zeros(()), torch.zeros(())
+    for hidden, counted, vectors in states:
+        told = torch.cat([hidden.float(), torch.ones(*counted.shape, 1)], dim=-1)
         share = counted / counted.sum(1, keepdim=True).clamp(min=1)
-        weighted = (states * share.unsqueeze(-1)).flatten(0, 1)
-        squares += states.flatten(0, 1).T @ weighted
-        products += (states * share.unsqueeze(-1)).sum(1).T @ vectors
-    found: Tensor = torch.linalg.solve(squares + _RIDGE * squares.diagonal().mean() * torch.eye(width), products)
+        weighted = told * share.unsqueeze(-1)
+        squares = squares + told.flatten(0, 1).T @ weighted.flatten(0, 1)
+        products = products + weighted.sum(1).T @ vectors
+    found: Tensor = torch.linalg.solve(squares + _RIDGE * squares.diagonal().mean() * torch.eye(len(squares)), products)
     return found
 
 
