@@ -143,10 +143,10 @@ def ingest_table(bench: Bench, size: int) -> None:
     encoded = encoding_speed(client, bench.dialect, bench.encoder, real)
     notice(f"csplade's ingest() with encoding, {len(real)} real documents: {encoded:.1f} documents/s")
     for settings in (LoadSettings.KEEP, LoadSettings.FAST):
-        rows = ingest_rows(client, bench.dialect, bench.contract, documents, 3, settings)
+        rows = ingest_rows(client, bench.dialect, bench.contract, documents, 5, settings)
         title = f"Ingest of {size} documents with vectors that are there, in turns, load settings {settings}"
         _print_speeds(title, rows)
-    rows = command_rows(client, bench.url, bench.dialect, bench.contract, documents, 3)
+    rows = command_rows(client, bench.url, bench.dialect, bench.contract, documents, 2)
     _print_speeds(f"The same {size} documents from a file, whole programs, in turns", rows)
 
 

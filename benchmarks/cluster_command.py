@@ -4,12 +4,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import orjson
-from csplade.benchmarks.cluster_ingest import INDEX, empty_index
+from csplade.benchmarks.cluster_ingest import INDEX, empty_index, in_turns
 from csplade.benchmarks.cluster_material import Weighted
 from csplade.integration.dialect import Dialect
 from csplade.integration.documents import mark_of
@@ -39,14 +40,16 @@ def command_rows(
                 client, contract, file
             ),
         }
-        seconds = [0.0] * len(ways)
-        for turn in range(rounds):
-            for number in sorted(range(len(ways)), key=lambda number: (number + turn) % len(ways)):
-                with empty_index(client, dialect, contract):
-                    began = time.perf_counter()
-                    list(ways.values())[number]()
-                    seconds[number] += time.perf_counter() - began
-                    _check(client, len(documents))
+
+        def run(way: Way) -> float:
+            with empty_index(client, dialect, contract):
+                began = time.perf_counter()
+                way()
+                took = time.perf_counter() - began
+                _check(client, len(documents))
+                return took
+
+        seconds = in_turns([partial(run, way) for way in ways.values()], rounds)
     return [(name, len(documents) * rounds / took) for name, took in zip(ways, seconds, strict=True)]
 
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -68,16 +69,25 @@ def ingest_rows(
         },
         f"requests made beforehand, {_THREADS} threads": _prepared(client, contract),
     }
-    seconds = [0.0] * len(ways)
-    for turn in range(rounds):
-        # In another order each time: what one leaves to be merged slows the next.
-        for number in sorted(range(len(ways)), key=lambda number: (number + turn) % len(ways)):
-            with empty_index(client, dialect, contract), loading(client, INDEX, settings):
-                run = list(ways.values())[number](documents)
-                began = time.perf_counter()
-                run()
-                seconds[number] += time.perf_counter() - began
+
+    def run(way: Way) -> float:
+        with empty_index(client, dialect, contract), loading(client, INDEX, settings):
+            send = way(documents)
+            began = time.perf_counter()
+            send()
+            return time.perf_counter() - began
+
+    seconds = in_turns([partial(run, way) for way in ways.values()], rounds)
     return [(name, len(documents) * rounds / took) for name, took in zip(ways, seconds, strict=True)]
+
+
+def in_turns(runs: Sequence[Callable[[], float]], rounds: int) -> list[float]:
+    """Return the seconds that each took in so many rounds; in as many as there are, each is at each place once."""
+    seconds = [0.0] * len(runs)
+    for turn in range(rounds):
+        for number in sorted(range(len(runs)), key=lambda number: (number + turn) % len(runs)):
+            seconds[number] += runs[number]()
+    return seconds
 
 
 @contextmanager

@@ -5,24 +5,29 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from csplade.benchmarks.encode_one import Row
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 _PLACES = "dddqqq\nmmssrr"
 """Documents, queries; memory, size, ranking."""
+_COLOURS = colormaps["tab20"].colors
+"""More than there are ways."""
 
 
 def plot(rows: Mapping[str, Row], disk_mb: Mapping[str, float], ndcg: Mapping[str, float], path: Path) -> None:
     """Draw a line or a bar for each way; `ndcg`, by the same names, may lack some or all."""
     figure = Figure(figsize=(11, 8), layout="constrained")
     axes = figure.subplot_mosaic(_PLACES, height_ratios=(4, 3))
-    for name, row in rows.items():
+    for (name, row), colour in zip(rows.items(), _COLOURS, strict=False):
         # Ours are drawn through, the others dashed: the legend alone would not tell them apart at a glance.
         style = "-" if name.startswith("csplade") else "--"
-        axes["d"].plot([*map(int, row.documents)], [*row.documents.values()], style, marker="o", label=name)
+        axes["d"].plot(
+            [*map(int, row.documents)], [*row.documents.values()], style, marker="o", color=colour, label=name
+        )
         waits = [statistics.median(milliseconds) for milliseconds in row.queries.values()]
-        axes["q"].plot([*map(int, row.queries)], waits, style, marker="o")
+        axes["q"].plot([*map(int, row.queries)], waits, style, marker="o", color=colour)
     first = next(iter(rows.values()))
     _finish(axes["d"], "tokens of a document", "documents/s (more is better)", first.documents)
     _finish(axes["q"], "tokens of a query", "milliseconds of one query, median (less is better)", first.queries)
@@ -35,7 +40,7 @@ def plot(rows: Mapping[str, Row], disk_mb: Mapping[str, float], ndcg: Mapping[st
 
 def _bars(axes: Axes, title: str, values: Mapping[str, float], order: Mapping[str, object]) -> None:
     """Draw a bar of the way's colour for each value, written out, as small differences are what counts."""
-    colours = {name: f"C{number}" for number, name in enumerate(order)}
+    colours = dict(zip(order, _COLOURS, strict=False))
     shown = [name for name in order if name in values]
     bars = axes.barh(shown, [values[name] for name in shown], color=[colours[name] for name in shown])
     axes.bar_label(bars, fmt="{:,.0f}" if max(values.values(), default=0.0) > 1 else "{:.4f}", padding=2)

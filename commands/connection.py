@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from csplade.commands.output import notice
 from csplade.integration.access import AWS_SERVICES
+from csplade.pipelines.errors import UsageError
 
 if TYPE_CHECKING:
     from csplade.integration.settings import Settings
@@ -115,6 +116,7 @@ def cluster_url(connection: Connection) -> str:
 
     Raises:
         NodeError: nothing names a cluster, and a local node's note cannot be read.
+        UsageError: nothing names a cluster, and several local nodes run, none of them where one does by default.
     """
     return connection.settings.url or _local_url()
 
@@ -139,6 +141,8 @@ def _local_url() -> str:
         return LOCAL_URL
     notes = find_places(os.environ, server_account()).notes
     urls = [node.url for node in read_notes(notes) if all(map(is_alive, node.processes))]
+    if len(urls) > 1 and LOCAL_URL not in urls:
+        raise UsageError(f"several local nodes run ({', '.join(urls)}): name one with --url")
     if len(urls) > 1:
-        notice(f"{len(urls)} local nodes run ({', '.join(urls)}): asking {LOCAL_URL}; name one with --url.")
+        notice(f"{len(urls)} local nodes run ({', '.join(urls)}): asking {LOCAL_URL}; --url names another.")
     return urls[0] if len(urls) == 1 else LOCAL_URL

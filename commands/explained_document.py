@@ -6,6 +6,7 @@ import orjson
 from csplade.commands.explained_hit import print_parts
 from csplade.commands.explanations import contribution_json, terms_json
 from csplade.commands.output import print_table
+from csplade.integration.explain import Origin, shown_term
 from csplade.integration.query import QueryOptions
 from csplade.pipelines.sparse import SparseVector
 from csplade.pipelines.vocab import readable
@@ -38,13 +39,12 @@ def print_document(found: "Placement", options: QueryOptions, size: int, limit: 
         for clause, passes in found.filters
     ]
     print_table("", (f"document {found.id}",), rows)
-    scored = bool(found.contributions)
-    if found.score is not None and scored:
+    if found.score is not None and found.contributions:
         print_parts(f"Score {found.score:.4f}", found.contributions, found.score, limit)
-    # Those that were sent stand in the score already.
-    shared = [term for term in found.terms.shared if not (scored and term.sent)]
+    added = {part.term for part in found.contributions if part.origin is Origin.SPARSE}
+    shared = [term for term in found.terms.shared if shown_term(term.field, term.key) not in added]
     if shared:
-        title = "Terms that both have, too light to be sent" if scored else "Terms that both have"
+        title = "Terms that both have, not in this score" if found.contributions else "Terms that both have"
         columns = ("term", "query", "document", "product", "sent")
         print_table(title, columns, [_shared_row(term) for term in shared[:limit]])
     if found.terms.query_only:

@@ -173,11 +173,13 @@ def _tell(done: "Rewritten", body: Mapping[str, Any], seen: bool) -> None:  # An
             f"the configuration refuses {first.clause} at {first.path} ({first.policy}): change the search, or the "
             "configuration"
         )
-    if not done.decisions:
-        parts = ", ".join(map(repr, list(body)[:8])) or "nothing"
-        notice(f"The body holds no text to search for: it has no 'query', but {parts}.")
+    if not done.decisions and not _is_template(body) and "query" not in body:
+        parts = ", ".join(map(repr, body)) or "nothing"
+        notice(f"The body has no 'query', but {parts}: nothing was rewritten.")
     elif done.passed:
         where = "." if seen else "; --explain shows which and why."
         notice(f"{len(done.passed)} of {len(done.decisions)} clauses passed as they are{where}")
+    elif not done.decisions:
+        notice("The query holds no clause that could be rewritten.")
     elif not done.changes and not seen:
         notice("Nothing had to be rewritten; --explain shows why.")

@@ -179,8 +179,9 @@ def command(
         head_seconds=head_timeout,
         worker_seconds=worker_timeout,
     )
+    url = cluster_url(connection)
     options = GatewayOptions(
-        upstream=parse_addresses(cluster_url(connection)),
+        upstream=parse_addresses(url),
         trust=trust_of(connection, sign),
         host=host,
         port=port,
@@ -193,7 +194,7 @@ def command(
     )
     weighing = None
     if config_file is not None:
-        asked = partial(_dialect, dialect, cluster_url(connection), options.trust)
+        asked = partial(_dialect, dialect, url, options.trust)
         weighing = _weighing(config_file, asked, encoder_folder)
 
     def tell(url: str, sentence: str) -> None:

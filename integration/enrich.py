@@ -39,6 +39,10 @@ _PAINLESS = "lang-painless"
 _USUAL = Patience()
 
 
+_AT_ONCE = 200
+"""Documents that are read and encoded together at most: what users change meanwhile has to be read again."""
+
+
 @dataclass(frozen=True)
 class EnrichOptions:
     """Which index, and how it is read and written."""
@@ -162,7 +166,7 @@ class Enricher:
             begin = self._begin(snapshot)
             try:
                 with closing(self._stale(snapshot, begin, writer)) as documents:
-                    while group := list(islice(documents, pace.documents)):
+                    while group := list(islice(documents, min(pace.documents, _AT_ONCE))):
                         writer.send(group, pace.bytes)
                 writer.finish()
             except BaseException:
@@ -202,7 +206,7 @@ class Enricher:
         """Give the documents that need weights, of those that have changed."""
         options = self._options
         source = wanted_source(options.text_fields, options.write, self._dialect.hides_weights)
-        reading = ReadOptions(source, options.slices, options.pace.documents)
+        reading = ReadOptions(source, options.slices, min(options.pace.documents, _AT_ONCE))
         for found in read_slices(snapshot, cut(snapshot.last, options.slices, begin), reading):
             try:
                 document = stale(found.hit, options.text_fields, self._encoder.contract.fingerprint)

@@ -63,7 +63,7 @@ def unmet(
 ) -> SparseVector:
     """Return the terms of a query that are in none of the fields of a document whose score has these parts."""
     met = {part.term for part in parts if part.origin is Origin.SPARSE}
-    names = {key: {_shown(field, key) for field in fields} for key, _ in vector}
+    names = {key: {shown_term(field, key) for field in fields} for key, _ in vector}
     return SparseVector({key: weight for key, weight in vector if not names[key] & met})
 
 
@@ -90,7 +90,7 @@ def _stands_for_first(description: str, details: Sequence[Mapping[str, Any]]) ->
 def _part(description: str, value: float, details: Sequence[Mapping[str, Any]]) -> Contribution:  # Any: JSON objects
     if found := _TERM.match(description):
         named = _named(details)
-        return Contribution(_shown(found[1], found[2]), Origin.SPARSE, value, named.get("w"), named.get("S"))
+        return Contribution(shown_term(found[1], found[2]), Origin.SPARSE, value, named.get("w"), named.get("S"))
     if found := _WORD.match(description):
         factors = _named(details[0]["details"]) if details else {}
         document = factors.pop("tf", None)
@@ -100,7 +100,8 @@ def _part(description: str, value: float, details: Sequence[Mapping[str, Any]]) 
     return Contribution(description.rstrip(":"), Origin.OTHER, value)
 
 
-def _shown(field: str, key: str) -> str:
+def shown_term(field: str, key: str) -> str:
+    """Return a term of a field as contributions call it."""
     return readable(key) if field in (WEIGHTS_FIELD, PASSAGE_WEIGHTS) else f"{field}:{readable(key)}"
 
 

@@ -100,7 +100,7 @@ class Workers:
             self._workers[place] = new
             _end([old])
         # Whoever sends the signal looks for this, and the level of what is only told is not shown.
-        _LOG.warning("the workers are renewed: %d new ones have taken the place of the old", len(self._workers))
+        _LOG.warning("the workers are renewed: %d started in the place of the old", len(self._workers))
 
     def _await(self, worker: _Worker) -> bool:
         until = time.monotonic() + READY_SECONDS

@@ -1,9 +1,9 @@
 """Vectors that records hold, as `csplade encode --keep-fields` wrote them, in the place of an encoder."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from math import isfinite
-from typing import Any, TypeGuard
+from typing import Any
 
 from csplade.integration.documents import Document, RecordError, RecordOptions, Rejected, read_documents
 from csplade.pipelines.contract import Contract
@@ -38,37 +38,31 @@ def _checked(document: Document, field: str, line: int) -> Document | Rejected:
 
 def vector_of(document: Document, field: str) -> SparseVector:
     """Return the vector of a document that `read_with_vectors` gave, which has looked at it."""
-    weights = _as_map((document.record or {})[field])
-    values = list(weights.values())
+    value = (document.record or {})[field]
+    if isinstance(value, list):
+        return SparseVector.from_pairs(value)
+    order = [(-weight, term) for term, weight in value.items()]
     # As `csplade encode` writes them: to sort what is sorted takes longer than all else that is done to a vector.
-    if values and values[-1] > 0 and values == sorted(values, reverse=True):
-        return SparseVector(weights)
-    return SparseVector.from_pairs(weights.items())
+    if order and order[-1][0] < 0 and {*map(type, value.values())} == {float} and order == sorted(order):
+        return SparseVector(value)
+    return SparseVector.from_pairs(value.items())
 
 
 def _check(document: Document, field: str) -> None:
-    """Check that a document's record holds a vector.
+    """Check that a document's record holds a vector: a map, which comes out of a Parquet file as a list of pairs.
 
     Raises:
         RecordError: it holds none.
     """
     value = (document.record or {}).get(field)
-    if not (isinstance(value, Mapping) or _are_pairs(value)) or not _are_weights(_as_map(value)):
+    whole = isinstance(value, Mapping) and _are_weights(value.keys(), value.values())
+    if isinstance(value, list) and all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in value):
+        whole = _are_weights([term for term, _ in value], [weight for _, weight in value])
+    if not whole:
         raise RecordError(
             f"has {kind(value)} in the field {field!r} where a vector of terms and weights belongs: name the field "
             "that `csplade encode --keep-fields` wrote"
         )
-
-
-def _are_pairs(value: object) -> TypeGuard[list[Any]]:  # Any: JSON values
-    """Return whether this is what a map comes as out of a Parquet file."""
-    return isinstance(value, list) and all(
-        isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], str) for pair in value
-    )
-
-
-def _as_map(value: Mapping[str, Any] | list[Any]) -> Mapping[str, Any]:  # Any: JSON values
-    return dict(value) if isinstance(value, list) else value
 
 
 class GivenVectors:
@@ -110,7 +104,6 @@ class GivenVectors:
         raise UsageError("vectors from records cannot answer queries: leave out --vectors")
 
 
-def _are_weights(weights: Mapping[Any, Any]) -> bool:  # Any: JSON values
-    """Return whether these are terms and finite numbers; true and false are none."""
-    kinds = set(map(type, weights.values()))
-    return set(map(type, weights)) <= {str} and kinds <= {int, float} and all(map(isfinite, weights.values()))
+def _are_weights(terms: Collection[Any], weights: Collection[Any]) -> bool:  # Any: JSON values
+    """Return whether these are texts and finite numbers; true and false are none."""
+    return {*map(type, terms)} <= {str} and {*map(type, weights)} <= {int, float} and all(map(isfinite, weights))

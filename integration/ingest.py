@@ -166,6 +166,7 @@ class _Run:
                 yield number, record
                 continue
             self._read += 1
+            self._tell(_TELL_SECONDS)
             if not self._checkpoint.failed(number) and isinstance(record, Document):
                 self._skipped += 1
                 self._ids.add(record.id)
@@ -173,6 +174,7 @@ class _Run:
     def add(self, item: _Item) -> None:
         """Put a record into the open batch; send that first if it is full."""
         self._read += 1
+        self._tell(_TELL_SECONDS)
         number, record, vector = item
         if isinstance(record, Rejected) or vector is None:
             reason = record.sentence if isinstance(record, Rejected) else "has no vector"
@@ -188,8 +190,6 @@ class _Run:
         batch.positions[record.id] = number
         batch.bytes += len(lines)
         self._settle(self._senders.settled())
-        if time.monotonic() - self._told > _TELL_SECONDS:
-            self._tell()
 
     def finish(self) -> None:
         """Send the open batch and wait for all."""
@@ -274,7 +274,8 @@ class _Run:
                 self._checkpoint.settle(batch.begin, batch.end, [number for number, *_ in failed], self._dead.mark)
             self._tell()
 
-    def _tell(self) -> None:
-        if self._progress is not None:
+    def _tell(self, pause: float = 0.0) -> None:
+        """Report, unless the last report is no longer ago than that."""
+        if self._progress is not None and time.monotonic() - self._told >= pause:
             self._progress(self.report())
             self._told = time.monotonic()

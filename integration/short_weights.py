@@ -19,17 +19,17 @@ _DIGITS = 4
 
 
 def shortened(weights: Mapping[str, float]) -> dict[str, float]:
-    """Return for each weight, positive and finite, a number of few digits that a cluster stores as the same."""
+    """Return for each weight a number of few digits that a cluster stores as the same; of `acceptable_weights` only."""
     # Here: whoever asks a command for help waits for no arrays.
     import numpy as np
 
     given = np.fromiter(weights.values(), np.float32, len(weights))
-    return dict(zip(weights, _short()[given.view(np.uint32) >> _CUT_BITS].tolist(), strict=True))
+    return dict(zip(weights, _short()[given.view(np.uint32) >> np.uint32(_CUT_BITS)].tolist(), strict=True))
 
 
 @cache
 def _short() -> "NDArray[np.float64]":
-    """Return a number of few digits for each that a cluster keeps, by its sign and bits: (65536,)."""
+    """Return a number of few digits for each positive one that a cluster keeps, by exponent and bits: (65536,)."""
     import numpy as np
 
     # Large or small numbers may leave what floats can hold; these are sent as they are kept.
@@ -38,11 +38,13 @@ def _short() -> "NDArray[np.float64]":
         scale = 10.0 ** (_DIGITS - 1 - np.floor(np.log10(kept)))
         short = np.ceil(kept * scale) / scale
         same = _floats(short.astype(np.float32).view(np.uint32) >> np.uint32(_CUT_BITS)) == kept
-    return np.where(same, short, kept)
+    table = np.where(same, short, kept)
+    table.setflags(write=False)
+    return table
 
 
 def _floats(bits: "NDArray[np.uint32]") -> "NDArray[np.float64]":
     """Return the numbers whose first bits these are."""
     import numpy as np
 
-    return (bits << _CUT_BITS).view(np.float32).astype(np.float64)
+    return (bits << np.uint32(_CUT_BITS)).view(np.float32).astype(np.float64)

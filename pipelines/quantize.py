@@ -5,7 +5,6 @@ them, 4-bit ones too: it writes the terms.
 """
 
 import tempfile
-import warnings
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,6 +13,7 @@ from pathlib import Path
 import onnx
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.quantize_blocks import block_product
+from csplade.pipelines.quantize_half import halved
 from csplade.pipelines.quantize_int8 import (
     float_product,
     rounded_columns,
@@ -23,7 +23,7 @@ from csplade.pipelines.quantize_int8 import (
 )
 from csplade.pipelines.quantize_kinds import SAID, Precision, Target
 from csplade.pipelines.quantize_products import Pieces, Product, lookups, products, replace, save_graph
-from onnx import ModelProto, NodeProto
+from onnx import ModelProto
 
 _NO_TARGET = (Precision.INT4, Precision.INT8_BLOCKS, Precision.FP16)
 """Formats that are the same for all processors."""
@@ -69,7 +69,7 @@ def quantize_graph(graph: Path, output: Path, options: QuantizeOptions) -> None:
     if options.precision is Precision.FP16:
         # What was read is not needed any more, and may be large.
         del model, found
-        model = _halved(graph)
+        model = halved(graph)
     else:
         _replace(model, found, options)
     save_graph(model, output)
@@ -93,41 +93,6 @@ def _products(found: list[Product], options: QuantizeOptions) -> dict[str, Piece
         return made | token_products(left, weights)
     ranges = options.ranges
     return made | {each.name: static_product(each, weights[each.name], *ranges[each.activation]) for each in left}
-
-
-def _halved(graph: Path) -> ModelProto:
-    """Return the graph in fp16 between inputs and outputs that stay as they are.
-
-    Norms stay in float32, whose squares would overflow, and so does what follows the backbone but its products: a shift
-    is taken off there that is as large as what it is taken off from.
-    """
-    from onnx.external_data_helper import load_external_data_for_model
-    from onnx.shape_inference import infer_shapes
-    from onnxruntime.transformers.float16 import convert_float_to_float16
-    from onnxruntime.transformers.onnx_model import OnnxModel
-
-    # Shapes are inferred without the weights that lie beside the graph: with them it may be too large for protobuf.
-    model = infer_shapes(onnx.load(graph, load_external_data=False))
-    load_external_data_for_model(model, str(graph.parent))
-    exact = [node.name for node in model.graph.node if "norm" in node.name or _follows(node)]
-    with warnings.catch_warnings():
-        # It warns of each number that fp16 cannot hold: the lowest ones of masks, for which -10,000 does as well.
-        warnings.simplefilter("ignore")
-        converted: ModelProto = convert_float_to_float16(
-            model, keep_io_types=True, disable_shape_infer=True, node_block_list=exact
-        )
-    made = OnnxModel(converted)
-    # It puts each node that stays between two casts, so that what goes from one to the next would pass through fp16.
-    made.remove_cascaded_cast_nodes()
-    made.remove_useless_cast_nodes()
-    # It appends its casts at the end.
-    made.topological_sort()
-    return converted
-
-
-def _follows(node: NodeProto) -> bool:
-    """Return whether a node stands behind the backbone and is no product."""
-    return not node.name.startswith("/backbone/") and node.op_type != "MatMul"
 
 
 def _by_optimum(graph: Path, output: Path, target: Target) -> None:

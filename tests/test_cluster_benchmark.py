@@ -1,12 +1,14 @@
 """What `benchmarks/cluster.py` compares with: synthetic documents made of real ones, exact rankings, sizes of parts."""
 
 import random
+from functools import partial
 from pathlib import Path
 
 import orjson
 import pytest
 from click.testing import CliRunner
 from csplade.benchmarks.cluster import main
+from csplade.benchmarks.cluster_ingest import in_turns
 from csplade.benchmarks.cluster_material import Exact, Material, Weighted, read_material
 from csplade.benchmarks.cluster_sizes import Sizes, sizes
 from csplade.integration.client import connect
@@ -25,6 +27,17 @@ def vector(text: str) -> SparseVector:
 def write(path: Path, values: list[dict[str, object]]) -> Path:
     path.write_bytes(b"".join(orjson.dumps(value) + b"\n" for value in values))
     return path
+
+
+def test_in_as_many_rounds_as_there_are_ways_each_is_at_each_place_once() -> None:
+    order: list[str] = []
+
+    def run(name: str) -> float:
+        order.append(name)
+        return {"a": 1.0, "b": 2.0, "c": 4.0}[name]
+
+    assert in_turns([partial(run, name) for name in "abc"], 3) == [3.0, 6.0, 12.0]
+    assert [{*order[place::3]} for place in range(3)] == [{*"abc"}] * 3
 
 
 @pytest.fixture

@@ -6,12 +6,18 @@ from typing import Any
 
 import orjson
 import pytest
+from csplade.commands.explained_document import print_document
+from csplade.integration.explain import Contribution, Origin
+from csplade.integration.missing import Placement, SharedTerm, Terms
+from csplade.integration.query import QueryOptions
+from csplade.integration.templates import WEIGHTS_FIELD
 from csplade.tests.cluster_lines import ClusterLine
 from csplade.tests.command_run import Result, Run, runner, use_word_encoder
 from csplade.tests.versioned_index import add_version, fill, filled_once, versioned
 
 __all__ = ["filled_once", "versioned"]
 
+TERMS = {"bread": 5.0, "loaf": 1.0}
 NAMES = ["query", "index", "mode", "terms", "hits", "document"]
 
 
@@ -117,6 +123,19 @@ def test_a_document_that_is_no_hit_is_told_why(explain: Run) -> None:
     # What met stands in the score already.
     assert not any(line.startswith("Terms that both have") for line in lower)
     assert rows(explain("bread", "--document", "nobody"))[1] == "The index holds no document of this id."
+
+
+def test_terms_that_add_nothing_to_a_score_are_shown_beside_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """As of a document behind what the second of two phases scores: light terms are sent, and it has none of them."""
+    shared = tuple(SharedTerm(term, WEIGHTS_FIELD, weight, weight, sent=True) for term, weight in TERMS.items())
+    met = Contribution("bread", Origin.SPARSE, 25.0, 5.0, 5.0)
+    print_document(
+        Placement("a", (), Terms(shared), score=25.0, rank=30, contributions=(met,)), QueryOptions(), 10, None
+    )
+    before, title, after = capsys.readouterr().out.partition("Terms that both have, not in this score")
+    assert title
+    assert ("bread" in before, "loaf" in before) == (True, False)
+    assert ("bread" in after, "loaf" in after) == (False, True)
 
 
 @pytest.mark.cluster

@@ -245,7 +245,7 @@ def test_rules_are_read_anew_and_stay_if_they_cannot_be_read(opensearch: str, in
     with serving(opensearch, "--config", str(config), module="csplade.tests.gateway_words") as gateway:
         assert ask(gateway.port, raw).header("x-csplade") == "passed; no_rules"
         renewed(gateway, of(index_name), "rewritten")
-        assert b"the workers are renewed: 1 new ones" in gateway.errors.read_bytes()
+        assert b"the workers are renewed: 1 started" in gateway.errors.read_bytes()
         renewed(gateway, b"no rules", "rewritten")
         assert b"the rules stay as they were" in gateway.errors.read_bytes()
 

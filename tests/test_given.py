@@ -37,13 +37,17 @@ def test_weights_come_heaviest_first_whatever_order_they_stand_in_and_what_is_no
     vectors = [
         ({"bread": 1, "loaf": 2.5, "salt": 0.0, "rye": -1.0}, {"loaf": 2.5, "bread": 1.0}),
         ({"loaf": 2.5, "bread": 1.0, "salt": 0.0}, {"loaf": 2.5, "bread": 1.0}),
-        ([("bread", 1.0), ("loaf", 2.5)], {"loaf": 2.5, "bread": 1.0}),
+        ([("bread", 1.0), ("loaf", 2.5), ("bread", 2.0), ("bread", 0.5)], {"loaf": 2.5, "bread": 2.0}),
+        ({"loaf": 2.0, "bread": 2.0, "rye": 1.0}, {"bread": 2.0, "loaf": 2.0, "rye": 1.0}),
+        ({"loaf": 3, "bread": 2}, {"loaf": 3.0, "bread": 2.0}),
         ([], {}),
     ]
     for vector, expected in vectors:
         (document,) = read(vector)
         assert isinstance(document, Document)
-        assert list(vector_of(document, "vector")) == list(expected.items())
+        found = vector_of(document, "vector")
+        assert list(found) == list(expected.items())
+        assert {*map(type, found.weights.values())} <= {float}
 
 
 @pytest.mark.parametrize(
@@ -56,6 +60,7 @@ def test_weights_come_heaviest_first_whatever_order_they_stand_in_and_what_is_no
         ([["bread"]], "has a list in the field 'vector'"),
         ([[["bread"], 1.0]], "has a list in the field 'vector'"),
         ([("bread", "2")], "has a list in the field 'vector'"),
+        ([("bread", float("nan")), ("bread", 1.0)], "has a list in the field 'vector'"),
         ({"bread": float("nan")}, "has an object in the field 'vector'"),
     ],
 )

@@ -226,6 +226,17 @@ def test_only_the_batches_on_their_way_and_what_the_encoder_reads_ahead_are_held
     assert most <= (options.pace.requests + 1) * options.pace.documents + 2 * READ_AHEAD
 
 
+def test_progress_is_told_of_batches_and_ten_times_a_second(
+    client: OpenSearch, options: IngestOptions, index_name: str
+) -> None:
+    told: list[IngestReport] = []
+    began = time.monotonic()
+    ingest(client, WordEncoder(), some_documents(2000), replace(options, pace=PaceOptions(documents=200)), told.append)
+    batches, moments = 10, (time.monotonic() - began) / 0.1
+    assert batches <= len(told) <= batches + moments + 2
+    assert (told[-1].read, told[-1].indexed) == (2000, 2000)
+
+
 def test_a_batch_is_bounded_in_bytes(opensearch: str, client: OpenSearch, index_name: str, tmp_path: Path) -> None:
     options = IngestOptions(index_name, tmp_path / "dead.jsonl", pace=PaceOptions(bytes=1000), patience=QUICK)
     with running(FaultyProxy(opensearch, largest=1000)) as proxy:

@@ -15,6 +15,7 @@ from csplade.models.recipe.assemble import assemble, give_back, trained_of
 from csplade.models.recipe.corpus import Corpus, crop
 from csplade.models.recipe.dictionary import Dictionary, begin
 from csplade.models.recipe.expansion import Expansion, choose
+from csplade.models.recipe.layers import States, told
 from csplade.models.recipe.literal_scores import literal_scores
 from csplade.models.recipe.llama import Llama
 from csplade.models.recipe.masters import Group, Masters
@@ -22,6 +23,7 @@ from csplade.models.recipe.plan import LITERAL, Stage
 from csplade.models.recipe.pupil import Pupil
 from csplade.models.recipe.ranking import Target, ranking_loss
 from csplade.models.recipe.reader import Reader
+from csplade.models.recipe.spreads import spreads
 from csplade.models.recipe.start import start
 from csplade.models.recipe.teacher import Teacher
 from csplade.models.recipe.train import Lesson, likeness, loss_of, rate_of
@@ -244,6 +246,36 @@ def test_what_was_trained_becomes_an_encoder_folder(
     for found, wanted in zip(folder.documents(TEXTS), exact, strict=True):
         assert found.dot(wanted) / math.sqrt(found.dot(found) * wanted.dot(wanted)) > 0.97
     assert folder.contract.licence == "Apache-2.0"
+
+
+def test_states_tell_embeddings_as_far_as_they_hold_them() -> None:
+    chance = torch.Generator().manual_seed(4)
+    mixed = torch.randn(12, 8, generator=chance)
+
+    def states(noise: float) -> list[States]:
+        """Give groups of 10 texts of 5 tokens, whose embeddings are a product of their states but for the noise."""
+        found = []
+        for _ in range(30):
+            hidden = torch.randn(10, 1, 12, generator=chance).expand(10, 5, 12)
+            vectors = hidden[:, 0] @ mixed + noise * torch.randn(10, 8, generator=chance)
+            found.append((hidden, torch.ones(10, 5), torch.nn.functional.normalize(vectors, dim=-1)))
+        return found
+
+    cosine, nearest = told(states(0.0)[:20], (clear := states(0.0))[20:])
+    assert cosine > 0.95
+    assert nearest > 0.9
+    worse = told(states(10.0)[:20], clear[20:])
+    assert worse[0] < cosine
+
+
+def test_spreads_are_those_of_the_scores(pupil: Pupil, corpus: Corpus) -> None:
+    literal, dense = spreads(corpus, pupil.reader, random.Random(0))
+    assert dense == pytest.approx((corpus.query_vectors @ corpus.document_vectors.T).std(1).mean().item(), abs=1e-6)
+    extra: dict[str, int] = {}
+    queries = pupil.reader.collator(256).queries(corpus.queries, extra)
+    documents = pupil.reader.collator(256).documents(corpus.documents, extra)
+    scores = literal_scores(queries, documents, len(TERMS) + len(extra))
+    assert literal == pytest.approx(scores.std(1).mean().item(), rel=1e-4)
 
 
 def test_rates_rise_and_fall() -> None:

@@ -102,12 +102,13 @@ def test_what_passed_is_told_on_stderr(run: Run) -> None:
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ({"qeury": match(), "size": 1}, "'qeury', 'size'"),
-        ({}, "nothing"),
+        ({"qeury": match(), "size": 1}, "The body has no 'query', but 'qeury', 'size': nothing was rewritten.\n"),
+        ({}, "The body has no 'query', but nothing: nothing was rewritten.\n"),
+        ({"query": {"bool": {"must": []}}}, "The query holds no clause that could be rewritten.\n"),
     ],
 )
 def test_a_body_without_text_is_told(run: Run, body: Json, said: str) -> None:
-    assert run(body).err == f"The body holds no text to search for: it has no 'query', but {said}.\n"
+    assert run(body).err == said
 
 
 def test_the_configuration_counts(run: Run) -> None:

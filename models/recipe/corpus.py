@@ -67,8 +67,11 @@ def read_corpus(work: Path, teacher_folder: str) -> Corpus:
         teacher = Teacher(teacher_folder)
         torch.save([teacher.embed(texts.documents, "documents"), teacher.embed(texts.queries, "queries")], kept)
     document_vectors, query_vectors = torch.load(kept)
-    if not near.exists():
-        np.save(near, _nearest(document_vectors))
+    # Others than those of the embeddings that are there now would be wrong without anybody's notice.
+    if not near.exists() or near.stat().st_mtime < kept.stat().st_mtime:
+        partly = work / "neighbours.part.npy"
+        np.save(partly, _nearest(document_vectors))
+        partly.replace(near)
     return Corpus(*texts, document_vectors, query_vectors, np.load(near))
 
 
