@@ -12,7 +12,7 @@ from matplotlib.ticker import LogLocator
 
 _PLACES = "dddqqq\nmmssrr"
 """Documents, queries; memory, size, ranking."""
-_COLOURS = colormaps["tab20"].colors
+_COLOURS = [colormaps["tab20"](number) for number in range(20)]
 """More than there are ways."""
 
 
