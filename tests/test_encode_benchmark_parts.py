@@ -91,7 +91,7 @@ def test_rows_are_drawn(tmp_path: Path, ndcg: dict[str, float]) -> None:
 
 def test_memory_is_sampled_until_all_lines_are_encoded(tmp_path: Path) -> None:
     write_tiny_encoder(tmp_path)
-    samples = measure(tmp_path, 2000)
+    samples = measure(tmp_path, 8000)
     seconds, sizes = zip(*samples, strict=True)
     assert list(seconds) == sorted(seconds) and seconds[0] < 1
     # It begins as a bare Python, and has numpy and the runtime in it then.
