@@ -1,13 +1,13 @@
 """One run of `csplade ingest`: with a checkpoint, settings for loading, and a progress bar."""
 
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from csplade.commands.ingest_options import IngestChoices
 from csplade.commands.output import notice
 from csplade.commands.records import Plan
+from csplade.commands.settled_run import open_checkpoint, settled_run
 from csplade.pipelines.errors import CspladeError
 
 if TYPE_CHECKING:
@@ -27,30 +27,19 @@ def run(
     choices: IngestChoices,
 ) -> "tuple[IngestReport, int | None]":
     """Ingest with a checkpoint and the settings that are asked for; return the report and the cluster's count."""
-    from csplade.integration.ingest_report import check_count, count_before, count_if_allowed
-    from csplade.integration.load_settings import LoadSettings, loading
-    from csplade.integration.patience import patient
-
-    waiting = patient(client, choices.patience)
-    before = count_before(waiting, choices.index)
-    checkpoint = _checkpoint(waiting, encoder, origin, choices)
-    kind = LoadSettings(choices.load_settings)
-    with checkpoint or nullcontext(), loading(client, choices.index, kind, choices.patience):
-        report = _stream(client, encoder, planned, options, checkpoint)
-    counted = count_if_allowed(waiting, choices.index)
-    # Also where documents are missing: run again, it is to send all of them.
-    if checkpoint is not None:
-        checkpoint.remove()
-    if (more := check_count(report, counted, choices.index, before)) is not None:
-        notice(more)
-    return report, counted
+    return settled_run(
+        *(client, choices.index, choices),
+        begin=lambda waiting: _checkpoint(waiting, encoder, origin, choices),
+        stream=lambda checkpoint: _stream(client, encoder, planned, options, checkpoint),
+        account=lambda report: report,
+    )
 
 
 def _checkpoint(
     client: "OpenSearch", encoder: "Encoder", origin: "Source", choices: IngestChoices
 ) -> "Checkpoint | None":
     """Open the checkpoint of this job; None for what is read only once, or where the index cannot be told apart."""
-    from csplade.integration.checkpoint import Checkpoint, Job
+    from csplade.integration.checkpoint import Job
     from csplade.integration.index_mapping import index_uuid
 
     digest = origin.digest()
@@ -61,10 +50,7 @@ def _checkpoint(
         return None
     job = Job(digest, choices.index, uuid, encoder.contract.fingerprint, choices.deciding)
     path = choices.checkpoint or Path(f"{choices.index}.{digest[:8]}.checkpoint")
-    checkpoint = Checkpoint.open(path, job)
-    if checkpoint.resumed:
-        notice(f"Going on where an earlier run was, which {path} tells; delete that file to begin anew.")
-    return checkpoint
+    return open_checkpoint(path, job)
 
 
 def _stream(

@@ -13,7 +13,6 @@ With --json exactly one object, always with these names:
 import hashlib
 import signal
 import sys
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +24,7 @@ from csplade.commands.options import encoder_option, json_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.commands.reindex_options import ReindexChoices, reindex_options, source_connection
 from csplade.commands.reindex_trial import show_trial
+from csplade.commands.settled_run import open_checkpoint, settled_run
 from csplade.pipelines.errors import CspladeError, SourceError, UsageError
 
 if TYPE_CHECKING:
@@ -142,30 +142,19 @@ def _run(
     target: "OpenSearch", origin: "Origin", encoder: "Encoder", options: "IngestOptions", choices: ReindexChoices
 ) -> "tuple[ReindexReport, int | None]":
     """Copy with a checkpoint and the settings that are asked for; return the report and the new index's count."""
-    from csplade.integration.ingest_report import check_count, count_before, count_if_allowed
-    from csplade.integration.load_settings import LoadSettings, loading
-    from csplade.integration.patience import patient
-
-    waiting = patient(target, choices.patience)
-    before = count_before(waiting, choices.target)
-    checkpoint = _checkpoint(waiting, origin, encoder, choices)
-    kind = LoadSettings(choices.load_settings)
-    with checkpoint or nullcontext(), loading(target, choices.target, kind, choices.patience):
-        found = _stream(target, origin, encoder, options, checkpoint)
-    counted = count_if_allowed(waiting, choices.target)
-    # Also where documents are missing: run again, it is to send all of them.
-    if checkpoint is not None:
-        checkpoint.remove()
-    if (more := check_count(found.account, counted, choices.target, before)) is not None:
-        notice(more)
-    return found, counted
+    return settled_run(
+        *(target, choices.target, choices),
+        begin=lambda waiting: _checkpoint(waiting, origin, encoder, choices),
+        stream=lambda checkpoint: _stream(target, origin, encoder, options, checkpoint),
+        account=lambda found: found.account,
+    )
 
 
 def _checkpoint(
     target: "OpenSearch", origin: "Origin", encoder: "Encoder", choices: ReindexChoices
 ) -> "Checkpoint | None":
     """Open the checkpoint of this job; None where one of the indexes cannot be told apart."""
-    from csplade.integration.checkpoint import Checkpoint, Job
+    from csplade.integration.checkpoint import Job
     from csplade.integration.index_mapping import index_uuid
 
     source, uuid = index_uuid(origin.client, origin.index), index_uuid(target, choices.target)
@@ -176,10 +165,7 @@ def _checkpoint(
     job = Job(f"index {source}", choices.target, uuid, encoder.contract.fingerprint, deciding)
     digest = hashlib.sha256(source.encode()).hexdigest()
     path = choices.checkpoint or Path(f"{choices.target}.{digest[:8]}.checkpoint")
-    checkpoint = Checkpoint.open(path, job)
-    if checkpoint.resumed:
-        notice(f"Going on where an earlier run was, which {path} tells; delete that file to begin anew.")
-    return checkpoint
+    return open_checkpoint(path, job)
 
 
 def _stream(

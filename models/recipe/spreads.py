@@ -1,6 +1,8 @@
 """How far a query's scores are apart, by words and by the dense teacher: the units in which `ranking.py` adds them.
 
-python -m csplade.models.recipe.spreads GGUF_FILE MINILM_FOLDER WORK_FOLDER
+    python -m csplade.models.recipe.spreads GGUF_FILE MINILM_FOLDER WORK_FOLDER
+
+Both are standard deviations over documents, means over queries, of texts that are drawn from the training pairs.
 """
 
 import random
