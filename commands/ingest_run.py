@@ -1,14 +1,12 @@
 """One run of `csplade ingest`: with a checkpoint, settings for loading, and a progress bar."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from csplade.commands.ingest_options import IngestChoices
 from csplade.commands.output import notice
 from csplade.commands.records import Plan
-from csplade.commands.settled_run import open_checkpoint, settled_run
-from csplade.pipelines.errors import CspladeError
+from csplade.commands.settled_run import open_checkpoint, settled_run, with_bar
 
 if TYPE_CHECKING:
     from csplade.integration.checkpoint import Checkpoint
@@ -60,27 +58,13 @@ def _stream(
     options: "IngestOptions",
     checkpoint: "Checkpoint | None",
 ) -> "IngestReport":
-    """Ingest behind a progress bar; whatever stops it, say how far it came."""
-    from csplade.integration.ingest import IngestReport, ingest
-    from tqdm import tqdm
+    from csplade.integration.ingest import ingest
 
-    latest = IngestReport(0, 0, 0, 0.0)
-    # disable=None: no bar where standard error is not a terminal.
-    with tqdm(total=planned.total, unit=" documents", disable=None, file=sys.stderr) as bar:
-
-        def show(report: IngestReport) -> None:
-            nonlocal latest
-            latest = report
-            bar.update(report.read - bar.n)
-
-        try:
-            return ingest(client, encoder, planned.documents, options, show, checkpoint)
-        except (CspladeError, KeyboardInterrupt):
-            bar.close()
-            again = (
-                "begins with the first document; that is safe, as each replaces itself."
-                if checkpoint is None
-                else "goes on from there."
-            )
-            notice(f"{latest.indexed} documents are indexed. Run again, the same command {again}")
-            raise
+    again = (
+        "begins with the first document; that is safe, as each replaces itself."
+        if checkpoint is None
+        else "goes on from there."
+    )
+    return with_bar(
+        planned.total, lambda show: ingest(client, encoder, planned.documents, options, show, checkpoint), again
+    )

@@ -12,7 +12,6 @@ With --json exactly one object, always with these names:
 
 import hashlib
 import signal
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,8 +23,8 @@ from csplade.commands.options import encoder_option, json_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.commands.reindex_options import ReindexChoices, reindex_options, source_connection
 from csplade.commands.reindex_trial import show_trial
-from csplade.commands.settled_run import open_checkpoint, settled_run
-from csplade.pipelines.errors import CspladeError, SourceError, UsageError
+from csplade.commands.settled_run import open_checkpoint, settled_run, with_bar
+from csplade.pipelines.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
     from csplade.integration.checkpoint import Checkpoint
@@ -175,27 +174,12 @@ def _stream(
     options: "IngestOptions",
     checkpoint: "Checkpoint | None",
 ) -> "ReindexReport":
-    """Copy behind a progress bar; whatever stops it, say how far it came."""
-    from csplade.integration.ingest import IngestReport
     from csplade.integration.reindex import reindex
-    from tqdm import tqdm
 
-    latest = IngestReport(0, 0, 0, 0.0)
-    # disable=None: no bar where standard error is not a terminal.
-    with tqdm(total=_known_count(origin), unit=" documents", disable=None, file=sys.stderr) as bar:
-
-        def show(report: IngestReport) -> None:
-            nonlocal latest
-            latest = report
-            bar.update(report.read - bar.n)
-
-        try:
-            return reindex(origin, target, encoder, options, show, checkpoint)
-        except (CspladeError, KeyboardInterrupt):
-            bar.close()
-            rest = "begins anew, which is safe." if checkpoint is None else "goes on from there."
-            notice(f"{latest.indexed} documents are indexed. Run again, the same command {rest}")
-            raise
+    again = "begins anew, which is safe." if checkpoint is None else "goes on from there."
+    return with_bar(
+        _known_count(origin), lambda show: reindex(origin, target, encoder, options, show, checkpoint), again
+    )
 
 
 def _known_count(origin: "Origin") -> int | None:

@@ -1,11 +1,13 @@
 """A run that fills an index, as `csplade ingest` and `reindex` make it: settings for loading, and checked counts."""
 
+import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from csplade.commands.output import notice
+from csplade.pipelines.errors import CspladeError
 
 if TYPE_CHECKING:
     from csplade.commands.ingest_options import IngestChoices
@@ -56,3 +58,27 @@ def open_checkpoint(path: Path, job: "Job") -> "Checkpoint":
     if checkpoint.resumed:
         notice(f"Going on where an earlier run was, which {path} tells; delete that file to begin anew.")
     return checkpoint
+
+
+def with_bar(total: int | None, send: "Callable[[Callable[[IngestReport], None]], Found]", again: str) -> Found:
+    """Send behind a progress bar; whatever stops it, say how far it came and what the same command does `again`.
+
+    `send` calls what it is given with its report so far.
+    """
+    from tqdm import tqdm
+
+    indexed = 0
+    # disable=None: no bar where standard error is not a terminal.
+    with tqdm(total=total, unit=" documents", disable=None, file=sys.stderr) as bar:
+
+        def show(report: "IngestReport") -> None:
+            nonlocal indexed
+            indexed = report.indexed
+            bar.update(report.read - bar.n)
+
+        try:
+            return send(show)
+        except (CspladeError, KeyboardInterrupt):
+            bar.close()
+            notice(f"{indexed} documents are indexed. Run again, the same command {again}")
+            raise
