@@ -2,14 +2,20 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from csplade.pipelines.errors import MissingExtraError, SourceError
-from csplade.pipelines.jsonl import Record
+from csplade.pipelines.jsonl import Record, Unreadable
+
+if TYPE_CHECKING:
+    from pyarrow import Array, RecordBatch
 
 _ROWS = 500
+_NO_VALUE = (ValueError, OverflowError)
+"""What pyarrow raises for a value that Python cannot hold: a string that is not UTF-8, a date outside of its years."""
 
 
-def read_parquet(path: Path, name: str) -> Iterator[Record]:
+def read_parquet(path: Path, name: str) -> Iterator[Record | Unreadable]:
     """Read the rows in order; a record's line is the number of its row, from 1.
 
     Raises:
@@ -25,9 +31,49 @@ def read_parquet(path: Path, name: str) -> Iterator[Record]:
     try:
         with ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=_ROWS):
-                for row in batch.to_pylist():
+                for row in _rows(batch, number + 1):
                     number += 1
-                    yield Record(number, row)
+                    yield row
     except (ArrowException, OSError) as error:
         reason = str(error).partition("\n")[0][:300]
         raise SourceError(f"{name} cannot be read as Parquet after row {number} ({reason}): check the file") from error
+
+
+def _rows(batch: "RecordBatch", first: int) -> list[Record | Unreadable]:
+    """Return the rows, of which the first has the number `first`; one bad row costs none of its neighbours."""
+    try:
+        return [Record(number, row) for number, row in enumerate(batch.to_pylist(), start=first)]
+    except _NO_VALUE:
+        return [_row(batch.slice(place, 1), first + place) for place in range(batch.num_rows)]
+
+
+def _row(row: "RecordBatch", number: int) -> Record | Unreadable:
+    """Return the row of a batch that has one."""
+    try:
+        (value,) = row.to_pylist()
+    except _NO_VALUE:
+        whys = {name: _why(column) for name, column in zip(row.schema.names, row.columns, strict=True)}
+        reason = next(f"{why} in the column {name!r}" for name, why in whys.items() if why)
+        return Unreadable(number, reason, ",".join(map(_shown, row.columns)))
+    return Record(number, value)
+
+
+def _why(column: "Array") -> str:
+    """Return why a column of one row has no value, nothing if it has one."""
+    try:
+        column.to_pylist()
+    except UnicodeDecodeError as error:
+        return f"is not UTF-8 (byte 0x{error.object[error.start]:02x} at place {error.start + 1})"
+    except _NO_VALUE as error:
+        return f"has a value that cannot be read ({error})"
+    return ""
+
+
+def _shown(column: "Array") -> str:
+    """Return what a column of one row holds, with replaced letters where bytes are none; nothing if it is no text."""
+    from pyarrow import large_binary, types
+
+    if not (types.is_string(column.type) or types.is_large_string(column.type)):
+        return ""
+    (value,) = column.cast(large_binary()).to_pylist()
+    return "" if value is None else str(value, encoding="utf-8", errors="replace")

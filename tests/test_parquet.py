@@ -1,16 +1,21 @@
 """Parquet: rows as records where pyarrow is, and one clear sentence where it is not."""
 
+import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from csplade.integration.documents import Document, RecordOptions, Rejected, read_documents
 from csplade.pipelines.errors import MissingExtraError, SourceError, UsageError
-from csplade.pipelines.jsonl import Record
+from csplade.pipelines.jsonl import Record, Unreadable
 from csplade.pipelines.sources import Format, find_source
+from csplade.tests.command_run import runner
+from csplade.tests.tiny_encoder import write_tiny_encoder
 
-Write = Callable[[dict[str, list[object]]], str]
+Write = Callable[[dict[str, Any]], str]  # Any: a list, or an array of pyarrow
 
 
 @pytest.fixture
@@ -19,7 +24,7 @@ def write(tmp_path: Path) -> Write:
     pyarrow = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
 
-    def written(columns: dict[str, list[object]]) -> str:
+    def written(columns: dict[str, Any]) -> str:  # Any: as above
         path = tmp_path / "a.parquet"
         parquet.write_table(pyarrow.table(columns), path)
         return str(path)
@@ -64,3 +69,41 @@ def test_a_damaged_file_is_told(write: Write) -> None:
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(SourceError, match=r"a\.parquet cannot be read as Parquet after row 0 \("):
         list(find_source(str(path)).records())
+
+
+@pytest.fixture
+def broken(write: Write) -> str:
+    """Return a file of 1,200 rows: the text of number 700 is not UTF-8, and the day of number 701 in no known year."""
+    pyarrow = pytest.importorskip("pyarrow")
+    texts = pyarrow.array([b"caf\xe9" if n == 700 else b"bread" for n in range(1, 1201)], pyarrow.binary())
+    days = pyarrow.array([10**8 if n == 701 else n for n in range(1, 1201)], pyarrow.int32())
+    # Only whoever writes without looking makes such a column; pyarrow's own casts look.
+    text = pyarrow.Array.from_buffers(pyarrow.string(), len(texts), texts.buffers())
+    return write({"_id": [str(n) for n in range(1, 1201)], "text": text, "day": days.view(pyarrow.date32())})
+
+
+def test_a_row_that_is_not_utf8_costs_no_other(broken: str) -> None:
+    found = list(find_source(broken).records())
+    assert [one.line for one in found] == list(range(1, 1201))
+    assert [one for one in found if isinstance(one, Unreadable)] == [
+        Unreadable(700, "is not UTF-8 (byte 0xe9 at place 4) in the column 'text'", "700,caf\ufffd,"),
+        Unreadable(701, "has a value that cannot be read (date value out of range) in the column 'day'", "701,bread,"),
+    ]
+    assert [one.value["text"] for one in found if isinstance(one, Record)] == ["bread"] * 1198
+
+
+def test_the_commands_refuse_such_a_row_or_pass_over_it(
+    broken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_tiny_encoder(tmp_path / "encoder")
+    monkeypatch.setenv("CSPLADE_ENCODER", str(tmp_path / "encoder"))
+    monkeypatch.chdir(tmp_path)
+    encode = partial(runner(monkeypatch, capsys), "encode", broken, "--output", "v.jsonl")
+    refused = encode()
+    assert (refused.code, refused.out) == (1, "")
+    assert "a.parquet line 700 is not UTF-8 (byte 0xe9 at place 4) in the column 'text'; or pass over" in refused.err
+    assert not (tmp_path / "v.jsonl").exists()
+    skipped = encode("--on-bad-record", "skip", "--json")
+    shown = json.loads(skipped.out)
+    assert (skipped.code, shown["written"], shown["failed"]) == (1, 1198, 2)
+    assert "caf\ufffd" in Path(shown["dead_letters"]).read_text(encoding="utf-8")
