@@ -91,7 +91,8 @@ def command(choices: ReindexChoices, connection: Connection, encoder_folder: Pat
     if account.failed:
         raise SourceError(
             f"{account.failed} of {account.read} documents failed (the first: {account.first_reason}): mend them in "
-            f"{account.dead_letters} and ingest that file, or mend them in {choices.origin} and reindex again"
+            f"{choices.origin} and reindex again, which copies all documents; {account.dead_letters} holds those that "
+            "failed, to look at and not to ingest"
         )
 
 

@@ -1,7 +1,8 @@
 """What a document of any index becomes: everything kept, its chosen texts joined."""
 
+import orjson
 import pytest
-from csplade.integration.documents import Document, Rejected
+from csplade.integration.documents import Document, Rejected, dead_letter
 from csplade.integration.encoded_text import joined
 from csplade.integration.reindex_documents import copied
 
@@ -40,6 +41,15 @@ def test_an_object_where_text_belongs_is_told_by_the_id() -> None:
     rejected = copied(HIT, ["body"])
     assert isinstance(rejected, Rejected)
     assert rejected.sentence.startswith("the document '7' has an object in the field 'body'")
+
+
+@pytest.mark.parametrize("fields", [["title", "text"], ["body"]])
+def test_a_dead_letter_holds_the_document_with_id_and_routing(fields: list[str]) -> None:
+    source: dict[str, object] = HIT["_source"]  # type: ignore[assignment]
+    whole = {"_id": "7", "_routing": "eu", **source, "csplade_error": "refused"}
+    assert orjson.loads(dead_letter(copied(HIT, fields), "refused")) == whole
+    unrouted = {"_id": "7", "_source": source}
+    assert "_routing" not in orjson.loads(dead_letter(copied(unrouted, fields), "refused"))
 
 
 @pytest.mark.parametrize(
