@@ -2,9 +2,10 @@
 
 With --json exactly one object, the contract with its fingerprint and
 
-    "machine": {"device": "cpu" | "cuda" | null, "processor": text | null}
+    "machine": {"device": "cpu" | "cuda" | null, "processor": text | null, "sums": "fit" | "overflow" | null}
 
-where the device is what the graph runs on here (null without a runtime), and with --check also
+where the device is what the graph runs on here (null without a runtime), and the sums are those of the encoder's
+integer products (null where the processor is unknown); with --check also
 
     "check": {"passed": true | false, "tolerance": number, "largest": number,
               "golden": [{"role": "document" | "query", "text": text, "distance": number, "expansion": number,
@@ -48,7 +49,7 @@ def command(folder: Path | None, check: bool, encoder_folder: Path, as_json: boo
     check_files(folder, contract)
     found = _check(folder) if check else []
     if as_json:
-        shown = {"fingerprint": contract.fingerprint, **contract.to_json(), "machine": _machine()}
+        shown = {"fingerprint": contract.fingerprint, **contract.to_json(), "machine": _machine(contract)}
         print_json(shown | ({"check": _check_json(found, contract)} if check else {}))
     else:
         _print(contract, found)
@@ -68,18 +69,21 @@ def _chosen(short: Path | None, encoder_folder: Path) -> Path:
     return short or encoder_folder
 
 
-def _machine() -> dict[str, str | None]:
+def _machine(contract: Contract) -> dict[str, str | None]:
     """Return what the graph runs on here, and what the processor can do for it."""
-    from csplade.pipelines.encode_processor import read_processor
+    from csplade.pipelines.encode_processor import adds_up, read_processor
     from csplade.pipelines.runtime import usable_device
 
     processor = read_processor()
     try:
-        device = str(usable_device())
+        device = str(usable_device(contract.quantization))
     except MissingExtraError:
         # A folder can be looked at where nothing is encoded.
         device = None
-    return {"device": device, "processor": None if processor is None else str(processor)}
+    if processor is None:
+        return {"device": device, "processor": None, "sums": None}
+    sums = "fit" if adds_up(contract, processor) else "overflow"
+    return {"device": device, "processor": str(processor), "sums": sums}
 
 
 def _check(folder: Path) -> "list[Drift]":
@@ -114,7 +118,7 @@ def _check_json(found: "list[Drift]", contract: Contract) -> dict[str, Any]:  # 
 
 
 def _print(contract: Contract, found: "list[Drift]") -> None:
-    here = {f"here: {name}": value or "unknown" for name, value in _machine().items()}
+    here = {f"here: {name}": value or "unknown" for name, value in _machine(contract).items()}
     print_table("", ("contract", "value"), list({**_rows(contract), **here}.items()))
     if found:
         rows = [

@@ -5,21 +5,21 @@ own order, while a thread reads the next window. So memory is bounded by two win
 """
 
 from collections.abc import Iterable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from csplade.pipelines.calibration import Calibration, calibration_of
-from csplade.pipelines.contract import TABLE_QUERIES, Contract, check_files, read_contract
+from csplade.pipelines.contract import TABLE_QUERIES, Contract
 from csplade.pipelines.encode_batches import batches, one_ahead, windows
 from csplade.pipelines.encode_counts import Counter, Counts
+from csplade.pipelines.encode_folder import read_parts
 from csplade.pipelines.encode_kept import KeptVectors
 from csplade.pipelines.encode_lanes import Lanes, Pending
 from csplade.pipelines.encode_options import DEFAULT, Device, EncodeOptions, LongTexts
 from csplade.pipelines.encode_reading import LONGEST_TOKEN, Reader, Reading, cutting_tokenizer
 from csplade.pipelines.encode_vectors import PassageOutput, VectorMaker
-from csplade.pipelines.errors import EncoderError, SourceError, UsageError
-from csplade.pipelines.folder import DECIDING_FILES, MODEL_FILE, TOKENIZER_FILE, Tables, check_terms, read_tables
+from csplade.pipelines.errors import SourceError, UsageError
+from csplade.pipelines.folder import Tables
 from csplade.pipelines.graph import Graph, LateGraph, Role, Runs
 from csplade.pipelines.jsonl import kind
 from csplade.pipelines.sparse import SparseVector
@@ -79,28 +79,14 @@ class Encoder:
         """Open an encoder folder whose files are what its contract says.
 
         Raises:
-            EncoderError: the folder is incomplete, damaged or of another version, or its files are of several encoders.
+            EncoderError: the folder is incomplete, damaged or of another version, its files are of several encoders, or
+                this processor would add its 8-bit products up wrongly.
             MissingExtraError: there is no onnxruntime.
             UsageError: the device asked for is not there, both runtimes are installed, or the options do not fit it.
 
         With `table_queries` what concerns the graph and the tokenizer is raised when a document is encoded.
         """
-        contract = read_contract(folder)
-        check_files(folder, contract)
-        if unsure := [name for name in DECIDING_FILES if name not in contract.files]:
-            raise EncoderError(
-                f"the contract of {folder} has files without {', '.join(unsure)}: export the encoder again"
-            )
-        try:
-            tokenizer = (folder / TOKENIZER_FILE).read_text(encoding="utf-8")
-        except OSError as error:
-            raise EncoderError(f"{folder} cannot be read ({error}): copy the encoder folder again") from error
-        tables = read_tables(folder)
-        check_terms(folder, contract, tables)
-        load = partial(Graph.open, folder / MODEL_FILE, options.threads, options.device, contract.opset)
-        # With the option nobody encodes documents. With a contract that says so somebody may, and hears now what lacks.
-        graph = LateGraph(load) if options.table_queries else load()
-        encoder = cls(contract, tokenizer, graph, tables, options, folder)
+        encoder = cls(*read_parts(folder, options), options, folder)
         if not options.table_queries:
             # That of the side that is encoded first: queries, unless a table weighs them.
             encoder._readers[Role.DOCUMENT if encoder._by_table else Role.QUERY].prepare()

@@ -41,7 +41,7 @@ class EncodeOptions:
     deterministic: bool = False
     """Run each text alone and without padding, so that its vector is the same bit for bit whatever else is encoded."""
     device: Device | None = None
-    """None: a GPU if the runtime has one, else the processor."""
+    """None: a GPU if the runtime has one, else the processor, where an encoder with rounded activations always runs."""
     long_texts: LongTexts | None = None
     """None: documents are cut after the contract's most tokens, as queries always are."""
     table_queries: bool = False

@@ -21,7 +21,7 @@ from csplade.pipelines.quantize_int8 import (
     static_product,
     token_products,
 )
-from csplade.pipelines.quantize_kinds import SAID, Precision, Target
+from csplade.pipelines.quantize_kinds import Precision, Target, said_of_bits
 from csplade.pipelines.quantize_products import Pieces, Product, lookups, products, replace, save_graph
 from onnx import ModelProto
 
@@ -48,9 +48,8 @@ class QuantizeOptions:
     @property
     def said(self) -> str:
         """Return what the contract says."""
-        bits = "" if self.bits == 8 or self.precision in _NO_TARGET else f" of {self.bits} bits"
         kept = f", {len(self.kept)} products with float ones" if self.kept else ""
-        return SAID[self.precision].replace("weights", f"weights{bits}", 1) + kept
+        return said_of_bits(self.precision, 8 if self.precision in _NO_TARGET else self.bits) + kept
 
 
 def quantize_graph(graph: Path, output: Path, options: QuantizeOptions) -> None:

@@ -29,7 +29,7 @@ class Target(enum.StrEnum):
         return 7 if self in (Target.AVX2, Target.AVX512) else 8
 
 
-SAID = {
+_SAID = {
     Precision.INT8: "int8 weights per channel, int8 activations per token",
     Precision.INT8_WEIGHTS: "int8 weights per channel, float activations",
     Precision.INT8_BLOCKS: "int8 weights and activations in blocks of 32",
@@ -39,3 +39,19 @@ SAID = {
     Precision.FP16: "fp16",
 }
 """What the contract says."""
+_ROUNDED_ACTIVATIONS = "int8 activations"
+
+
+def said_of_bits(precision: Precision, bits: int) -> str:
+    """Return what the contract says of weights with so many bits."""
+    return _SAID[precision] if bits == 8 else _SAID[precision].replace("weights", f"weights of {bits} bits", 1)
+
+
+def rounds_activations(said: str) -> bool:
+    """Return whether the contract says that integers are multiplied with integers, each with scales of its own."""
+    return _ROUNDED_ACTIVATIONS in said
+
+
+def needs_wide_sums(said: str) -> bool:
+    """Return whether the contract says that sums of two products need more than 16 bits."""
+    return rounds_activations(said) and "weights of 7 bits" not in said

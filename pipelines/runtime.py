@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 
 from csplade.pipelines.encode_options import Device
 from csplade.pipelines.errors import MissingExtraError, UsageError
+from csplade.pipelines.quantize_kinds import rounds_activations
 
 _RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
 CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
@@ -35,17 +36,26 @@ def providers(device: Device | None) -> list[str]:
     return [name for name in (CUDA, _CPU) if name in available]
 
 
-def usable_device() -> Device:
+def preferred_device(asked: Device | None, quantization: str) -> Device | None:
+    """Return the device to begin with of an encoder whose contract says so; None: a GPU if there is one.
+
+    CUDA has no products of rounded activations: they would go back to the processor, and all else to and fro.
+    """
+    return Device.CPU if asked is None and rounds_activations(quantization) else asked
+
+
+def usable_device(quantization: str = "none") -> Device:
     """Return the device that is taken where none is asked for: that which a session really begins with.
 
     A runtime that was built with CUDA says so on every machine, and goes on without where there is no GPU.
+    `quantization` is what the encoder's contract says.
 
     Raises:
         MissingExtraError: there is no onnxruntime.
         UsageError: two runtimes are installed.
     """
     require_runtime()
-    wanted = providers(None)
+    wanted = providers(preferred_device(None, quantization))
     if CUDA not in wanted:
         return Device.CPU
     import onnxruntime

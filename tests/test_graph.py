@@ -1,5 +1,6 @@
 """Loading a graph: what is refused, which runtime is asked for, and what it really runs on."""
 
+import dataclasses
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
@@ -8,11 +9,16 @@ import onnx
 import onnxruntime
 import pytest
 from csplade.pipelines import runtime
-from csplade.pipelines.encode_options import Device
+from csplade.pipelines.contract import read_contract
+from csplade.pipelines.encode import Encoder
+from csplade.pipelines.encode_options import Device, EncodeOptions
 from csplade.pipelines.errors import EncoderError, MissingExtraError, UsageError
 from csplade.pipelines.graph import Graph, Role, padded_batch
 from csplade.pipelines.onnx_header import Header, read_header
+from csplade.pipelines.quantize import QuantizeOptions
+from csplade.pipelines.quantize_kinds import Precision
 from csplade.pipelines.runtime import require_runtime, usable_device
+from csplade.tests.tiny_encoder import write_tiny_encoder
 from onnx import ModelProto, TensorProto, helper
 
 _INPUTS = {"input_ids": ["batch", "length"], "attention_mask": ["batch", "length"], "role": []}
@@ -130,7 +136,36 @@ def test_the_device_is_what_a_session_begins_with(monkeypatch: pytest.MonkeyPatc
             self.get_providers = lambda: providers
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", Begun)
-    assert usable_device() is Device.CUDA
+    assert usable_device() is usable_device("fp16") is Device.CUDA
+    assert usable_device(QuantizeOptions(Precision.INT8).said) is Device.CPU
+
+
+@pytest.mark.model
+@pytest.mark.usefixtures("built_with_cuda")
+@pytest.mark.filterwarnings("ignore:Specified provider")
+def test_an_encoder_with_rounded_activations_begins_on_the_processor(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write_tiny_encoder(tmp_path)
+    wanted: list[list[str]] = []
+    real = onnxruntime.InferenceSession
+
+    def note(*arguments: object, providers: list[str]) -> onnxruntime.InferenceSession:
+        wanted.append(providers)
+        return real(*arguments, providers=["CPUExecutionProvider"])
+
+    def begun_with(precision: Precision, device: Device | None = None) -> str:
+        dataclasses.replace(read_contract(tmp_path), quantization=QuantizeOptions(precision).said).write(tmp_path)
+        Encoder.open(tmp_path, EncodeOptions(device=device))
+        return wanted[-1][0].removesuffix("ExecutionProvider")
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", note)
+    assert begun_with(Precision.INT8) == begun_with(Precision.INT8_STATIC) == "CPU"
+    assert begun_with(Precision.FP16) == begun_with(Precision.INT8_WEIGHTS) == "CUDA"
+    # The session here goes on without it, which is told where it was asked for.
+    with pytest.raises(UsageError, match="could not begin with CUDA"):
+        begun_with(Precision.INT8, Device.CUDA)
+    assert wanted[-1][0] == "CUDAExecutionProvider"
 
 
 @pytest.mark.parametrize(
