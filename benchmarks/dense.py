@@ -97,7 +97,7 @@ def plot(scores: Mapping[str, Mapping[str, float]], path: Path) -> None:
 
 
 @click.command()
-@click.argument("minilm", type=click.Path(exists=True))
+@click.argument("minilm", type=click.Path(path_type=Path, exists=True))
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 @click.option("--prefix", required=True, help="An index is called this and the name of the collection's folder.")
 @click.option("--plot", "plot_file", type=click.Path(path_type=Path), help="Where to draw nDCG@10 of each collection.")
@@ -105,7 +105,7 @@ def plot(scores: Mapping[str, Mapping[str, float]], path: Path) -> None:
 @cluster_options
 @encoder_option
 def main(
-    minilm: str,
+    minilm: Path,
     folders: tuple[Path, ...],
     prefix: str,
     plot_file: Path | None,

@@ -13,63 +13,44 @@ import torch
 from csplade.models.recipe import by_length, train
 from csplade.models.recipe.assemble import assemble, give_back, trained_of
 from csplade.models.recipe.corpus import Corpus, crop
-from csplade.models.recipe.dictionary import Dictionary, begin
-from csplade.models.recipe.expansion import Expansion, choose
+from csplade.models.recipe.dictionary import Dictionary
+from csplade.models.recipe.expansion import choose
 from csplade.models.recipe.layers import States, told
 from csplade.models.recipe.literal_scores import literal_scores
 from csplade.models.recipe.llama import Llama
 from csplade.models.recipe.masters import Group, Masters
-from csplade.models.recipe.plan import LITERAL, Stage
+from csplade.models.recipe.plan import LITERAL
 from csplade.models.recipe.pupil import Pupil
 from csplade.models.recipe.ranking import Target, ranking_loss
-from csplade.models.recipe.reader import Reader
 from csplade.models.recipe.spreads import spreads
 from csplade.models.recipe.start import start
 from csplade.models.recipe.teacher import Teacher
 from csplade.models.recipe.train import Lesson, likeness, loss_of, rate_of
 from csplade.pipelines.development import encoder_of
 from csplade.pipelines.encode import Encoder
-from csplade.pipelines.fold import Fold
+from csplade.pipelines.errors import TrainingError, UsageError
 from csplade.pipelines.graph import Role
 from csplade.pipelines.literal import document_weights, frequencies, query_weights
-from csplade.pipelines.model import HeadOptions, SparseEncoderModel
 from csplade.pipelines.trained_folder import read_trained
 from csplade.pipelines.words import split_words
-from csplade.tests.tiny_encoder import IDF, TEXTS, tiny_tokenizer
-from csplade.tests.tiny_llama import tiny_llama
+from csplade.tests.tiny_encoder import IDF, TEXTS
+from csplade.tests.tiny_recipe import STAGE, TERMS, tiny_corpus, tiny_dictionary, tiny_pupil
 from torch import nn
-
-TERMS = ("bread", "light", "plant", "pump", "run", "sugar")
-STAGE = Stage(10, 1, 32, None, ranking=1.0, contrastive=0.5, rate=1e-3, head_rate=1e-3, warm_up=4, decay=0.5)
 
 
 @pytest.fixture
 def pupil() -> Pupil:
-    tokenizer = tiny_tokenizer()
-    language_model = tiny_llama(tokenizer.get_vocab_size(), seed=7)
-    rows = np.arange(len(TERMS))
-    head = torch.zeros(len(TERMS), language_model.config.hidden_size)
-    options = HeadOptions(bos_id=0, document_terms=4, query_terms=2, centred=False)
-    model = SparseEncoderModel(language_model.model, head, Fold(rows, TERMS, rows[:, None]), options)
-    model.backbone = Llama(language_model.model, frozen=0)
-    return Pupil(language_model, model, Reader(tokenizer, TERMS, IDF))
+    return tiny_pupil()
 
 
 @pytest.fixture
 def corpus() -> Corpus:
-    chance = torch.Generator().manual_seed(1)
-    queries = [" ".join(text.split(" ")[:3]) for text in TEXTS]
-    vectors = torch.nn.functional.normalize(torch.randn(len(TEXTS), 8, generator=chance), dim=-1)
-    neighbours = (vectors @ vectors.T).topk(4).indices.numpy()
-    return Corpus(TEXTS, queries, [[n] for n in range(len(TEXTS))], vectors, vectors.clone(), neighbours)
+    return tiny_corpus()
 
 
 @pytest.fixture
 def dictionary(corpus: Corpus) -> Dictionary:
-    generator = torch.Generator().manual_seed(2)
-    expansion = Expansion(TERMS, torch.randn(len(TERMS), 8, generator=generator))
-    rows = begin(expansion, corpus.document_vectors, firing=3)
-    return Dictionary(rows.rows, rows.biases, rows.strength, rows.log_scale)
+    return tiny_dictionary(corpus)
 
 
 def test_layers_and_gradients_are_those_of_transformers(pupil: Pupil) -> None:
@@ -148,6 +129,10 @@ def test_likeness_pulls_what_is_missed_and_pushes_what_fires() -> None:
     assert gradient[0, 2] == 0 < gradient[0, 3]
 
 
+def test_a_text_that_is_to_have_no_term_has_a_loss_too() -> None:
+    assert likeness(torch.tensor([[-1.0, 1.0]]), torch.zeros(1, 2)).item() == pytest.approx(math.log(2) ** 2)
+
+
 def test_ranking_loss_is_the_divergence_both_ways() -> None:
     generator = torch.Generator().manual_seed(0)
     found, literal, dense = (torch.randn(3, 3, generator=generator) for _ in range(3))
@@ -191,14 +176,19 @@ def test_a_few_steps_bring_the_pupil_nearer_to_both_teachers(
     queries, documents = collator.queries(corpus.queries, extra), collator.documents(corpus.documents, extra)
     lesson = Lesson(queries, documents, len(extra), corpus.query_vectors, corpus.document_vectors)
     weights = [weight for weight in pupil.model.parameters() if weight.requires_grad]
-    optimizer = Masters([Group(weights, 2e-3)], lambda step: 1.0)
-    seen, training = [], pupil.training()
+    optimizer, training = Masters([Group(weights, 2e-3)], lambda step: 1.0), pupil.training()
+    alone = [dataclasses.replace(STAGE, ranking=0.0), dataclasses.replace(STAGE, imitation=0.0)]
+
+    def both() -> list[float]:
+        with torch.no_grad():
+            return [loss_of(training, lesson, dictionary, stage, torch.zeros(())).item() for stage in alone]
+
+    before = both()
     for _ in range(30):
-        loss = loss_of(training, lesson, dictionary, STAGE, torch.zeros(()))
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss_of(training, lesson, dictionary, STAGE, torch.zeros(())).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        seen.append(loss.item())
-    assert seen[-1] < 0.7 * seen[0]
+    for after, start_loss in zip(both(), before, strict=True):
+        assert after < 0.9 * start_loss
 
 
 def test_a_stopped_training_goes_on_behind_its_last_finished_stage(
@@ -216,6 +206,43 @@ def test_a_stopped_training_goes_on_behind_its_last_finished_stage(
     assert first["head"].abs().max() > 0
     written = [orjson.loads(line) for line in (tmp_path / "losses.jsonl").read_bytes().splitlines()]
     assert [(line["stage"], len(line["losses"])) for line in written] == [(1, 2), (2, 2)]
+
+
+def test_stages_of_another_dictionary_are_not_gone_on_from(
+    pupil: Pupil, corpus: Corpus, dictionary: Dictionary, tmp_path: Path
+) -> None:
+    stages = (dataclasses.replace(STAGE, steps=1),)
+    train.optimize(pupil, corpus, dictionary, cast("Teacher", None), stages, tmp_path)
+    other = dataclasses.replace(dictionary, biases=dictionary.biases + 1)
+    with pytest.raises(UsageError, match=f"stage-1.pt learned from the dictionary {dictionary.digest}"):
+        train.optimize(pupil, corpus, other, cast("Teacher", None), stages, tmp_path)
+
+
+def test_a_loss_that_is_no_number_ends_the_training(
+    pupil: Pupil, corpus: Corpus, dictionary: Dictionary, tmp_path: Path
+) -> None:
+    broken = dataclasses.replace(dictionary, log_scale=torch.tensor(math.nan))
+    with pytest.raises(TrainingError, match="the loss is nan at step 1 of stage 1"):
+        train.optimize(pupil, corpus, broken, cast("Teacher", None), (STAGE,), tmp_path)
+    assert not (tmp_path / "stage-1.pt").exists()
+
+
+def test_each_part_of_the_loss_can_be_left_out(pupil: Pupil, corpus: Corpus, dictionary: Dictionary) -> None:
+    start(pupil, corpus, dictionary, random.Random(0))
+    collator, extra = pupil.reader.collator(32), dict[str, int]()
+    queries, documents = collator.queries(corpus.queries, extra), collator.documents(corpus.documents, extra)
+    lesson = Lesson(queries, documents, len(extra), corpus.query_vectors, corpus.document_vectors)
+
+    def loss(*left_out: str) -> float:
+        stage = dataclasses.replace(STAGE, **dict.fromkeys(left_out, 0.0))  # type: ignore[arg-type]  # all are floats
+        with torch.no_grad():
+            return loss_of(pupil.training(), lesson, dictionary, stage, torch.zeros(())).item()
+
+    imitation, ranking = loss("ranking"), loss("imitation")
+    assert min(imitation, ranking) > 0
+    assert loss() == pytest.approx(imitation + ranking, rel=1e-3)
+    assert loss("imitation", "contrastive") < ranking
+    assert len({loss("imitation", part) for part in ("literal", "dense", "contrastive")} | {ranking}) == 4
 
 
 def test_parts_of_a_batch_say_what_the_batch_says(

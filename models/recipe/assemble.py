@@ -10,12 +10,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+import click
 import orjson
 import torch
+from csplade.models.recipe import arguments
 from csplade.models.recipe.expansion import read_expansion
 from csplade.models.recipe.llama import Llama
 from csplade.models.recipe.pairs import SHARES
-from csplade.models.recipe.plan import DOCUMENT_TERMS, LITERAL, MINI, QUERY_TERMS, SIZES, Size
+from csplade.models.recipe.plan import DOCUMENT_TERMS, LITERAL, MINI, QUERY_TERMS, Size
 from csplade.models.recipe.pupil import Pupil, build
 from csplade.models.recipe.reader import open_reader
 from csplade.pipelines.encode import Encoder
@@ -81,10 +83,13 @@ def assemble(trained: Trained, kept: Path, output: Path) -> None:
         shutil.copytree(fresh, output, dirs_exist_ok=True)
 
 
-def main() -> None:
+@click.command(cls=arguments.Step)
+@arguments.gguf
+@arguments.work
+@click.argument("output", metavar="OUTPUT_FOLDER", type=click.Path(path_type=Path))
+@arguments.size
+def main(gguf: Path, work: Path, output: Path, size: Size) -> None:
     """Write the encoder folder and say how far its graph is from the exact model."""
-    gguf, work, output = map(Path, sys.argv[1:4])
-    size = SIZES[sys.argv[4] if len(sys.argv) > 4 else "mini"]
     assemble(trained_of(restore(gguf, work, size), size), work / size.folder / "model", output)
     found = [
         orjson.dumps([drift.golden.text[:40], drift.distance, drift.expansion])

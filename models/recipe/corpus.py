@@ -1,5 +1,6 @@
 """What is trained on: documents, the queries that each answers, their embeddings, and which documents are near."""
 
+import hashlib
 import random
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import orjson
 import torch
 from csplade.models.recipe.teacher import Teacher
+from csplade.pipelines.whole_file import replace_file
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -60,18 +62,18 @@ def read_texts(work: Path) -> Texts:
     return Texts(documents, queries, answered)
 
 
-def read_corpus(work: Path, teacher_folder: str) -> Corpus:
+def read_corpus(work: Path, minilm: Path) -> Corpus:
     """Read the pairs, let the teacher embed their texts, and find each document's nearest: both once."""
-    texts, kept, near = read_texts(work), work / "embeddings.pt", work / "neighbours.npy"
+    # Those of other pairs would be wrong without anybody's notice.
+    digest = hashlib.sha256((work / "pairs.jsonl").read_bytes()).hexdigest()[:12]
+    texts, kept, near = read_texts(work), work / f"embeddings-{digest}.pt", work / f"neighbours-{digest}.npy"
     if not kept.exists():
-        teacher = Teacher(teacher_folder)
-        torch.save([teacher.embed(texts.documents, "documents"), teacher.embed(texts.queries, "queries")], kept)
+        teacher = Teacher(minilm)
+        vectors = [teacher.embed(texts.documents, "documents"), teacher.embed(texts.queries, "queries")]
+        replace_file(kept, lambda file: torch.save(vectors, file))
     document_vectors, query_vectors = torch.load(kept)
-    # Others than those of the embeddings that are there now would be wrong without anybody's notice.
-    if not near.exists() or near.stat().st_mtime < kept.stat().st_mtime:
-        partly = work / "neighbours.part.npy"
-        np.save(partly, _nearest(document_vectors))
-        partly.replace(near)
+    if not near.exists():
+        replace_file(near, lambda file: np.save(file, _nearest(document_vectors)))
     return Corpus(*texts, document_vectors, query_vectors, np.load(near))
 
 

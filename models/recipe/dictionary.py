@@ -7,12 +7,14 @@ with the literal path, to rank as literal path and dense teacher do together; ba
 python -m csplade.models.recipe.dictionary GGUF_FILE MINILM_FOLDER WORK_FOLDER STEPS
 """
 
+import hashlib
 import random
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import torch
+from csplade.models.recipe import arguments
 from csplade.models.recipe.corpus import Corpus, read_corpus
 from csplade.models.recipe.expansion import Expansion, read_expansion
 from csplade.models.recipe.literal_scores import literal_scores
@@ -21,6 +23,7 @@ from csplade.models.recipe.ranking import Target, ranking_loss
 from csplade.models.recipe.reader import open_reader
 from csplade.pipelines.batches import Collator
 from csplade.pipelines.losses import flops, focused
+from csplade.pipelines.whole_file import replace_file
 from torch import Tensor
 from torch.nn.functional import normalize
 from tqdm import trange
@@ -50,6 +53,13 @@ class Dictionary:
     """(2,): documents, queries"""
     log_scale: Tensor
     """()"""
+
+    @property
+    def digest(self) -> str:
+        """Return what tells it from any other."""
+        return hashlib.sha256(
+            b"".join(part.detach().numpy().tobytes() for part in (self.rows, self.biases))
+        ).hexdigest()[:12]
 
     def logits(self, vectors: Tensor) -> Tensor:
         """Return w_v . e + b_v: (texts, 384) -> (texts, terms)."""
@@ -103,15 +113,20 @@ def loss_of(dictionary: Dictionary, corpus: Corpus, collator: Collator, drawn: l
     return ranking + _CONTRASTIVE * contrastive + _FLOPS * flops(document)
 
 
-def main() -> None:
-    """Train and write `dictionary.pt`."""
-    gguf, folder, work, steps = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), int(sys.argv[4])
+@click.command(cls=arguments.Step)
+@arguments.gguf
+@arguments.minilm
+@arguments.work
+@click.argument("steps", type=click.IntRange(min=1))
+def main(gguf: Path, minilm: Path, work: Path, steps: int) -> None:
+    """Train the dictionary and write `dictionary.pt`."""
     torch.manual_seed(0)
-    corpus, expansion = read_corpus(work, folder), read_expansion(work)
+    corpus, expansion = read_corpus(work, minilm), read_expansion(work)
     collator = open_reader(gguf, work, expansion.terms).collator(_TOKENS)
     dictionary = begin(expansion, corpus.document_vectors[:_MEASURED])
     optimize(dictionary, corpus, collator, steps)
-    torch.save({name: value.detach() for name, value in vars(dictionary).items()}, work / "dictionary.pt")
+    learned = {name: value.detach() for name, value in vars(dictionary).items()}
+    replace_file(work / "dictionary.pt", lambda file: torch.save(learned, file))
 
 
 if __name__ == "__main__":

@@ -4,16 +4,18 @@ python -m csplade.models.recipe.expansion MINILM_FOLDER WORK_FOLDER
 """
 
 import re
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import torch
+from csplade.models.recipe import arguments
 from csplade.models.recipe.corpus import read_texts
 from csplade.models.recipe.plan import LITERAL
 from csplade.models.recipe.teacher import Teacher
+from csplade.pipelines.whole_file import replace_file
 from csplade.pipelines.words import split_words
 from torch import Tensor
 from tqdm import tqdm
@@ -52,12 +54,15 @@ def read_expansion(work: Path) -> Expansion:
     return Expansion(tuple(terms), vectors)
 
 
-def main() -> None:
-    """Write `expansion.pt`."""
-    folder, work = sys.argv[1], Path(sys.argv[2])
+@click.command(cls=arguments.Step)
+@arguments.minilm
+@arguments.work
+def main(minilm: Path, work: Path) -> None:
+    """Choose the terms and write `expansion.pt`."""
     texts = read_texts(work)
     terms, words = choose(texts.documents + texts.queries)
-    torch.save([list(terms), Teacher(folder).embed(words, "terms")], work / "expansion.pt")
+    vectors = Teacher(minilm).embed(words, "terms")
+    replace_file(work / "expansion.pt", lambda file: torch.save([list(terms), vectors], file))
 
 
 if __name__ == "__main__":

@@ -5,11 +5,12 @@ python -m csplade.models.recipe.idf PAIRS_FOLDER WORK_FOLDER
 
 import gzip
 import random
-import sys
 from collections import Counter
 from pathlib import Path
 
+import click
 import orjson
+from csplade.models.recipe import arguments
 from csplade.models.recipe.pairs import SHARES
 from csplade.pipelines.broad_text import inverse
 from csplade.pipelines.words import split_words
@@ -37,10 +38,12 @@ def count(folder: Path) -> tuple[int, Counter[str]]:
     return texts, frequencies
 
 
-def main() -> None:
-    """Write `idf.json`: `{"idf": {key: number}, "default": number}`."""
-    folder, work = map(Path, sys.argv[1:])
-    texts, frequencies = count(folder)
+@click.command(cls=arguments.Step)
+@arguments.pairs_folder
+@arguments.work
+def main(pairs_folder: Path, work: Path) -> None:
+    """Count words and write `idf.json`: `{"idf": {key: number}, "default": number}`."""
+    texts, frequencies = count(pairs_folder)
     table = {key: round(inverse(texts, n), 4) for key, n in sorted(frequencies.items()) if n >= _RAREST}
     default = round(inverse(texts, 1), 4)
     (work / "idf.json").write_bytes(orjson.dumps({"idf": table, "default": default}))

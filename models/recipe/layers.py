@@ -8,12 +8,13 @@ not seen: by cosine, and by how often a document's own embedding is the nearest 
 """
 
 import random
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import click
 import torch
 from csplade.commands.output import print_table
+from csplade.models.recipe import arguments
 from csplade.models.recipe.corpus import read_corpus
 from csplade.models.recipe.expansion import read_expansion
 from csplade.models.recipe.plan import WHOLE
@@ -57,11 +58,15 @@ def _mean(hidden: Tensor, counted: Tensor) -> Tensor:
     return torch.cat([(hidden.float() * share.unsqueeze(-1)).sum(1), torch.ones(len(hidden), 1)], dim=-1)
 
 
+@click.command(cls=arguments.Step)
+@arguments.gguf
+@arguments.minilm
+@arguments.work
+@click.argument("depths", metavar="LAYERS...", nargs=-1, required=True, type=click.IntRange(1, WHOLE.layers))
 @torch.no_grad()
-def main() -> None:
+def main(gguf: Path, minilm: Path, work: Path, depths: tuple[int, ...]) -> None:
     """Print a row for each number of layers."""
-    gguf, folder, work, depths = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), [*map(int, sys.argv[4:])]
-    corpus, reader = read_corpus(work, folder), open_reader(gguf, work, read_expansion(work).terms)
+    corpus, reader = read_corpus(work, minilm), open_reader(gguf, work, read_expansion(work).terms)
     places = random.Random(0).sample(range(len(corpus.documents)), _SEEN + _UNSEEN)
     pupil = build(gguf, reader, WHOLE.layers, frozen=WHOLE.layers)
     groups = documents_of(pupil, corpus, places)

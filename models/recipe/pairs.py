@@ -5,11 +5,12 @@ python -m csplade.models.recipe.pairs PAIRS_FOLDER WORK_FOLDER
 
 import gzip
 import random
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import orjson
+from csplade.models.recipe import arguments
 
 # File -> most pairs drawn. medquad is left out: its answers are documents of the judged collection liveqa-med.
 SHARES = {
@@ -53,12 +54,14 @@ def _read(path: Path) -> Iterator[dict[str, str]]:
         yield from map(orjson.loads, lines)
 
 
-def main() -> None:
-    """Write `pairs.jsonl`."""
-    folder, work = map(Path, sys.argv[1:])
+@click.command(cls=arguments.Step)
+@arguments.pairs_folder
+@arguments.new_work
+def main(pairs_folder: Path, work: Path) -> None:
+    """Draw the training pairs and write `pairs.jsonl`."""
     work.mkdir(parents=True, exist_ok=True)
     with (work / "pairs.jsonl").open("wb") as file:
-        file.writelines(orjson.dumps(pair, option=orjson.OPT_APPEND_NEWLINE) for pair in draw(folder))
+        file.writelines(orjson.dumps(pair, option=orjson.OPT_APPEND_NEWLINE) for pair in draw(pairs_folder))
 
 
 if __name__ == "__main__":

@@ -5,17 +5,20 @@ Float weights are not published. Those of the frozen layers and the embedding co
     python -m csplade.models.recipe.published GGUF_FILE WORK_FOLDER ENCODER_FOLDER STAGE
 """
 
-import sys
 from pathlib import Path
 from typing import cast
 
+import click
 import onnx
 import torch
+from csplade.models.recipe import arguments
 from csplade.models.recipe.dictionary import read_dictionary
 from csplade.models.recipe.expansion import read_expansion
 from csplade.models.recipe.llama import Llama
 from csplade.models.recipe.pupil import Pupil, build
 from csplade.models.recipe.reader import open_reader
+from csplade.models.recipe.train import keep_stage
+from csplade.pipelines.errors import UsageError
 from csplade.pipelines.folder import MODEL_FILE, read_tables
 from csplade.pipelines.model import SparseEncoderModel
 from onnx import numpy_helper
@@ -80,11 +83,11 @@ def restore(gguf: Path, work: Path, folder: Path) -> Pupil:
     """Return the pupil with the folder's weights.
 
     Raises:
-        ValueError: the folder's terms are not those of the work folder.
+        UsageError: the folder's terms are not those of the work folder.
     """
     terms = read_expansion(work).terms
     if terms != tuple(read_tables(folder).terms):
-        raise ValueError(f"the terms of {folder} are not those that step 3 chose for {work}: run steps 1 to 3 again")
+        raise UsageError(f"the terms of {folder} are not those that step 3 chose for {work}: run steps 1 to 3 again")
     pupil = build(gguf, open_reader(gguf, work, terms))
     rounded = Rounded(folder / MODEL_FILE)
     layers_from(rounded, cast(Llama, pupil.model.backbone))
@@ -92,12 +95,17 @@ def restore(gguf: Path, work: Path, folder: Path) -> Pupil:
     return pupil
 
 
-def main() -> None:
-    """Write `stage-STAGE.pt`."""
-    gguf, work, folder = map(Path, sys.argv[1:4])
+@click.command(cls=arguments.Step)
+@arguments.gguf
+@arguments.work
+@click.argument("folder", metavar="ENCODER_FOLDER", type=click.Path(exists=True, path_type=Path))
+@click.argument("stage", type=click.IntRange(min=1))
+def main(gguf: Path, work: Path, folder: Path, stage: int) -> None:
+    """Write `stage-STAGE.pt`; the scale of scores, which no folder holds, is the dictionary's."""
+    if (path := work / f"stage-{stage}.pt").exists():
+        raise UsageError(f"{path} is there, and may hold float weights: move it away, or name another work folder")
     pupil, dictionary = restore(gguf, work, folder), read_dictionary(work)
-    ended = {"model": pupil.model.state_dict(), "log_scale": dictionary.log_scale}
-    torch.save(ended, work / f"stage-{int(sys.argv[4])}.pt")
+    keep_stage(path, pupil.model, dictionary.log_scale, dictionary)
 
 
 if __name__ == "__main__":

@@ -24,10 +24,14 @@ class Pupil:
     """Float weights, as they were before training."""
     model: SparseEncoderModel
     reader: Reader
+    gates: bool = True
+    """Whether gates are trained."""
 
     def training(self) -> TrainingModel:
         """Return the model as training sees it."""
-        return TrainingModel(self.model, ReadingOptions(), LITERAL)
+        training = TrainingModel(self.model, ReadingOptions(), LITERAL)
+        self.model.gate.requires_grad_(self.gates)
+        return training
 
 
 def build(gguf: Path, reader: Reader, layers: int = MINI.layers, frozen: int = MINI.frozen) -> Pupil:

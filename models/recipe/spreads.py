@@ -6,11 +6,12 @@ Both are standard deviations over documents, means over queries, of texts that a
 """
 
 import random
-import sys
 from pathlib import Path
 
+import click
 import torch
 from csplade.commands.output import print_table
+from csplade.models.recipe import arguments
 from csplade.models.recipe.corpus import Corpus, read_corpus
 from csplade.models.recipe.expansion import read_expansion
 from csplade.models.recipe.literal_scores import literal_scores
@@ -33,11 +34,14 @@ def spreads(corpus: Corpus, reader: Reader, chance: random.Random) -> tuple[floa
     return literal.std(1).mean().item(), dense.std(1).mean().item()
 
 
-def main() -> None:
+@click.command(cls=arguments.Step)
+@arguments.gguf
+@arguments.minilm
+@arguments.work
+def main(gguf: Path, minilm: Path, work: Path) -> None:
     """Print both."""
-    gguf, folder, work = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
     reader = open_reader(gguf, work, read_expansion(work).terms)
-    print_table("", ("literal", "dense"), [spreads(read_corpus(work, folder), reader, random.Random(0))])
+    print_table("", ("literal", "dense"), [spreads(read_corpus(work, minilm), reader, random.Random(0))])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The dense teacher, all-MiniLM-L6-v2: texts in, unit vectors out."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from csplade.pipelines.encode_batches import batches
@@ -16,7 +17,7 @@ _TOKENS_AT_ONCE = 2048
 class Teacher:
     """The model with its tokenizer, in bf16."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: Path) -> None:
         self._tokenizer = AutoTokenizer.from_pretrained(folder)
         self._model = AutoModel.from_pretrained(folder).eval().to(torch.bfloat16)
 
