@@ -113,10 +113,10 @@ def optimize(
     model, chance, log_scale = pupil.model, random.Random(0), nn.Parameter(dictionary.log_scale.clone())
     first = max((number + 1 for number in range(len(stages)) if _ended(folder, number).exists()), default=0)
     if first:
-        ended = torch.load(file := _ended(folder, first - 1))
+        ended = torch.load(path := _ended(folder, first - 1))
         if ended["dictionary"] != dictionary.digest:
             raise UsageError(
-                f"{file} learned from the dictionary {ended['dictionary']}, and the one that is there is "
+                f"{path} learned from the dictionary {ended['dictionary']}, and the one that is there is "
                 f"{dictionary.digest}: move that file and the stages before it away to train anew"
             )
         model.load_state_dict(ended["model"])
