@@ -12,10 +12,10 @@ from csplade.pipelines.calibration import Calibration, calibration_of
 from csplade.pipelines.contract import TABLE_QUERIES, Contract
 from csplade.pipelines.encode_batches import batches, one_ahead, windows
 from csplade.pipelines.encode_counts import Counter, Counts
-from csplade.pipelines.encode_folder import read_parts
 from csplade.pipelines.encode_kept import KeptVectors
 from csplade.pipelines.encode_lanes import Lanes, Pending
 from csplade.pipelines.encode_options import DEFAULT, Device, EncodeOptions, LongTexts
+from csplade.pipelines.encode_parts import read_parts
 from csplade.pipelines.encode_reading import LONGEST_TOKEN, Reader, Reading, cutting_tokenizer
 from csplade.pipelines.encode_vectors import PassageOutput, VectorMaker
 from csplade.pipelines.errors import SourceError, UsageError
