@@ -1,50 +1,46 @@
-"""The folder with a file of vectors for each block: whose job it is, and what an earlier run has left of a block.
+"""The parts of an encoder folder, as an `Encoder` takes them, checked as far as that can be before a text comes."""
 
-Names that begin with `_` hold no vectors, and programs that read a folder of Parquet pass over them.
-"""
-
-import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from csplade.pipelines.encode_output import Job
-from csplade.pipelines.errors import UsageError
-from csplade.pipelines.whole_file import replace_bytes
-
-JOB_FILE = "_job.json"
-_FAILED = ".failed.jsonl"
-_TRIES = ".tries"
-_OURS = re.compile(r"[._]?\d{4,}-\d{10}\.(jsonl|parquet|failed|tries)(\..*)?")
-"""A block, what was begun of one, its dead letters and tries."""
+from csplade.pipelines.contract import Contract, check_files, read_contract
+from csplade.pipelines.encode_options import EncodeOptions
+from csplade.pipelines.encode_processor import check_sums, read_processor
+from csplade.pipelines.errors import EncoderError
+from csplade.pipelines.folder import DECIDING_FILES, MODEL_FILE, TOKENIZER_FILE, Tables, check_terms, read_tables
+from csplade.pipelines.graph import Graph, LateGraph
+from csplade.pipelines.runtime import preferred_device
 
 
-def claim_folder(folder: Path, job: Job, force: bool = False) -> None:
-    """Make the folder that of the job, which goes on in its own; with `force` delete what another job has written.
+def read_parts(folder: Path, options: EncodeOptions) -> tuple[Contract, str, Graph | LateGraph, Tables]:
+    """Return contract, tokenizer, graph and tables of a folder whose files are what its contract says.
+
+    With `table_queries` the graph is loaded when it is first run, and what concerns it is raised then.
 
     Raises:
-        UsageError: it holds something else.
-        OSError: it cannot be written.
+        EncoderError: the folder is incomplete, damaged or of another version, its files are of several encoders, or
+            this processor would add its 8-bit products up wrongly.
+        MissingExtraError: there is no onnxruntime.
+        UsageError: the device asked for is not there, or both runtimes are installed.
     """
-    folder.mkdir(exist_ok=True)
-    told = folder / JOB_FILE
-    if told.exists() and told.read_bytes() == job.line:
-        return
-    found = [path for path in folder.iterdir() if path != told]
-    foreign = sorted(path.name for path in found if not _OURS.fullmatch(path.name))
-    if foreign:
-        raise UsageError(f"{folder} holds {foreign[0]}, which is no file of vectors: name another folder for --output")
-    if (found or told.exists()) and not force:
-        raise UsageError(f"{folder} holds vectors of another job: name another folder for --output, or add --force")
-    # Last, so that a run which is killed here leaves the folder to nobody but --force.
-    for path in found:
-        path.unlink()
-    replace_bytes(told, job.line)
+    contract = read_contract(folder)
+    check_files(folder, contract)
+    if unsure := [name for name in DECIDING_FILES if name not in contract.files]:
+        raise EncoderError(f"the contract of {folder} has files without {', '.join(unsure)}: export the encoder again")
+    try:
+        tokenizer = (folder / TOKENIZER_FILE).read_text(encoding="utf-8")
+    except OSError as error:
+        raise EncoderError(f"{folder} cannot be read ({error}): copy the encoder folder again") from error
+    tables = read_tables(folder)
+    check_terms(folder, contract, tables)
+    load: Callable[[], Graph] = partial(_load, folder, contract, options)
+    # With the option nobody encodes documents. With a contract that says so somebody may, and hears now what lacks.
+    return contract, tokenizer, LateGraph(load) if options.table_queries else load(), tables
 
 
-def failed_of(block: Path) -> Path:
-    """Return where a block's dead letters are."""
-    return block.with_name(f"_{block.stem}{_FAILED}")
-
-
-def tries_of(block: Path) -> Path:
-    """Return where it is counted how often a block was begun by workers that died."""
-    return block.with_name(f"_{block.stem}{_TRIES}")
+def _load(folder: Path, contract: Contract, options: EncodeOptions) -> Graph:
+    device = preferred_device(options.device, contract.quantization)
+    # Also where CUDA is asked for: integer products go back to the processor there.
+    check_sums(folder, contract, read_processor())
+    return Graph.open(folder / MODEL_FILE, options.threads, device, contract.opset)
