@@ -1,8 +1,8 @@
-"""The parts of an encoder folder, as an `Encoder` takes them, checked as far as that can be before a text comes."""
+"""An encoder folder's parts, once they are what its contract says, fit each other and can be run on this machine."""
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from csplade.pipelines.contract import Contract, check_files, read_contract
 from csplade.pipelines.encode_options import EncodeOptions
@@ -13,10 +13,18 @@ from csplade.pipelines.graph import Graph, LateGraph
 from csplade.pipelines.runtime import preferred_device
 
 
-def read_parts(folder: Path, options: EncodeOptions) -> tuple[Contract, str, Graph | LateGraph, Tables]:
-    """Return contract, tokenizer, graph and tables of a folder whose files are what its contract says.
+class EncoderParts(NamedTuple):
+    """What an encoder is made of."""
 
-    With `table_queries` the graph is loaded when it is first run, and what concerns it is raised then.
+    contract: Contract
+    tokenizer: str
+    """The text of `tokenizer.json`."""
+    graph: Graph | LateGraph
+    tables: Tables
+
+
+def read_parts(folder: Path, options: EncodeOptions) -> EncoderParts:
+    """Read and check the parts; with `table_queries` the graph is loaded and checked when it is first run.
 
     Raises:
         EncoderError: the folder is incomplete, damaged or of another version, its files are of several encoders, or
@@ -34,13 +42,13 @@ def read_parts(folder: Path, options: EncodeOptions) -> tuple[Contract, str, Gra
         raise EncoderError(f"{folder} cannot be read ({error}): copy the encoder folder again") from error
     tables = read_tables(folder)
     check_terms(folder, contract, tables)
-    load: Callable[[], Graph] = partial(_load, folder, contract, options)
+    load = partial(_load, folder, contract, options)
     # With the option nobody encodes documents. With a contract that says so somebody may, and hears now what lacks.
-    return contract, tokenizer, LateGraph(load) if options.table_queries else load(), tables
+    return EncoderParts(contract, tokenizer, LateGraph(load) if options.table_queries else load(), tables)
 
 
 def _load(folder: Path, contract: Contract, options: EncodeOptions) -> Graph:
-    device = preferred_device(options.device, contract.quantization)
-    # Also where CUDA is asked for: integer products go back to the processor there.
+    # On a GPU too: these products go back to the processor.
     check_sums(folder, contract, read_processor())
+    device = preferred_device(options.device, contract.quantization)
     return Graph.open(folder / MODEL_FILE, options.threads, device, contract.opset)
