@@ -8,8 +8,9 @@ role r (document or query):
     term_k       = strength_r * max over the rows v that fold into k
     gate_i       = softplus(g_r . h_i + c_r)
 
-With a literal residual (PROSPER, arXiv 2510.18527) a term also gets the gates of the tokens that are it; without
-one the gates count words outside (`literal`), or nothing at all.
+With a literal residual (PROSPER, arXiv 2510.18527) a term also gets the gates of the tokens that are it, unless it was
+left out (`prune`), so that no row folds into it; without a residual the gates count words outside (`literal`), or
+nothing at all.
 """
 
 import dataclasses
@@ -77,6 +78,9 @@ class SparseEncoderModel(nn.Module):
         self.each_piece = fold.is_identity
         self.groups: Tensor
         self.register_buffer("groups", torch.from_numpy(fold.groups))  # (terms, largest group)
+        self.rowed: Tensor
+        rowed = torch.from_numpy((fold.groups < len(rows)).any(axis=1).astype("int64"))
+        self.register_buffer("rowed", rowed, persistent=False)  # (terms,): 1 where a row folds into the term
         self.kept: Tensor
         self.register_buffer("kept", torch.zeros(_ROLES, dtype=torch.int64), persistent=False)
         self.options = options
@@ -91,10 +95,14 @@ class SparseEncoderModel(nn.Module):
         gates = self.gates(hidden, role)
         terms = self.terms(hidden, counted, role)
         if self.options.residual:
-            terms = terms.scatter_add(-1, input_ids, gates * counted)
+            terms = terms.scatter_add(-1, input_ids, gates * self._own(input_ids, counted))
         # A tensor, not a number: so the exported graph chooses by role.
         best = torch.topk(terms, self.kept[role], dim=-1)  # type: ignore[arg-type]
         return Vectors(best.indices, best.values, gates)
+
+    def _own(self, input_ids: Tensor, counted: Tensor) -> Tensor:
+        """Return the mask of tokens that are terms of the model, shape kept."""
+        return counted if self.each_piece else counted * self.rowed[input_ids]
 
     def read(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return hidden states and the mask of tokens that are pooled: (batch, length, width), (batch, length)."""

@@ -1,7 +1,7 @@
 """Vocabulary that is to be no term is left out of a model's head; needs torch.
 
-The ids stay: what is left out has the weight 0 for ever, costs no product, and whatever counts by vocabulary id (the
-literal residual, queries without a model, a last resort) goes on as before.
+The ids stay: what is left out has the weight 0 for ever, from the literal residual too, and costs no product; whatever
+else counts by vocabulary id (queries without a model, a last resort) goes on as before.
 """
 
 import dataclasses
