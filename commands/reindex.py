@@ -100,7 +100,7 @@ def _origin(choices: ReindexChoices, connection: Connection) -> "tuple[Origin, D
     """Look at the index that is copied; nothing is made yet."""
     from csplade.integration.detect import read_dialect
     from csplade.integration.reindex import Origin
-    from csplade.integration.reindex_mapping import chosen_fields
+    from csplade.integration.reindex_mapping import check_whole, chosen_fields
     from csplade.integration.reindex_target import describe
 
     client = open_cluster(source_connection(choices, connection))
@@ -112,6 +112,7 @@ def _origin(choices: ReindexChoices, connection: Connection) -> "tuple[Origin, D
             f"--text-fields {choices.text_fields!r} must be names with commas between them, like title,body"
         )
     fields = chosen_fields(described.mapping, choices.origin, asked)
+    check_whole(described.mapping, choices.origin, fields, choices.without_excluded_fields)
     return Origin(client, choices.origin, dialect, fields, choices.slices), described
 
 

@@ -26,6 +26,7 @@ class ReindexChoices(SendingChoices, NewIndexChoices):
     text_fields: str | None
     slices: int
     copy_mapping: bool
+    without_excluded_fields: bool
     dead_letters: Path | None
     checkpoint: Path | None
     load_settings: str
@@ -89,6 +90,11 @@ _OPTIONS = (
         default=True,
         show_default=True,
         help="Give NEW the fields of OLD that it does not have, with their analyzers; or let the cluster guess them.",
+    ),
+    click.option(
+        "--without-excluded-fields",
+        is_flag=True,
+        help="Copy OLD although its mapping keeps fields out of _source, which NEW then lacks.",
     ),
     *NEW_INDEX_OPTIONS,
     *LOADING_OPTIONS,

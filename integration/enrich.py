@@ -29,6 +29,7 @@ from csplade.integration.reindex_mapping import chosen_fields
 from csplade.integration.slices import cut
 from csplade.integration.slices_read import ReadOptions, read_slices
 from csplade.integration.slices_snapshot import Snapshot
+from csplade.integration.source_filter import left_out
 from csplade.pipelines.contract import Contract
 from opensearchpy import OpenSearch
 
@@ -87,10 +88,10 @@ def fields_of(client: OpenSearch, index: str, asked: tuple[str, ...]) -> tuple[s
         UsageError, IndexConflictError: as `chosen_fields`.
     """
     _, mapping = mapping_of(client, index)
-    if mapping.get("_source", {}).get("excludes"):
+    if lacking := left_out(mapping):
         raise IndexConflictError(
-            f"the index {index!r} keeps only a part of its documents in `_source`, and the rest would be lost: "
-            "`csplade ingest` them anew"
+            f"the index {index!r} keeps only a part of its documents in `_source`, without {lacking}, which would be "
+            "lost: `csplade ingest` them anew"
         )
     return chosen_fields(mapping, index, asked, replaces_text=True)
 

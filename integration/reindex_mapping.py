@@ -6,7 +6,8 @@ from typing import Any
 from csplade.integration.documents import DEFAULT_TEXT_FIELDS, OUR_FIELDS
 from csplade.integration.errors import IndexConflictError
 from csplade.integration.index_mapping import our_meta
-from csplade.integration.templates import TEXT_FIELD, TITLE_FIELD, WEIGHTS_FIELD
+from csplade.integration.source_filter import keeps, left_out
+from csplade.integration.templates import PASSAGE_WEIGHTS, PASSAGES_FIELD, TEXT_FIELD, TITLE_FIELD, WEIGHTS_FIELD
 from csplade.integration.text_fields import recorded_fields
 from csplade.pipelines.errors import UsageError
 
@@ -17,8 +18,16 @@ _KEPT = (
     *("dynamic", "dynamic_templates", "dynamic_date_formats", "date_detection", "numeric_detection"),
     *("_routing", "runtime"),
 )
-# Settings that mappings refer to, or that limit them.
-_SETTINGS = ("analysis", "similarity", "mapping")
+# Settings that mappings and searches need; those of placement, speed and life are the new index's own.
+_SETTINGS = frozenset(
+    {
+        *("analysis", "similarity", "mapping", "max_ngram_diff", "max_shingle_diff", "knn", "sort"),
+        *("query", "query_string", "highlight", "analyze"),
+        *("max_result_window", "max_inner_result_window", "max_rescore_window", "max_docvalue_fields_search"),
+        *("max_script_fields", "max_terms_count", "max_regex_length"),
+    }
+)
+_SORT = "sort"
 _TEXT_TYPES = frozenset({"text", "match_only_text", "semantic_text"})
 
 
@@ -52,6 +61,26 @@ def chosen_fields(mapping: _Json, index: str, asked: Sequence[str], replaces_tex
     return tuple(asked)
 
 
+def check_whole(mapping: _Json, index: str, fields: Sequence[str], partly: bool) -> None:
+    """Check that what is copied of an index is all that its documents had, or with `partly` at least these text fields.
+
+    Weights that csplade's own indexes may leave out of `_source` are made anew.
+
+    Raises:
+        IndexConflictError: `_source` lacks others.
+    """
+    lacking = left_out(mapping, OUR_FIELDS | {PASSAGE_WEIGHTS})
+    begin = f"the index {index!r} leaves {lacking} out of `_source`"
+    if lacking and not partly:
+        raise IndexConflictError(
+            f"{begin}, so that no copy could have them: `csplade ingest` the documents anew from where they came, or "
+            "copy them without these by --without-excluded-fields"
+        )
+    texts = [name for name in fields if not keeps(mapping, name)]
+    if lacking and texts:
+        raise IndexConflictError(f"{begin}, and so {texts[0]!r}, which is to be encoded: name other --text-fields")
+
+
 def taken_over(body: _Json, mapping: _Json, settings: _Json) -> dict[str, Any]:  # Any: a JSON object
     """Return the body of a new index of ours with the fields of an old one, and all that these need.
 
@@ -64,16 +93,32 @@ def taken_over(body: _Json, mapping: _Json, settings: _Json) -> dict[str, Any]: 
         # Subfields such as title.keyword, by which applications sort.
         if "fields" in (old := mapping.get("properties", {}).get(name, {})):
             properties[name] = {**properties[name], "fields": old["fields"]}
+    needed = needed_settings(settings)
+    if _SORT in needed and not _may_sort(needed[_SORT], missing_fields(mapping, {}), ours["properties"]):
+        del needed[_SORT]
     return {
         **body,
-        "settings": {"index": {**needed_settings(settings), **body["settings"]["index"]}},
+        "settings": {"index": {**needed, **body["settings"]["index"]}},
         "mappings": {**ours, **kept, "properties": properties},
     }
 
 
 def needed_settings(settings: _Json) -> dict[str, Any]:  # Any: a JSON object
-    """Return those settings of an index that its mapping needs."""
-    return {name: settings[name] for name in _SETTINGS if name in settings}
+    """Return those settings of an index that its mapping and searches in it need."""
+    # Where a setting has a value and others below it, as `knn` has, those have dots in their names.
+    return {name: value for name, value in settings.items() if name.partition(".")[0] in _SETTINGS}
+
+
+def without_sort(settings: _Json) -> dict[str, Any]:  # Any: a JSON object
+    """Return settings of an index whose documents are in no order, so that it may lack the fields of that order."""
+    return {name: value for name, value in settings.items() if name != _SORT}
+
+
+def _may_sort(sort: _Json, taken: _Json, ours: _Json) -> bool:
+    """Say whether the order of an old index fits a new one: its fields are taken as they are, and none is nested."""
+    names = sort.get("field", [])
+    names = [names] if isinstance(names, str) else names
+    return PASSAGES_FIELD not in ours and all(name.partition(".")[0] in taken for name in names)
 
 
 def missing_fields(old: _Json, new: _Json) -> dict[str, Any]:  # Any: a JSON object

@@ -17,7 +17,7 @@ from csplade.integration.index_mapping import mapping_of
 from csplade.integration.query import Mode
 from csplade.integration.reindex import Origin
 from csplade.integration.reindex_documents import copied
-from csplade.integration.reindex_mapping import needed_settings
+from csplade.integration.reindex_mapping import needed_settings, without_sort
 from csplade.integration.reindex_target import Planned, settings_of
 from opensearchpy import OpenSearch
 
@@ -77,6 +77,9 @@ def _refused(client: OpenSearch, index: str, body: _Json, taken: _Json) -> dict[
         error = _simulated(client, index, body, properties)
         if error is None:
             return {}
+        if (whatever := _simulated(client, index, body, others)) is not None:
+            # It is not about the fields: a setting that this cluster does not know, say.
+            raise whatever
         asked = {name: _simulated(client, index, body, {**others, name: field}) for name, field in taken.items()}
     except CredentialsError:
         return None
@@ -88,7 +91,9 @@ def _refused(client: OpenSearch, index: str, body: _Json, taken: _Json) -> dict[
 
 def _simulated(client: OpenSearch, index: str, body: _Json, properties: _Json) -> RequestError | None:
     """Return why a cluster would refuse an index with these fields, None if it would not."""
-    made = {"settings": body["settings"], "mappings": {**body["mappings"], "properties": properties}}
+    whole = properties == body["mappings"]["properties"]
+    settings = body["settings"] if whole else {"index": without_sort(body["settings"]["index"])}
+    made = {"settings": settings, "mappings": {**body["mappings"], "properties": properties}}
     template = {"index_patterns": [index], "priority": _PRIORITY, "template": made}
     try:
         client.transport.perform_request("POST", "/_index_template/_simulate", body=template)

@@ -8,6 +8,7 @@ from typing import Any
 
 from csplade.integration.dialect import Dialect
 from csplade.integration.passages import merged
+from csplade.integration.source_filter import keeps
 from csplade.integration.templates import PASSAGE_WEIGHTS, PASSAGES_FIELD, WEIGHTS_FIELD
 from csplade.pipelines.sparse import SparseVector
 
@@ -28,10 +29,8 @@ def whole_source(hides_weights: bool) -> object:
 
 def keeps_weights(mapping: Mapping[str, Any], field: str) -> bool:  # Any: a JSON object
     """Say whether an index with this mapping can give the weights of a field back at all."""
-    source = mapping.get("_source", {})
-    excluded = source.get("excludes", ())
-    held = {field, PASSAGES_FIELD, PASSAGE_WEIGHTS} if field == WEIGHTS_FIELD else {field}
-    return source.get("enabled", True) is not False and held.isdisjoint(excluded)
+    passages = field == WEIGHTS_FIELD and PASSAGES_FIELD in mapping.get("properties", {})
+    return keeps(mapping, PASSAGE_WEIGHTS if passages else field)
 
 
 def weights_of(

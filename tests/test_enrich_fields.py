@@ -9,7 +9,7 @@ from csplade.integration.client import connect
 from csplade.integration.documents import mark_of
 from csplade.integration.index import create_index
 from csplade.integration.index_mapping import mapping_of, our_meta
-from csplade.integration.templates import IndexOptions
+from csplade.integration.templates import IndexOptions, index_body
 from csplade.pipelines.jsonl import write_line
 from csplade.tests.command_run import Run, runner, use_word_encoder
 from csplade.tests.word_encoder import word_contract, word_vector
@@ -133,6 +133,27 @@ def test_an_index_of_others_is_told_how_to_copy_and_a_document_without_weights_h
     put(opensearch, index_name, "1", text="Rye")
     shown = run("explain", "rye", "--index", index_name, "--url", opensearch, "--document", "1")
     assert "`csplade enrich`" in shown.out
+
+
+@pytest.mark.parametrize(
+    ("source", "lacking"),
+    [
+        ({"excludes": ["secret"]}, "'secret'"),
+        ({"includes": ["text", "csplade_*"]}, "all fields but 'text', 'csplade_*'"),
+    ],
+)
+def test_an_index_whose_source_lacks_fields_is_refused_and_stays_as_it_is(
+    run: Run, opensearch: str, index_name: str, source: dict[str, object], lacking: str
+) -> None:
+    body = index_body(word_contract(), IndexOptions())
+    body["mappings"]["_source"] = source
+    connect(opensearch).indices.create(index=index_name, body=body)
+    put(opensearch, index_name, "1", text="Rye", secret="x")
+    before = stored(opensearch, index_name, "1")
+    refused = run("enrich", "--index", index_name, "--url", opensearch)
+    assert (refused.code, refused.out) == (1, "")
+    assert f"in `_source`, without {lacking}, which would be lost" in refused.err
+    assert stored(opensearch, index_name, "1") == before == {"text": "Rye"}
 
 
 def test_an_unmended_dead_letter_tells_how_to_mend_it(run: Run, opensearch: str, index_name: str) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 from csplade.integration.errors import IndexConflictError
+from csplade.integration.passages import Long
 from csplade.integration.reindex_mapping import chosen_fields, missing_fields, taken_over
 from csplade.integration.templates import IndexOptions, index_body
 from csplade.pipelines.errors import UsageError
@@ -71,6 +72,29 @@ def test_a_new_index_has_the_fields_of_both_and_what_they_need() -> None:
         "fields": {"raw": {"type": "keyword"}},
     }
     assert properties["csplade_terms"] == {"type": "rank_features"}
+
+
+def test_settings_of_content_are_taken_and_those_of_placement_are_not() -> None:
+    content = {
+        "max_ngram_diff": "8",
+        "knn": "true",
+        # So clusters spell what stands below a setting that has a value of its own.
+        "knn.algo_param": {"ef_search": "50"},
+        "query": {"default_field": ["title"]},
+        "sort": {"field": "price", "order": "asc"},
+    }
+    placement = {"number_of_replicas": "3", "routing": {}, "codec": "x", "default_pipeline": "p", "blocks": {}}
+    body = index_body(word_contract(), IndexOptions())
+    found = taken_over(body, SHOP, {**content, **placement})["settings"]["index"]
+    assert found == {**content, **body["settings"]["index"]}
+
+
+@pytest.mark.parametrize(
+    ("long", "field"), [(Long.PASSAGES, "price"), (Long.CUT, "title"), (Long.CUT, ["price", "title.raw"])]
+)
+def test_an_order_is_left_out_where_its_fields_are_ours_or_documents_have_passages(long: Long, field: object) -> None:
+    body = index_body(word_contract(), IndexOptions(long=long))
+    assert "sort" not in taken_over(body, SHOP, {"sort": {"field": field}})["settings"]["index"]
 
 
 def test_an_index_that_is_there_gets_the_fields_that_it_lacks_and_none_of_ours() -> None:

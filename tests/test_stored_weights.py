@@ -20,10 +20,28 @@ def test_servers_that_hide_weights_are_asked_to_show_them() -> None:
         ({"_source": {"enabled": False}}, False),
         ({"_source": {"excludes": ["w"]}}, False),
         ({"_source": {"excludes": ["x"]}}, True),
+        ({"_source": {"excludes": ["w*"]}}, False),
+        ({"_source": {"includes": ["x", "y.*"]}}, False),
+        ({"_source": {"includes": ["x", "w"]}}, True),
+        ({"_source": {"includes": ["*"], "excludes": ["w"]}}, False),
     ],
 )
 def test_an_index_may_keep_no_weights(mapping: dict[str, object], keeps: bool) -> None:
     assert keeps_weights(mapping, "w") is keeps
+
+
+@pytest.mark.parametrize(
+    ("source", "keeps"),
+    [
+        ({"excludes": ["csplade_terms", "csplade_passages.csplade_terms"]}, False),
+        ({"excludes": ["csplade_passages"]}, False),
+        ({"includes": ["text", "csplade_terms"]}, False),
+        ({"includes": ["text", "csplade_passages"]}, True),
+    ],
+)
+def test_weights_of_passages_stand_in_them(source: dict[str, object], keeps: bool) -> None:
+    mapping = {"_source": source, "properties": {"csplade_terms": {}, "csplade_passages": {}}}
+    assert keeps_weights(mapping, "csplade_terms") is keeps
 
 
 def test_weights_are_read_heaviest_first_also_inside_objects() -> None:
