@@ -31,17 +31,17 @@ def settled_run(
 
     `begin` opens the checkpoint, `stream` sends, and `account` says of what it returns how many documents that were.
     """
-    from csplade.integration.ingest_report import check_count, count_before, count_if_allowed
+    from csplade.integration.ingest_report import check_count, count_refreshed
     from csplade.integration.load_settings import LoadSettings, loading
     from csplade.integration.patience import patient
 
     waiting = patient(client, choices.patience)
-    before = count_before(waiting, index)
+    before = count_refreshed(waiting, index)
     checkpoint = begin(waiting)
     kind = LoadSettings(choices.load_settings)
     with checkpoint or nullcontext(), loading(client, index, kind, choices.patience):
         found = stream(checkpoint)
-    counted = count_if_allowed(waiting, index)
+    counted = count_refreshed(waiting, index)
     # Also where documents are missing: run again, it is to send all of them.
     if checkpoint is not None:
         checkpoint.remove()

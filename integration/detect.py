@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from csplade.integration.client import address
-from csplade.integration.dialect import USUAL_LIMIT, Dialect, dialect_for, numbers_of
+from csplade.integration.dialect import PLAIN, USUAL_LIMIT, Dialect, dialect_for, numbers_of
 from csplade.integration.errors import CredentialsError, RequestError
 from opensearchpy import OpenSearch
 
@@ -17,12 +17,16 @@ def read_dialect(client: OpenSearch) -> Dialect:
     """Ask the cluster what it is.
 
     Its plugins and its limit are asked for too; where this user may not ask, there are none and it is the usual one.
+    Serverless collections of AWS say nothing of themselves and are asked in the plain way.
 
     Raises:
         ClusterError: it does not answer, or is of a kind or version that csplade does not know.
     """
     try:
-        version = _info(client)["version"]
+        told = _info(client)
+        if told is None:
+            return PLAIN
+        version = told["version"]
         # Elasticsearch names no distribution.
         distribution, number = version.get("distribution", "elasticsearch"), str(version["number"])
     except (KeyError, TypeError, AttributeError) as error:
@@ -39,11 +43,13 @@ def clauses_of_heap(heap_mb: int, search_threads: int) -> int:
     return max(USUAL_LIMIT, 64 * heap_mb // search_threads)
 
 
-def _info(client: OpenSearch) -> Mapping[str, Any]:  # Any: a JSON object
-    """Return what the cluster says about itself at its root, else what a node of it says."""
+def _info(client: OpenSearch) -> Mapping[str, Any] | None:  # Any: a JSON object
+    """Return what the cluster says about itself at its root, else what a node of it says; None if nothing is there."""
     try:
         answer: Mapping[str, Any] = client.info()
     except RequestError as error:
+        if error.unserved:
+            return None
         if error.status != _NOT_ALLOWED:
             raise
         # Elasticsearch is also built without the module that answers at the root.

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 
 from csplade.pipelines.errors import CspladeError
 
+_NOT_FOUND = 404
+
 
 class ClusterError(CspladeError):
     """Base of everything that can go wrong between us and a cluster."""
@@ -35,6 +37,10 @@ class GateError(ClusterError):
     """A new index is not good enough to take the place of the live one."""
 
 
+NO_KIND = "no reason"
+"""The kind of an error whose answer says nothing."""
+
+
 class RequestError(ClusterError):
     """The cluster answered with an error; `status` is its HTTP status, `kind` the server's name of the error."""
 
@@ -44,6 +50,11 @@ class RequestError(ClusterError):
         self.kind = kind
         self.reason = reason or message
         """What the cluster said, without a next step: whoever knows of a better one gives it."""
+
+    @property
+    def unserved(self) -> bool:
+        """Say whether nobody answers such requests there: 404 without a word, of AWS's serverless collections."""
+        return self.status == _NOT_FOUND and self.kind == NO_KIND
 
 
 class NodeError(ClusterError):

@@ -17,9 +17,10 @@ from csplade.integration.bulk_senders import Batch, Senders
 from csplade.integration.dead_letters import DeadLetters, Mark
 from csplade.integration.documents import Document, RecordError, Rejected, bulk_lines
 from csplade.integration.encoder import Encoder
-from csplade.integration.ingest_report import REFRESH_SECONDS, IngestReport, Progress
+from csplade.integration.ingest_report import IngestReport, Progress
 from csplade.integration.passages import Encoded, Long, encode_long
 from csplade.integration.patience import Patience, patient
+from csplade.integration.refresh import refresh
 from csplade.integration.survey import DuplicateCounter
 from csplade.pipelines.errors import EncoderError
 from opensearchpy import OpenSearch
@@ -103,7 +104,7 @@ def ingest(
             run.rescue()
             raise
     waiting = patient(client, options.patience)
-    waiting.indices.refresh(index=options.index, params={"request_timeout": REFRESH_SECONDS})
+    refresh(waiting, options.index)
     return run.report(final=True)
 
 

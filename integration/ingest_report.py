@@ -6,9 +6,8 @@ from pathlib import Path
 
 from csplade.integration.answers import count_documents
 from csplade.integration.errors import ClusterError, CredentialsError
+from csplade.integration.refresh import refresh
 from opensearchpy import OpenSearch
-
-REFRESH_SECONDS = 600
 
 _LOST = "look whether somebody deletes from it or a node has lost data, then ingest again"
 
@@ -46,17 +45,16 @@ class IngestReport:
 Progress = Callable[[IngestReport], None]
 
 
-def count_before(client: OpenSearch, index: str) -> int | None:
-    """Return how many documents an index holds before a run, also what was written a moment ago.
+def count_refreshed(client: OpenSearch, index: str) -> int | None:
+    """Return how many documents an index holds, also of what was written a moment ago.
 
-    None if this user may not count, or not refresh.
+    None if this user may not count, or not refresh, or the cluster refreshes by itself alone.
 
     Raises:
         ClusterError: the cluster does not answer in full.
     """
     try:
-        client.indices.refresh(index=index, params={"request_timeout": REFRESH_SECONDS})
-        return count_documents(client, index)
+        return count_documents(client, index) if refresh(client, index) else None
     except CredentialsError:
         return None
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from csplade.integration.answers import count_documents
 from csplade.integration.query import QueryOptions, Question
+from csplade.integration.refresh import refresh
 from csplade.integration.search import search_many
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.evaluate import ASKED_DEPTH, measure, order
@@ -128,5 +129,5 @@ def _rankings(client: OpenSearch, side: Side) -> list[tuple[str, ...]]:
 
 
 def _count(client: OpenSearch, index: str) -> int:
-    client.indices.refresh(index=index)
+    refresh(client, index)
     return count_documents(client, index)

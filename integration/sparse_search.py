@@ -27,7 +27,7 @@ from csplade.integration.index import IndexState, check_index, check_name, creat
 from csplade.integration.index_facts import KnownFacts
 from csplade.integration.index_mapping import long_of, mapping_of
 from csplade.integration.ingest import IngestOptions, ingest
-from csplade.integration.ingest_report import IngestReport, check_count, count_before, count_if_allowed
+from csplade.integration.ingest_report import IngestReport, check_count, count_refreshed
 from csplade.integration.missing import Placement, look_for
 from csplade.integration.patience import Patience, patient
 from csplade.integration.query import QueryOptions, Question
@@ -202,9 +202,9 @@ class SparseSearch:
             patience=options.patience,
         )
         waiting = patient(self._client, options.patience)
-        before = count_before(waiting, index)
+        before = count_refreshed(waiting, index)
         report = ingest(self._client, self.encoder, _documents(records, options.records), run)
-        counted = count_if_allowed(waiting, index)
+        counted = count_refreshed(waiting, index)
         if (more := check_count(report, counted, index, before)) is not None:
             _LOG.warning("%s", more)
         self._calibrate_grown(report.indexed if counted is None else counted)

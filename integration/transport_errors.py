@@ -4,7 +4,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from csplade.integration.errors import ClusterError, CredentialsError, RequestError, UnreachableError, lowest_cause
+from csplade.integration.errors import (
+    NO_KIND,
+    ClusterError,
+    CredentialsError,
+    RequestError,
+    UnreachableError,
+    lowest_cause,
+)
 from csplade.pipelines.errors import CspladeError
 from opensearchpy import exceptions as lower
 
@@ -102,4 +109,4 @@ def _server_reason(error: lower.TransportError) -> tuple[str, str]:
     detail = answer.get("error") or answer.get("message") or answer.get("Message")
     if isinstance(detail, dict):
         return str(detail.get("type")), reason_of(detail)
-    return str(error.error)[:100] or "no reason", str(detail or "no reason given")[:500]
+    return str(error.error)[:100] or NO_KIND, str(detail or "no reason given")[:500]

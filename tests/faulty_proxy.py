@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,7 @@ class FaultyProxy(ThreadingHTTPServer):
 
     `refused`: ids that get statuses of their own, one each time.
     `largest`: bulk requests of more bytes are answered with 413, as a proxy with a body limit does.
+    `unserved`: what this matches in `GET /articles/_mapping` is answered with 404 and nothing else.
     `unknown`: what holds this in its path is answered as by a cluster that does not know the path.
     `troubles`: faults of requests whose method and path, `GET /articles/_mapping`, hold a text, as for bulk requests.
     `locked`: the status of every answer, whatever is asked.
@@ -40,6 +42,7 @@ class FaultyProxy(ThreadingHTTPServer):
         self.largest = largest
         self.locked: int | None = None
         self.unknown: str | None = None
+        self.unserved: re.Pattern[str] | None = None
         self.refused: dict[str, list[int]] = {}
         self.bulks = 0
         self.most_at_once = 0
@@ -85,6 +88,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         if self.server.locked is not None:
             self._answer(self.server.locked, b"{}")
+            return
+        if self.server.unserved is not None and self.server.unserved.search(f"{self.command} {self.path}"):
+            self._answer(404, b"")
             return
         if self.server.unknown is not None and self.server.unknown in self.path:
             self._answer(400, b'{"error": {"type": "illegal_argument_exception", "reason": "no handler found"}}')
