@@ -61,7 +61,7 @@ def encode_here(arguments: Sequence[str], choices: EncodeChoices, folder: Path, 
         if choices.keep_fields:
             raise UsageError(f"--keep-fields writes JSON lines, and {choices.output} is Parquet: name a .jsonl file")
     contract = read_contract(folder)
-    records = record_options(choices.id_field, choices.text_fields)
+    records = record_options(choices.id_field, choices.text_fields, indexed=False)
     planned = _together([plan(source, records, choices.skip) for source in sources])
     began = time.monotonic()
     with ExitStack() as stack:

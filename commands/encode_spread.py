@@ -42,7 +42,7 @@ def encode_on_ray(arguments: Sequence[str], choices: EncodeChoices, folder: Path
     if choices.output is None:
         raise UsageError("--engine ray writes a folder with a file for each block: name one with --output")
     contract = read_contract(folder)
-    options = record_options(choices.id_field, choices.text_fields)
+    options = record_options(choices.id_field, choices.text_fields, indexed=False)
     counted = [_counted(each, choices, options) for each in arguments]
     output = choices.output.resolve()
     digests = tuple(source.digest() or "" for source, _ in counted)

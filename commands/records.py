@@ -20,8 +20,8 @@ class Plan:
     """None: standard input or a pipe, which cannot be counted beforehand."""
 
 
-def record_options(id_field: str | None, text_fields: str) -> "RecordOptions":
-    """Return which fields of a record mean what.
+def record_options(id_field: str | None, text_fields: str, indexed: bool = True) -> "RecordOptions":
+    """Return which fields of a record mean what; `indexed`: whether its texts become the field `text` of an index.
 
     Raises:
         UsageError: a name of a text field is empty.
@@ -31,7 +31,7 @@ def record_options(id_field: str | None, text_fields: str) -> "RecordOptions":
     names = tuple(name.strip() for name in text_fields.split(","))
     if not all(names):
         raise UsageError(f"--text-fields {text_fields!r} must be names with commas between them, like title,body")
-    return RecordOptions(id_field, names)
+    return RecordOptions(id_field, names, indexed)
 
 
 def plan(origin: "Source", options: "RecordOptions", skip: bool, vectors: str | None = None) -> Plan:

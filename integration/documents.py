@@ -49,6 +49,8 @@ class RecordOptions:
     """None: `_id`, else `id`."""
     text_fields: tuple[str, ...] = DEFAULT_TEXT_FIELDS
     """Joined in this order; at least one besides `title` must be there."""
+    indexed: bool = True
+    """Whether the texts become the field `text` of an index, where no other text may stand; or are only encoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,24 +99,23 @@ def to_document(record: Mapping[str, Any], options: RecordOptions) -> Document: 
     """Return the record as a document.
 
     Raises:
-        RecordError: it has no usable id, no text, or something else where text belongs.
+        RecordError: it has no usable id, no text, something else where text belongs, or a `text` that would be lost.
     """
     title = _title_of(record)
     texts = {name: title if name == TITLE_FIELD else _text_of(record, name) for name in options.text_fields}
     if all(text is None for name, text in texts.items() if name != TITLE_FIELD or len(texts) == 1):
-        if RAW_FIELD in record:
-            raise RecordError(
-                f"is a dead letter of what was no record: mend what stands in {RAW_FIELD!r}, and write it in the place "
-                "of the whole line"
-            )
+        raise _no_text(record, texts)
+    text = "\n".join(part for part in texts.values() if part)
+    # A record that was read from an index has the same there already.
+    if options.indexed and TEXT_FIELD not in texts and record.get(TEXT_FIELD) not in (None, "", text):
         raise RecordError(
-            f"has no text in {' or '.join(texts)} (its fields: {_names(record)}): name its text fields "
-            "with --text-fields"
+            f"has a field {TEXT_FIELD!r} that would be replaced by the text of {', '.join(texts)}: add {TEXT_FIELD} to "
+            "--text-fields, or rename it"
         )
     dropped = _NOT_KEPT | texts.keys()
     return Document(
         id=_id_of(record, options.id_field),
-        text="\n".join(text for text in texts.values() if text),
+        text=text,
         title=title,
         # A dot makes an object of the part before it: "csplade_terms.x" would be a weight.
         fields={name: value for name, value in record.items() if name.partition(".")[0] not in dropped},
@@ -193,6 +194,17 @@ def dead_letter(failed: Document | Rejected, reason: str) -> bytes:
     except TypeError:
         # The very reason why it failed: keep what it looks like.
         return write_line({RAW_FIELD: ascii(record), ERROR_FIELD: reason})
+
+
+def _no_text(record: Mapping[str, Any], names: Iterable[str]) -> RecordError:  # Any: JSON values
+    if RAW_FIELD in record:
+        return RecordError(
+            f"is a dead letter of what was no record: mend what stands in {RAW_FIELD!r}, and write it in the place of "
+            "the whole line"
+        )
+    return RecordError(
+        f"has no text in {' or '.join(names)} (its fields: {_names(record)}): name its text fields with --text-fields"
+    )
 
 
 def _id_of(record: Mapping[str, Any], field: str | None) -> str:  # Any: JSON values

@@ -108,6 +108,7 @@ def numbers_parquet(_: Place) -> None:
     parquet.write_table(pyarrow.table({"id": ["1", "2"], "text": [1.5, 2.5]}), "numbers.parquet")
 
 
+SUMMARY: dict[str, object] = {"id": 1, "title": "Rye", "body": "It keeps.", "text": "a summary"}
 GOOD: list[dict[str, object]] = [{"_id": "good", "text": "bread"}]
 
 
@@ -130,6 +131,7 @@ PREPARED: dict[str, Callable[[Place], object]] = {
     "an id that comes three times": lambda _: write(
         [{"_id": "3", "text": text} for text in ("bread", "butter", "oven")], "twice.jsonl"
     ),
+    "a field `text` that is not among the text fields": lambda _: write([SUMMARY], "summary.jsonl"),
     "a Parquet column of numbers where text belongs": numbers_parquet,
     "a query of 5,000 words, by terms": nothing,
     "the same, by words": nothing,
@@ -212,6 +214,23 @@ def test_a_field_of_another_type_goes_to_the_dead_letters_with_the_reason(
     assert "year" in letter["csplade_error"]
     letters.write_bytes(orjson.dumps({**letter, "year": 2003}) + b"\n")
     assert run("ingest", letters, "--index", index).code == 0
+    assert count(client, index) == 3
+
+
+def test_a_text_that_would_be_replaced_is_kept_in_the_dead_letters_and_goes_in_under_another_name(
+    run: Run, client: OpenSearch, index: str
+) -> None:
+    records = write([SUMMARY, {"id": 4, "title": "Oats", "body": "They do not."}], "b.jsonl")
+    skipped = run("ingest", records, "--index", index, "--text-fields", "title,body", "--on-bad-record", "skip")
+    assert skipped.code == 1
+    (letters,) = Path().glob("*.failed.jsonl")
+    letter = orjson.loads(letters.read_bytes())
+    assert "a field 'text' that would be replaced" in letter.pop("csplade_error")
+    assert letter == SUMMARY
+    letters.write_bytes(orjson.dumps({**letter, "text": None, "summary": letter["text"]}) + b"\n")
+    assert run("ingest", letters, "--index", index, "--text-fields", "title,body").code == 0
+    source = client.get(index=index, id="1")["_source"]
+    assert (source["text"], source["summary"]) == ("Rye\nIt keeps.", "a summary")
     assert count(client, index) == 3
 
 

@@ -38,7 +38,6 @@ def test_chosen_fields_take_the_place_of_text() -> None:
         "title": "T",
         "body": "B",
         "abstract": "A",
-        "text": "not chosen",
         "csplade_terms": 1,
         "_type": "x",
         "csplade_terms.a": 1,
@@ -46,6 +45,24 @@ def test_chosen_fields_take_the_place_of_text() -> None:
     document = to_document(record, RecordOptions("n", ("abstract", "body")))
     assert (document.id, document.title, document.text) == ("12", "T", "A\nB")
     assert document.fields == {"n": 12}
+
+
+@pytest.mark.parametrize("text", ["a summary", 5, ["B"], " "])
+def test_a_text_that_would_be_replaced_is_told_where_it_is_indexed(text: object) -> None:
+    record = {"_id": "1", "title": "T", "body": "B", "text": text}
+    names = ("title", "body")
+    with pytest.raises(RecordError) as caught:
+        to_document(record, RecordOptions(text_fields=names))
+    assert str(caught.value) == (
+        "has a field 'text' that would be replaced by the text of title, body: add text to --text-fields, or rename it"
+    )
+    assert to_document(record, RecordOptions(text_fields=names, indexed=False)).text == "T\nB"
+
+
+@pytest.mark.parametrize("text", [None, "", "T\nB"])
+def test_a_text_of_which_nothing_would_be_lost_is_none(text: object) -> None:
+    record = {"_id": "1", "title": "T", "body": "B", "text": text}
+    assert to_document(record, RecordOptions(text_fields=("title", "body"))).text == "T\nB"
 
 
 @pytest.mark.parametrize(
@@ -63,9 +80,9 @@ def test_a_title_may_be_missing_and_underscore_id_goes_first(record: dict[str, A
 
 @pytest.mark.parametrize(("title", "text"), [(1984, "1984"), (7.5, "7.5"), (True, "true"), (False, "false")])
 def test_a_title_that_is_a_number_or_a_truth_is_its_text(title: object, text: str) -> None:
-    record = {"_id": "1", "title": title, "text": "x", "body": "y"}
-    chosen, beside = to_document(record, DEFAULT), to_document(record, RecordOptions(text_fields=("body",)))
-    assert (chosen.title, chosen.text) == (text, f"{text}\nx")
+    record = {"_id": "1", "title": title, "body": "y"}
+    chosen, beside = (to_document(record, RecordOptions(text_fields=names)) for names in (("title", "body"), ("body",)))
+    assert (chosen.title, chosen.text) == (text, f"{text}\ny")
     assert (beside.title, beside.text) == (text, "y")
 
 

@@ -79,6 +79,12 @@ def test_queries_have_the_vectors_of_queries(run: Run, encoder: Encoder) -> None
     assert (summary["written"], summary["output"], summary["runs_on"][-1]) == (1, None, "CPUExecutionProvider")
 
 
+def test_a_text_that_is_not_chosen_is_in_nobodys_way(run: Run, encoder: Encoder) -> None:
+    result = run(write("a.jsonl", [orjson.dumps({"id": 1, "body": "bread", "text": "salt"})]), "--text-fields", "body")
+    assert result.code == 0, result
+    assert vectors(result.out)["1"] == pytest.approx(dict(next(encoder.documents(["bread"])).weights), rel=1e-4)
+
+
 def test_parquet_and_json_lines_hold_the_same_and_several_sources_are_one(run: Run) -> None:
     sources = (write("a.jsonl", records(3)), write("b.jsonl", [orjson.dumps({"_id": "b", "text": "bread"})]))
     shown = orjson.loads(run(*sources, "--output", "v.jsonl", "--json").out)
