@@ -145,7 +145,7 @@ def _print(told: Mapping[str, object], counts: Mapping[Pruned, int]) -> None:
     """Print the same as a table, in words."""
     names = {
         "pruned": "pruned terms",
-        "golden": "golden texts",
+        "golden": "texts compared",
         "largest": "largest distance from torch",
         "largest_weight": "largest weight difference",
         "overlap": "same top 10, at least",

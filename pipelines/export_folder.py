@@ -1,7 +1,7 @@
 """A trained model becomes an encoder folder, whole and checked, or nothing; needs the extra [export].
 
 The folder is written beside its place, opened as anybody would open it, and compared with what the torch model says of
-a few texts. Only then does it get its name.
+some texts (`export_parity`). Only then does it get its name.
 """
 
 import dataclasses
@@ -12,12 +12,11 @@ from pathlib import Path
 
 from csplade.pipelines.contract import Contract
 from csplade.pipelines.encode import Encoder
-from csplade.pipelines.errors import EncoderError, SourceError, UsageError
+from csplade.pipelines.errors import SourceError, UsageError
 from csplade.pipelines.export import OPSET, export_graph
+from csplade.pipelines.export_parity import EXACT, MOST_ROUNDED, check_parity, golden_vectors
 from csplade.pipelines.folder import MODEL_FILE, TOKENIZER_FILE, Tables, deciding_files, write_tables
-from csplade.pipelines.golden import Drift, Golden, allowed, drifts, write_golden
-from csplade.pipelines.golden_texts import DOCUMENTS, QUERIES
-from csplade.pipelines.graph import Role
+from csplade.pipelines.golden import Drift, write_golden
 from csplade.pipelines.model_card import CARD_FILE, model_card
 from csplade.pipelines.quantize import QuantizeOptions, quantize_graph
 from csplade.pipelines.quantize_kinds import Precision
@@ -29,31 +28,12 @@ _INT8 = QuantizeOptions(Precision.INT8_WEIGHTS)
 
 
 @dataclass(frozen=True)
-class Tolerance:
-    """How far golden vectors may be off, see `Contract`."""
-
-    whole: float
-    expansion: float
-
-
-_EXACT = Tolerance(0.01, 0.05)
-"""Float arithmetic in another order; where top-k cuts between equal weights, either may be kept."""
-_LEAST_SHARED = 0.9
-"""Of the ten heaviest terms in float arithmetic: where two weights are the same, either may be the tenth."""
-MOST_ROUNDED = Tolerance(0.75, 0.95)
-"""What rounded weights may cost at the most. Measured, as the largest of the golden texts, whole and expansion alone:
-csplade-mini (12 layers, words) 0.08 and 0.83; SmolLM2-135M (30 layers, words, 100 steps) 0.17 and 0.49; random models
-of two layers, 32 wide, 0.28 and 0.47 in words, 0.67 in pieces, where all is expansion. An empty vector would be 1 away,
-a graph that says something else more."""
-
-
-@dataclass(frozen=True)
 class Exported:
     """What was written."""
 
     contract: Contract
     drifts: tuple[Drift, ...]
-    """Of the golden vectors."""
+    """Of the golden vectors, and of a text for each side that is as long as it can be."""
 
 
 @dataclass(frozen=True)
@@ -106,15 +86,9 @@ def check_output(output: Path) -> None:
         raise SourceError(f"{output} cannot be written ({error.strerror}): name another --output") from error
 
 
-def _golden_vectors(encoder: Encoder) -> list[Golden]:
-    """Return the golden texts with this encoder's vectors, each text encoded alone."""
-    documents = [Golden(Role.DOCUMENT, text, next(encoder.documents([text]))) for text in DOCUMENTS]
-    return documents + [Golden(Role.QUERY, text, next(encoder.queries([text]))) for text in QUERIES]
-
-
 def describe(trained: Trained, folder: Path, quantize: bool, opset: int = OPSET) -> Contract:
     """Return the contract of the files in the folder, with the largest tolerance that is let pass."""
-    allowed_drift = MOST_ROUNDED if quantize else _EXACT
+    allowed_drift = MOST_ROUNDED if quantize else EXACT
     return dataclasses.replace(
         contract_of(trained),
         quantization=_INT8.said if quantize else "none",
@@ -143,15 +117,13 @@ def _complete(trained: Trained, folder: Path, quantize: bool, opset: int) -> Exp
     write_tables(folder, tables)
     contract = describe(trained, folder, quantize, opset)
     contract.write(folder)
-    golden = _golden_vectors(Encoder(contract, trained.tokenizer.to_str(), TorchGraph(trained.model), tables))
+    exact = Encoder(contract, trained.tokenizer.to_str(), TorchGraph(trained.model), tables)
+    golden = golden_vectors(exact)
     write_golden(folder, golden)
-    found = tuple(drifts(Encoder.open(folder), golden))
-    _check(found, contract)
+    found = check_parity(folder, exact, golden)
     if quantize:
         contract = _as_measured(contract, found)
         contract.write(folder)
-    else:
-        _check_heaviest(found)
     (folder / CARD_FILE).write_text(model_card(contract, trained.reading, len(trained.terms)), encoding="utf-8")
     return Exported(contract, found)
 
@@ -160,27 +132,6 @@ def _as_measured(contract: Contract, found: tuple[Drift, ...]) -> Contract:
     """Return the contract with the drift that was found here as its tolerance, and room for another machine."""
     return dataclasses.replace(
         contract,
-        tolerance=round(max(drift.distance for drift in found) + _EXACT.whole, 3),
-        expansion_tolerance=round(max(drift.expansion for drift in found) + _EXACT.expansion, 3),
+        tolerance=round(max(drift.distance for drift in found) + EXACT.whole, 3),
+        expansion_tolerance=round(max(drift.expansion for drift in found) + EXACT.expansion, 3),
     )
-
-
-def _check(found: tuple[Drift, ...], contract: Contract) -> None:
-    wrong = [drift for drift in found if not allowed(drift, contract)]
-    if wrong:
-        worst = max(wrong, key=lambda drift: max(drift.distance, drift.expansion))
-        raise EncoderError(
-            f"the exported graph gives other vectors than the model: {worst.golden.text[:40]!r} is off by "
-            f"{worst.distance:.3g} (allowed {contract.tolerance}), its expansion by {worst.expansion:.3g} (allowed "
-            f"{contract.expansion_tolerance}); nothing was written: export without int8, or train longer"
-        )
-
-
-def _check_heaviest(found: tuple[Drift, ...]) -> None:
-    worst = min(found, key=lambda drift: drift.shared)
-    if worst.shared < _LEAST_SHARED:
-        raise EncoderError(
-            f"the exported graph ranks terms otherwise than the model: of the ten heaviest terms of "
-            f"{worst.golden.text[:40]!r} it has {worst.shared:.0%} (wanted are {_LEAST_SHARED:.0%}), though weights "
-            f"differ by {worst.weight:.3g} at most; nothing was written: try another --opset, or --standard-operators"
-        )

@@ -5,7 +5,7 @@ far off they may be.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,12 +76,10 @@ def read_golden(folder: Path) -> list[Golden]:
     return golden
 
 
-def drifts(encoder: Encoder, golden: Iterable[Golden]) -> list[Drift]:
-    """Encode the golden texts here and compare."""
+def drifts(encoder: Encoder, golden: Sequence[Golden], together: bool = False) -> list[Drift]:
+    """Encode the golden texts here and compare; each alone, or `together` in batches, as the encoder's options are."""
     found = []
-    for one in golden:
-        encode = encoder.documents if one.role is Role.DOCUMENT else encoder.queries
-        (vector,) = encode([one.text])
+    for one, vector in zip(golden, _encoded(encoder, golden, together), strict=True):
         expected = _expansion(encoder, one, one.vector)
         # Hardly any expansion is no measure of what is off: two faint terms that swap would be worlds apart.
         whole = max(_length(expected), _LEAST_EXPANSION * _length(one.vector))
@@ -89,6 +87,14 @@ def drifts(encoder: Encoder, golden: Iterable[Golden]) -> list[Drift]:
         weight = max(map(abs, _differences(vector, one.vector)), default=0.0)
         found.append(Drift(one, distance(vector, one.vector), apart, shared(vector, one.vector), weight))
     return found
+
+
+def _encoded(encoder: Encoder, golden: Sequence[Golden], together: bool) -> Iterator[SparseVector]:
+    encode = {Role.DOCUMENT: encoder.documents, Role.QUERY: encoder.queries}
+    if together:
+        sides = {role: encode[role]([one.text for one in golden if one.role is role]) for role in Role}
+        return (next(sides[one.role]) for one in golden)
+    return (next(encode[one.role]([one.text])) for one in golden)
 
 
 def allowed(drift: Drift, contract: Contract) -> bool:

@@ -1,5 +1,7 @@
 """Texts of the golden vectors, written for this: plain, long words, names and codes, other scripts, edge cases."""
 
+from random import Random
+
 DOCUMENTS = (
     "Bread goes stale because its starch crystallises; wrapping the loaf in a cloth slows the loss of moisture.",
     "The pump failed at 04:17 when valve XJ-4400B stuck half open and pressure rose above 3.5 bar.",
@@ -25,3 +27,9 @@ QUERIES = (
     "Москва",
     "",
 )
+
+
+def filling(tokens: int) -> str:
+    """Return words of the texts above in an order by chance, always the same: as many as tokens are to be filled."""
+    words = " ".join(DOCUMENTS + QUERIES).split()
+    return " ".join(Random(0).choices(words, k=tokens))

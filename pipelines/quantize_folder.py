@@ -14,7 +14,8 @@ from csplade.pipelines.contract import Contract, check_files, read_contract
 from csplade.pipelines.development import Development
 from csplade.pipelines.encode import Encoder
 from csplade.pipelines.errors import UsageError
-from csplade.pipelines.export_folder import MOST_ROUNDED, check_output
+from csplade.pipelines.export_folder import check_output
+from csplade.pipelines.export_parity import MOST_ROUNDED
 from csplade.pipelines.folder import IDF_FILE, MODEL_FILE, TERMS_FILE, TOKENIZER_FILE, deciding_files
 from csplade.pipelines.golden import GOLDEN_FILE, drifts, read_golden
 from csplade.pipelines.model_card import CARD_FILE

@@ -1,7 +1,10 @@
 """An exported folder keeps its promises, or is not there."""
 
+import copy
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,13 +16,18 @@ from csplade.pipelines.export import export_graph
 from csplade.pipelines.export_folder import export_folder
 from csplade.pipelines.folder import DECIDING_FILES, MODEL_FILE
 from csplade.pipelines.golden import GOLDEN_FILE, allowed, drifts, read_golden
+from csplade.pipelines.golden_texts import DOCUMENTS, filling
+from csplade.pipelines.model import SparseEncoderModel
 from csplade.pipelines.trained import Trained
 from csplade.pipelines.trained_contract import added_around
 from csplade.pipelines.training_options import QueryPath, TermSpace
 from csplade.tests.tiny_encoder import DOCUMENT_TERMS, TEXTS
 from csplade.tests.tiny_trained import tiny_trained
+from torch import Tensor
 
 pytestmark = pytest.mark.model
+
+Export = Callable[[SparseEncoderModel, Path, int, int | None], None]
 
 
 @pytest.mark.parametrize("space", list(TermSpace))
@@ -118,6 +126,61 @@ def test_a_graph_that_ranks_terms_otherwise_is_refused_however_small_the_differe
     with pytest.raises(EncoderError, match=r"ranks terms otherwise .* though weights differ by .* nothing was written"):
         export_folder(nearly_alike(1e-4), tmp_path / "e", quantize=False)
     assert [path.name for path in tmp_path.iterdir()] == ["right"]
+
+
+def with_reading(change: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> Export:
+    """Return what exports a model whose hidden states and mask are changed."""
+
+    def export_changed(model: SparseEncoderModel, path: Path, opset: int, _longest: int | None) -> None:
+        other = copy.deepcopy(model)
+        read = other.read
+        changed: Any = other  # Any: a method becomes a function
+        changed.read = lambda ids, mask: change(*read(ids, mask))
+        export_graph(other, path, opset)
+
+    return export_changed
+
+
+def padding_counts(hidden: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Count all places behind the first, whatever the mask says."""
+    return hidden, (torch.ones_like(mask).cumsum(-1) > 1).long()
+
+
+@pytest.mark.parametrize("space", list(TermSpace))
+@pytest.mark.parametrize("quantize", [False, True])
+def test_a_graph_that_padding_reaches_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, space: TermSpace, quantize: bool
+) -> None:
+    monkeypatch.setattr(module, "export_graph", with_reading(padding_counts))
+    with pytest.raises(EncoderError, match=r"lets padding reach a text: in a batch .* nothing was written"):
+        export_folder(tiny_trained(space), tmp_path / "e", quantize=quantize)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_graph_that_is_wrong_behind_the_golden_texts_alone_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = tiny_trained()
+    count = trained.tokenizer.encode
+    assert max(len(count(text).ids) for text in DOCUMENTS) < 600
+    long = dataclasses.replace(trained, reading=dataclasses.replace(trained.reading, document_tokens=700))
+    found = export_folder(long, tmp_path / "right", quantize=False).drifts
+    assert [len(count(drift.golden.text).ids) >= 700 for drift in found[-2:]] == [True, False]
+    # They are compared, and not kept.
+    golden = [drift.golden for drift in found[:-2]]
+    kept, compared = ([(one.role, one.text) for one in those] for those in (read_golden(tmp_path / "right"), golden))
+    assert kept == compared
+    wrong = with_reading(lambda hidden, mask: (hidden, mask * (torch.ones_like(mask).cumsum(-1) < 600)))
+    monkeypatch.setattr(module, "export_graph", wrong)
+    with pytest.raises(EncoderError, match=r"other vectors than the model"):
+        export_folder(long, tmp_path / "e", quantize=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["right"]
+
+
+@pytest.mark.parametrize("tokens", [1, 64, 512])
+def test_a_text_of_full_length_fills_it(tokens: int) -> None:
+    assert len(tiny_trained().tokenizer.encode(filling(tokens)).ids) > tokens
+    assert filling(tokens) == filling(tokens)
 
 
 def test_what_stands_at_the_output_is_left_alone(tmp_path: Path) -> None:
