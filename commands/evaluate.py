@@ -16,6 +16,7 @@ import click
 from csplade.commands.connection import Connection, cluster_options, open_cluster
 from csplade.commands.options import encoder_option, index_option, json_option, query_path_option
 from csplade.commands.output import notice, print_json, print_table
+from csplade.commands.question import tell_cut
 from csplade.commands.search_options import MODES, bm25_weight_option, for_index, plan_options
 from csplade.integration.planner import PlanOptions
 from csplade.integration.query import Mode, QueryOptions, Question, planned
@@ -140,8 +141,11 @@ def _questions(collection: Collection, encoder_folder: Path | None, by_table: bo
     from csplade.pipelines.encode import Encoder
     from csplade.pipelines.encode_options import EncodeOptions
 
-    vectors = Encoder.open(encoder_folder, EncodeOptions(table_queries=by_table)).queries(texts)
-    return [Question(text, vector) for text, vector in zip(texts, _watched(vectors, len(texts), "encode"), strict=True)]
+    encoder = Encoder.open(encoder_folder, EncodeOptions(table_queries=by_table))
+    vectors = _watched(encoder.queries(texts), len(texts), "encode")
+    questions = [Question(text, vector) for text, vector in zip(texts, vectors, strict=True)]
+    tell_cut(encoder)
+    return questions
 
 
 def _measure(

@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from csplade.commands.output import notice
 from csplade.commands.search_options import for_index
 from csplade.integration.query import QueryOptions, Question
 from csplade.pipelines.errors import UsageError
 
 if TYPE_CHECKING:
+    from csplade.integration.encoder import Encoder
     from opensearchpy import OpenSearch
 
 
@@ -47,5 +49,17 @@ def prepare(
     from csplade.pipelines.encode import Encoder
     from csplade.pipelines.encode_options import EncodeOptions
 
-    (vector,) = Encoder.open(folder, EncodeOptions(table_queries=by_table)).queries([text])
+    encoder = Encoder.open(folder, EncodeOptions(table_queries=by_table))
+    (vector,) = encoder.queries([text])
+    tell_cut(encoder)
     return options, Question(text, vector)
+
+
+def tell_cut(encoder: "Encoder") -> None:
+    """Say of how many queries the model did not see the end, where the encoder tells."""
+    from csplade.integration.encoder import TellingEncoder
+
+    cut = encoder.counts.cut_queries if isinstance(encoder, TellingEncoder) else 0
+    if cut:
+        queries = "1 query" if cut == 1 else f"{cut} queries"
+        notice(f"Of {queries} the model did not see the end: it reads {encoder.contract.query.max_tokens} tokens.")

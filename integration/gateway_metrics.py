@@ -60,6 +60,7 @@ _FAMILIES = (
     _Family("passed_clauses_total", "counter", "Clauses that passed where others were rewritten.", _LEFT),
     _Family("shown_weights_total", "counter", "Requests that may show weights which rules hide.", _SHOWN),
     _Family("remembered_vectors_total", "counter", "Vectors of queries that were not made anew."),
+    _Family("cut_queries_total", "counter", "Texts of searches whose end the model did not see."),
     _Family("shadows_total", "counter", "Searches by term weights that ran beside BM25's.", _labelled("end", _SHADOWS)),
     _Family("shadow_hits_total", "counter", "Of both top tens of shadows, compared.", _labelled("in", ("one", "both"))),
     _Family("encoding_seconds", "histogram", "Of the vectors of one request.", _BUCKETS),

@@ -9,21 +9,18 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from typing import TypeVar
 
-from csplade.integration.encoder import Encoder
+from csplade.integration.encoder import Encoder, TellingEncoder
 from csplade.integration.gateway_metrics import Metrics
 from csplade.integration.rewrite import Encode
-from csplade.pipelines.encode_kept import KeptVectors
+from csplade.pipelines.encode_kept import LARGEST, ROOM, KeptVectors
 from csplade.pipelines.sparse import SparseVector
 
 _LOG = logging.getLogger(__name__)
 _Found = TypeVar("_Found")
 _MOST_ASIDE = 8
-
-
-# Bytes of the vectors that are remembered, and of one: 3,000 terms take more.
-_ROOM, _LARGEST = 64 * 2**20, 2**19
 
 
 class TextTooLong(Exception):
@@ -51,7 +48,8 @@ class Vectors:
     def __init__(self, opener: Callable[[], Encoder], cached: int, longest: int, metrics: Metrics) -> None:
         self._opener, self._longest, self._metrics = opener, longest, metrics
         self._encoder: Encoder | None = None
-        self._memory = KeptVectors(cached, _ROOM, _LARGEST)
+        self._cut, self._cut_lock = 0, Lock()
+        self._memory = KeptVectors(cached, ROOM, LARGEST)
         # Documents take long, and no search waits for them.
         self._queries = ThreadPoolExecutor(1, "csplade-queries")
         self._documents = ThreadPoolExecutor(1, "csplade-documents")
@@ -73,6 +71,8 @@ class Vectors:
         """Open the encoder; if that fails, it is told, and all work fails."""
         try:
             self._encoder = await asyncio.get_running_loop().run_in_executor(self._queries, self._opener)
+            # What was run to warm it up was no search.
+            self._cut = _cut_queries(self._encoder)
         # Whatever is wrong with it, the gateway goes on without.
         except Exception:
             _LOG.exception("the encoder cannot be opened, so that searches and writes pass as they are")
@@ -183,7 +183,9 @@ class Vectors:
         if time.monotonic() > until:
             raise EncoderLate
         try:
-            return make(self._encoder)
+            vectors = make(self._encoder)
+            self._count_cut(self._encoder)
+            return vectors
         except EncoderLate:
             raise
         # A runtime's exceptions have no common base but this; none of them may cost a caller the answer.
@@ -191,3 +193,14 @@ class Vectors:
             # Not what it says: words of the text may stand in it.
             _LOG.error("the encoder fails with %s, so that searches or writes pass as they are", type(error).__name__)
             raise EncoderFailed from error
+
+    def _count_cut(self, encoder: Encoder) -> None:
+        """Count the queries of which the model did not see the end since this was done last."""
+        with self._cut_lock:
+            cut = _cut_queries(encoder)
+            self._metrics.add("cut_queries_total", cut - self._cut)
+            self._cut = cut
+
+
+def _cut_queries(encoder: Encoder) -> int:
+    return encoder.counts.cut_queries if isinstance(encoder, TellingEncoder) else 0

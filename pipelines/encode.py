@@ -12,7 +12,7 @@ from csplade.pipelines.calibration import Calibration, calibration_of
 from csplade.pipelines.contract import TABLE_QUERIES, Contract
 from csplade.pipelines.encode_batches import batches, one_ahead, windows
 from csplade.pipelines.encode_counts import Counter, Counts
-from csplade.pipelines.encode_kept import KeptVectors
+from csplade.pipelines.encode_kept import LARGEST, KeptVectors
 from csplade.pipelines.encode_lanes import Lanes, Pending
 from csplade.pipelines.encode_options import DEFAULT, Device, EncodeOptions, LongTexts
 from csplade.pipelines.encode_parts import read_parts
@@ -71,7 +71,7 @@ class Encoder:
             Role.DOCUMENT: Reader(tokenizer, contract, contract.document, options.long_texts, where),
             Role.QUERY: Reader(tokenizer, contract, contract.query, None, where),
         }
-        self._kept = KeptVectors(options.kept_queries)
+        self._kept = KeptVectors(options.kept_queries, options.kept_bytes, LARGEST)
         self._counter = Counter()
 
     @classmethod
@@ -183,8 +183,9 @@ class Encoder:
             # The longest first, so that no lane is left alone with one at the end.
             groups.reverse()
         pending = self._lanes.start(([passages[number] for number in group] for group in groups), role)
-        lengths = sum(map(len, passages))
-        self._counter.add(Counts(len(texts), sum(bool(each and each.cut) for each in readings), len(passages), lengths))
+        cut = sum(bool(each and each.cut) for each in readings)
+        queries = cut if role is Role.QUERY else 0
+        self._counter.add(Counts(len(texts), cut, len(passages), sum(map(len, passages)), queries))
         return _Started(role, readings, groups, pending, [])
 
     def _finish(self, started: "_Started") -> list[SparseVector]:

@@ -1,6 +1,7 @@
 """What an encoder has read, counted over all its threads."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from operator import add, sub
 from threading import Lock
 
 
@@ -15,16 +16,14 @@ class Counts:
     """More than the texts where long ones are read in several, fewer where texts hold no word."""
     tokens: int = 0
     """Of all passages, without padding."""
+    cut_queries: int = 0
+    """Those of `cut` that are queries."""
 
     def __add__(self, more: "Counts") -> "Counts":
-        return Counts(
-            self.texts + more.texts, self.cut + more.cut, self.passages + more.passages, self.tokens + more.tokens
-        )
+        return Counts(*map(add, astuple(self), astuple(more)))
 
     def __sub__(self, less: "Counts") -> "Counts":
-        return Counts(
-            self.texts - less.texts, self.cut - less.cut, self.passages - less.passages, self.tokens - less.tokens
-        )
+        return Counts(*map(sub, astuple(self), astuple(less)))
 
 
 class Counter:

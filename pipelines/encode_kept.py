@@ -8,6 +8,8 @@ from csplade.pipelines.sparse import SparseVector
 
 # Roughly of Python's text, number and place in a dictionary: what a term takes, and what an entry takes besides.
 _TERM_BYTES, _ENTRY_BYTES = 150, 500
+ROOM, LARGEST = 64 * 2**20, 2**19
+"""Bytes of all that are usually kept, and of one: 3,000 terms take more, and so does a text of 131,000 characters."""
 
 
 class KeptVectors:

@@ -3,6 +3,7 @@
 import enum
 from dataclasses import dataclass
 
+from csplade.pipelines.encode_kept import ROOM
 from csplade.pipelines.errors import UsageError
 
 
@@ -49,10 +50,12 @@ class EncodeOptions:
     documents that are the same."""
     kept_queries: int = 1024
     """Vectors of queries that `Encoder.query` keeps, those asked for last."""
+    kept_bytes: int = ROOM
+    """Bytes that these may take with their texts, roughly; none that takes more than 512 KiB alone is kept."""
 
     def __post_init__(self) -> None:
         sizes = ("window", "window_characters", "batch_tokens", "threads", "lanes")
-        least = {**dict.fromkeys(sizes, 1), "kept_queries": 0}
+        least = {**dict.fromkeys(sizes, 1), "kept_queries": 0, "kept_bytes": 0}
         for name, smallest in least.items():
             size = getattr(self, name)
             if size is not None and size < smallest:

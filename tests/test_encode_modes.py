@@ -137,6 +137,7 @@ def test_passages_that_would_leave_gaps_are_refused(folder: Path, wrong: LongTex
         ("batch_tokens", 0, 1),
         ("threads", -3, 1),
         ("kept_queries", -1, 0),
+        ("kept_bytes", -1, 0),
     ],
 )
 def test_sizes_of_nothing_are_refused(name: str, wrong: int, least: int) -> None:
@@ -156,6 +157,25 @@ def test_a_query_is_encoded_once_and_the_same_in_many_threads(folder: Path) -> N
     before = encoder.counts.texts
     assert encoder.query("salt") is encoder.query("salt")
     assert encoder.counts.texts == before + 1
+
+
+def test_queries_are_kept_in_so_many_bytes_and_huge_ones_not_at_all(folder: Path) -> None:
+    encoder = Encoder.open(folder, EncodeOptions(kept_bytes=40_000))
+    texts = [f"bread number{number} " + "x" * 1000 for number in range(20)]
+    for text in texts:
+        encoder.query(text)
+
+    def encoded(text: str) -> int:
+        before = encoder.counts.texts
+        encoder.query(text)
+        return encoder.counts.texts - before
+
+    # Each takes more than 4,000 bytes, and less than 20,000.
+    assert (encoded(texts[-1]), encoded(texts[-2])) == (0, 0)
+    assert sum(encoded(text) for text in texts[:10]) == 10
+    huge = "bread " * 30_000
+    roomy = Encoder.open(folder)
+    assert roomy.query(huge) is not roomy.query(huge) and roomy.query("bread") is roomy.query("bread")
 
 
 def test_a_worker_of_the_gateway_runs_its_encoder_once_unless_forks_share_it(folder: Path) -> None:
