@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _KINDS = {
     list: "a list",
     str: "a string",
@@ -38,9 +38,9 @@ class Unreadable:
     raw: str
 
 
-def read_jsonl(lines: Iterable[bytes]) -> Iterator[Record | Unreadable]:
-    """Read one JSON object per line; blank lines are passed over."""
-    for number, raw in enumerate(without_mark(lines), start=1):
+def read_jsonl(lines: Iterable[bytes], first: int = 1) -> Iterator[Record | Unreadable]:
+    """Read one JSON object per line; blank lines are passed over. `first` is the first line's place in the file."""
+    for number, raw in enumerate(without_mark(lines) if first == 1 else lines, start=first):
         if raw.strip():
             yield parse_line(raw, number)
 
@@ -48,7 +48,7 @@ def read_jsonl(lines: Iterable[bytes]) -> Iterator[Record | Unreadable]:
 def without_mark(lines: Iterable[bytes]) -> Iterator[bytes]:
     """Take the byte order mark off the first line; spreadsheet programs write one."""
     for number, raw in enumerate(lines):
-        yield raw if number else raw.removeprefix(_BYTE_ORDER_MARK)
+        yield raw if number else raw.removeprefix(BYTE_ORDER_MARK)
 
 
 def parse_line(raw: bytes, number: int) -> Record | Unreadable:

@@ -9,14 +9,17 @@ from csplade.pipelines.jsonl import Record, Unreadable
 
 if TYPE_CHECKING:
     from pyarrow import Array, RecordBatch
+    from pyarrow.parquet import ParquetFile
 
 _ROWS = 500
 _NO_VALUE = (ValueError, OverflowError)
 """What pyarrow raises for a value that Python cannot hold: a string that is not UTF-8, a date outside of its years."""
 
 
-def read_parquet(path: Path, name: str) -> Iterator[Record | Unreadable]:
+def read_parquet(path: Path, name: str, begin: int = 0) -> Iterator[Record | Unreadable]:
     """Read the rows in order; a record's line is the number of its row, from 1.
+
+    The first is the row `begin`, counted from 0; groups of rows that are before it are not read.
 
     Raises:
         MissingExtraError: pyarrow is not installed.
@@ -27,16 +30,29 @@ def read_parquet(path: Path, name: str) -> Iterator[Record | Unreadable]:
         from pyarrow.parquet import ParquetFile
     except ImportError as error:
         raise MissingExtraError("pyarrow", "parquet") from error
-    number = 0
+    number = begin
     try:
         with ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=_ROWS):
+            for batch in _batches(file, begin):
                 for row in _rows(batch, number + 1):
                     number += 1
                     yield row
     except (ArrowException, OSError) as error:
         reason = str(error).partition("\n")[0][:300]
         raise SourceError(f"{name} cannot be read as Parquet after row {number} ({reason}): check the file") from error
+
+
+def _batches(file: "ParquetFile", begin: int) -> Iterator["RecordBatch"]:
+    """Give the rows from the row `begin` on."""
+    group = before = 0
+    groups = file.metadata.num_row_groups
+    while group < groups and before + (rows := file.metadata.row_group(group).num_rows) <= begin:
+        group, before = group + 1, before + rows
+    for batch in file.iter_batches(batch_size=_ROWS, row_groups=range(group, groups)):
+        skipped = max(0, begin - before)
+        before += batch.num_rows
+        if skipped < batch.num_rows:
+            yield batch.slice(skipped)
 
 
 def _rows(batch: "RecordBatch", first: int) -> list[Record | Unreadable]:

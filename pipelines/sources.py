@@ -54,6 +54,21 @@ class Source:
         # A named pipe, as in `ingest <(zcat a.gz)`, is a path and yet read only once.
         return self.path is not None and self.path.is_file()
 
+    @property
+    def packed(self) -> bool:
+        """Say whether the content is gzipped, whatever the name says; of what is read only once nothing is known.
+
+        Raises:
+            SourceError: the file cannot be read.
+        """
+        if self.path is None or not self.rereadable:
+            return False
+        try:
+            with self.path.open("rb") as file:
+                return _is_packed(file)
+        except OSError as error:
+            raise self._unreadable(error) from error
+
     def records(self) -> Iterator[Record | Unreadable]:
         """Read the records in order.
 
@@ -80,20 +95,33 @@ class Source:
             with self.path.open("rb") as file:
                 return hashlib.file_digest(file, hashlib.blake2b).hexdigest()[:32]
         except OSError as error:
-            raise SourceError(f"{self.name} cannot be read ({error.strerror}): check the file") from error
+            raise self._unreadable(error) from error
 
-    def lines(self) -> Iterator[bytes]:
-        """Read the lines in order, unpacked.
+    def lines(self, begin: int = 0) -> Iterator[bytes]:
+        """Read the lines in order, unpacked; with `begin` those from that byte on, of a file that is not packed.
 
         Raises:
-            SourceError: the file cannot be read to its end.
+            SourceError: the file cannot be read to its end, or no line begins there.
         """
         try:
-            with self._open() as lines:
+            with self._open() if not begin else self._open_at(begin) as lines:
                 yield from lines
         except (OSError, EOFError, zlib.error) as error:
-            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            raise SourceError(f"{self.name} cannot be read ({reason}): check the file") from error
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: Exception) -> SourceError:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        return SourceError(f"{self.name} cannot be read ({reason}): check the file")
+
+    @contextmanager
+    def _open_at(self, begin: int) -> Iterator[Iterable[bytes]]:
+        if self.path is None:
+            raise SourceError(f"{self.name} can be read only from its beginning: name a file")
+        with self.path.open("rb") as file:
+            file.seek(begin - 1)
+            if file.read(1) != b"\n":
+                raise SourceError(f"{self.name} has changed, no line begins at its byte {begin}: run again")
+            yield file
 
     @contextmanager
     def _open(self) -> Iterator[Iterable[bytes]]:
@@ -136,11 +164,15 @@ def _format_of(path: Path) -> Format:
 @contextmanager
 def _unpacked(stream: io.BufferedReader) -> Iterator[Iterable[bytes]]:
     """Undo gzip if the content is gzipped, whatever the name says."""
-    if stream.peek(2)[:2] != _GZIP_MAGIC:
+    if not _is_packed(stream):
         yield stream
         return
     with gzip.open(stream) as unpacked:
         yield unpacked
+
+
+def _is_packed(stream: io.BufferedReader) -> bool:
+    return stream.peek(2)[:2] == _GZIP_MAGIC
 
 
 def _standard_input() -> io.BufferedReader:
