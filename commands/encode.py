@@ -33,6 +33,7 @@ def command(sources: tuple[str, ...], choices: EncodeChoices, encoder_folder: Pa
     """
     # A service manager's way to stop a program: let it end as by Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    choices.check()
     if choices.output is not None and not choices.output.parent.is_dir():
         raise UsageError(f"there is no folder {choices.output.parent} for the vectors: create it, or name another")
     if choices.engine == LOCAL:

@@ -4,16 +4,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-from csplade.commands.engine_options import engine_option, gpus_option, workers_option
+from csplade.commands.engine_options import ENGINE_OPTIONS, RAY, EngineChoices
 from csplade.commands.options import gathered
-from csplade.pipelines.encode_options import Device, LongTexts
+from csplade.pipelines.encode_options import Device, EncodeOptions, LongTexts
+from csplade.pipelines.encode_parquet import PARQUET
+from csplade.pipelines.errors import UsageError
 from csplade.pipelines.sources import Format
 
 _FILE = click.Path(path_type=Path)
+BLOCK = 2_000
+"""Records of a block, if nobody says how many."""
 
 
 @dataclass(frozen=True)
-class EncodeChoices:
+class EncodeChoices(EngineChoices):
     """What a user chose."""
 
     role: str
@@ -31,15 +35,17 @@ class EncodeChoices:
     deterministic: bool
     stride: int | None
     passages: int
-    engine: str
-    workers: int
-    gpus_per_worker: float
-    block: int
+    block: int | None
 
     @property
     def skip(self) -> bool:
         """Say whether records that cannot be used are passed over."""
         return self.on_bad_record == "skip"
+
+    @property
+    def as_parquet(self) -> bool:
+        """Say whether vectors go into Parquet."""
+        return self.output is not None and self.output.suffix == PARQUET
 
     @property
     def long_texts(self) -> LongTexts | None:
@@ -51,6 +57,38 @@ class EncodeChoices:
         """Return what decides which lines come of a source, besides the encoder."""
         kept = (self.role, self.keep_fields, self.format, self.id_field, self.text_fields, self.on_bad_record)
         return " ".join(map(str, (*kept, self.long_texts, self.deterministic)))
+
+    @property
+    def options(self) -> EncodeOptions:
+        """Return how texts are read and run, but for how many at the same time."""
+        return EncodeOptions(
+            batch_tokens=self.batch_tokens,
+            deterministic=self.deterministic,
+            device=None if self.device is None else Device(self.device),
+            long_texts=self.long_texts,
+        )
+
+    def check(self) -> None:
+        """Check that the options fit together.
+
+        Raises:
+            UsageError: one would do nothing, or two say the opposite of each other.
+        """
+        self.check_engine({"--block": self.block}, {"--dead-letters": self.dead_letters})
+        if self.keep_fields and self.as_parquet:
+            raise UsageError(f"--keep-fields writes JSON lines, and {self.output} is Parquet: name it otherwise")
+        if self.engine == RAY:
+            self._check_device()
+
+    def _check_device(self) -> None:
+        """Ray hides all GPUs from a worker that is to have none."""
+        if self.device == Device.CUDA and not self.gpus_per_worker:
+            raise UsageError("--device cuda needs GPUs for Ray's workers: say how many each has by --gpus-per-worker")
+        if self.device == Device.CPU and self.gpus_per_worker:
+            raise UsageError(
+                f"--gpus-per-worker {self.gpus_per_worker:g} would reserve GPUs that --device cpu does not use: "
+                "leave one of them out"
+            )
 
 
 _OPTIONS = (
@@ -66,9 +104,14 @@ _OPTIONS = (
         default=None,
         type=_FILE,
         metavar="FILE",
-        help="Where vectors go: FILE.jsonl, or FILE.parquet; with --engine ray a folder. Default: standard output.",
+        help="Where vectors go: FILE.jsonl, or FILE.parquet; with --engine ray a folder of such files, of Parquet if "
+        "that is called FILE.parquet. Default: standard output.",
     ),
-    click.option("--force", is_flag=True, help="Overwrite FILE, and what a run of another kind has left beside it."),
+    click.option(
+        "--force",
+        is_flag=True,
+        help="Overwrite FILE, and what a run of another kind has left beside it, or in its folder.",
+    ),
     click.option(
         "--keep-fields",
         is_flag=True,
@@ -100,7 +143,8 @@ _OPTIONS = (
         default=None,
         type=_FILE,
         metavar="FILE",
-        help="Where records that cannot be used are written. Default: encode.failed.jsonl, with a number if taken.",
+        help="Where records that cannot be used are written. Default: encode.failed.jsonl, with a number if taken; "
+        "with --engine ray always beside their block.",
     ),
     click.option(
         "--device",
@@ -140,15 +184,13 @@ _OPTIONS = (
         type=click.IntRange(1),
         help="The most passages of a document, with --stride.",
     ),
-    engine_option,
-    workers_option,
-    gpus_option,
+    *ENGINE_OPTIONS,
     click.option(
         "--block",
-        default=2_000,
-        show_default=True,
+        default=None,
         type=click.IntRange(1),
-        help="Records of a file of vectors, with --engine ray; what a worker that dies has to do again.",
+        help="Records of a file of vectors, which a worker that dies has to do again; only with --engine ray. "
+        f"Default: {BLOCK}.",
     ),
 )
 

@@ -17,12 +17,11 @@ from csplade.integration.dead_letters import DeadLetters
 from csplade.integration.documents import Document, Rejected
 from csplade.pipelines.contract import read_contract
 from csplade.pipelines.encode_lines import vector_line
-from csplade.pipelines.encode_options import Device, EncodeOptions
 from csplade.pipelines.encode_output import Job, PartFile
 from csplade.pipelines.encode_parquet import require_parquet, to_parquet
 from csplade.pipelines.encode_processor import said
 from csplade.pipelines.encode_records import with_vectors
-from csplade.pipelines.errors import SourceError, UsageError
+from csplade.pipelines.errors import SourceError
 from csplade.pipelines.sources import Format, find_source
 from csplade.pipelines.sparse import SparseVector
 from csplade.pipelines.stopping import StopSignal
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from csplade.pipelines.encode import Encoder
 
 DEAD_LETTERS = Path("encode.failed.jsonl")
-_PARQUET = ".parquet"
 
 
 @dataclass
@@ -52,14 +50,11 @@ def encode_here(arguments: Sequence[str], choices: EncodeChoices, folder: Path, 
 
     Raises:
         SourceError: a record cannot be used, or the output cannot be written.
-        UsageError: sources, output and options do not fit together.
+        UsageError: sources and output do not fit together.
     """
     sources = [find_source(each, None if choices.format is None else Format(choices.format)) for each in arguments]
-    as_parquet = choices.output is not None and choices.output.suffix == _PARQUET
-    if as_parquet:
+    if choices.as_parquet:
         require_parquet()
-        if choices.keep_fields:
-            raise UsageError(f"--keep-fields writes JSON lines, and {choices.output} is Parquet: name a .jsonl file")
     contract = read_contract(folder)
     records = record_options(choices.id_field, choices.text_fields, indexed=False)
     planned = _together([plan(source, records, choices.skip) for source in sources])
@@ -79,7 +74,7 @@ def encode_here(arguments: Sequence[str], choices: EncodeChoices, folder: Path, 
         with StopSignal() if files else nullcontext() as stop:
             summary = _encode(encoder, planned, part, dead, choices, stop)
         if part is not None:
-            part.finish(to_parquet if as_parquet else None)
+            part.finish(to_parquet if choices.as_parquet else None)
     _print(summary, encoder, choices, time.monotonic() - began, as_json)
     if summary.failed:
         raise SourceError(
@@ -88,23 +83,11 @@ def encode_here(arguments: Sequence[str], choices: EncodeChoices, folder: Path, 
         )
 
 
-def encoding_options(choices: EncodeChoices, lanes: int | None) -> EncodeOptions:
-    """Return how texts are run; without `lanes` as many as there are cores, of a thread each, and one on a GPU."""
-    from csplade.pipelines.encode_many import many_texts
-
-    options = EncodeOptions(
-        batch_tokens=choices.batch_tokens,
-        deterministic=choices.deterministic,
-        device=None if choices.device is None else Device(choices.device),
-        long_texts=choices.long_texts,
-    )
-    return many_texts(options, lanes)
-
-
 def _opened(folder: Path, choices: EncodeChoices) -> "Encoder":
     from csplade.pipelines.encode import Encoder
+    from csplade.pipelines.encode_many import many_texts
 
-    return Encoder.open(folder, encoding_options(choices, choices.lanes))
+    return Encoder.open(folder, many_texts(choices.options, choices.lanes))
 
 
 def _together(plans: Sequence[Plan]) -> Plan:

@@ -2,12 +2,13 @@
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from csplade.commands.encode_choices import EncodeChoices
-from csplade.commands.encode_run import encoding_options, tell_cut
+from csplade.commands.encode_choices import BLOCK, EncodeChoices
+from csplade.commands.encode_run import tell_cut
+from csplade.commands.engine_options import tell_workers
 from csplade.commands.output import notice, print_json, print_table
 from csplade.commands.records import plan, record_options
 from csplade.integration.documents import Document, RecordOptions, dead_letter, read_documents
@@ -17,15 +18,18 @@ from csplade.pipelines.encode_blocks import (
     BlockReport,
     Entry,
     Unusable,
-    claim_folder,
     finished,
     plan_blocks,
 )
+from csplade.pipelines.encode_folder import claim_folder
 from csplade.pipelines.encode_lines import vector_line
+from csplade.pipelines.encode_many import worker_texts
 from csplade.pipelines.encode_output import Job
+from csplade.pipelines.encode_parquet import require_parquet
 from csplade.pipelines.encode_ray import Work, Workers, encode_blocks, require_ray
 from csplade.pipelines.errors import SourceError, UsageError
 from csplade.pipelines.graph import Role
+from csplade.pipelines.jsonl import Record, Unreadable
 from csplade.pipelines.sources import Format, Source, find_source
 from csplade.pipelines.sparse import SparseVector
 
@@ -41,13 +45,17 @@ def encode_on_ray(arguments: Sequence[str], choices: EncodeChoices, folder: Path
     require_ray()
     if choices.output is None:
         raise UsageError("--engine ray writes a folder with a file for each block: name one with --output")
+    if choices.as_parquet:
+        require_parquet()
+    workers = choices.pool
     contract = read_contract(folder)
     options = record_options(choices.id_field, choices.text_fields, indexed=False)
     counted = [_counted(each, choices, options) for each in arguments]
     output = choices.output.resolve()
     digests = tuple(source.digest() or "" for source, _ in counted)
-    claim_folder(output, Job(digests, contract.fingerprint, f"{choices.deciding} {choices.block}"))
-    blocks = plan_blocks(counted, choices.block, output)
+    size = choices.block or BLOCK
+    claim_folder(output, Job(digests, contract.fingerprint, f"{choices.deciding} {size}"), choices.force)
+    blocks = plan_blocks(counted, size, output)
     before = [report for report in map(finished, blocks) if report is not None]
     left = [block for block in blocks if not block.output.exists()]
     if before:
@@ -55,20 +63,20 @@ def encode_on_ray(arguments: Sequence[str], choices: EncodeChoices, folder: Path
     began = time.monotonic()
     role = Role[choices.role.upper()]
     read = partial(entries, options=options, keep=choices.keep_fields)
-    work = Work(folder.resolve(), encoding_options(choices, choices.lanes or 1), role, read, left)
-    now = _run(work, Workers(choices.workers, choices.gpus_per_worker), choices)
+    run = worker_texts(choices.options, workers.gpus, choices.lanes or 1)
+    now = _run(Work(folder.resolve(), run, role, read, left), workers)
     _print(output, before, now, len(blocks), time.monotonic() - began, as_json)
     if choices.long_texts is None and not as_json:
         tell_cut(sum(report.cut for report in now))
     if failed := sum(report.failed for report in (*before, *now)):
         raise SourceError(
-            f"{failed} records have no vector: mend them in {output}/*.failed.jsonl and encode those files"
+            f"{failed} records have no vector: mend them in {output}/_*.failed.jsonl and encode those files"
         )
 
 
-def entries(source: Source, options: RecordOptions, keep: bool) -> Iterator[Entry | Unusable]:
-    """Read a source as a worker does; a record that JSON cannot express is of use only without its fields."""
-    for record in read_documents(source.records(), options):
+def entries(records: Iterable[Record | Unreadable], options: RecordOptions, keep: bool) -> Iterator[Entry | Unusable]:
+    """Read records as a worker does; one that JSON cannot express is of use only without its fields."""
+    for record in read_documents(records, options):
         if not isinstance(record, Document):
             yield Unusable(dead_letter(record, record.sentence))
             continue
@@ -89,7 +97,7 @@ def _counted(argument: str, choices: EncodeChoices, options: RecordOptions) -> t
     return Source(source.name, source.path.resolve(), source.format), total or 0
 
 
-def _run(work: Work, workers: Workers, choices: EncodeChoices) -> list[BlockReport]:
+def _run(work: Work, workers: Workers) -> list[BlockReport]:
     """Encode behind a progress bar; whatever stops it, say how it goes on."""
     from tqdm import tqdm
 
@@ -125,7 +133,11 @@ def _print(
         "cut": sum(report.cut for report in now),
         "seconds": round(seconds, 2),
     }
+    # All workers have the same device, or say that they cannot have it.
+    runs_on = now[0].runs_on if now else ()
     if as_json:
-        print_json({"output": str(output), **numbers})
-    else:
-        print_table("", ("output", *numbers), [(str(output), *map(str, numbers.values()))])
+        print_json({"output": str(output), **numbers, "runs_on": runs_on or None})
+        return
+    print_table("", ("output", *numbers), [(str(output), *map(str, numbers.values()))])
+    if runs_on:
+        notice(tell_workers(runs_on))

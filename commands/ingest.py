@@ -63,6 +63,7 @@ def command(
     from csplade.pipelines.sources import Format, find_source
 
     check_name(choices.index)
+    choices.check_engine({}, {})
     if choices.restore:
         _restore(connection, choices, source, as_json)
         return
@@ -98,7 +99,7 @@ def command(
     choices = replace(choices, index=mapping_of(patient(client, choices.patience), choices.index)[0])
     options = replace(options, index=choices.index, long=long)
     report, counted = run(client, encoder, found, options, origin, choices)
-    print_report(report, counted, told_by(encoder, long.value != "cut"), choices.index, as_json)
+    print_report(report, counted, told_by(encoder, long.value != "cut", choices.engine == RAY), choices.index, as_json)
     held = report.indexed if counted is None else counted
     # Given vectors answer no queries, and Ray's workers have ended.
     asked = encoder if choices.vectors is None and choices.engine != RAY else None

@@ -28,12 +28,13 @@ def open_encoder(folder: Path, choices: IngestChoices) -> "Encoder":
 
 
 def _ray_encoder(folder: Path, choices: IngestChoices) -> "Encoder":
-    from csplade.pipelines.encode_options import EncodeOptions
-    from csplade.pipelines.encode_ray import Workers, require_ray
+    from csplade.pipelines.encode_many import worker_texts
+    from csplade.pipelines.encode_ray import require_ray
 
     if choices.vectors is not None:
         raise UsageError("--vectors encodes nothing, so there is nothing for --engine ray: leave one of them out")
     require_ray()
     from csplade.pipelines.encode_actors import ActorEncoder
 
-    return ActorEncoder(folder, EncodeOptions(threads=1), Workers(choices.workers, choices.gpus_per_worker))
+    workers = choices.pool
+    return ActorEncoder(folder, worker_texts(gpus=workers.gpus), workers)

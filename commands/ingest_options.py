@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-from csplade.commands.engine_options import engine_option, gpus_option, workers_option
+from csplade.commands.engine_options import ENGINE_OPTIONS, EngineChoices
 from csplade.commands.new_index_options import NEW_INDEX_OPTIONS, NewIndexChoices
 from csplade.commands.options import gathered, index_option
 from csplade.commands.sending_options import SENDING_OPTIONS, SendingChoices
@@ -14,7 +14,7 @@ _FILE = click.Path(path_type=Path)
 
 
 @dataclass(frozen=True)
-class IngestChoices(SendingChoices, NewIndexChoices):
+class IngestChoices(SendingChoices, NewIndexChoices, EngineChoices):
     """What a user chose."""
 
     index: str
@@ -28,9 +28,6 @@ class IngestChoices(SendingChoices, NewIndexChoices):
     dry_run: bool
     restore: bool
     vectors: str | None
-    engine: str
-    workers: int
-    gpus_per_worker: float
 
     @property
     def deciding(self) -> str:
@@ -101,9 +98,7 @@ _OPTIONS = (
         help="Take the vectors that `csplade encode --keep-fields` wrote into FIELD, and open no model. --encoder is "
         "the one that made them.",
     ),
-    engine_option,
-    workers_option,
-    gpus_option,
+    *ENGINE_OPTIONS,
 )
 
 ingest_options = gathered("choices", IngestChoices, _OPTIONS)

@@ -7,13 +7,14 @@ With --json exactly one object
      "runs_on": [name, ...] or null, "dead_letters": path or null}
 
 where `cut` counts texts of this run of which the model did not see the end, of an index that has long ones in windows
-those windows; null where vectors were given. `runs_on` has the runtime's names of what the model runs on here, the
-preferred first; null where it does not run here.
+those windows; null where vectors were given. `runs_on` has the runtime's names of what the model runs on, here or in
+Ray's workers, the preferred first; null where it does not run.
 """
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from csplade.commands.engine_options import tell_workers
 from csplade.commands.output import notice, print_json, print_table
 from csplade.pipelines.encode_processor import said
 
@@ -31,16 +32,19 @@ class Told:
     runs_on: tuple[str, ...] | None = None
     windows: bool = False
     """Whether long texts were read in windows, several of a document."""
+    elsewhere: bool = False
+    """Whether the model ran in Ray's workers, and not on this machine's processor."""
 
 
-def told_by(encoder: "Encoder", windows: bool = False) -> Told:
-    """Return what the encoder tells of texts, or of windows."""
+def told_by(encoder: "Encoder", windows: bool = False, elsewhere: bool = False) -> Told:
+    """Return what the encoder, here or elsewhere, tells of texts, or of windows."""
     from csplade.integration.encoder import PlacedEncoder, TellingEncoder
 
     return Told(
         encoder.counts.cut if isinstance(encoder, TellingEncoder) else None,
-        encoder.runs_on if isinstance(encoder, PlacedEncoder) else None,
+        (encoder.runs_on or None) if isinstance(encoder, PlacedEncoder) else None,
         windows,
+        elsewhere,
     )
 
 
@@ -68,7 +72,7 @@ def print_report(report: "IngestReport", counted: int | None, told: Told, index:
     if report.repeated:
         notice(f"{report.repeated} documents had an id that came before: the index keeps the later one.")
     if told.runs_on and not as_json:
-        notice(f"Texts were encoded on {said(told.runs_on)}.")
+        notice(tell_workers(told.runs_on) if told.elsewhere else f"Texts were encoded on {said(told.runs_on)}.")
     if told.cut and told.windows:
         notice(
             f"Of {told.cut} windows of long texts the model did not see the end: their tokens were estimated too few."

@@ -14,6 +14,7 @@ from csplade.pipelines.contract import Contract, read_contract
 from csplade.pipelines.encode import Encoder
 from csplade.pipelines.encode_batches import windows
 from csplade.pipelines.encode_counts import Counter, Counts
+from csplade.pipelines.encode_folder import TRIES
 from csplade.pipelines.encode_options import EncodeOptions
 from csplade.pipelines.encode_ray import Workers, ray_cluster, worker_failed
 from csplade.pipelines.graph import Role
@@ -21,8 +22,8 @@ from csplade.pipelines.sparse import SparseVector
 
 _AHEAD = 2
 """Windows of each actor that are on their way, so that none waits for texts."""
-_TRIES = 3
-"""How often a window is given to an actor again that died over it."""
+_RESTARTS = 20
+"""How often each actor is started again: one that dies while it opens the encoder would be for ever."""
 
 
 class ActorEncoder:
@@ -42,6 +43,12 @@ class ActorEncoder:
         self.contract: Contract = read_contract(folder)
         self._folder, self._options, self._workers = folder.resolve(), options, workers
         self._counter = Counter()
+        self._runs_on: tuple[str, ...] = ()
+
+    @property
+    def runs_on(self) -> tuple[str, ...]:
+        """Return the runtime's names of what the workers' model runs on, the preferred first; none before one spoke."""
+        return self._runs_on
 
     @property
     def counts(self) -> Counts:
@@ -80,13 +87,14 @@ class ActorEncoder:
 
     def _taken(self, window: "_Window") -> list[SparseVector]:
         self._counter.add(window.counts)
+        self._runs_on = window.runs_on
         return window.vectors
 
     def _actors(self) -> list[Any]:  # Any: Ray's handles
         import ray
 
         remote = ray.remote(_WindowEncoder).options(
-            num_gpus=self._workers.gpus, max_restarts=-1, max_task_retries=_TRIES
+            num_gpus=self._workers.gpus, max_restarts=_RESTARTS, max_task_retries=TRIES
         )
         return [remote.remote(self._folder, self._options) for _ in range(self._workers.count)]
 
@@ -96,6 +104,7 @@ class _Window(NamedTuple):
 
     vectors: list[SparseVector]
     counts: Counts
+    runs_on: tuple[str, ...]
 
 
 class _WindowEncoder:
@@ -109,4 +118,4 @@ class _WindowEncoder:
         encode = self._encoder.documents if role is Role.DOCUMENT else self._encoder.queries
         before = self._encoder.counts
         vectors = list(encode(texts))
-        return _Window(vectors, self._encoder.counts - before)
+        return _Window(vectors, self._encoder.counts - before, self._encoder.runs_on)

@@ -1,7 +1,7 @@
 """Sources in blocks of records, a file of vectors for each: what many encoders can do beside each other and again.
 
 A block's file has a name that its place decides, and is whole or not there. So a block that was begun twice, because a
-worker died, is written once, and a finished one is not done again.
+worker died, is written once, and a finished one is not done again. One over which worker after worker dies is given up.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from csplade.pipelines.encode import Encoder
+from csplade.pipelines.encode_folder import failed_of, one_try, tries_of
 from csplade.pipelines.encode_lines import vector_line
-from csplade.pipelines.encode_output import Job
+from csplade.pipelines.encode_parquet import PARQUET, count_rows, write_parquet
 from csplade.pipelines.encode_records import with_vectors
-from csplade.pipelines.errors import SourceError, UsageError
+from csplade.pipelines.errors import SourceError
 from csplade.pipelines.graph import Role
+from csplade.pipelines.jsonl import Record, Unreadable
 from csplade.pipelines.sources import Source
+from csplade.pipelines.sparse import SparseVector
+from csplade.pipelines.starts import BEGINNING, Start, find_starts, records_from
 from csplade.pipelines.whole_file import replace_bytes, replace_file
-
-JOB_FILE = "job.json"
-_FAILED = ".failed.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,12 @@ class Block:
     begin: int
     end: int
     output: Path
+    """A file of JSON lines, or of Parquet if its name says so."""
+    start: Start = BEGINNING
+    """Where the source is read from, at the record `begin` or before."""
+
+    def __str__(self) -> str:
+        return f"records {self.begin + 1} to {self.end} of {self.source.name}"
 
 
 class BlockReport(NamedTuple):
@@ -57,97 +64,108 @@ class BlockReport(NamedTuple):
     failed: int
     cut: int = 0
     """Texts of which the model did not see the end; those of an earlier run are not known any more."""
+    runs_on: tuple[str, ...] = ()
+    """The runtime's names of what the model ran on, the preferred first; none if an earlier run did it."""
 
 
-Read = Callable[[Source], Iterator[Entry | Unusable]]
+Read = Callable[[Iterable[Record | Unreadable]], Iterator[Entry | Unusable]]
+"""Gives exactly one for each record, in order."""
 
 
 def plan_blocks(sources: Sequence[tuple[Source, int]], size: int, folder: Path) -> list[Block]:
-    """Cut sources, each with the number of its records, into blocks of at most `size`."""
-    return [
-        Block(source, begin, min(begin + size, count), folder / f"{number:04}-{begin:010}.jsonl")
-        for number, (source, count) in enumerate(sources)
-        for begin in range(0, count, size)
-    ]
-
-
-def claim_folder(folder: Path, job: Job) -> None:
-    """Make the folder that of the job, which goes on in its own.
+    """Cut sources, each with the number of its records, into blocks of at most `size`; of Parquet if the folder is so.
 
     Raises:
-        UsageError: it holds something else.
-        OSError: it cannot be written.
+        SourceError: a source cannot be read.
     """
-    folder.mkdir(exist_ok=True)
-    told = folder / JOB_FILE
-    if told.exists() and told.read_bytes() == job.line:
-        return
-    if any(folder.iterdir()):
-        raise UsageError(f"{folder} holds other files than vectors of this job: name another folder for --output")
-    replace_bytes(told, job.line)
+    ending = PARQUET if folder.suffix == PARQUET else ".jsonl"
+    blocks = []
+    for number, (source, count) in enumerate(sources):
+        starts = find_starts(source, size)
+        for begin in range(0, count, size):
+            output = folder / f"{number:04}-{begin:010}{ending}"
+            blocks.append(Block(source, begin, min(begin + size, count), output, starts.get(begin, BEGINNING)))
+    return blocks
 
 
 def finished(block: Block) -> BlockReport | None:
-    """Return what became of a block in an earlier run, None if it is still to be done."""
+    """Return what became of a block in an earlier run, None if it is still to be done.
+
+    Raises:
+        SourceError: its file cannot be read.
+    """
     if not block.output.exists():
         return None
-    failed = _failed_of(block)
-    return BlockReport(_lines(block.output), _lines(failed) if failed.exists() else 0)
+    failed = failed_of(block.output)
+    count = count_rows if block.output.suffix == PARQUET else _lines
+    try:
+        return BlockReport(count(block.output), _lines(failed) if failed.exists() else 0)
+    except OSError as error:
+        raise SourceError(f"{block.output} cannot be read ({error}): delete it, and run again") from error
 
 
 def encode_block(encoder: Encoder, role: Role, block: Block, read: Read) -> BlockReport:
     """Encode a block and write its file, or write it once more.
 
     Raises:
-        SourceError: the source cannot be read, or holds fewer records than it did; the file cannot be written.
+        SourceError: the source cannot be read, or has changed; the file cannot be written.
+        EncoderError: `TRIES` workers have died over it.
     """
     letters: list[bytes] = []
     written, before = 0, encoder.counts
 
-    def write(file: IO[bytes]) -> None:
+    def pairs() -> Iterator[tuple[Entry, SparseVector]]:
         nonlocal written
-        for line in _lines_of(encoder, role, _records(block, read), letters):
-            file.write(line)
+        for pair in _encoded(encoder, role, read(_records(block)), letters):
             written += 1
+            yield pair
+
+    def write(file: IO[bytes]) -> None:
+        _write(pairs(), file, block.output.suffix == PARQUET)
         if letters:
             # Before the vectors are in their place: a finished block has both.
-            replace_bytes(_failed_of(block), b"".join(letters))
+            replace_bytes(failed_of(block.output), b"".join(letters))
 
     try:
-        replace_file(block.output, write, sync=True)
+        with one_try(tries_of(block.output), f"over the {block}: give workers more memory, or look at these records"):
+            replace_file(block.output, write, sync=True)
     except OSError as error:
         raise SourceError(f"{block.output} cannot be written ({error.strerror}): make room, run it again") from error
-    return BlockReport(written, len(letters), (encoder.counts - before).cut)
+    return BlockReport(written, len(letters), (encoder.counts - before).cut, encoder.runs_on)
 
 
-def _records(block: Block, read: Read) -> Iterator[Entry | Unusable]:
+def _records(block: Block) -> Iterator[Record | Unreadable]:
     found = 0
-    for entry in islice(read(block.source), block.begin, block.end):
+    for record in islice(records_from(block.source, block.start, block.begin), block.end - block.begin):
         found += 1
-        yield entry
+        yield record
     if found < block.end - block.begin:
         raise SourceError(
             f"{block.source.name} has {block.begin + found} records, and had {block.end}: run again when it is still"
         )
 
 
-def _lines_of(
+def _encoded(
     encoder: Encoder, role: Role, records: Iterable[Entry | Unusable], letters: list[bytes]
-) -> Iterator[bytes]:
+) -> Iterator[tuple[Entry, SparseVector]]:
     encode = encoder.documents if role is Role.DOCUMENT else encoder.queries
     for entry, vector in with_vectors(records, _text, encode):
-        if isinstance(entry, Unusable) or vector is None:
-            letters.append(entry.letter if isinstance(entry, Unusable) else b"")
-        else:
-            yield vector_line(entry.id, vector, entry.record)
+        if isinstance(entry, Unusable):
+            letters.append(entry.letter)
+        elif vector is not None:
+            yield entry, vector
+
+
+def _write(pairs: Iterable[tuple[Entry, SparseVector]], file: IO[bytes], as_parquet: bool) -> None:
+    if as_parquet:
+        write_parquet(((entry.id, vector.weights) for entry, vector in pairs), file)
+        return
+    for entry, vector in pairs:
+        file.write(vector_line(entry.id, vector, entry.record))
 
 
 def _text(entry: Entry | Unusable) -> str | None:
     return entry.text if isinstance(entry, Entry) else None
-
-
-def _failed_of(block: Block) -> Path:
-    return block.output.with_name(block.output.name.removesuffix(".jsonl") + _FAILED)
 
 
 def _lines(path: Path) -> int:

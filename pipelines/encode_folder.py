@@ -4,17 +4,21 @@ Names that begin with `_` hold no vectors, and programs that read a folder of Pa
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from csplade.pipelines.encode_output import Job
-from csplade.pipelines.errors import UsageError
+from csplade.pipelines.errors import EncoderError, UsageError
 from csplade.pipelines.whole_file import replace_bytes
 
 JOB_FILE = "_job.json"
 _FAILED = ".failed.jsonl"
 _TRIES = ".tries"
-_OURS = re.compile(r"[._]?\d{4,}-\d{10}\.(jsonl|parquet|failed|tries)(\..*)?")
-"""A block, what was begun of one, its dead letters and tries."""
+_OURS = re.compile(r"[._]?\d{4,}-\d{10}\.(jsonl|parquet|failed)(\..*)?|_[-\w]+\.tries")
+"""A block, what was begun of one, its dead letters; tries of a block, or of a worker."""
+TRIES = 3
+"""How many workers may die over the same before a run ends."""
 
 
 def claim_folder(folder: Path, job: Job, force: bool = False) -> None:
@@ -24,6 +28,8 @@ def claim_folder(folder: Path, job: Job, force: bool = False) -> None:
         UsageError: it holds something else.
         OSError: it cannot be written.
     """
+    if folder.is_file():
+        raise UsageError(f"{folder} is a file, and Ray's workers write a folder: name another one for --output")
     folder.mkdir(exist_ok=True)
     told = folder / JOB_FILE
     if told.exists() and told.read_bytes() == job.line:
@@ -48,3 +54,22 @@ def failed_of(block: Path) -> Path:
 def tries_of(block: Path) -> Path:
     """Return where it is counted how often a block was begun by workers that died."""
     return block.with_name(f"_{block.stem}{_TRIES}")
+
+
+@contextmanager
+def one_try(counted: Path, at: str) -> Iterator[None]:
+    """Count a try in a file, for as long as it goes on: only one in which the process dies stays counted.
+
+    Raises:
+        EncoderError: `TRIES` processes have died in it; `at` says of them over what, and what to do.
+        OSError: the file cannot be written.
+    """
+    with counted.open("ab") as file:
+        died = file.tell()
+        file.write(b".")
+    try:
+        if died >= TRIES:
+            raise EncoderError(f"{died} workers died, perhaps for want of memory, {at}")
+        yield
+    finally:
+        counted.unlink(missing_ok=True)

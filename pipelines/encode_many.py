@@ -20,3 +20,12 @@ def many_texts(options: EncodeOptions = DEFAULT, lanes: int | None = None) -> En
     if lanes is None:
         lanes = 1 if (options.device or usable_device()) is Device.CUDA else cores()
     return replace(options, lanes=lanes, threads=1 if lanes > 1 else None)
+
+
+def worker_texts(options: EncodeOptions = DEFAULT, gpus: float = 0.0, lanes: int = 1) -> EncodeOptions:
+    """Return the options of one of several workers, which has so many GPUs to itself, maybe a part of one.
+
+    On a processor each lane has one thread, as other workers have the other cores. A worker with a GPU runs on it, or
+    says that it cannot.
+    """
+    return replace(options, device=Device.CUDA if gpus else Device.CPU, lanes=lanes, threads=None if gpus else 1)

@@ -1,10 +1,11 @@
 """Blocks of records over the actors of a Ray cluster, one encoder in each; needs ray.
 
-Ray Data starts an actor again that dies, and gives its block to another: `encode_blocks` says why nothing is lost or
-written twice.
+Ray Data starts an actor again that dies, and its block with it, as often as it takes: `encode_blocks` says why nothing
+is lost or written twice, and `tries` counts here when it is enough. (Ray Data takes no number, from 2.64 on.)
 """
 
 import logging
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -12,12 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import orjson
 from csplade.pipelines.encode import Encoder
 from csplade.pipelines.encode_blocks import Block, BlockReport, Read, encode_block
+from csplade.pipelines.encode_folder import one_try, tries_of
 from csplade.pipelines.encode_options import EncodeOptions
 from csplade.pipelines.errors import EncoderError, MissingExtraError, UsageError
 from csplade.pipelines.graph import Role
+
+_OUR_ERROR = re.compile(r"^csplade(?:\.\w+)+: (.+)$", re.MULTILINE)
+"""A sentence of an error that a worker raised, in what Ray tells of it: often Ray's own advice follows."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,7 @@ def encode_blocks(work: Work, workers: Workers) -> Iterator[BlockReport]:
     """Encode all blocks, and report each as it is finished, in any order.
 
     Raises:
-        EncoderError: a worker cannot open the encoder, or cannot do its block.
+        EncoderError: a worker cannot open the encoder, or cannot do its block, or worker after worker died over one.
         UsageError: the cluster has not the GPUs.
     """
     import ray
@@ -97,6 +102,9 @@ def encode_blocks(work: Work, workers: Workers) -> Iterator[BlockReport]:
 
     if not work.blocks:
         return
+    for block in work.blocks:
+        # Workers that died in an earlier run are no reason to give up now.
+        tries_of(block.output).unlink(missing_ok=True)
     with ray_cluster():
         started = min(workers.count, len(work.blocks))
         workers.check_gpus(started)
@@ -111,28 +119,40 @@ def encode_blocks(work: Work, workers: Workers) -> Iterator[BlockReport]:
         )
         try:
             for row in done.iter_rows():
-                yield BlockReport(*(int(row[name]) for name in BlockReport._fields))
+                yield _report(row["report"])
         except RayError as error:
             raise worker_failed(error) from error
 
 
 def worker_failed(error: Exception) -> EncoderError:
-    """Return what is said of an error of Ray's: its last line is the reason."""
-    reason = next((line for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
-    return EncoderError(f"a Ray worker failed ({reason.strip()[:300]}): mend that, and run the same command again")
+    """Return what is said of an error of Ray's: the reason that a worker gave, else its last line."""
+    told = str(error)
+    lines = [line.strip() for line in told.splitlines() if line.strip()]
+    reason = (_OUR_ERROR.findall(told) or lines or [type(error).__name__])[-1]
+    return EncoderError(f"a Ray worker failed ({reason[:400]}): mend that, and run the same command again")
 
 
 class _BlockEncoder:
     """An actor of the cluster: opens the encoder once."""
 
     def __init__(self, work: Work) -> None:
+        import ray
+
         self._work = work
-        self._encoder = Encoder.open(work.folder, work.options)
+        # Started again, an actor has the id that it had.
+        own = work.blocks[0].output.with_name(ray.get_runtime_context().get_actor_id() or "worker")
+        with one_try(tries_of(own), f"while they opened the encoder {work.folder}: give workers more memory"):
+            self._encoder = Encoder.open(work.folder, work.options)
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, Any]:  # Any: arrays (1,)
         work = self._work
         reports = [encode_block(self._encoder, work.role, work.blocks[number], work.read) for number in batch["number"]]
-        return {name: np.array([getattr(each, name) for each in reports]) for name in BlockReport._fields}
+        return {"report": [orjson.dumps(each._asdict()) for each in reports]}
+
+
+def _report(line: bytes) -> BlockReport:
+    values = orjson.loads(line)
+    return BlockReport(**{**values, "runs_on": tuple(values["runs_on"])})
 
 
 @contextmanager

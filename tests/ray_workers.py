@@ -4,9 +4,23 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _START = "from csplade.cli import main; main()"
+
+
+@contextmanager
+def ray_with(gpus: int) -> Iterator[None]:
+    """Connect this process to a cluster of its own, which says that it has two processors and so many GPUs."""
+    import ray
+
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    ray.init(num_cpus=2, num_gpus=gpus, include_dashboard=False, log_to_driver=False)
+    try:
+        yield
+    finally:
+        ray.shutdown()
 
 
 def start_on_ray(folder: Path, encoder: Path, *arguments: str) -> subprocess.Popen[str]:

@@ -1,6 +1,5 @@
 """The workers of a Ray cluster as an encoder: what they counted comes back, and GPUs that are not there are told."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,10 +8,11 @@ from csplade.pipelines.encode_options import EncodeOptions
 from csplade.pipelines.encode_ray import Workers, ray_cluster
 from csplade.pipelines.errors import UsageError
 from csplade.tests.command_run import runner
+from csplade.tests.ray_workers import ray_with
 from csplade.tests.tiny_encoder import TEXTS, write_tiny_encoder
 
 pytestmark = pytest.mark.model
-ray = pytest.importorskip("ray", reason="this is about the extra [ray]: pip install 'csplade[ray]'")
+pytest.importorskip("ray", reason="this is about the extra [ray]: pip install 'csplade[ray]'")
 
 
 @pytest.fixture(scope="module")
@@ -24,13 +24,8 @@ def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def one_gpu() -> Iterator[None]:
-    """Start a cluster that says that it has one GPU, and two processors."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    ray.init(num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)
-    try:
+    with ray_with(gpus=1):
         yield
-    finally:
-        ray.shutdown()
 
 
 @pytest.mark.usefixtures("one_gpu")
@@ -67,6 +62,7 @@ def test_what_the_workers_cut_is_counted_here(encoder_folder: Path) -> None:
     texts = [TEXTS[0], "bread and salt " * 100, "", TEXTS[1], "pump " * 200]
     assert len(list(encoder.documents(texts))) == len(texts)
     assert (encoder.counts.texts, encoder.counts.cut, encoder.counts.passages) == (5, 2, 4)
+    assert encoder.runs_on == ("CPUExecutionProvider",)
 
 
 @pytest.mark.usefixtures("one_gpu")

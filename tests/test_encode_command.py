@@ -101,7 +101,7 @@ def test_whole_records_are_kept_with_their_vectors(run: Run) -> None:
     assert {**orjson.loads(records(1)[0]), "vector": first["vector"]} == first
     refused = run("a.jsonl", "--keep-fields", "--output", "v.parquet")
     assert (refused.code, refused.out) == (2, "")
-    assert "name a .jsonl file" in refused.err
+    assert "v.parquet is Parquet: name it otherwise" in refused.err
 
 
 @pytest.mark.parametrize(

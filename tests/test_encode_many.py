@@ -11,7 +11,7 @@ from csplade.integration.templates import IndexOptions
 from csplade.pipelines import encode_many
 from csplade.pipelines.contract import read_contract
 from csplade.pipelines.encode import Encoder
-from csplade.pipelines.encode_many import many_texts
+from csplade.pipelines.encode_many import many_texts, worker_texts
 from csplade.pipelines.encode_options import DEFAULT, Device, EncodeOptions
 from csplade.tests.command_run import Run, runner
 
@@ -50,6 +50,14 @@ def test_a_processor_has_a_lane_for_each_core_and_a_gpu_one(monkeypatch: pytest.
     assert many_texts(lanes=1) == DEFAULT
     monkeypatch.setattr(encode_many, "usable_device", lambda: Device.CUDA)
     assert many_texts() == DEFAULT
+
+
+def test_a_worker_has_a_thread_for_each_lane_and_its_gpu_or_the_processor() -> None:
+    assert worker_texts() == EncodeOptions(threads=1, device=Device.CPU)
+    assert worker_texts(EncodeOptions(batch_tokens=64), lanes=2) == EncodeOptions(
+        batch_tokens=64, lanes=2, threads=1, device=Device.CPU
+    )
+    assert worker_texts(gpus=0.5) == EncodeOptions(device=Device.CUDA)
 
 
 def test_ingest_and_demo_take_them(run: Run, opened: list[EncodeOptions], tmp_path: Path) -> None:

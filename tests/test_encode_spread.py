@@ -1,0 +1,181 @@
+"""`csplade encode --engine ray` in this process: its options, its folder, and workers that die over the same block."""
+
+import functools
+import os
+import signal
+from collections.abc import Iterable, Iterator
+from functools import partial
+from os import PathLike
+from pathlib import Path, PosixPath
+from typing import NoReturn
+
+import orjson
+import pytest
+from csplade.commands.encode_spread import entries
+from csplade.integration.documents import RecordOptions
+from csplade.pipelines.encode import Encoder
+from csplade.pipelines.encode_blocks import Entry, Unusable, plan_blocks
+from csplade.pipelines.encode_folder import TRIES
+from csplade.pipelines.encode_many import worker_texts
+from csplade.pipelines.encode_ray import Work, Workers, encode_blocks
+from csplade.pipelines.errors import EncoderError
+from csplade.pipelines.graph import Role
+from csplade.pipelines.jsonl import Record, Unreadable
+from csplade.pipelines.sources import find_source
+from csplade.tests.command_run import Run, runner
+from csplade.tests.ray_workers import ray_with
+from csplade.tests.tiny_encoder import TEXTS, write_tiny_encoder
+
+pytestmark = [
+    pytest.mark.model,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # Ray Data's own, of its options
+    pytest.mark.filterwarnings("ignore::FutureWarning"),  # Ray's, of how it hides GPUs
+]
+pytest.importorskip("ray", reason="this is about the extra [ray]: pip install 'csplade[ray]'")
+parquet = pytest.importorskip("pyarrow.parquet", reason="the extra parquet is not installed")
+
+
+@pytest.fixture(scope="module")
+def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tiny") / "encoder"
+    write_tiny_encoder(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def one_gpu() -> Iterator[None]:
+    with ray_with(gpus=1):
+        yield
+
+
+@pytest.fixture
+def run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, encoder_folder: Path
+) -> Run:
+    """Run `csplade encode` in a folder with a source of five records and a broken line."""
+    monkeypatch.setenv("CSPLADE_ENCODER", str(encoder_folder))
+    monkeypatch.chdir(tmp_path)
+    lines = [orjson.dumps({"_id": str(n), "text": text}) for n, text in enumerate(TEXTS[:5])]
+    Path("a.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    return functools.partial(runner(monkeypatch, capsys), "encode", "a.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--workers", 3), "--workers is for Ray's workers"),
+        (("--gpus-per-worker", 0), "--gpus-per-worker is for Ray's workers"),
+        (("--block", 10), "--block is for Ray's workers"),
+        (("--engine", "ray", "--output", "out", "--dead-letters", "dead.jsonl"), "--dead-letters is for one process"),
+        (("--engine", "ray", "--output", "out", "--device", "cuda"), "--device cuda needs GPUs for Ray's workers"),
+        (
+            ("--engine", "ray", "--output", "out", "--device", "cpu", "--gpus-per-worker", 0.5),
+            "--gpus-per-worker 0.5 would reserve GPUs that --device cpu does not use",
+        ),
+        (("--engine", "ray", "--output", "out.parquet", "--keep-fields"), "out.parquet is Parquet"),
+        (("--engine", "ray", "--output", "a.jsonl"), "a.jsonl is a file, and Ray's workers write a folder"),
+        (("--engine", "ray"), "name one with --output"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(run: Run, options: tuple[object, ...], said: str) -> None:
+    refused = run(*options)
+    assert (refused.code, refused.out) == (2, "")
+    assert said in refused.err and refused.err.count("\n") == 1
+    assert os.listdir() == ["a.jsonl"]
+
+
+@pytest.mark.usefixtures("one_gpu")
+def test_a_worker_that_has_a_gpu_runs_on_it_or_says_that_it_cannot(run: Run, encoder_folder: Path) -> None:
+    if len(Encoder.open(encoder_folder).runs_on) > 1:
+        pytest.skip("there is a GPU")
+    refused = run("--engine", "ray", "--output", "out", "--workers", 1, "--gpus-per-worker", 1, "--json")
+    assert refused.code == 1
+    assert "a Ray worker failed (a GPU was asked for, and the onnxruntime here has only" in refused.err
+    assert not list(Path("out").glob("0*"))
+
+
+@pytest.mark.usefixtures("one_gpu")
+def test_a_folder_called_parquet_holds_parquet_and_what_it_ran_on_is_told(run: Run, encoder_folder: Path) -> None:
+    Path("a.jsonl").write_bytes(Path("a.jsonl").read_bytes() + b"{\n")
+    options = ("--engine", "ray", "--output", "v.parquet", "--block", 2, "--on-bad-record", "skip", "--json")
+    done = run(*options)
+    assert done.code == 1 and "1 records have no vector" in done.err
+    shown = orjson.loads(done.out)
+    assert (shown["blocks"], shown["written"], shown["failed"]) == (3, 5, 1)
+    assert shown["runs_on"] == ["CPUExecutionProvider"]
+    names = ["0000-0000000000.parquet", "0000-0000000002.parquet", "0000-0000000004.parquet"]
+    assert sorted(os.listdir("v.parquet")) == [*names, "_0000-0000000004.failed.jsonl", "_job.json"]
+    # As other programs read such a folder: the other names are passed over.
+    rows = parquet.read_table("v.parquet").to_pylist()
+    vectors = {row["id"]: dict(row["vector"]) for row in rows}
+    for number, vector in enumerate(Encoder.open(encoder_folder).documents(TEXTS[:5])):
+        assert vectors[str(number)] == pytest.approx(dict(vector.weights), rel=1e-4)
+    again = orjson.loads(run(*options).out)
+    assert (again["written"], again["skipped"], again["failed"], again["runs_on"]) == (0, 5, 1, None)
+
+
+@pytest.mark.usefixtures("one_gpu")
+def test_blocks_of_another_job_are_replaced_by_force_alone_and_other_files_never(run: Run) -> None:
+    ours = ("--engine", "ray", "--output", "out", "--json")
+    assert run(*ours).code == 0
+    assert "ran" not in run(*ours).err
+    other = (*ours, "--role", "query")
+    refused = run(*other)
+    assert refused.code == 2 and "holds vectors of another job" in refused.err and "--force" in refused.err
+    before = Path("out/0000-0000000000.jsonl").read_bytes()
+    done = run(*other, "--force")
+    assert (done.code, orjson.loads(done.out)["written"]) == (0, 5)
+    assert Path("out/0000-0000000000.jsonl").read_bytes() != before
+    Path("out/mine.txt").write_text("mine")
+    kept = run(*ours, "--force")
+    assert kept.code == 2 and "out holds mine.txt, which is no file of vectors" in kept.err
+    assert Path("out/mine.txt").exists() and Path("out/0000-0000000000.jsonl").exists()
+
+
+def _deadly(records: Iterable[Record | Unreadable], trace: Path) -> Iterator[Entry | Unusable]:
+    """Read records, and end the process over the one with the id 3; `trace` gets a byte for each time."""
+    for entry in entries(records, RecordOptions(), keep=False):
+        if isinstance(entry, Entry) and entry.id == "3":
+            _die(trace)
+        yield entry
+
+
+class _DeadlyFolder(PosixPath):
+    """An encoder folder that ends the process that opens it."""
+
+    def __truediv__(self, name: str | PathLike[str]) -> "_DeadlyFolder":
+        _die(self.with_name("trace"))
+
+
+def _die(trace: Path) -> NoReturn:
+    with trace.open("ab") as file:
+        file.write(b".")
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("a process that is killed goes on")
+
+
+def _work(folder: Path, trace: Path) -> Work:
+    Path("out").mkdir()
+    source = find_source(str(Path("a.jsonl").resolve()))
+    blocks = plan_blocks([(source, 5)], 2, Path("out").resolve())
+    return Work(folder, worker_texts(), Role.DOCUMENT, partial(_deadly, trace=trace), blocks)
+
+
+@pytest.mark.usefixtures("one_gpu", "run")
+def test_a_block_over_which_worker_after_worker_dies_is_given_up_and_named(encoder_folder: Path) -> None:
+    trace = Path("trace").resolve()
+    work = _work(encoder_folder, trace)
+    with pytest.raises(EncoderError, match=r"3 workers died, perhaps .*, over the records 3 to 4 of .*a\.jsonl: give"):
+        list(encode_blocks(work, Workers(2, 0.0)))
+    assert trace.stat().st_size == TRIES == 3
+    assert not work.blocks[1].output.exists()
+    assert not list(Path("out").glob("*.tries"))
+
+
+@pytest.mark.usefixtures("one_gpu", "run")
+def test_an_encoder_that_no_worker_lives_to_open_is_given_up() -> None:
+    trace = Path("trace").resolve()
+    work = _work(_DeadlyFolder("encoder").absolute(), trace)
+    with pytest.raises(EncoderError, match=r"3 workers died, perhaps .*, while they opened the encoder .*: give"):
+        list(encode_blocks(work, Workers(1, 0.0)))
+    assert trace.stat().st_size >= TRIES
