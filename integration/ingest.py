@@ -170,7 +170,7 @@ class _Run:
             self._tell(_TELL_SECONDS)
             if not self._checkpoint.failed(number) and isinstance(record, Document):
                 self._skipped += 1
-                self._ids.add(record.id)
+                self._ids.add(record.id, record.routing)
 
     def add(self, item: _Item) -> None:
         """Put a record into the open batch; send that first if it is full."""
@@ -265,9 +265,9 @@ class _Run:
             for _, record, reason in failed:
                 self._dead.add(record, reason)
             lost = {one.document.id for one in sent.failures}
-            for identity in batch.actions:
+            for identity, action in batch.actions.items():
                 if identity not in lost:
-                    self._ids.add(identity)
+                    self._ids.add(identity, action.document.routing)
             self._indexed += len(batch.actions) - len(lost)
             self._created += sent.created
             self._doubtful += sent.doubtful

@@ -30,7 +30,7 @@ class IngestReport:
     doubtful: int = 0
     """Of the others: perhaps they were made by a request of this run that was given up, and sent again."""
     repeated: int = 0
-    """Of those that are indexed: they had an id that came before, and replaced the earlier document."""
+    """Of those that are indexed: their id came before with the same routing, and they replaced the earlier document."""
     first_reason: str = ""
     """Why the first document failed."""
     dead_letters: Path | None = None

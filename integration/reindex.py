@@ -16,7 +16,8 @@ from csplade.integration.encoder import Encoder
 from csplade.integration.errors import ClusterError
 from csplade.integration.ingest import IngestOptions, ingest
 from csplade.integration.ingest_report import IngestReport, Progress
-from csplade.integration.reindex_documents import copied
+from csplade.integration.reindex_documents import copied, refused
+from csplade.integration.same_ids import SameIds
 from csplade.integration.slices import Found, cut, position, ranges_of
 from csplade.integration.slices_read import ReadOptions, read_slices
 from csplade.integration.slices_snapshot import Snapshot
@@ -74,7 +75,9 @@ def reindex(
         SourceError: the dead letters or the checkpoint cannot be written.
     """
     with Snapshot(origin.client, origin.index, origin.dialect, options.patience) as snapshot:
-        run = _Copy(origin, snapshot, checkpoint)
+        shards = len(snapshot.last)
+        same = SameIds(origin.client, origin.index, shards, target, options.index, options.patience)
+        run = _Copy(origin, snapshot, checkpoint, same)
         tell = None if progress is None else lambda report: progress(run.whole(report))
         with closing(run.documents()) as documents:
             report = run.whole(ingest(target, encoder, documents, options, tell, run), final=True)
@@ -100,26 +103,28 @@ def check_source(found: ReindexReport, index: str) -> None:
 class _Copy:
     """The documents that are still to be copied, numbered for `ingest`, and their places for the checkpoint."""
 
-    def __init__(self, origin: Origin, snapshot: Snapshot, checkpoint: Checkpoint | None) -> None:
-        self._origin, self._snapshot, self._checkpoint = origin, snapshot, checkpoint
+    def __init__(self, origin: Origin, snapshot: Snapshot, checkpoint: Checkpoint | None, same: SameIds) -> None:
+        self._origin, self._snapshot, self._checkpoint, self._same = origin, snapshot, checkpoint, same
         self._passed = self._failed_before = 0
         self._unsettled: dict[int, Found] = {}
         self.empty = 0
 
     def documents(self) -> Generator[Document | Rejected, None, None]:
         """Read the source, and pass over what an earlier run has settled."""
-        number = 0
+        for number, (found, reason) in enumerate(self._same.told(self._fresh())):
+            self._unsettled[number] = found
+            document = copied(found.hit, self._origin.text_fields) if reason is None else refused(found.hit, reason)
+            self.empty += isinstance(document, Document) and not document.text.strip()
+            yield document
+
+    def _fresh(self) -> Generator[Found, None, None]:
         for found in self._read():
             place = position(found.shard, found.place)
             if self._checkpoint is not None and self._checkpoint.holds(place):
                 self._passed += 1
                 self._failed_before += self._checkpoint.failed(place)
-                continue
-            self._unsettled[number] = found
-            number += 1
-            document = copied(found.hit, self._origin.text_fields)
-            self.empty += isinstance(document, Document) and not document.text.strip()
-            yield document
+            else:
+                yield found
 
     @property
     def gone(self) -> int:

@@ -18,19 +18,29 @@ _OURS = OUR_FIELDS | {TEXT_FIELD, TITLE_FIELD}
 def copied(hit: Mapping[str, Any], text_fields: Sequence[str]) -> Document | Rejected:  # Any: a JSON object
     """Return a hit as a document of ours, or why it cannot be one."""
     source: Mapping[str, Any] = hit.get("_source") or {}  # Any: JSON values
-    identity, routing = str(hit["_id"]), routing_of(hit)
-    record = {"_id": identity, **({} if routing is None else {"_routing": routing}), **source}
+    identity, routing, record = str(hit["_id"]), routing_of(hit), _record(hit)
     try:
         title = joined(source, [TITLE_FIELD])
         text = encoded_text(source, text_fields).text
     except RecordError as error:
-        # Not by a line: an index has none.
-        return Rejected(0, f"the document {identity!r} {error}", record=record)
+        return refused(hit, f"the document {identity!r} {error}")
     fields = {name: value for name, value in source.items() if name.partition(".")[0] not in _OURS}
     return Document(identity, text, title or None, fields, record, routing)
+
+
+def refused(hit: Mapping[str, Any], reason: str) -> Rejected:  # Any: a JSON object
+    """Return a hit as one that cannot be copied; the reason names its id."""
+    # Not by a line: an index has none.
+    return Rejected(0, reason, record=_record(hit))
 
 
 def routing_of(hit: Mapping[str, Any]) -> str | None:  # Any: a JSON object
     """Return what decides a document's shard instead of its id, None if nothing does."""
     routing = hit.get("_routing")
     return None if routing is None else str(routing)
+
+
+def _record(hit: Mapping[str, Any]) -> Mapping[str, Any]:  # Any: JSON objects
+    """Return what a dead letter holds of a document."""
+    routing = routing_of(hit)
+    return {"_id": str(hit["_id"]), **({} if routing is None else {"_routing": routing}), **(hit.get("_source") or {})}

@@ -20,14 +20,15 @@ class Survey:
 
 
 class DuplicateCounter:
-    """Counts ids that came before; 8 bytes per id, so that millions of documents fit into memory."""
+    """Counts ids that came before with the same routing; 8 bytes per id, so that millions of documents fit in."""
 
     def __init__(self) -> None:
         self._hashes = array("Q")
 
-    def add(self, identity: str) -> None:
-        """Take note of an id."""
-        digest = hashlib.blake2b(identity.encode(errors="surrogatepass"), digest_size=8).digest()
+    def add(self, identity: str, routing: str | None = None) -> None:
+        """Take note of an id, which an index may hold once for each routing."""
+        key = b"" if routing is None else hashlib.blake2b(routing.encode(errors="surrogatepass")).digest()
+        digest = hashlib.blake2b(identity.encode(errors="surrogatepass"), digest_size=8, key=key).digest()
         self._hashes.append(int.from_bytes(digest, "little"))
 
     @property
@@ -39,7 +40,7 @@ class DuplicateCounter:
         """Pass the documents through and take note of their ids."""
         for document in documents:
             if isinstance(document, Document):
-                self.add(document.id)
+                self.add(document.id, document.routing)
             yield document
 
 

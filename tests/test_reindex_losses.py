@@ -13,6 +13,7 @@ from csplade.integration.index import create_index
 from csplade.integration.templates import WEIGHTS_FIELD, IndexOptions
 from csplade.tests.cluster_lines import ClusterLine
 from csplade.tests.command_run import Run
+from csplade.tests.faulty_proxy import FaultyProxy, running
 from csplade.tests.test_reindex import COUNT, content, expected, product, routing_of, run, shop
 from csplade.tests.word_encoder import word_contract
 from opensearchpy import OpenSearch
@@ -198,3 +199,73 @@ def test_fields_that_the_source_does_not_keep_are_told_and_missing_only_if_asked
     # Of an object it keeps the shell.
     assert document[1].get("deep", {}) == {}
     assert document[1].keys() - left.keys() - {"deep"} == {"text", "csplade_encoded", WEIGHTS_FIELD}
+
+
+def shard_of(client: OpenSearch, index: str, routing: str) -> int:
+    return int(client.search_shards(index=index, params={"routing": routing})["shards"][0][0]["shard"])
+
+
+@pytest.fixture
+def twins(line: ClusterLine) -> Iterator[tuple[str, list[str]]]:
+    """Give an index with the id `x` once in each shard, once without routing, and the routings of the others."""
+    name = f"{line.index}-twins"
+    line.client.indices.create(index=name, body={"settings": {"number_of_shards": 3, "number_of_replicas": 0}})
+    shards = {shard_of(line.client, name, "x"): ""}
+    for routing in map(str, range(50)):
+        shards.setdefault(shard_of(line.client, name, routing), routing)
+    routings = sorted(filter(None, shards.values()))
+    assert len(routings) == 2
+    for routing in ("", *routings):
+        params = {"refresh": "true", **({"routing": routing} if routing else {})}
+        line.client.index(index=name, id="x", body={"name": f"bread {routing}"}, params=params)
+    line.client.index(index=name, id="y", body={"name": "salt"}, params={"refresh": "true", "routing": routings[0]})
+    yield name, routings
+    line.client.indices.delete(index=name)
+
+
+def texts_of(line: ClusterLine) -> dict[tuple[str, str | None], str]:
+    hits = line.client.search(index=line.index, body={"size": 10})["hits"]["hits"]
+    return {(hit["_id"], hit.get("_routing")): hit["_source"]["name"] for hit in hits}
+
+
+def test_of_one_id_with_several_routings_all_arrive_where_there_are_shards_for_them(
+    run: Run, line: ClusterLine, twins: tuple[str, list[str]]
+) -> None:
+    name, routings = twins
+    where = ("--from", name, "--to", line.index, "--url", line.url, "--analyzer", line.analyzer)
+    done = run("reindex", *where, "--text-fields", "name", "--shards", 3, "--json")
+    assert done.code == 0, done
+    told = orjson.loads(done.out)
+    assert [told[key] for key in ("in_source", "indexed", "in_index", "duplicates")] == [4, 4, 4, 0]
+    assert "came before" not in done.err
+    expected = {("x", routing): f"bread {routing}" for routing in routings}
+    assert texts_of(line) == {**expected, ("x", None): "bread ", ("y", routings[0]): "salt"}
+
+
+def test_of_one_id_with_several_routings_none_replaces_another_in_one_shard(
+    run: Run, line: ClusterLine, twins: tuple[str, list[str]]
+) -> None:
+    name, routings = twins
+    where = ("--from", name, "--to", line.index, "--url", line.url, "--analyzer", line.analyzer)
+    failed = run("reindex", *where, "--text-fields", "name", "--json")
+    told = orjson.loads(failed.out)
+    assert (failed.code, [told[key] for key in ("read", "indexed", "failed", "duplicates")]) == (1, [4, 2, 2, 0])
+    assert "would replace the one without routing, as the new index has both in one shard" in failed.err
+    assert texts_of(line) == {("x", None): "bread ", ("y", routings[0]): "salt"}
+    letters = [orjson.loads(letter) for letter in Path(f"{line.index}.failed.jsonl").read_bytes().splitlines()]
+    assert {letter["_routing"]: letter["name"] for letter in letters} == {each: f"bread {each}" for each in routings}
+    # Another run decides the same.
+    assert orjson.loads(run("reindex", *where, "--text-fields", "name", "--json").out)["failed"] == 2
+    assert texts_of(line) == {("x", None): "bread ", ("y", routings[0]): "salt"}
+
+
+def test_where_nobody_may_ask_for_shards_those_of_one_id_are_failures_and_the_others_arrive(
+    run: Run, line: ClusterLine, twins: tuple[str, list[str]]
+) -> None:
+    name, _ = twins
+    with running(FaultyProxy(line.url)) as proxy:
+        proxy.troubles["_search_shards"] = [403] * 100
+        where = ("--from", name, "--to", line.index, "--url", proxy.url, "--analyzer", line.analyzer)
+        failed = run("reindex", *where, "--text-fields", "name", "--shards", 3, "--json")
+    assert (failed.code, orjson.loads(failed.out)["failed"]) == (1, 2)
+    assert "as the new index may have both in one shard" in failed.err

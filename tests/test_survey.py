@@ -58,3 +58,10 @@ def test_rejected_records_have_no_id_to_count() -> None:
     counter = DuplicateCounter()
     assert list(counter.watch([BAD, GOOD, BAD, GOOD])) == [BAD, GOOD, BAD, GOOD]
     assert counter.count == 1
+
+
+def test_an_id_is_another_document_with_another_routing() -> None:
+    counter = DuplicateCounter()
+    for routing in (None, "a", "b", "a", None):
+        counter.add("1", routing)
+    assert counter.count == 2
