@@ -1,7 +1,8 @@
-"""docs/lifecycle.md: its curl commands run as they stand there, on every line, and what they send is up to date."""
+"""docs/lifecycle.md: its commands run as they stand there, on every line, and what they send is up to date."""
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,14 +17,17 @@ from csplade.integration.index import require_index
 from csplade.integration.query import QueryOptions, Question
 from csplade.integration.search import search
 from csplade.integration.templates import IndexOptions, index_body
+from csplade.pipelines.jsonl import write_line
 from csplade.pipelines.sparse import SparseVector
 from csplade.tests.cluster_lines import ClusterLine
+from csplade.tests.command_run import Run, runner, use_word_encoder
 from csplade.tests.word_encoder import word_contract
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "lifecycle.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```bash *(\w*)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 ALIAS = "csplade-articles"
+CORPUS = [{"_id": "loaf", "title": "A loaf", "text": "Keep it in a cloth"}, {"_id": "salt", "text": "Keep it dry"}]
 _SETTING = re.compile(r"^(URL|FIELD|ANALYZER|FINGERPRINT)=.*$", re.MULTILINE)
 
 
@@ -72,7 +76,7 @@ def test_the_commands_do_what_the_page_says(tidy: ClusterLine) -> None:
     settings = settings_for(tidy)
     usual = [_SETTING.sub("", text) for kind, text in BLOCKS if not kind]
     own = {kind: text for kind, text in BLOCKS if kind}
-    assert (len(usual), set(own)) == (3, {"rank_features", "sparse_vector", "neural_sparse", "sizes"})
+    assert (len(usual), set(own)) == (3, {"rank_features", "sparse_vector", "neural_sparse", "sizes", "versions"})
     template, first, swaps = usual
     assert answers(tidy, template, settings) == [{"acknowledged": True}]
     created, indexed = answers(tidy, first, settings)
@@ -98,6 +102,49 @@ def check_pipelines(found: list[Any]) -> None:  # Any: JSON values
     assert hybrid == two_phase == {"acknowledged": True}
     assert [hit["_score"] for hit in normalized["hits"]["hits"]] == [1.0]
     assert [hit["_score"] for hit in scored["hits"]["hits"]] == [5.0]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Run `csplade` in a folder with two encoders, a corpus and judged queries, as the page names them."""
+    use_word_encoder(monkeypatch, tmp_path / "old-model")
+    monkeypatch.delenv("CSPLADE_ENCODER")
+    (tmp_path / "new-model").mkdir()
+    word_contract("new-model", opset=2).write(tmp_path / "new-model")
+    monkeypatch.chdir(tmp_path)
+    for folder in ("judged", "judged/qrels"):
+        Path(folder).mkdir()
+    for path in ("corpus.jsonl", "judged/corpus.jsonl"):
+        Path(path).write_bytes(b"".join(map(write_line, CORPUS)))
+    Path("judged/queries.jsonl").write_bytes(write_line({"_id": "q", "text": "keep a loaf"}))
+    Path("judged/qrels/test.tsv").write_text("query-id\tcorpus-id\tscore\nq\tloaf\t1\n")
+    return runner(monkeypatch, capsys)
+
+
+@pytest.mark.cluster
+def test_a_new_model_takes_over_and_goes_again_as_the_page_says(
+    run: Run, line: ClusterLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (block,) = (text for kind, text in BLOCKS if kind == "versions")
+    monkeypatch.setenv("CSPLADE_URL", line.url)
+    client, first, second = line.client, "articles-v1", "articles-v2"
+    live: list[list[str]] = []
+    try:
+        for command in block.splitlines():
+            _, *arguments = shlex.split(command, comments=True)
+            made = ["--analyzer", line.analyzer] if arguments[:2] == ["index", "create"] else []
+            # Nobody is there to be asked.
+            sure = ["--yes"] if arguments[1] == "drop" else []
+            done = run(*arguments, *made, *sure)
+            assert done.code == 0, (command, done)
+            live.append(list(client.indices.get_alias(name="articles")))
+        assert live == [[first]] * 4 + [[second]] + [[first]] * 2
+        assert not client.indices.exists(index=second)
+        require_index(client, "articles", word_contract())
+        client.indices.refresh(index=first)
+        assert client.count(index=first)["count"] == len(CORPUS)
+    finally:
+        client.indices.delete(index=f"{first},{second}", params={"ignore_unavailable": "true"})
 
 
 @pytest.mark.cluster
