@@ -4,8 +4,8 @@
     python benchmarks/encode_memory.py --lines 100000 [--encoder FOLDER]
 
 Lines hold 3 to 8 words, each line another one. The size is sampled each second, and compared with that after the first
-minute. `--tiny` takes the tests' random encoder, which is small enough to see millions of lines; all but the graph is
-what any encoder runs through.
+minute; a run that is shorter tells nothing of growth (null). `--tiny` takes the tests' random encoder, which is small
+enough to see millions of lines; all but the graph is what any encoder runs through.
 """
 
 import random
@@ -69,6 +69,15 @@ def measure(encoder: Path, count: int) -> Samples:
     return samples
 
 
+def growth(samples: Samples) -> dict[str, float | None]:
+    """Return what memory was after the first minute and how it grew then, as a share; null in a shorter run."""
+    later = [size for second, size in samples if second >= _WARM]
+    names = ("after_first_minute_mb", "smallest_later_mb", "largest_later_mb", "growth")
+    if not later:
+        return dict.fromkeys(names)
+    return dict(zip(names, (later[0], min(later), max(later), max(later) / later[0] - 1), strict=True))
+
+
 def plot(samples: Samples, path: Path) -> None:
     """Draw the samples."""
     from matplotlib.figure import Figure
@@ -94,17 +103,7 @@ def main(count: int, encoder: Path, tiny: bool, picture: Path | None) -> None:
         samples = measure(encoder, count)
     if picture is not None:
         plot(samples, picture)
-    later = [size for second, size in samples if second >= _WARM] or [samples[-1][1]]
-    print_json(
-        {
-            "lines": count,
-            "seconds": samples[-1][0],
-            "after_first_minute_mb": later[0],
-            "smallest_later_mb": min(later),
-            "largest_later_mb": max(later),
-            "growth": max(later) / later[0] - 1,
-        }
-    )
+    print_json({"lines": count, "seconds": samples[-1][0], **growth(samples)})
 
 
 if __name__ == "__main__":

@@ -8,12 +8,12 @@ import onnx
 import orjson
 import pytest
 from click.testing import CliRunner
-from csplade.benchmarks import encode, encode_head, encode_literal
+from csplade.benchmarks import encode, encode_head, encode_limit, encode_literal
 from csplade.benchmarks.encode import measure_apart, together
 from csplade.benchmarks.encode_limit import Limit, measure_limit
 from csplade.benchmarks.encode_literal import Share
 from csplade.benchmarks.encode_material import make
-from csplade.benchmarks.encode_memory import lines, measure
+from csplade.benchmarks.encode_memory import growth, lines, measure
 from csplade.benchmarks.encode_one import Row
 from csplade.benchmarks.encode_plot import plot
 from csplade.benchmarks.encode_systems import EAGER, LIBRARY, LIBRARY_ONNX
@@ -64,6 +64,21 @@ def test_the_limit_counts_every_product_with_weights_once(tmp_path: Path) -> Non
     assert 0 < limit.seconds < 1
 
 
+@pytest.mark.parametrize(("taken", "best"), [({1: 1.0, 4: 2.0}, 0.5), ({1: 1.0, 4: 8.0}, 1.0)])
+def test_the_limit_is_the_better_of_all_threads_on_one_product_and_of_one_for_each(
+    monkeypatch: pytest.MonkeyPatch, taken: dict[int, float], best: float
+) -> None:
+    """Four lanes do four products in the time that is measured."""
+    monkeypatch.setattr(encode_limit, "cores", lambda: 4)
+    monkeypatch.setattr(encode_limit, "_seconds", lambda _shape, _tokens, lanes: taken[lanes])
+    assert encode_limit.least_seconds((8, 8), 1) == best
+
+
+def test_products_of_several_lanes_run(tmp_path: Path) -> None:
+    write_tiny_encoder(tmp_path)
+    assert 0 < encode_limit._seconds((32, 48), 16, lanes=2) < 1
+
+
 def test_what_a_way_reaches_is_a_share_of_the_limit_at_its_best_length() -> None:
     limit = Limit(operations=1e9, seconds=0.01)
     assert limit.rows({"slow": {"64": 0.5, "128": 0.125}}) == [
@@ -98,6 +113,12 @@ def test_memory_is_sampled_until_all_lines_are_encoded(tmp_path: Path) -> None:
     assert min(sizes) > 1 and 40 < max(sizes) < 2000
     texts = [orjson.loads(line) for line in lines(50)]
     assert len({each["text"] for each in texts}) == 50 and all(3 <= len(each["text"].split()) <= 8 for each in texts)
+
+
+def test_growth_is_that_after_the_first_minute_and_unknown_in_a_shorter_run() -> None:
+    samples = [(0.0, 10.0), (59.0, 90.0), (60.5, 100.0), (70.0, 95.0), (80.0, 110.0)]
+    assert [*growth(samples).values()] == [100.0, 95.0, 110.0, pytest.approx(0.1)]
+    assert [*growth(samples[:2]).values()] == [None] * 4
 
 
 def test_a_run_prints_all_ways_as_json_and_as_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
