@@ -33,7 +33,7 @@ def tidy(opensearch: str) -> Iterator[str]:
 
 def block(kind: str) -> str:
     """Return the commands of one block of the page, which are there for one test each."""
-    found = re.findall(r"^```bash *(\w*)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    found: list[tuple[str, str]] = re.findall(r"^```bash *(\w*)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
     assert sorted(name for name, _ in found) == ["", "enrich", "reindex", "restore"]
     return dict(found)[kind]
 
