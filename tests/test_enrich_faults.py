@@ -10,7 +10,6 @@ from typing import Any
 
 import orjson
 import pytest
-from csplade.integration.client import connect
 from csplade.integration.documents import mark_of
 from csplade.integration.errors import IndexConflictError
 from csplade.integration.index import create_index, require_index
@@ -21,12 +20,9 @@ from csplade.tests.cluster_lines import ClusterLine
 from csplade.tests.command_run import Run, runner, use_word_encoder
 from csplade.tests.faulty_proxy import DROP, HALF, SLOW, FaultyProxy, running
 from csplade.tests.ingest_process import start
-from csplade.tests.test_enrich import FINGERPRINT, encoded, write
-from csplade.tests.test_enrich import content as content_of
-from csplade.tests.test_ingest import content
+from csplade.tests.test_enrich import FINGERPRINT, content, encoded, write
 from csplade.tests.test_ingest_paths import troubles
 from csplade.tests.word_encoder import word_contract, word_vector
-from opensearchpy import OpenSearch
 
 pytestmark = pytest.mark.cluster
 
@@ -37,23 +33,32 @@ PARTS = {
     "GET /{}/_mapping": 1,
     "PUT /{}/_mapping": 0,
     "GET /_nodes/plugins": 1,
-    "POST /{}/_search/point_in_time": 0,
+    "POST /{}/POINT": 0,
     "POST /{}/_search?": 0,
     "POST /_search?": 0,
     "POST /{}/_refresh": 0,
     "/{}/_count": 0,
 }
-"""Requests, by method and path, and how many of them are let through first."""
+"""Requests, by method and path, and how many of them are let through first; POINT opens a point in time."""
 OTHER = "other"
 """The encoder that the index has had."""
 
 
 @pytest.fixture
-def client(opensearch: str, index_name: str) -> OpenSearch:
-    client = connect(opensearch)
-    create_index(client, index_name, word_contract(OTHER, opset=2), IndexOptions(shards=2))
-    write(client, index_name, {f"d{number}": {"text": f"bread {number}", "year": number} for number in range(COUNT)})
-    return client
+def filled(line: ClusterLine) -> ClusterLine:
+    """Give a line whose index holds documents without weights, and is of another encoder."""
+    options = IndexOptions(analyzer=line.analyzer, shards=2)
+    create_index(line.client, line.index, word_contract(OTHER, opset=2), options)
+    documents = {f"d{number}": {"text": f"bread {number}", "year": number} for number in range(COUNT)}
+    write(line.client, line.index, documents)
+    return line
+
+
+def parts(line: ClusterLine) -> dict[str, int]:
+    """Return `PARTS` as they are on this line: an Elasticsearch is not asked for its modules."""
+    opensearch = line.dialect.distribution == "opensearch"
+    named = {part.replace("POINT", "_search/point_in_time" if opensearch else "_pit"): PARTS[part] for part in PARTS}
+    return {part: first for part, first in named.items() if opensearch or "plugins" not in part}
 
 
 @pytest.fixture
@@ -73,10 +78,10 @@ def enrich(run: Run, url: str, index: str) -> dict[str, Any]:
     return told
 
 
-def check(client: OpenSearch, index: str) -> None:
+def check(line: ClusterLine) -> None:
     """Check that each document has its fields and the weights of its text, and the index its new encoder."""
     texts = {f"d{number}": f"bread {number}" for number in range(COUNT)}
-    assert content(client, index) == {
+    assert content(line) == {
         name: {
             "text": text,
             "year": int(name[1:]),
@@ -85,47 +90,46 @@ def check(client: OpenSearch, index: str) -> None:
         }
         for name, text in texts.items()
     }
-    assert our_meta(mapping_of(client, index)[1])["fingerprint"] == FINGERPRINT
+    assert our_meta(mapping_of(line.client, line.index)[1])["fingerprint"] == FINGERPRINT
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_everything_that_is_asked_may_be_answered_badly_now_and_then(
-    run: Run, opensearch: str, client: OpenSearch, index_name: str, fault: int
-) -> None:
-    with running(FaultyProxy(opensearch)) as proxy:
-        proxy.troubles = troubles(PARTS, index_name, fault)
-        told = enrich(run, proxy.url, index_name)
+def test_everything_that_is_asked_may_be_answered_badly_now_and_then(run: Run, filled: ClusterLine, fault: int) -> None:
+    with running(FaultyProxy(filled.url)) as proxy:
+        proxy.troubles = troubles(parts(filled), filled.index, fault)
+        told = enrich(run, proxy.url, filled.index)
         assert not any(proxy.troubles.values()), proxy.troubles
     assert (told["read"], told["encoded"], told["superseded"]) == (COUNT, COUNT, 0)
-    check(client, index_name)
+    check(filled)
 
 
 @pytest.mark.parametrize("fault", [503, DROP, HALF])
 def test_a_point_in_time_that_cannot_be_given_back_is_no_fault_of_the_run(
-    run: Run, opensearch: str, client: OpenSearch, index_name: str, fault: int
+    run: Run, filled: ClusterLine, fault: int
 ) -> None:
-    with running(FaultyProxy(opensearch)) as proxy:
-        proxy.troubles["DELETE /_search/point_in_time"] = [fault] * 2
-        assert enrich(run, proxy.url, index_name)["encoded"] == COUNT
-        assert proxy.troubles["DELETE /_search/point_in_time"] == []
-    check(client, index_name)
+    point = "_search/point_in_time" if filled.dialect.distribution == "opensearch" else "_pit"
+    with running(FaultyProxy(filled.url)) as proxy:
+        proxy.troubles[f"DELETE /{point}"] = [fault] * 2
+        assert enrich(run, proxy.url, filled.index)["encoded"] == COUNT
+        assert proxy.troubles[f"DELETE /{point}"] == []
+    check(filled)
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "whole"])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_what_the_cluster_did_and_did_not_tell_is_looked_at_again(
-    run: Run, opensearch: str, client: OpenSearch, index_name: str, fault: int, scripts: bool
+    run: Run, filled: ClusterLine, fault: int, scripts: bool
 ) -> None:
-    with running(FaultyProxy(opensearch, [None, fault, fault, fault, None, fault])) as proxy:
-        # Without scripts whole documents are sent.
-        proxy.unknown = None if scripts else "/_nodes"
+    with running(FaultyProxy(filled.url, [None, fault, fault, fault, None, fault])) as proxy:
+        # Without scripts whole documents are sent, which an Elasticsearch is sent anyway.
+        proxy.unknown = None if scripts or filled.dialect.distribution != "opensearch" else "/_nodes"
         proxy.refused = {"d3": [429, 429], "d20": [503]}
-        told = enrich(run, proxy.url, index_name)
+        told = enrich(run, proxy.url, filled.index)
         assert (proxy.faults, proxy.refused) == ([], {"d3": [], "d20": []})
     # Written before the answer was cut, it is another document than the one that was read.
     assert (told["superseded"] > 0) == (fault == HALF)
     assert told["encoded"] + told["superseded"] == COUNT
-    check(client, index_name)
+    check(filled)
 
 
 def test_killed_while_it_replaces_an_encoder_the_same_command_ends_with_the_weights_of_the_new_one(
@@ -142,12 +146,12 @@ def test_killed_while_it_replaces_an_encoder_the_same_command_ends_with_the_weig
     # The last texts are not encoded, so that it cannot have come to its end.
     process = start(tmp_path, asked, "enrich", most=COUNT - 10)
     deadline = time.monotonic() + 60
-    while content_of(line) == before:
+    while content(line) == before:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
     process.send_signal(signal.SIGKILL)
     assert (process.communicate()[0], process.returncode) == ("", -signal.SIGKILL)
-    between = content_of(line)
+    between = content(line)
     current = {name for name, one in between.items() if one == after[name]}
     assert 0 < len(current) <= COUNT - 10
     # Each is as it was or as it will be; the index is of the new encoder already, and takes no queries of the old one.
@@ -163,7 +167,7 @@ def test_killed_while_it_replaces_an_encoder_the_same_command_ends_with_the_weig
     # What the run had sent may have arrived after it was killed.
     assert len(current) <= told["current"] <= COUNT - 10
     assert (told["superseded"], told["failed"], told["pending"]) == (0, 0, 0)
-    assert content_of(line) == after
+    assert content(line) == after
     assert run("query", "bread", *where, "--json").err == ""
 
 

@@ -16,6 +16,7 @@ from csplade.integration.index_mapping import mapping_of
 from csplade.integration.load_settings import RECORD_KEY
 from csplade.integration.patience import Patience
 from csplade.integration.templates import META_KEY, IndexOptions
+from csplade.tests.cluster_lines import ClusterLine
 from csplade.tests.command_run import Run, runner, use_word_encoder
 from csplade.tests.faulty_proxy import DROP, HALF, SLOW, FaultyProxy, running
 from csplade.tests.ingest_process import start
@@ -72,13 +73,15 @@ def check(client: OpenSearch, index: str, before: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("fault", [429, 503, DROP, HALF, SLOW])
 def test_everything_that_is_asked_may_be_answered_badly_now_and_then(
-    run: Run, opensearch: str, client: OpenSearch, index_name: str, tmp_path: Path, fault: int
+    run: Run, line: ClusterLine, tmp_path: Path, fault: int
 ) -> None:
-    before = settings(client, index_name)
-    with running(FaultyProxy(opensearch)) as proxy:
-        proxy.troubles = troubles(PARTS, index_name, fault)
+    made = IndexOptions(analyzer=line.analyzer, refresh_interval="7s")
+    create_index(line.client, line.index, word_contract(), made)
+    before = settings(line.client, line.index)
+    with running(FaultyProxy(line.url)) as proxy:
+        proxy.troubles = troubles(PARTS, line.index, fault)
         done = run(
-            *("ingest", "a.jsonl", "--index", index_name, "--url", proxy.url),
+            *("ingest", "a.jsonl", "--index", line.index, "--url", proxy.url),
             *("--load-settings", "fast", "--batch", 10, "--json"),
         )
         assert not any(proxy.troubles.values()), proxy.troubles
@@ -86,7 +89,7 @@ def test_everything_that_is_asked_may_be_answered_badly_now_and_then(
     told = orjson.loads(done.out)
     assert (told["read"], told["indexed"], told["skipped"], told["failed"]) == (COUNT, COUNT, 0, 0)
     assert (told["in_index"], told["duplicates"], told["dead_letters"]) == (COUNT, 0, None)
-    check(client, index_name, before)
+    check(line.client, line.index, before)
     assert not list(tmp_path.glob("*.checkpoint"))
 
 

@@ -272,19 +272,13 @@ def test_a_source_that_is_away_for_a_while_is_waited_for(
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("part", ["_search?", "_refresh"])
-def test_a_source_whose_answers_are_broken_now_and_then_is_copied_exactly(
-    opensearch: str, origin: Origin, target: OpenSearch, options: IngestOptions, part: str, fault: int
-) -> None:
-    copied_exactly(opensearch, origin, target, options, part, fault)
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_source_that_gives_its_points_in_time_only_after_a_while_is_copied_exactly_on_every_line(
-    line: ClusterLine, tmp_path: Path, fault: int
+@pytest.mark.parametrize("part", ["_search?", "_refresh", "POINT"])
+def test_a_source_whose_answers_are_broken_now_and_then_is_copied_exactly_on_every_line(
+    line: ClusterLine, tmp_path: Path, part: str, fault: int
 ) -> None:
     create_index(line.client, line.index, word_contract(), IndexOptions(analyzer=line.analyzer))
-    part = "point_in_time" if line.dialect.distribution == "opensearch" else "/_pit"
+    if part == "POINT":
+        part = "point_in_time" if line.dialect.distribution == "opensearch" else "/_pit"
     with filled_shop(line.url, line.index) as name, kept(line.client, line.index):
         origin, options = origin_at(line.url, name), options_for(line.index, tmp_path)
         copied_exactly(line.url, origin, line.client, options, part, fault)
