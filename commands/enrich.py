@@ -117,7 +117,7 @@ def command(choices: EnrichChoices, connection: Connection, encoder_folder: Path
     from csplade.pipelines.encode import Encoder
     from csplade.pipelines.encode_many import many_texts
 
-    encoder = Encoder.open(encoder_folder, many_texts())
+    encoder = Encoder.open(encoder_folder, many_texts(contract=contract))
     report = _run(client, encoder, dialect, options, choices)
     _print(report, options, as_json)
     if choices.watch is None:

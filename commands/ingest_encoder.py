@@ -21,7 +21,7 @@ def open_encoder(folder: Path, choices: IngestChoices) -> "Encoder":
     if choices.engine == RAY:
         return _ray_encoder(folder, choices)
     if choices.vectors is None:
-        return Encoder.open(folder, many_texts())
+        return Encoder.open(folder, many_texts(contract=read_contract(folder)))
     if choices.dry_run:
         raise UsageError("--vectors opens no model, which --dry-run needs: leave one of them out")
     return GivenVectors(read_contract(folder), choices.vectors)

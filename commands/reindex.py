@@ -76,13 +76,14 @@ def command(choices: ReindexChoices, connection: Connection, encoder_folder: Pat
     from csplade.pipelines.encode import Encoder
     from csplade.pipelines.encode_many import many_texts
 
+    how = many_texts(contract=contract)
     if choices.dry_run:
-        show_trial(target, origin, planned, choices, Encoder.open(encoder_folder, many_texts()), as_json)
+        show_trial(target, origin, planned, choices, Encoder.open(encoder_folder, how), as_json)
         return
     prepare_target(target, choices.target, contract, planned, origin.text_fields)
     # An alias may stand for an index of another encoder before this is done.
     choices = replace(choices, target=mapping_of(patient(target, choices.patience), choices.target)[0])
-    encoder = Encoder.open(encoder_folder, many_texts())
+    encoder = Encoder.open(encoder_folder, how)
     found, counted = _run(target, origin, encoder, _sending(choices, letters, planned.long), choices)
     _print(found, counted, origin, choices, as_json)
     account = found.account

@@ -2,23 +2,27 @@
 
 from dataclasses import replace
 
+from csplade.pipelines.contract import Contract
 from csplade.pipelines.cores import cores
 from csplade.pipelines.encode_options import DEFAULT, Device, EncodeOptions
 from csplade.pipelines.runtime import usable_device
 
 
-def many_texts(options: EncodeOptions = DEFAULT, lanes: int | None = None) -> EncodeOptions:
+def many_texts(
+    options: EncodeOptions = DEFAULT, lanes: int | None = None, contract: Contract | None = None
+) -> EncodeOptions:
     """Return the options with so many batches at the same time, of a thread each.
 
     Without `lanes` as many as there are cores: threads that share a batch wait for each other after every product. On a
-    GPU one.
+    GPU one; an encoder whose contract says that it rounds activations has a processor also where there is a GPU.
 
     Raises:
         MissingExtraError: there is no onnxruntime.
         UsageError: two runtimes are installed.
     """
     if lanes is None:
-        lanes = 1 if (options.device or usable_device()) is Device.CUDA else cores()
+        quantization = "none" if contract is None else contract.quantization
+        lanes = 1 if (options.device or usable_device(quantization)) is Device.CUDA else cores()
     return replace(options, lanes=lanes, threads=1 if lanes > 1 else None)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -9,6 +10,8 @@ import pytest
 from csplade.commands.serve import open_encoder
 from csplade.integration.gateway_metrics import Metrics, exposition
 from csplade.integration.gateway_vectors import Vectors
+from csplade.integration.rewrite import Encode
+from csplade.pipelines.sparse import SparseVector
 from csplade.tests.command_run import Run, runner
 from csplade.tests.tiny_encoder import TEXTS, write_tiny_encoder
 
@@ -71,11 +74,14 @@ def test_the_gateway_counts_them_and_no_documents(folder: Path, tmp_path: Path) 
         lines = exposition(tmp_path, frozenset({os.getpid()})).splitlines()
         return next(line.rpartition(" ")[2] for line in lines if line.startswith("csplade_gateway_cut_queries_total"))
 
+    def encoded(text: str, encode: Encode) -> SparseVector:
+        return encode(text)
+
     async def ask() -> list[str]:
         await vectors.open()
         found = []
         for text in (SHORT, LONG, LONG, f"{LONG} again"):
-            await vectors.with_queries(lambda encode, text=text: encode(text), 60, small=False)
+            await vectors.with_queries(partial(encoded, text), 60, small=False)
             found.append(counted())
         await vectors.of_documents([" ".join(TEXTS)], 60)
         return [*found, counted()]

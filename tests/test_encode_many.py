@@ -22,7 +22,7 @@ CORES = 3
 def processor(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let there be so many cores and no GPU."""
     monkeypatch.setattr(encode_many, "cores", lambda: CORES)
-    monkeypatch.setattr(encode_many, "usable_device", lambda: Device.CPU)
+    monkeypatch.setattr(encode_many, "usable_device", lambda _quantization: Device.CPU)
 
 
 @pytest.fixture
@@ -48,8 +48,10 @@ def test_a_processor_has_a_lane_for_each_core_and_a_gpu_one(monkeypatch: pytest.
     assert many_texts(EncodeOptions(device=Device.CUDA)) == EncodeOptions(device=Device.CUDA)
     assert many_texts(EncodeOptions(batch_tokens=64), 2) == EncodeOptions(batch_tokens=64, lanes=2, threads=1)
     assert many_texts(lanes=1) == DEFAULT
-    monkeypatch.setattr(encode_many, "usable_device", lambda: Device.CUDA)
+    gpu_for_floats = {"none": Device.CUDA, read_contract(SHIPPED_ENCODER).quantization: Device.CPU}
+    monkeypatch.setattr(encode_many, "usable_device", gpu_for_floats.__getitem__)
     assert many_texts() == DEFAULT
+    assert many_texts(contract=read_contract(SHIPPED_ENCODER)) == EncodeOptions(lanes=CORES, threads=1)
 
 
 def test_a_worker_has_a_thread_for_each_lane_and_its_gpu_or_the_processor() -> None:
