@@ -46,7 +46,9 @@ class Checkpoint:
         self._file = file
         ranges = _merged(sorted((begin, end) for line in settled for begin, end in _ranges(line)))
         self._begins, self._ends = [begin for begin, _ in ranges], [end for _, end in ranges]
-        self._failed = {number for line in settled for number in line["failed"]}
+        failed = [number for line in settled for number in line["failed"]]
+        self._failed, self.failures = frozenset(failed), len(failed)
+        """How many had failed; one that was not settled for all that may have failed in two runs."""
         self.mark = Mark(**settled[-1]["dead"]) if settled and settled[-1]["dead"] else None
         """How far the dead letters had come."""
         self.resumed = bool(settled)
@@ -100,11 +102,6 @@ class Checkpoint:
     def failed(self, number: int) -> bool:
         """Return whether a settled record is among the dead letters."""
         return number in self._failed
-
-    @property
-    def failures(self) -> int:
-        """Return how many of the records that an earlier run has settled had failed."""
-        return len(self._failed)
 
     def settle(self, begin: int, end: int, failed: list[int], mark: Mark | None) -> None:
         """Write down that the records from `begin` to before `end` are settled.

@@ -1,9 +1,10 @@
 """Documents of an index that have no weights, or old ones, are encoded in place; changes by others are never lost.
 
-A round reads what has changed since the one before, see `slices`, and writes only into documents that are as they were
-read: the cluster compares sequence numbers. What somebody changed in between is read again in the next round.
+A round reads what has changed since the one before, see `slices_history`, and writes only into documents that are as
+they were read: the cluster compares sequence numbers. What somebody changed in between is read again in the next round.
 """
 
+import logging
 from collections.abc import Generator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -25,9 +26,10 @@ from csplade.integration.index import require_index
 from csplade.integration.index_mapping import REPLACING_KEY, keep_in_meta, mapping_of, our_meta
 from csplade.integration.passages import Long
 from csplade.integration.patience import Patience, patient
+from csplade.integration.refresh import refresh_all
 from csplade.integration.reindex_mapping import chosen_fields
-from csplade.integration.slices import cut
-from csplade.integration.slices_read import ReadOptions, read_slices
+from csplade.integration.slices_history import History
+from csplade.integration.slices_read import ReadOptions, read_index
 from csplade.integration.slices_snapshot import Snapshot
 from csplade.integration.source_filter import left_out
 from csplade.pipelines.contract import Contract
@@ -36,6 +38,7 @@ from opensearchpy import OpenSearch
 MOST_ROUNDS = 20
 """After so many rounds, each of which met changes by others, a single run ends and says what is left."""
 
+_log = logging.getLogger(__name__)
 _PAINLESS = "lang-painless"
 _USUAL = Patience()
 
@@ -127,7 +130,8 @@ class Enricher:
         self._dead = DeadLetters(options.dead_letters, numbered=True)
         self._index: str | None = None
         self._replacing = False
-        self._seen: tuple[int, ...] = ()
+        self._seen: History | None = None
+        self._told = False
 
     @property
     def report(self) -> EnrichReport:
@@ -173,12 +177,11 @@ class Enricher:
             except BaseException:
                 writer.rescue()
                 raise
-            everything = snapshot.frozen and not any(begin)
+            everything = snapshot.frozen and not begin
             self._tally.end(snapshot.total if everything else None, before)
-            self._seen = snapshot.last
+            self._seen = snapshot.history
         waiting = patient(self._client, options.patience)
-        with suppress(CredentialsError):
-            waiting.indices.refresh(index=index)
+        refresh_all(waiting, index)
         if self._replacing and not self.report.pending and not self.report.failed:
             keep_in_meta(waiting, index, {REPLACING_KEY: None})
         return self.report
@@ -197,18 +200,22 @@ class Enricher:
         return index
 
     def _begin(self, snapshot: Snapshot) -> list[int]:
-        """Return from which places on documents have changed; an index that was made again is read from its start."""
-        same = len(self._seen) == len(snapshot.last)
-        if not same or any(seen > last for seen, last in zip(self._seen, snapshot.last, strict=True)):
-            return [0] * len(snapshot.last)
-        return [seen + 1 for seen in self._seen]
+        """Return from which places on documents have changed; none where all are read, as in the first round."""
+        if snapshot.history is None and self.report.rounds and not self._told:
+            self._told = True
+            _log.warning(
+                "The cluster does not tell this user up to where %s is complete (it takes the rights to refresh it and "
+                "to see its statistics, indices:monitor/stats): each round reads all of it again",
+                self._index,
+            )
+        return [] if self._seen is None else self._seen.begin(snapshot.history)
 
     def _stale(self, snapshot: Snapshot, begin: list[int], writer: Writer) -> Generator[Stale, None, None]:
         """Give the documents that need weights, of those that have changed."""
         options = self._options
         source = wanted_source(options.text_fields, options.write, self._dialect.hides_weights)
         reading = ReadOptions(source, options.slices, min(options.pace.documents, _AT_ONCE))
-        for found in read_slices(snapshot, cut(snapshot.last, options.slices, begin), reading):
+        for found in read_index(snapshot, reading, begin):
             try:
                 document = stale(found.hit, options.text_fields, self._encoder.contract.fingerprint)
             except RecordError as error:

@@ -1,7 +1,8 @@
 """An index, of whatever mapping, is copied into one of ours: read in slices, encoded, indexed, and accounted for.
 
 Ids, routing and all fields stay. A run that was killed goes on from its checkpoint, which holds places of documents in
-their shards, see `slices`: what has changed in the source meanwhile has another place and is copied again.
+their shards, see `slices`: what has changed in the source meanwhile has another place and is copied again, and so is
+what was only arriving.
 """
 
 from collections.abc import Generator, Sequence
@@ -18,8 +19,8 @@ from csplade.integration.ingest import IngestOptions, ingest
 from csplade.integration.ingest_report import IngestReport, Progress
 from csplade.integration.reindex_documents import copied, refused
 from csplade.integration.same_ids import SameIds
-from csplade.integration.slices import Found, cut, position, ranges_of
-from csplade.integration.slices_read import ReadOptions, read_slices
+from csplade.integration.slices import Found, position, ranges_of
+from csplade.integration.slices_read import ReadOptions, read_index
 from csplade.integration.slices_snapshot import Snapshot
 from csplade.integration.stored_weights import whole_source
 from opensearchpy import OpenSearch
@@ -157,12 +158,14 @@ class _Copy:
         settled = {number: self._unsettled.pop(number) for number in range(begin, end)}
         if self._checkpoint is not None:
             places = [position(settled[number].shard, settled[number].place) for number in failed]
-            self._checkpoint.settle_ranges(ranges_of([*settled.values()]), places, mark)
+            history = self._snapshot.history
+            ranges = ranges_of([*settled.values()], None if history is None else history.complete)
+            self._checkpoint.settle_ranges(ranges, places, mark)
 
     def _read(self) -> Generator[Found, None, None]:
         origin, snapshot = self._origin, self._snapshot
         options = ReadOptions(origin.source, origin.slices, origin.page)
-        return read_slices(snapshot, cut(snapshot.last, origin.slices), options, self._settled_to)
+        return read_index(snapshot, options, settled=self._settled_to)
 
     def _settled_to(self, shard: int, place: int) -> int | None:
         if self._checkpoint is None:

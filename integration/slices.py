@@ -1,7 +1,8 @@
 """A shard's documents in the order of their sequence numbers, cut into slices that are read at the same time; pure.
 
 A sequence number is a document's place in its shard. It stays the same on every copy and however often the index is
-read, and a document that changes gets a higher one: so places that are settled can be passed over by a later run.
+read, and a document that changes gets a higher one: so places that are settled can be passed over by a later run. What
+is empty now may be filled later, though, unless it is below what `slices_history` tells.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +32,7 @@ class Found(NamedTuple):
 
     shard: int
     after: int
-    """Place of the one before it in its slice: between the two there is none."""
+    """Place of the one before it in its slice: between the two none was seen."""
     hit: Mapping[str, Any]  # Any: a JSON object
 
     @property
@@ -43,7 +44,8 @@ class Found(NamedTuple):
 def cut(last: Sequence[int], slices: int, begin: Sequence[int] = ()) -> tuple[Slice, ...]:
     """Cut shards into at least `slices` slices, all shards into equally many, the shards in turn.
 
-    `last` is the highest place of each shard, -1 for an empty one; `begin` the first that is wanted of each.
+    `last` is the highest place of each shard, with which its slices end, -1 for an empty one; `begin` the first that is
+    wanted of each.
     """
     each = -(-slices // len(last)) if last else 0
     parts = [_parts(shard, begin[shard] if begin else 0, highest, each) for shard, highest in enumerate(last)]
@@ -55,11 +57,24 @@ def position(shard: int, place: int) -> int:
     return shard * _PER_SHARD + place
 
 
-def ranges_of(found: Sequence[Found]) -> list[tuple[int, int]]:
-    """Return the positions that documents settle: their own and the empty ones before them, joined where they touch."""
+def tails(last: Sequence[int]) -> tuple[Slice, ...]:
+    """Return of each shard the slice of what comes later than its highest place."""
+    return tuple(Slice(shard, highest + 1) for shard, highest in enumerate(last))
+
+
+def ranges_of(found: Sequence[Found], complete: Sequence[int] | None) -> list[tuple[int, int]]:
+    """Return the positions that documents settle, joined where they touch.
+
+    `complete` is up to which place of each shard nothing can come any more: there a document settles its own place and
+    the empty ones before it; one behind it settles nothing, since after a failover its place may be another one's.
+    None: nobody knows, and each settles its own place alone.
+    """
     ranges: list[tuple[int, int]] = []
     for one in sorted(found, key=lambda each: (each.shard, each.place)):
-        begin, end = position(one.shard, one.after) + 1, position(one.shard, one.place) + 1
+        if complete is not None and one.place > complete[one.shard]:
+            continue
+        first = one.place if complete is None else one.after + 1
+        begin, end = position(one.shard, first), position(one.shard, one.place) + 1
         if ranges and ranges[-1][1] == begin:
             begin = ranges.pop()[0]
         ranges.append((begin, end))
@@ -67,8 +82,8 @@ def ranges_of(found: Sequence[Found]) -> list[tuple[int, int]]:
 
 
 def _parts(shard: int, begin: int, highest: int, count: int) -> list[Slice]:
-    # More slices than places would be empty; one is there in any case, for what comes later than `highest`.
-    count = max(1, min(count, highest + 1 - begin))
-    bounds = [begin + (highest + 1 - begin) * number // count for number in range(count)]
-    ends: list[int | None] = [*bounds[1:], None]
-    return [Slice(shard, first, end) for first, end in zip(bounds, ends, strict=True)]
+    end = highest + 1
+    # More slices than places would be empty.
+    count = min(count, max(0, end - begin))
+    bounds = [begin + (end - begin) * number // count for number in range(count)]
+    return [Slice(shard, first, last) for first, last in zip(bounds, [*bounds[1:], end], strict=True)] if count else []

@@ -6,12 +6,18 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from csplade.integration.slices import Found, Slice
+from csplade.integration.slices import Found, Slice, cut, tails
 from csplade.integration.slices_snapshot import Snapshot
 
 _LOOK_SECONDS = 0.1
 
 _Hits = list[Mapping[str, Any]]  # Any: JSON objects
+Settled = Callable[[int, int], int | None]
+"""Tells up to before which place of a shard all is settled from a place on, None where it is not."""
+
+
+def _nothing_settled(shard: int, place: int) -> int | None:
+    return None
 
 
 @dataclass(frozen=True)
@@ -21,6 +27,7 @@ class ReadOptions:
     source: object = True
     """What of `_source` is wanted, as in the body of a search."""
     threads: int = 4
+    """Slices that are read at the same time, into which the index is cut."""
     page: int = 200
     """Documents of one answer."""
 
@@ -32,20 +39,25 @@ class _Page:
     hits: _Hits
 
 
-def read_slices(
-    snapshot: Snapshot,
-    slices: Sequence[Slice],
-    options: ReadOptions,
-    settled: Callable[[int, int], int | None] = lambda shard, place: None,
+def read_index(
+    snapshot: Snapshot, options: ReadOptions, begin: Sequence[int] = (), settled: Settled = _nothing_settled
 ) -> Generator[Found, None, None]:
-    """Give the documents of the slices, as they arrive.
+    """Give the documents of an index from the place `begin` of each shard on, as they arrive.
 
-    `settled` tells up to before which place of a shard all is settled from a place on, None where it is not: such
-    documents come without their content.
+    Those that are `settled` come without their content.
 
     Raises:
         ClusterError: the cluster does not answer in full.
     """
+    yield from _read_slices(snapshot, cut(snapshot.last, options.threads, begin), options, settled)
+    if not snapshot.frozen:
+        # Behind all others: a document that changes meanwhile leaves its slice for this one, and is met here.
+        yield from _read_slices(snapshot, tails(snapshot.last), options, settled)
+
+
+def _read_slices(
+    snapshot: Snapshot, slices: Sequence[Slice], options: ReadOptions, settled: Settled
+) -> Generator[Found, None, None]:
     todo: queue.SimpleQueue[Slice] = queue.SimpleQueue()
     for part in slices:
         todo.put(part)
@@ -85,7 +97,7 @@ def _in_order(page: _Page) -> Iterator[Found]:
 class _Work:
     snapshot: Snapshot
     options: ReadOptions
-    settled: Callable[[int, int], int | None]
+    settled: Settled
     todo: "queue.SimpleQueue[Slice]"
     done: "queue.Queue[_Page | Exception | None]"
     stop: threading.Event

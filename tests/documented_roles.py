@@ -13,6 +13,8 @@ from csplade.integration.detect import read_dialect
 from csplade.integration.documents import mark_of
 from csplade.integration.errors import CredentialsError
 from csplade.integration.index import create_index
+from csplade.integration.patience import Patience
+from csplade.integration.slices_snapshot import Snapshot
 from csplade.integration.templates import IndexOptions
 from csplade.tests.command_run import Result, Run
 from csplade.tests.secure_server import SecureNode
@@ -220,6 +222,9 @@ def enrich_and_calibrate(node: SecureNode, run: Run) -> None:
         assert done.code == 0, done.err
         told = json.loads(done.out)
         assert (told["encoded"], told["failed"], told["pending"]) == (expected, 0, 0)
+    with Snapshot(as_user(node, "csplade_enrich"), index, read_dialect(node.admin), Patience(attempts=1)) as snapshot:
+        # Otherwise each round of --watch would read the whole index.
+        assert snapshot.history is not None
     # It may also measure the index, as it reads it and writes its mapping; who only ingests may not.
     measured = run("calibrate", "--index", index, "--profile", "csplade_enrich", "--json")
     assert measured.code == 0, measured.err

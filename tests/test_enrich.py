@@ -128,17 +128,17 @@ def test_users_who_write_all_the_time_lose_nothing_and_the_weights_fit_the_newes
 
     # Each has documents of its own, so that it is known which change is the last.
     users = [threading.Thread(target=user, args=(part,)) for part in range(2)]
-    running = enricher(line, tmp_path, SlowEncoder())
+    rounds = enricher(line, tmp_path, SlowEncoder())
     for one in users:
         one.start()
     for _ in range(3):
-        running.round()
-    during = running.report
+        rounds.round()
+    during = rounds.report
     stop.set()
     for one in users:
         one.join()
     assert faults == []
-    report = running.until_current()
+    report = rounds.until_current()
     assert report.read == report.current + report.encoded + report.superseded + report.failed
     assert (report.failed, report.pending) == (0, 0)
     assert content(line) == {name: encoded(source) for name, source in expected.items()}

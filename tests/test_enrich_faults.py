@@ -33,6 +33,7 @@ PARTS = {
     "GET /{}/_mapping": 1,
     "PUT /{}/_mapping": 0,
     "GET /_nodes/plugins": 1,
+    "GET /{}/_stats": 0,
     "POST /{}/POINT": 0,
     "POST /{}/_search?": 0,
     "POST /_search?": 0,
