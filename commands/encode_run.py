@@ -5,14 +5,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
 from csplade.commands.encode_choices import EncodeChoices
 from csplade.commands.output import notice, print_json, print_table
-from csplade.commands.records import Plan, plan, record_options
+from csplade.commands.records import Plan, find_sources, plan_all, record_options
 from csplade.integration.dead_letters import DeadLetters
 from csplade.integration.documents import Document, Rejected
 from csplade.pipelines.contract import read_contract
@@ -22,7 +21,6 @@ from csplade.pipelines.encode_parquet import require_parquet, to_parquet
 from csplade.pipelines.encode_processor import said
 from csplade.pipelines.encode_records import with_vectors
 from csplade.pipelines.errors import SourceError
-from csplade.pipelines.sources import Format, find_source
 from csplade.pipelines.sparse import SparseVector
 from csplade.pipelines.stopping import StopSignal
 
@@ -52,12 +50,12 @@ def encode_here(arguments: Sequence[str], choices: EncodeChoices, folder: Path, 
         SourceError: a record cannot be used, or the output cannot be written.
         UsageError: sources and output do not fit together.
     """
-    sources = [find_source(each, None if choices.format is None else Format(choices.format)) for each in arguments]
+    sources = find_sources(arguments, choices.format)
     if choices.as_parquet:
         require_parquet()
     contract = read_contract(folder)
     records = record_options(choices.id_field, choices.text_fields, indexed=False)
-    planned = _together([plan(source, records, choices.skip) for source in sources])
+    planned = plan_all(sources, records, choices.skip)
     began = time.monotonic()
     with ExitStack() as stack:
         part = None
@@ -87,13 +85,7 @@ def _opened(folder: Path, choices: EncodeChoices) -> "Encoder":
     from csplade.pipelines.encode import Encoder
     from csplade.pipelines.encode_many import many_texts
 
-    return Encoder.open(folder, many_texts(choices.options, choices.lanes))
-
-
-def _together(plans: Sequence[Plan]) -> Plan:
-    counts = [each.total for each in plans]
-    total = None if None in counts else sum(count for count in counts if count is not None)
-    return Plan(chain.from_iterable(each.documents for each in plans), total)
+    return Encoder.open(folder, many_texts(choices.options, choices.lanes, read_contract(folder)))
 
 
 def _tell_resumed(part: PartFile) -> None:

@@ -10,7 +10,7 @@ from csplade.commands.encode_choices import BLOCK, EncodeChoices
 from csplade.commands.encode_run import tell_cut
 from csplade.commands.engine_options import tell_workers
 from csplade.commands.output import notice, print_json, print_table
-from csplade.commands.records import plan, record_options
+from csplade.commands.records import find_sources, plan, record_options
 from csplade.integration.documents import Document, RecordOptions, dead_letter, read_documents
 from csplade.pipelines.contract import read_contract
 from csplade.pipelines.encode_blocks import (
@@ -30,7 +30,7 @@ from csplade.pipelines.encode_ray import Work, Workers, encode_blocks, require_r
 from csplade.pipelines.errors import SourceError, UsageError
 from csplade.pipelines.graph import Role
 from csplade.pipelines.jsonl import Record, Unreadable
-from csplade.pipelines.sources import Format, Source, find_source
+from csplade.pipelines.sources import Source
 from csplade.pipelines.sparse import SparseVector
 
 
@@ -50,7 +50,7 @@ def encode_on_ray(arguments: Sequence[str], choices: EncodeChoices, folder: Path
     workers = choices.pool
     contract = read_contract(folder)
     options = record_options(choices.id_field, choices.text_fields, indexed=False)
-    counted = [_counted(each, choices, options) for each in arguments]
+    counted = [_counted(source, choices, options) for source in find_sources(arguments, choices.format)]
     output = choices.output.resolve()
     digests = tuple(source.digest() or "" for source, _ in counted)
     size = choices.block or BLOCK
@@ -89,8 +89,7 @@ def entries(records: Iterable[Record | Unreadable], options: RecordOptions, keep
             yield entry
 
 
-def _counted(argument: str, choices: EncodeChoices, options: RecordOptions) -> tuple[Source, int]:
-    source = find_source(argument, None if choices.format is None else Format(choices.format))
+def _counted(source: Source, choices: EncodeChoices, options: RecordOptions) -> tuple[Source, int]:
     if source.path is None or not source.rereadable:
         raise UsageError(f"{source.name} can be read only once, and each worker reads its part: name a file")
     total = plan(source, options, choices.skip).total

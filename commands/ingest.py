@@ -1,6 +1,7 @@
-"""`csplade ingest`: documents from a file into an index, encoded on the way."""
+"""`csplade ingest`: documents from files into an index, encoded on the way."""
 
 import signal
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,34 +16,36 @@ from csplade.commands.ingest_run import run
 from csplade.commands.ingest_shown import print_report, told_by
 from csplade.commands.options import encoder_option, json_option
 from csplade.commands.output import notice, print_json, print_table
-from csplade.commands.records import Plan, plan, record_options
+from csplade.commands.records import Plan, find_sources, plan_all, record_options
 from csplade.pipelines.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
     from csplade.integration.encoder import Encoder
     from csplade.integration.passages import Long
+    from csplade.pipelines.sources import Source
     from opensearchpy import OpenSearch
 
 
 @click.command("ingest")
-@click.argument("source", required=False)
+@click.argument("sources", metavar="SOURCE...", nargs=-1)
 @ingest_options
 @cluster_options
 @encoder_option
 @json_option
 def command(
-    source: str | None,
+    sources: tuple[str, ...],
     choices: IngestChoices,
     connection: Connection,
     encoder_folder: Path,
     as_json: bool,
 ) -> None:
-    """Encode the documents of SOURCE and index them.
+    """Encode the documents of each SOURCE and index them.
 
-    SOURCE is a file of JSON lines, CSV or TSV (.gz as well), a Parquet file, a BEIR folder, or - for standard input.
-    A file with a bad record is refused before anything is created. A run that was stopped or killed goes on where it
-    was when the same command is run again: what is settled stands in a checkpoint beside the dead letters. (Of standard
-    input there is none: a bad record stops it where it stands, and run again it begins anew.)
+    SOURCE is a file of JSON lines, CSV or TSV (.gz as well), a Parquet file, a BEIR folder, or, alone, - for standard
+    input. A file with a bad record is refused before anything is created. A run that was stopped or killed goes on
+    where it was when the same command is run again: what is settled of all sources stands in one checkpoint beside the
+    dead letters. (Of standard input there is none: a bad record stops it where it stands, and run again it begins
+    anew.)
 
     \b
     Example:
@@ -51,7 +54,7 @@ def command(
       zcat articles.tsv.gz | csplade ingest - --format tsv --index articles
       csplade ingest articles.jsonl --index articles --dry-run
       csplade ingest articles.parquet --index articles --load-settings fast
-      csplade ingest articles.parquet --index articles --engine ray --workers 8
+      csplade ingest part-*.parquet --index articles --engine ray --workers 8
       csplade ingest --restore --index articles
     """
     from csplade.integration.dead_letters import choose_path
@@ -60,14 +63,13 @@ def command(
     from csplade.integration.index_mapping import mapping_of
     from csplade.integration.ingest import IngestOptions
     from csplade.integration.patience import patient
-    from csplade.pipelines.sources import Format, find_source
 
     check_name(choices.index)
     choices.check_engine({}, {})
     if choices.restore:
-        _restore(connection, choices, source, as_json)
+        _restore(connection, choices, sources, as_json)
         return
-    if source is None:
+    if not sources:
         raise click.MissingParameter(param_type="argument", param_hint="'SOURCE'")
     # A service manager's way to stop a program: let it end as by Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -81,13 +83,10 @@ def command(
         least_weight=choices.min_weight,
         patience=choices.patience,
     )
-    origin = find_source(source, None if choices.format is None else Format(choices.format))
-    if choices.checkpoint is not None and not origin.rereadable:
-        raise UsageError(
-            f"--checkpoint {choices.checkpoint} needs a SOURCE that can be read again: leave it out, or name a file"
-        )
+    origins = find_sources(sources, choices.format)
+    _check_read_again(origins, choices)
     encoder = open_encoder(encoder_folder, choices)
-    found = plan(origin, records, choices.on_bad_record == "skip", choices.vectors)
+    found = plan_all(origins, records, choices.on_bad_record == "skip", choices.vectors)
     if isinstance(encoder, GivenVectors):
         found = Plan(encoder.watch(found.documents), found.total)
     client = open_cluster(connection)
@@ -98,7 +97,7 @@ def command(
     # An alias may stand for an index of another encoder before this is done.
     choices = replace(choices, index=mapping_of(patient(client, choices.patience), choices.index)[0])
     options = replace(options, index=choices.index, long=long)
-    report, counted = run(client, encoder, found, options, origin, choices)
+    report, counted = run(client, encoder, found, options, origins, choices)
     print_report(report, counted, told_by(encoder, long.value != "cut", choices.engine == RAY), choices.index, as_json)
     held = report.indexed if counted is None else counted
     # Given vectors answer no queries, and Ray's workers have ended.
@@ -111,13 +110,26 @@ def command(
         )
 
 
-def _restore(connection: Connection, choices: IngestChoices, source: str | None, as_json: bool) -> None:
+def _check_read_again(origins: "Sequence[Source]", choices: IngestChoices) -> None:
+    """Check that what can be read only once is the only source, and has no checkpoint."""
+    once = next((origin.name for origin in origins if not origin.rereadable), None)
+    if once is None:
+        return
+    if len(origins) > 1:
+        raise UsageError(f"{once} can be read only once, so it is not looked over with others: give it alone")
+    if choices.checkpoint is not None:
+        raise UsageError(
+            f"--checkpoint {choices.checkpoint} needs a SOURCE that can be read again: leave it out, or name a file"
+        )
+
+
+def _restore(connection: Connection, choices: IngestChoices, sources: Sequence[str], as_json: bool) -> None:
     """Put settings back that a killed run has left."""
     from csplade.integration.index_mapping import mapping_of
     from csplade.integration.load_settings import restore
     from csplade.integration.patience import patient
 
-    if source is not None:
+    if sources:
         raise UsageError("--restore ingests nothing: leave SOURCE out, or --restore")
     client, index = open_cluster(connection), choices.index
     # A wrong address or name is told at once.

@@ -1,5 +1,6 @@
 """One run of `csplade ingest`: with a checkpoint, settings for loading, and a progress bar."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,26 +22,27 @@ def run(
     encoder: "Encoder",
     planned: Plan,
     options: "IngestOptions",
-    origin: "Source",
+    origins: "Sequence[Source]",
     choices: IngestChoices,
 ) -> "tuple[IngestReport, int | None]":
     """Ingest with a checkpoint and the settings that are asked for; return the report and the cluster's count."""
     return settled_run(
         *(client, choices.index, choices),
-        begin=lambda waiting: _checkpoint(waiting, encoder, origin, choices),
+        begin=lambda waiting: _checkpoint(waiting, encoder, origins, choices),
         stream=lambda checkpoint: _stream(client, encoder, planned, options, checkpoint),
         account=lambda report: report,
     )
 
 
 def _checkpoint(
-    client: "OpenSearch", encoder: "Encoder", origin: "Source", choices: IngestChoices
+    client: "OpenSearch", encoder: "Encoder", origins: "Sequence[Source]", choices: IngestChoices
 ) -> "Checkpoint | None":
     """Open the checkpoint of this job; None for what is read only once, or where the index cannot be told apart."""
     from csplade.integration.checkpoint import Job
     from csplade.integration.index_mapping import index_uuid
+    from csplade.pipelines.sources import digest_of
 
-    digest = origin.digest()
+    digest = digest_of(origins)
     uuid = index_uuid(client, choices.index)
     if digest is None or uuid is None:
         if uuid is None:

@@ -1,7 +1,8 @@
-"""From a source to documents, as all commands that read some do it."""
+"""From sources to documents, as all commands that read some do it."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from csplade.pipelines.errors import UsageError
@@ -18,6 +19,18 @@ class Plan:
     documents: "Iterable[Document | Rejected]"
     total: int | None
     """None: standard input or a pipe, which cannot be counted beforehand."""
+
+
+def find_sources(arguments: Sequence[str], format: str | None) -> "list[Source]":
+    """Return the sources a user named, each of that format, or of what its own name says.
+
+    Raises:
+        SourceError: one is not there.
+        UsageError: Parquet is to come on standard input.
+    """
+    from csplade.pipelines.sources import Format, find_source
+
+    return [find_source(each, None if format is None else Format(format)) for each in arguments]
 
 
 def record_options(id_field: str | None, text_fields: str, indexed: bool = True) -> "RecordOptions":
@@ -57,3 +70,28 @@ def plan(origin: "Source", options: "RecordOptions", skip: bool, vectors: str | 
         return Plan(begun(read(), origin.name), None)
     found = survey(read(), origin.name)
     return Plan(read(), found.documents + found.rejected)
+
+
+def plan_all(origins: "Sequence[Source]", options: "RecordOptions", skip: bool, vectors: str | None = None) -> Plan:
+    """Look over sources, as `plan` does one; their documents come one source after the other.
+
+    Raises:
+        SourceError: as for `plan`, of any of them.
+    """
+    plans = [plan(origin, options, skip, vectors) for origin in origins]
+    if len(plans) == 1:
+        return plans[0]
+    counts = [each.total for each in plans if each.total is not None]
+    documents = (_placed(each.documents, origin.name) for each, origin in zip(plans, origins, strict=True))
+    return Plan(chain.from_iterable(documents), sum(counts) if len(counts) == len(plans) else None)
+
+
+def _placed(documents: "Iterable[Document | Rejected]", name: str) -> "Iterator[Document | Rejected]":
+    """Let records that are no documents tell their source, which a line alone does not."""
+    from csplade.integration.documents import Rejected
+
+    for each in documents:
+        if isinstance(each, Rejected) and each.line:
+            yield replace(each, line=0, reason=f"{name} {each.sentence}")
+        else:
+            yield each

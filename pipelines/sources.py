@@ -10,7 +10,7 @@ import hashlib
 import io
 import sys
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,6 +131,20 @@ class Source:
         else:
             with self.path.open("rb") as file, _unpacked(file) as stream:
                 yield stream
+
+
+def digest_of(sources: Sequence[Source]) -> str | None:
+    """Return what tells the contents of sources, in this order, from any others; of a single one its own digest.
+
+    None if one of them can be read only once.
+
+    Raises:
+        SourceError: a file cannot be read.
+    """
+    digests = [digest for source in sources if (digest := source.digest()) is not None]
+    if len(digests) < len(sources):
+        return None
+    return digests[0] if len(digests) == 1 else hashlib.blake2b("".join(digests).encode()).hexdigest()[:32]
 
 
 def find_source(argument: str, format: Format | None = None) -> Source:

@@ -1,4 +1,4 @@
-"""`csplade ingest --engine ray` into a real index, with two workers, one of which is killed."""
+"""`csplade ingest --engine ray` of two files into a real index, with two workers, one of which is killed."""
 
 import os
 import signal
@@ -16,8 +16,10 @@ from opensearchpy import OpenSearch
 
 pytestmark = [pytest.mark.model, pytest.mark.cluster]
 pytest.importorskip("ray", reason="this is about the extra [ray]: pip install 'csplade[ray]'")
+pyarrow = pytest.importorskip("pyarrow", reason="the extra parquet is not installed")
+parquet = pytest.importorskip("pyarrow.parquet")
 
-DOCUMENTS = 12_000
+DOCUMENTS, JSONL = 12_000, 5_000
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +30,8 @@ def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def started(folder: Path, url: str, index: str, encoder: Path, *options: str) -> subprocess.Popen[str]:
-    return start_on_ray(folder, encoder, "ingest", "a.jsonl", "--index", index, "--url", url, "--json", *options)
+    sources = sorted(path.name for path in folder.iterdir())
+    return start_on_ray(folder, encoder, "ingest", *sources, "--index", index, "--url", url, "--json", *options)
 
 
 def arrived(client: OpenSearch, index: str) -> bool:
@@ -48,7 +51,9 @@ def test_a_worker_that_is_killed_loses_and_duplicates_nothing(
     texts = [f"{TEXTS[n % 5]} number {n}" for n in range(DOCUMENTS)]
     texts[7] += " pump" * 200
     lines = [orjson.dumps({"_id": str(n), "text": text}) for n, text in enumerate(texts)]
-    (tmp_path / "a.jsonl").write_bytes(b"\n".join(lines))
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join(lines[:JSONL]))
+    columns = {"_id": [str(n) for n in range(JSONL, DOCUMENTS)], "text": texts[JSONL:]}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "b.parquet")
     process = started(tmp_path, opensearch, index_name, encoder_folder)
     client = connect(opensearch)
     deadline, killed = time.monotonic() + 150, 0
@@ -64,6 +69,7 @@ def test_a_worker_that_is_killed_loses_and_duplicates_nothing(
     shown = orjson.loads(said)
     counts = [shown[name] for name in ("read", "indexed", "failed", "duplicates", "in_index")]
     assert counts == [DOCUMENTS, DOCUMENTS, 0, 0, DOCUMENTS]
+    assert shown["runs_on"] == ["CPUExecutionProvider"]
     assert shown["cut"] == 1 and "Of 1 texts the model did not see the end" in err
 
     alone = Encoder.open(encoder_folder)
