@@ -52,11 +52,12 @@ def test_rows_are_records_with_their_types(write: Write) -> None:
 
 
 def test_a_column_of_the_wrong_type_is_told_with_the_row(write: Write) -> None:
-    path = write({"_id": ["1", "2"], "text": [5, 6], "key": [0.5, 1.5], "body": ["bread", "salt"]})
+    path = write({"_id": ["1", "2"], "text": [5, 6]})
     found = list(read_documents(find_source(path).records(), RecordOptions()))
     assert [one.reason.partition(":")[0] for one in found if isinstance(one, Rejected)] == [
         "has a number in the field 'text' where text belongs"
     ] * 2
+    path = write({"_id": ["1", "2"], "key": [0.5, 1.5], "body": ["bread", "salt"]})
     (first, _) = read_documents(find_source(path).records(), RecordOptions("key", ("body",)))
     assert isinstance(first, Rejected)
     assert "has a number in the field 'key' where an id belongs" in first.reason
