@@ -14,6 +14,7 @@ from csplade.integration.detect import read_dialect
 from csplade.integration.errors import ClusterError
 from csplade.integration.node import NodeOptions
 from csplade.integration.patience import Patience
+from csplade.integration.slices_points import Points
 from csplade.integration.slices_read import ReadOptions, read_index
 from csplade.integration.slices_snapshot import Snapshot
 from csplade.tests.cluster_lines import MARK, SERVERS
@@ -39,7 +40,11 @@ def _servers() -> Iterator[object]:
 def client(request: pytest.FixtureRequest) -> Iterator[OpenSearch]:
     """Give a client of a server that looks often, with an index of several shards."""
     server = SERVERS[request.param]
-    often = replace(server, settings={**server.settings, "search.keep_alive_interval": "1s"})
+    settings: dict[str, object] = {"search.keep_alive_interval": "1s"}
+    if server.flavor == "opensearch":
+        # Otherwise it keeps each half a minute at least.
+        settings["point_in_time.init.keep_alive"] = "1s"
+    often = replace(server, settings={**server.settings, **settings})
     with running(NodeOptions(often, port=0, heap_mb=512)) as node:
         client = connect(node.url)
         client.indices.create(index=INDEX, body={"settings": {"number_of_shards": SHARDS, "number_of_replicas": 0}})
@@ -53,6 +58,8 @@ def snapshot_of(client: OpenSearch) -> Snapshot:
 
 
 def test_shards_that_wait_and_a_consumer_that_is_slow_find_their_points_in_time(client: OpenSearch) -> None:
+    left_alone = Points(client, INDEX, read_dialect(client).distribution == "elasticsearch", ONCE, KEPT_SECONDS)
+    left_alone.open(["_shards:0"])
     with snapshot_of(client) as snapshot:
         found = []
         for one in read_index(snapshot, ONE_BY_ONE):
@@ -62,6 +69,9 @@ def test_shards_that_wait_and_a_consumer_that_is_slow_find_their_points_in_time(
                 time.sleep(AWAY_SECONDS)
         assert {int(one.hit["_id"]) for one in found} == set(range(COUNT))
         assert (len(found), len({one.shard for one in found}), snapshot.frozen) == (COUNT, SHARDS, True)
+    # One that nobody renews would have been gone.
+    with pytest.raises(ClusterError, match="has given up the moment"):
+        left_alone.ask(0, {"size": 0}, {})
 
 
 def test_the_thread_that_renews_ends_with_the_snapshot(client: OpenSearch) -> None:
