@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,9 +11,9 @@ from csplade.commands.encode_choices import BLOCK, EncodeChoices
 from csplade.commands.encode_run import tell_cut
 from csplade.commands.engine_options import tell_workers
 from csplade.commands.output import notice, print_json, print_table
-from csplade.commands.records import find_sources, plan, record_options
+from csplade.commands.records import count_records, find_sources, record_options
 from csplade.integration.documents import Document, RecordOptions, dead_letter, read_documents
-from csplade.pipelines.contract import read_contract
+from csplade.pipelines.contract import check_files, read_contract
 from csplade.pipelines.encode_blocks import (
     Block,
     BlockReport,
@@ -26,7 +27,7 @@ from csplade.pipelines.encode_lines import vector_line
 from csplade.pipelines.encode_many import worker_texts
 from csplade.pipelines.encode_output import Job
 from csplade.pipelines.encode_parquet import require_parquet
-from csplade.pipelines.encode_ray import Work, Workers, encode_blocks, require_ray
+from csplade.pipelines.encode_ray import Work, Workers, encode_blocks, ray_cluster, require_ray
 from csplade.pipelines.errors import SourceError, UsageError
 from csplade.pipelines.graph import Role
 from csplade.pipelines.jsonl import Record, Unreadable
@@ -47,24 +48,18 @@ def encode_on_ray(arguments: Sequence[str], choices: EncodeChoices, folder: Path
         raise UsageError("--engine ray writes a folder with a file for each block: name one with --output")
     if choices.as_parquet:
         require_parquet()
-    workers = choices.pool
-    contract = read_contract(folder)
+    check_files(folder, contract := read_contract(folder))
     options = record_options(choices.id_field, choices.text_fields, indexed=False)
-    counted = [_counted(source, choices, options) for source in find_sources(arguments, choices.format)]
-    output = choices.output.resolve()
-    digests = tuple(source.digest() or "" for source, _ in counted)
-    size = choices.block or BLOCK
-    claim_folder(output, Job(digests, contract.fingerprint, f"{choices.deciding} {size}"), choices.force)
-    blocks = plan_blocks(counted, size, output)
+    sources, output = _sources(arguments, choices.format), choices.output.resolve()
+    blocks = _planned(sources, output, options, choices, contract.fingerprint)
     before = [report for report in map(finished, blocks) if report is not None]
     left = [block for block in blocks if not block.output.exists()]
     if before:
         notice(f"{len(before)} of {len(blocks)} blocks are finished already.")
     began = time.monotonic()
-    role = Role[choices.role.upper()]
     read = partial(entries, options=options, keep=choices.keep_fields)
-    run = worker_texts(choices.options, workers.gpus, choices.lanes or 1)
-    now = _run(Work(folder.resolve(), run, role, read, left), workers)
+    run = worker_texts(choices.options, choices.pool.gpus, choices.lanes or 1)
+    now = _run(Work(folder.resolve(), run, Role[choices.role.upper()], read, left), choices.pool)
     _print(output, before, now, len(blocks), time.monotonic() - began, as_json)
     if choices.long_texts is None and not as_json:
         tell_cut(sum(report.cut for report in now))
@@ -74,11 +69,37 @@ def encode_on_ray(arguments: Sequence[str], choices: EncodeChoices, folder: Path
         )
 
 
-def entries(records: Iterable[Record | Unreadable], options: RecordOptions, keep: bool) -> Iterator[Entry | Unusable]:
-    """Read records as a worker does; one that JSON cannot express is of use only without its fields."""
+def _sources(arguments: Sequence[str], format: str | None) -> list[Source]:
+    """Return the sources at paths that hold on every node."""
+    found = find_sources(arguments, format)
+    for source in found:
+        if source.path is None or not source.rereadable:
+            raise UsageError(f"{source.name} can be read only once, and each worker reads its part: name a file")
+    return [replace(source, path=source.path and source.path.resolve()) for source in found]
+
+
+def _planned(
+    sources: Sequence[Source], output: Path, options: RecordOptions, choices: EncodeChoices, fingerprint: str
+) -> list[Block]:
+    """Cut the sources into blocks, and take the folder for them: last, as vectors of another job may have to go."""
+    size = choices.block or BLOCK
+    counts = count_records(sources, options, choices.skip)
+    blocks = plan_blocks(list(zip(sources, counts, strict=True)), size, output)
+    digests = tuple(source.digest() or "" for source in sources)
+    if choices.pool.gpus:
+        with ray_cluster():
+            choices.pool.check_gpus(min(choices.pool.count, len(blocks)))
+    claim_folder(output, Job(digests, fingerprint, f"{choices.deciding} {size}"), choices.force)
+    return blocks
+
+
+def entries(
+    records: Iterable[Record | Unreadable], name: str, options: RecordOptions, keep: bool
+) -> Iterator[Entry | Unusable]:
+    """Read records of a source as a worker does; one that JSON cannot express is of use only without its fields."""
     for record in read_documents(records, options):
         if not isinstance(record, Document):
-            yield Unusable(dead_letter(record, record.sentence))
+            yield Unusable(dead_letter(record, f"{name} {record.sentence}"))
             continue
         entry = Entry(record.id, record.text, record.record if keep else None)
         try:
@@ -87,13 +108,6 @@ def entries(records: Iterable[Record | Unreadable], options: RecordOptions, keep
             yield Unusable(dead_letter(record, f"cannot be written as JSON ({error}): correct its fields"))
         else:
             yield entry
-
-
-def _counted(source: Source, choices: EncodeChoices, options: RecordOptions) -> tuple[Source, int]:
-    if source.path is None or not source.rereadable:
-        raise UsageError(f"{source.name} can be read only once, and each worker reads its part: name a file")
-    total = plan(source, options, choices.skip).total
-    return Source(source.name, source.path.resolve(), source.format), total or 0
 
 
 def _run(work: Work, workers: Workers) -> list[BlockReport]:

@@ -16,7 +16,7 @@ import click
 from csplade.commands.connection import Connection, cluster_options, open_cluster
 from csplade.commands.options import encoder_option, index_option, json_option, query_path_option
 from csplade.commands.output import notice, print_json, print_table
-from csplade.commands.question import tell_cut
+from csplade.commands.question import tell_cut_queries
 from csplade.commands.search_options import MODES, bm25_weight_option, for_index, plan_options
 from csplade.integration.planner import PlanOptions
 from csplade.integration.query import Mode, QueryOptions, Question, planned
@@ -144,7 +144,7 @@ def _questions(collection: Collection, encoder_folder: Path | None, by_table: bo
     encoder = Encoder.open(encoder_folder, EncodeOptions(table_queries=by_table))
     vectors = _watched(encoder.queries(texts), len(texts), "encode")
     questions = [Question(text, vector) for text, vector in zip(texts, vectors, strict=True)]
-    tell_cut(encoder)
+    tell_cut_queries(encoder)
     return questions
 
 

@@ -5,9 +5,9 @@ With --json exactly one object
     {"output": folder, "layout": layout, "fingerprint": text, "terms": number, "golden": number, "largest": number,
      "largest_weight": number, "overlap": number, "pruned": {kind: number}}
 
-where `largest` is the largest distance of the golden vectors from those of the torch model, `largest_weight` the
-largest difference of a term's weights, and `overlap` the least share of a golden vector's ten heaviest terms that the
-folder's vector has among its own ten.
+where `largest` is the largest distance of vectors from those of the torch model, of golden texts and of two that are as
+long as the model reads, `largest_weight` the largest difference of a term's weights, and `overlap` the least share of
+such a vector's ten heaviest terms that the folder's vector has among its own ten.
 """
 
 from collections.abc import Mapping

@@ -52,7 +52,7 @@ _COLUMNS = ("precision", "MB", "documents/s", "query p50 ms", "weight difference
     show_default=True,
     type=click.Choice([each.value for each in Target]),
     help="Processor that int8 is for. avx2 and avx512 give weights 7 bits, which are right on every processor; the "
-    "others 8, which overflow on x86 without VNNI.",
+    "others 8, which overflow on x86 without VNNI, where such an encoder can be neither made nor opened.",
 )
 @click.option("--max-loss", default=1.0, show_default=True, type=click.FloatRange(0, 100), help="Percent of nDCG@10.")
 @click.option("--force", is_flag=True, help="Write the folder whatever is lost, and however far off.")

@@ -51,11 +51,11 @@ def prepare(
 
     encoder = Encoder.open(folder, EncodeOptions(table_queries=by_table))
     (vector,) = encoder.queries([text])
-    tell_cut(encoder)
+    tell_cut_queries(encoder)
     return options, Question(text, vector)
 
 
-def tell_cut(encoder: "Encoder") -> None:
+def tell_cut_queries(encoder: "Encoder") -> None:
     """Say of how many queries the model did not see the end, where the encoder tells."""
     from csplade.integration.encoder import TellingEncoder
 

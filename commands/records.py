@@ -47,43 +47,55 @@ def record_options(id_field: str | None, text_fields: str, indexed: bool = True)
     return RecordOptions(id_field, names, indexed)
 
 
-def plan(origin: "Source", options: "RecordOptions", skip: bool, vectors: str | None = None) -> Plan:
-    """Look over the source, as far as it can be read twice; `skip` passes over records that are no documents.
+def plan_all(origins: "Sequence[Source]", options: "RecordOptions", skip: bool, vectors: str | None = None) -> Plan:
+    """Look over sources, as far as they can be read twice; their documents come one source after the other.
 
-    With `vectors` a document is only what has a vector in that field.
+    `skip` passes over records that are no documents; with `vectors` a document is only what has a vector in that field.
+    What can be read only once goes alone.
 
     Raises:
-        SourceError: it holds no document, cannot be read, or a record is none and is not to be passed over.
+        SourceError: as for `count_records`.
     """
+    from csplade.integration.survey import begun
+
+    reads = [_documents(origin, options, skip, vectors) for origin in origins]
+    if len(origins) == 1 and not origins[0].rereadable:
+        return Plan(begun(reads[0], origins[0].name), None)
+    total = sum(count_records(origins, options, skip, vectors))
+    if len(origins) == 1:
+        return Plan(reads[0], total)
+    placed = (_placed(documents, origin.name) for documents, origin in zip(reads, origins, strict=True))
+    return Plan(chain.from_iterable(placed), total)
+
+
+def count_records(
+    origins: "Sequence[Source]", options: "RecordOptions", skip: bool, vectors: str | None = None
+) -> list[int]:
+    """Look over sources that can be read again, and return how many records each has; some may be empty.
+
+    Raises:
+        SourceError: none holds a document, one cannot be read, or a record is none and is not to be passed over.
+    """
+    from csplade.integration.survey import check_any, survey
+
+    found = [survey(_documents(origin, options, skip, vectors)) for origin in origins]
+    if not any(each.documents for each in found):
+        # The one that tells most: of a bad record, if there is any.
+        worst = max(range(len(found)), key=lambda place: found[place].rejected)
+        check_any(found[worst], origins[worst].name)
+    return [each.documents + each.rejected for each in found]
+
+
+def _documents(
+    origin: "Source", options: "RecordOptions", skip: bool, vectors: str | None
+) -> "Iterable[Document | Rejected]":
     from csplade.integration.documents import read_documents
     from csplade.integration.given import read_with_vectors
-    from csplade.integration.survey import all_usable, begun, survey
+    from csplade.integration.survey import all_usable
 
-    def read() -> "Iterable[Document | Rejected]":
-        records = origin.records()
-        documents = (
-            read_documents(records, options) if vectors is None else read_with_vectors(records, options, vectors)
-        )
-        return documents if skip else all_usable(documents, origin.name)
-
-    if not origin.rereadable:
-        return Plan(begun(read(), origin.name), None)
-    found = survey(read(), origin.name)
-    return Plan(read(), found.documents + found.rejected)
-
-
-def plan_all(origins: "Sequence[Source]", options: "RecordOptions", skip: bool, vectors: str | None = None) -> Plan:
-    """Look over sources, as `plan` does one; their documents come one source after the other.
-
-    Raises:
-        SourceError: as for `plan`, of any of them.
-    """
-    plans = [plan(origin, options, skip, vectors) for origin in origins]
-    if len(plans) == 1:
-        return plans[0]
-    counts = [each.total for each in plans if each.total is not None]
-    documents = (_placed(each.documents, origin.name) for each, origin in zip(plans, origins, strict=True))
-    return Plan(chain.from_iterable(documents), sum(counts) if len(counts) == len(plans) else None)
+    records = origin.records()
+    documents = read_documents(records, options) if vectors is None else read_with_vectors(records, options, vectors)
+    return documents if skip else all_usable(documents, origin.name)
 
 
 def _placed(documents: "Iterable[Document | Rejected]", name: str) -> "Iterator[Document | Rejected]":

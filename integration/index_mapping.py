@@ -35,7 +35,7 @@ def mapping_if_there(client: OpenSearch, index: str) -> _Json | None:
     try:
         _, mapping = mapping_of(client, index)
     except RequestError as error:
-        if error.status == _NOT_FOUND:
+        if error.status == _NOT_FOUND and not error.unserved:
             return None
         raise
     return mapping

@@ -24,7 +24,7 @@ def left_out(mapping: _Json, but: Collection[str] = ()) -> str:
     source = mapping.get("_source", {})
     included, excluded = source.get("includes", ()), [name for name in source.get("excludes", ()) if name not in but]
     partly = bool(included) and "*" not in included
-    kept = f"all fields but {_quoted(included)}" if partly else ""
+    kept = f"what is not {_quoted(included)}" if partly else ""
     return " and ".join(filter(None, (kept, _quoted(excluded))))
 
 

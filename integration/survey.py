@@ -17,6 +17,8 @@ class Survey:
 
     documents: int
     rejected: int
+    first: Rejected | None = None
+    """The first that was rejected."""
 
 
 class DuplicateCounter:
@@ -44,12 +46,8 @@ class DuplicateCounter:
             yield document
 
 
-def survey(documents: Iterable[Document | Rejected], name: str) -> Survey:
-    """Read all documents of the source called `name`.
-
-    Raises:
-        SourceError: there is none that can be indexed.
-    """
+def survey(documents: Iterable[Document | Rejected]) -> Survey:
+    """Read all documents of a source."""
     found = rejected = 0
     first: Rejected | None = None
     for document in documents:
@@ -58,11 +56,21 @@ def survey(documents: Iterable[Document | Rejected], name: str) -> Survey:
             first = first or document
         else:
             found += 1
-    if first is None and not found:
+    return Survey(found, rejected, first)
+
+
+def check_any(found: Survey, name: str) -> None:
+    """Check that the source called `name` holds a document.
+
+    Raises:
+        SourceError: there is none that can be indexed.
+    """
+    if found.documents:
+        return
+    if found.first is None:
         raise _empty(name)
-    if first is not None and not found:
-        raise SourceError(f"none of the {rejected} records of {name} can be indexed: line {first.line} {first.reason}")
-    return Survey(found, rejected)
+    reason = f"line {found.first.line} {found.first.reason}"
+    raise SourceError(f"none of the {found.rejected} records of {name} can be indexed: {reason}")
 
 
 def all_usable(documents: Iterable[Document | Rejected], name: str) -> Iterator[Document]:

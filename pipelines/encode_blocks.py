@@ -68,8 +68,8 @@ class BlockReport(NamedTuple):
     """The runtime's names of what the model ran on, the preferred first; none if an earlier run did it."""
 
 
-Read = Callable[[Iterable[Record | Unreadable]], Iterator[Entry | Unusable]]
-"""Gives exactly one for each record, in order."""
+Read = Callable[[Iterable[Record | Unreadable], str], Iterator[Entry | Unusable]]
+"""Gives exactly one for each record, in order; the text is the name of their source."""
 
 
 def plan_blocks(sources: Sequence[tuple[Source, int]], size: int, folder: Path) -> list[Block]:
@@ -81,7 +81,8 @@ def plan_blocks(sources: Sequence[tuple[Source, int]], size: int, folder: Path) 
     ending = PARQUET if folder.suffix == PARQUET else ".jsonl"
     blocks = []
     for number, (source, count) in enumerate(sources):
-        starts = find_starts(source, size)
+        # Of one block nobody has to look for the others.
+        starts = find_starts(source, size) if count > size else {}
         for begin in range(0, count, size):
             output = folder / f"{number:04}-{begin:010}{ending}"
             blocks.append(Block(source, begin, min(begin + size, count), output, starts.get(begin, BEGINNING)))
@@ -116,7 +117,7 @@ def encode_block(encoder: Encoder, role: Role, block: Block, read: Read) -> Bloc
 
     def pairs() -> Iterator[tuple[Entry, SparseVector]]:
         nonlocal written
-        for pair in _encoded(encoder, role, read(_records(block)), letters):
+        for pair in _encoded(encoder, role, read(_records(block), block.source.name), letters):
             written += 1
             yield pair
 

@@ -24,6 +24,8 @@ TRIES = 3
 def claim_folder(folder: Path, job: Job, force: bool = False) -> None:
     """Make the folder that of the job, which goes on in its own; with `force` delete what another job has written.
 
+    Killed meanwhile, the folder is still that of the other job, which does again what is gone.
+
     Raises:
         UsageError: it holds something else.
         OSError: it cannot be written.
@@ -35,12 +37,13 @@ def claim_folder(folder: Path, job: Job, force: bool = False) -> None:
     if told.exists() and told.read_bytes() == job.line:
         return
     found = [path for path in folder.iterdir() if path != told]
-    foreign = sorted(path.name for path in found if not _OURS.fullmatch(path.name))
+    # Other programs too number their files: where no job is told of, none is ours.
+    ours = told.exists()
+    foreign = sorted(path.name for path in found if not ours or not path.is_file() or not _OURS.fullmatch(path.name))
     if foreign:
         raise UsageError(f"{folder} holds {foreign[0]}, which is no file of vectors: name another folder for --output")
-    if (found or told.exists()) and not force:
+    if ours and not force:
         raise UsageError(f"{folder} holds vectors of another job: name another folder for --output, or add --force")
-    # Last, so that a run which is killed here leaves the folder to nobody but --force.
     for path in found:
         path.unlink()
     replace_bytes(told, job.line)
@@ -54,6 +57,12 @@ def failed_of(block: Path) -> Path:
 def tries_of(block: Path) -> Path:
     """Return where it is counted how often a block was begun by workers that died."""
     return block.with_name(f"_{block.stem}{_TRIES}")
+
+
+def forget_tries(folder: Path) -> None:
+    """Delete what is counted: workers that died in an earlier run are no reason to give up now."""
+    for counted in folder.glob(f"_*{_TRIES}"):
+        counted.unlink(missing_ok=True)
 
 
 @contextmanager

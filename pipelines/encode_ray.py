@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 from csplade.pipelines.encode import Encoder
 from csplade.pipelines.encode_blocks import Block, BlockReport, Read, encode_block
-from csplade.pipelines.encode_folder import one_try, tries_of
+from csplade.pipelines.encode_folder import forget_tries, one_try, tries_of
 from csplade.pipelines.encode_options import EncodeOptions
 from csplade.pipelines.errors import EncoderError, MissingExtraError, UsageError
 from csplade.pipelines.graph import Role
@@ -102,9 +102,7 @@ def encode_blocks(work: Work, workers: Workers) -> Iterator[BlockReport]:
 
     if not work.blocks:
         return
-    for block in work.blocks:
-        # Workers that died in an earlier run are no reason to give up now.
-        tries_of(block.output).unlink(missing_ok=True)
+    forget_tries(folder := work.blocks[0].output.parent)
     with ray_cluster():
         started = min(workers.count, len(work.blocks))
         workers.check_gpus(started)
@@ -122,6 +120,8 @@ def encode_blocks(work: Work, workers: Workers) -> Iterator[BlockReport]:
                 yield _report(row["report"])
         except RayError as error:
             raise worker_failed(error) from error
+    # Ray waits for no worker that was still opening the encoder when the last block was done.
+    forget_tries(folder)
 
 
 def worker_failed(error: Exception) -> EncoderError:

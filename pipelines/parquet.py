@@ -68,8 +68,8 @@ def _row(row: "RecordBatch", number: int) -> Record | Unreadable:
     try:
         (value,) = row.to_pylist()
     except _NO_VALUE:
-        whys = {name: _why(column) for name, column in zip(row.schema.names, row.columns, strict=True)}
-        reason = next(f"{why} in the column {name!r}" for name, why in whys.items() if why)
+        whys = [(name, _why(column)) for name, column in zip(row.schema.names, row.columns, strict=True)]
+        reason = next(f"{why} in the column {name!r}" for name, why in whys if why)
         return Unreadable(number, reason, ",".join(map(_shown, row.columns)))
     return Record(number, value)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from csplade.pipelines.contract import Contract, check_files, read_contract
 from csplade.pipelines.development import Development
 from csplade.pipelines.encode import Encoder
+from csplade.pipelines.encode_processor import read_processor
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.export_folder import check_output
 from csplade.pipelines.export_parity import MOST_ROUNDED
@@ -20,7 +21,7 @@ from csplade.pipelines.folder import IDF_FILE, MODEL_FILE, TERMS_FILE, TOKENIZER
 from csplade.pipelines.golden import GOLDEN_FILE, drifts, read_golden
 from csplade.pipelines.model_card import CARD_FILE
 from csplade.pipelines.quantize import QuantizeOptions, quantize_graph
-from csplade.pipelines.quantize_kinds import Precision, Target
+from csplade.pipelines.quantize_kinds import Precision, Target, needs_wide_sums
 from csplade.pipelines.quantize_measure import Measured, compared, encoded, lost, measurable, ndcg
 from csplade.pipelines.quantize_products import products
 from csplade.pipelines.quantize_static import calibration_texts, chosen_layers, layers_of, seen_in_folder
@@ -66,8 +67,8 @@ def quantize_folder(
     """Quantize, measure, and write the folder if it is good enough; `tell` is called with what takes long.
 
     Raises:
-        UsageError: something stands at `output`, the source is no float32 encoder, or it finds nothing in the
-            collection.
+        UsageError: something stands at `output`, the source is no float32 encoder, it finds nothing in the
+            collection, or what comes out could not be measured on the processor here.
         EncoderError: the source is damaged.
     """
     check_output(output)
@@ -78,10 +79,11 @@ def quantize_folder(
             f"{source} is quantized already ({contract.quantization}): name an encoder that csplade export wrote "
             "without --int8"
         )
+    options = QuantizeOptions(settings.precision, settings.target)
+    _check_target(options)
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as work:
         fresh = Path(work) / "encoder"
-        options = QuantizeOptions(settings.precision, settings.target)
         if settings.precision in _CHOOSING:
             options = _with_float_layers(source, Path(work), options, settings, development, tell)
         else:
@@ -94,6 +96,16 @@ def quantize_folder(
             fresh.rename(output)
     left_out = tuple(layers_of(options.kept))
     return Quantized(rows, refused, left_out, contract if refused else read_contract(output))
+
+
+def _check_target(options: QuantizeOptions) -> None:
+    processor = read_processor()
+    if processor is not None and processor.sums_overflow and needs_wide_sums(options.said):
+        raise UsageError(
+            f"--target {options.target.value} gives {options.said}, whose sums overflow on the processor here "
+            f"({processor}), so that nothing could be measured: take the default --target, or run this where there is "
+            "VNNI, AMX or arm64"
+        )
 
 
 def _refusal(row: Measured, contract: Contract, most_loss: float) -> str:

@@ -139,7 +139,7 @@ def test_an_index_of_others_is_told_how_to_copy_and_a_document_without_weights_h
     ("source", "lacking"),
     [
         ({"excludes": ["secret"]}, "'secret'"),
-        ({"includes": ["text", "csplade_*"]}, "all fields but 'text', 'csplade_*'"),
+        ({"includes": ["text", "csplade_*"]}, "what is not 'text', 'csplade_*'"),
     ],
 )
 def test_an_index_whose_source_lacks_fields_is_refused_and_stays_as_it_is(

@@ -81,6 +81,20 @@ def test_a_bad_record_is_told_with_its_source_and_creates_nothing_or_is_passed_o
 
 
 @pytest.mark.cluster
+def test_empty_sources_are_no_fault_of_the_others(run: Run, opensearch: str, index_name: str) -> None:
+    Path("empty.jsonl").touch()
+    Path("bad.jsonl").write_bytes(b"{")
+    arguments = ("empty.jsonl", "a.jsonl", "bad.jsonl", "--index", index_name, "--url", opensearch, "--json")
+    passed = run(*arguments, "--on-bad-record", "skip")
+    told = orjson.loads(passed.out)
+    assert (passed.code, told["read"], told["indexed"], told["failed"]) == (1, LINES + 1, LINES, 1)
+    for sources in (("empty.jsonl", "empty.jsonl"), ("empty.jsonl", "bad.jsonl")):
+        refused = run(*sources, "--index", index_name, "--url", opensearch, "--on-bad-record", "skip")
+        assert (refused.code, refused.out) == (1, "")
+    assert "none of the 1 records of bad.jsonl can be indexed" in refused.err
+
+
+@pytest.mark.cluster
 def test_a_dry_run_and_given_vectors_take_several_too(run: Run, opensearch: str, index_name: str) -> None:
     arguments = ("a.jsonl", "b.parquet", "--index", index_name, "--url", opensearch, "--json")
     tried = orjson.loads(run(*arguments, "--dry-run").out)

@@ -99,13 +99,16 @@ def test_what_an_application_wrote_is_encoded_once_and_as_long_as_it_is_watched(
     client.index(index=ARTICLES, id="2", body={"text": "oats"}, params={"refresh": "true"})
     command, *arguments = watching
     process = start(tmp_path, arguments, command)
-    deadline = time.monotonic() + 60
-    while "csplade_terms" not in client.get(index=ARTICLES, id="2")["_source"]:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    account, err = process.communicate(timeout=60)
+    try:
+        deadline = time.monotonic() + 60
+        while "csplade_terms" not in client.get(index=ARTICLES, id="2")["_source"]:
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        account, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 0, err
     assert account.strip()
 

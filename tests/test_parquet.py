@@ -93,6 +93,18 @@ def test_a_row_that_is_not_utf8_costs_no_other(broken: str) -> None:
     assert [one.value["text"] for one in found if isinstance(one, Record)] == ["bread"] * 1198
 
 
+def test_a_row_is_told_though_two_columns_have_one_name(write: Write) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    path = Path(write({"text": ["bread"]}))
+    bad = pyarrow.array([b"caf\xe9"], pyarrow.binary())
+    text = pyarrow.Array.from_buffers(pyarrow.string(), 1, bad.buffers())
+    table = pyarrow.Table.from_arrays([text, pyarrow.array(["fine"])], names=["text", "text"])
+    pytest.importorskip("pyarrow.parquet").write_table(table, path)
+    (found,) = find_source(str(path)).records()
+    assert isinstance(found, Unreadable)
+    assert found.reason.startswith("is not UTF-8")
+
+
 def test_the_commands_refuse_such_a_row_or_pass_over_it(
     broken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,6 +11,7 @@ import orjson
 import pytest
 from csplade.pipelines.contract import read_contract
 from csplade.pipelines.encode import Encoder
+from csplade.pipelines.encode_processor import Processor
 from csplade.pipelines.export_folder import export_folder
 from csplade.pipelines.folder import MODEL_FILE
 from csplade.pipelines.golden import allowed, drifts, read_golden
@@ -52,6 +53,18 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
     judgments = "".join(f"q{number}\td{number}\t1\n" for number in range(len(TEXTS)))
     (folder / "qrels" / "test.tsv").write_text(f"query-id\tcorpus-id\tscore\n{judgments}")
     return folder
+
+
+def test_a_target_that_cannot_be_measured_here_is_refused_before_anything_is_encoded(
+    exact: Path, collection: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = Processor("avx2", (), ())
+    monkeypatch.setattr("csplade.pipelines.quantize_folder.read_processor", lambda: old)
+    output = tmp_path / "small"
+    done = run("quantize", exact, "--output", output, "--collection", collection, "--target", "avx512_vnni")
+    assert (done.code, done.out) == (2, "")
+    assert "--target avx512_vnni gives int8 weights per channel" in done.err and "nothing could be measured" in done.err
+    assert "measuring" not in done.err and not output.exists()
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_only_runs_of_the_same_settings_are_taken() -> None:
     judged = {"med": NOTHING, "cisi": NOTHING}
     bench = Bench(Path(), Path(), corpus, tiny_dictionary(corpus), cast("Teacher", None), judged)
     scores = {"cisi": 0.4, "med": 0.7, "cacm": 0.5}
-    line: Line = {"arm": "all", "seed": 0, "settings": settings(bench.dictionary, ARMS["all"]), "scores": scores}
+    line: Line = {"arm": "all", "seed": 0, "settings": settings(bench, ARMS["all"]), "scores": scores}
     assert finished([line], bench, "all", 0) == {"med": 0.7, "cisi": 0.4}
     assert finished([line], bench, "all", 1) is None
     assert finished([line], bench, "no InfoNCE", 0) is None
@@ -78,6 +78,9 @@ def test_only_runs_of_the_same_settings_are_taken() -> None:
     assert finished([fewer], bench, "all", 0) is None
     other = replace(bench, dictionary=replace(bench.dictionary, biases=bench.dictionary.biases + 1))
     assert finished([line], other, "all", 0) is None
+    other = replace(bench, corpus=replace(bench.corpus, digest="of other pairs"))
+    assert finished([line], other, "all", 0) is None
+    assert finished([{"arm": "all", "seed": 0, "scores": scores}], bench, "all", 0) is None
 
 
 def test_the_table_has_means_of_seeds_and_each_seed() -> None:

@@ -67,5 +67,10 @@ def test_documents_go_in_are_found_and_explained(
         found = run("query", "bread", "--index", index_name, "--url", collection, "--mode", mode, "--json")
         assert found.code == 0, found.err
         assert [hit["id"] for hit in orjson.loads(found.out)["hits"]] == ["0"]
+    target = f"{index_name}-copy"
+    copy = run("reindex", "--from", index_name, "--to", target, "--url", collection)
+    assert (copy.code, copy.out) == (2, "")
+    assert "does not say what it is" in copy.err
+    assert not connect(opensearch).indices.exists(index=target)
     told = run("explain", "bread", "--index", index_name, "--url", collection, "--json")
     assert told.code == 0, told.err

@@ -31,8 +31,8 @@ def test_patterns_are_those_of_the_cluster(source: dict[str, object], field: str
         ({"includes": ["*"]}, ""),
         ({"excludes": ["csplade_terms"]}, ""),
         ({"excludes": ["a", "b.*", "csplade_terms"]}, "'a', 'b.*'"),
-        ({"includes": ["a", "c"]}, "all fields but 'a', 'c'"),
-        ({"includes": ["a*"], "excludes": ["ab"]}, "all fields but 'a*' and 'ab'"),
+        ({"includes": ["a", "c"]}, "what is not 'a', 'c'"),
+        ({"includes": ["a*"], "excludes": ["ab"]}, "what is not 'a*' and 'ab'"),
     ],
 )
 def test_what_is_left_out_is_named(source: dict[str, object], sentence: str) -> None:

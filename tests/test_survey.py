@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from csplade.integration.documents import Document, Rejected
-from csplade.integration.survey import DuplicateCounter, Survey, all_usable, begun, survey
+from csplade.integration.survey import DuplicateCounter, Survey, all_usable, begun, check_any, survey
 from csplade.pipelines.errors import SourceError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,14 +14,15 @@ BAD = Rejected(812, "is not JSON (unexpected character at column 1)")
 
 
 def test_documents_and_rejected_records_are_counted() -> None:
-    assert survey([GOOD, BAD, GOOD], "a.jsonl") == Survey(documents=2, rejected=1)
+    assert survey([GOOD, BAD, GOOD]) == Survey(documents=2, rejected=1, first=BAD)
+    check_any(survey([BAD, GOOD]), "a.jsonl")
 
 
 def test_a_source_without_documents_is_refused() -> None:
     with pytest.raises(SourceError, match=r"a\.jsonl is empty"):
-        survey([], "a.jsonl")
+        check_any(survey([]), "a.jsonl")
     with pytest.raises(SourceError, match=r"none of the 2 records of a\.jsonl can be indexed: line 812 is not JSON"):
-        survey([BAD, BAD], "a.jsonl")
+        check_any(survey([BAD, BAD]), "a.jsonl")
 
 
 def test_the_first_bad_record_is_named_with_its_line_and_the_way_out() -> None:

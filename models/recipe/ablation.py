@@ -126,9 +126,9 @@ def _begin(bench: Bench, arm: Arm, pupil: Pupil) -> None:
         weight.data.copy_(value)
 
 
-def settings(dictionary: Dictionary, arm: Arm) -> str:
+def settings(bench: Bench, arm: Arm) -> str:
     """Return what tells a run of these settings from another of the same name."""
-    return hashlib.sha256(f"{arm} {dictionary.digest}".encode()).hexdigest()[:12]
+    return hashlib.sha256(f"{arm} {bench.dictionary.digest} {bench.corpus.digest}".encode()).hexdigest()[:12]
 
 
 def table(runs: Mapping[str, Sequence[Mapping[str, float]]]) -> list[tuple[str | float, ...]]:
@@ -150,11 +150,11 @@ Line = Mapping[str, str | int | dict[str, float]]
 
 def finished(lines: Iterable[Line], bench: Bench, name: str, seed: int) -> dict[str, float] | None:
     """Return the scores of a run that an earlier command made with the same settings, by the bench's collections."""
-    wanted = (name, seed, settings(bench.dictionary, ARMS[name]))
+    wanted = (name, seed, settings(bench, ARMS[name]))
     for line in lines:
         scores = line["scores"]
         assert isinstance(scores, dict)
-        if (line["arm"], line["seed"], line["settings"]) == wanted and bench.collections.keys() <= scores.keys():
+        if (line["arm"], line["seed"], line.get("settings")) == wanted and bench.collections.keys() <= scores.keys():
             return {collection: scores[collection] for collection in bench.collections}
     return None
 
@@ -177,7 +177,7 @@ def main(gguf: Path, minilm: Path, work: Path, seeds: int, collections: tuple[Pa
             scores = finished(lines, bench, name, seed)
             if scores is None:
                 scores = run(bench, arm, seed)
-                line = {"arm": name, "seed": seed, "settings": settings(bench.dictionary, arm), "scores": scores}
+                line = {"arm": name, "seed": seed, "settings": settings(bench, arm), "scores": scores}
                 with kept.open("ab") as file:
                     file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
             runs[name].append(scores)

@@ -40,6 +40,8 @@ class Corpus:
     """(queries, 384)"""
     neighbours: NDArray[np.int64]
     """(documents, neighbours): each document's nearest, itself first."""
+    digest: str = ""
+    """What tells the pairs from any others."""
 
     def batch(self, seeds: int, chance: random.Random, neighbours: int = 3) -> tuple[list[int], list[int]]:
         """Draw documents, each with so many of its neighbours, and for each document one of its queries."""
@@ -74,7 +76,7 @@ def read_corpus(work: Path, minilm: Path) -> Corpus:
     document_vectors, query_vectors = torch.load(kept)
     if not near.exists():
         replace_file(near, lambda file: np.save(file, _nearest(document_vectors)))
-    return Corpus(*texts, document_vectors, query_vectors, np.load(near))
+    return Corpus(*texts, document_vectors, query_vectors, np.load(near), digest)
 
 
 def crop(text: str, fewest: int, most: int, chance: random.Random) -> str:

@@ -57,9 +57,9 @@ class Dictionary:
     @property
     def digest(self) -> str:
         """Return what tells it from any other."""
-        return hashlib.sha256(
-            b"".join(part.detach().numpy().tobytes() for part in (self.rows, self.biases))
-        ).hexdigest()[:12]
+        return hashlib.sha256(b"".join(part.detach().numpy().tobytes() for part in vars(self).values())).hexdigest()[
+            :12
+        ]
 
     def logits(self, vectors: Tensor) -> Tensor:
         """Return w_v . e + b_v: (texts, 384) -> (texts, terms)."""

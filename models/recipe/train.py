@@ -114,9 +114,9 @@ def optimize(
     first = max((number + 1 for number in range(len(stages)) if _ended(folder, number).exists()), default=0)
     if first:
         ended = torch.load(path := _ended(folder, first - 1))
-        if ended["dictionary"] != dictionary.digest:
+        if ended.get("dictionary") != dictionary.digest:
             raise UsageError(
-                f"{path} learned from the dictionary {ended['dictionary']}, and the one that is there is "
+                f"{path} learned from the dictionary {ended.get('dictionary')}, and the one that is there is "
                 f"{dictionary.digest}: move that file and the stages before it away to train anew"
             )
         model.load_state_dict(ended["model"])
