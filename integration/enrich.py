@@ -18,7 +18,7 @@ from csplade.integration.detect import read_dialect
 from csplade.integration.dialect import Dialect
 from csplade.integration.documents import RecordError
 from csplade.integration.encoder import Encoder
-from csplade.integration.enrich_documents import Stale, Write, stale, wanted_source
+from csplade.integration.enrich_documents import Stale, Version, Write, stale, version_of, wanted_source
 from csplade.integration.enrich_report import EnrichReport, Progress, Tally
 from csplade.integration.enrich_write import Writer
 from csplade.integration.errors import CredentialsError, IndexConflictError, RequestError
@@ -132,6 +132,7 @@ class Enricher:
         self._replacing = False
         self._seen: History | None = None
         self._told = False
+        self._failed: set[Version] = set()
 
     @property
     def report(self) -> EnrichReport:
@@ -166,7 +167,7 @@ class Enricher:
         ):
             writer = Writer(
                 *(self._encoder, senders, dead, self._tally),
-                *(options.write, options.least_weight, options.long),
+                *(options.write, options.least_weight, options.long, self._failed),
             )
             begin = self._begin(snapshot)
             try:
@@ -208,6 +209,9 @@ class Enricher:
                 "to see its statistics, indices:monitor/stats): each round reads all of it again",
                 self._index,
             )
+        if self._seen is not None and snapshot.history is not None and self._seen.uuids != snapshot.history.uuids:
+            # Of another index the same versions are other documents.
+            self._failed.clear()
         return [] if self._seen is None else self._seen.begin(snapshot.history)
 
     def _stale(self, snapshot: Snapshot, begin: list[int], writer: Writer) -> Generator[Stale, None, None]:
@@ -215,12 +219,16 @@ class Enricher:
         options = self._options
         source = wanted_source(options.text_fields, options.write, self._dialect.hides_weights)
         reading = ReadOptions(source, options.slices, min(options.pace.documents, _AT_ONCE))
+        fingerprint = self._encoder.contract.fingerprint
         for found in read_index(snapshot, reading, begin):
+            if (version := version_of(found)) in self._failed:
+                self._tally.passed()
+                continue
             try:
-                document = stale(found.hit, options.text_fields, self._encoder.contract.fingerprint)
+                document = stale(found, options.text_fields, fingerprint)
             except RecordError as error:
                 self._tally.read(current=False)
-                writer.fail(str(found.hit["_id"]), str(error))
+                writer.fail(str(found.hit["_id"]), version, str(error))
                 continue
             self._tally.read(current=document is None, empty=document is not None and not document.text.strip())
             if document is not None:

@@ -8,11 +8,12 @@ terms that the text no longer has would stay.
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from csplade.integration.documents import OUR_FIELDS, mark_of, weight_fields
 from csplade.integration.encoded_text import encoded_text
 from csplade.integration.passages import Encoded
+from csplade.integration.slices import Found
 from csplade.integration.stored_weights import whole_source
 from csplade.integration.templates import MARK_FIELD, TEXT_FIELD
 from csplade.pipelines.jsonl import write_line
@@ -30,38 +31,46 @@ class Write(enum.Enum):
     """The document is sent back as it was read, with them; for clusters without scripts."""
 
 
+class Version(NamedTuple):
+    """A document as somebody wrote it; a change by anybody makes another one, also after a failover."""
+
+    shard: int
+    sequence: int
+    term: int
+
+
 @dataclass(frozen=True, slots=True)
 class Stale:
     """A document whose weights are missing or not those of its text."""
 
     id: str
     routing: str | None
-    sequence: int
-    term: int
-    """Both as they were read; a change by anybody changes one of them."""
+    version: Version
+    """As it was read."""
     text: str
     source: Mapping[str, Any]  # Any: JSON values
     copied: bool
     """Whether its field `text` is csplade's copy of other fields, which is written with the weights."""
 
 
-def stale(
-    hit: Mapping[str, Any],  # Any: a JSON object
-    text_fields: Sequence[str],
-    fingerprint: str,
-) -> Stale | None:
+def version_of(found: Found) -> Version:
+    """Return the version of a document that was read."""
+    return Version(found.shard, int(found.hit["_seq_no"]), int(found.hit["_primary_term"]))
+
+
+def stale(found: Found, text_fields: Sequence[str], fingerprint: str) -> Stale | None:
     """Return a document as it was read if it needs new weights, None if it is current.
 
     Raises:
         RecordError: an object stands where text belongs.
     """
-    source: Mapping[str, Any] = hit.get("_source") or {}  # Any: JSON values
-    found = encoded_text(source, text_fields)
-    if source.get(MARK_FIELD) == mark_of(fingerprint, found.text):
+    source: Mapping[str, Any] = found.hit.get("_source") or {}  # Any: JSON values
+    wanted = encoded_text(source, text_fields)
+    if source.get(MARK_FIELD) == mark_of(fingerprint, wanted.text):
         return None
-    routing = hit.get("_routing")
-    place = (str(hit["_id"]), None if routing is None else str(routing))
-    return Stale(*place, int(hit["_seq_no"]), int(hit["_primary_term"]), found.text, source, found.copied)
+    routing = found.hit.get("_routing")
+    place = (str(found.hit["_id"]), None if routing is None else str(routing))
+    return Stale(*place, version_of(found), wanted.text, source, wanted.copied)
 
 
 def wanted_source(text_fields: Sequence[str], write: Write, hides_weights: bool) -> object:
@@ -90,7 +99,8 @@ def update_lines(document: Stale, fields: Mapping[str, object], write: Write) ->
     Raises:
         TypeError: they hold something that JSON cannot express.
     """
-    place: dict[str, object] = {"_id": document.id, "if_seq_no": document.sequence, "if_primary_term": document.term}
+    version = {"if_seq_no": document.version.sequence, "if_primary_term": document.version.term}
+    place: dict[str, object] = {"_id": document.id, **version}
     if document.routing is not None:
         place["routing"] = document.routing
     none = sorted(OUR_FIELDS - fields.keys())

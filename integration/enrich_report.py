@@ -41,6 +41,7 @@ class Tally:
         self._progress = progress
         self._began = time.monotonic()
         self._report = EnrichReport()
+        self._passed = 0
 
     @property
     def report(self) -> EnrichReport:
@@ -50,7 +51,12 @@ class Tally:
     def begin(self) -> int:
         """Begin a round; return how many documents were read before."""
         self._report = replace(self._report, pending=0)
+        self._passed = 0
         return self._report.read
+
+    def passed(self) -> None:
+        """Take note of a document that is as it was when it failed in an earlier round; it is counted there alone."""
+        self._passed += 1
 
     def read(self, current: bool, empty: bool = False) -> None:
         """Take note of a document that was read, whether it is current, and whether it has no text."""
@@ -84,11 +90,12 @@ class Tally:
             ClusterError: a document is not accounted for.
         """
         now = self._report
+        looked_at = now.read - before + self._passed
         settled = now.current + now.encoded + now.superseded + now.failed
-        if now.read != settled or (expected is not None and now.read - before != expected):
+        if now.read != settled or (expected is not None and looked_at != expected):
             raise ClusterError(
-                f"{now.read - before} documents were read in this round, {expected} were there, and of {now.read} in "
-                f"all {settled} are settled: that does not add up, run again and report this"
+                f"{looked_at} documents were read in this round, {expected} were there, and of {now.read} in all "
+                f"{settled} are settled: that does not add up, run again and report this"
             )
         self._report = replace(now, rounds=now.rounds + 1)
 

@@ -1,5 +1,6 @@
 """Documents that need weights are encoded and sent, while the ones after them are read; what became of each is told."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from csplade.integration.bulk import Action, Sent
@@ -7,7 +8,7 @@ from csplade.integration.bulk_senders import Batch, Senders
 from csplade.integration.dead_letters import DeadLetters
 from csplade.integration.documents import Document
 from csplade.integration.encoder import Encoder
-from csplade.integration.enrich_documents import Stale, Write, enriched, update_lines
+from csplade.integration.enrich_documents import Stale, Version, Write, enriched, update_lines
 from csplade.integration.enrich_report import Tally
 from csplade.integration.passages import Long, encode_long
 
@@ -16,7 +17,10 @@ _SUPERSEDED = ("version_conflict_engine_exception", "document_missing_exception"
 
 
 class Writer:
-    """Sends documents with their new weights; the counts go into a tally, failures besides into the dead letters."""
+    """Sends documents with their new weights; the counts go into a tally, failures besides into the dead letters.
+
+    To `failed` the version of each document that fails is added.
+    """
 
     def __init__(
         self,
@@ -27,10 +31,13 @@ class Writer:
         write: Write,
         least_weight: float,
         long: Long,
+        failed: set[Version],
     ) -> None:
         self._encoder, self._senders, self._dead, self._tally = encoder, senders, dead, tally
         self._write = write
         self._least, self._long = least_weight, long
+        self._failed = failed
+        self._versions: dict[Batch, dict[str, Version]] = defaultdict(dict)
 
     def send(self, documents: Sequence[Stale], most_bytes: int) -> None:
         """Encode documents, and send them in requests of at most so many bytes, or of one document."""
@@ -42,7 +49,7 @@ class Writer:
             try:
                 lines = update_lines(document, fields, self._write)
             except TypeError as error:
-                self.fail(document.id, f"cannot be written as JSON ({error}): correct its fields")
+                self.fail(document.id, document.version, f"cannot be written as JSON ({error}): correct its fields")
                 continue
             # Two of one id differ in their routing, and answers are told apart by ids.
             if batch.actions and (batch.bytes + len(lines) > most_bytes or document.id in batch.actions):
@@ -50,6 +57,7 @@ class Writer:
                 batch = Batch(0, 0)
             batch.actions[document.id] = Action(Document(document.id, document.text), lines)
             batch.bytes += len(lines)
+            self._versions[batch][document.id] = document.version
         if batch.actions:
             self._submit(batch)
 
@@ -61,8 +69,9 @@ class Writer:
         """Take note of what arrived although the run ends early."""
         self._settle(self._senders.rescued())
 
-    def fail(self, identity: str, reason: str) -> None:
-        """Write down a document that cannot be encoded."""
+    def fail(self, identity: str, version: Version, reason: str) -> None:
+        """Write down a document that cannot be encoded, so that no later round takes this version of it up again."""
+        self._failed.add(version)
         self._dead.add(Document(identity, "", record={"_id": identity}), reason)
         self._tally.failed(reason, self._dead.path)
 
@@ -72,7 +81,8 @@ class Writer:
 
     def _settle(self, results: Iterable[tuple[Batch, Sent]]) -> None:
         for batch, sent in results:
+            versions = self._versions.pop(batch)
             refused = [failure for failure in sent.failures if not failure.reason.startswith(_SUPERSEDED)]
             for failure in refused:
-                self.fail(failure.document.id, failure.reason)
+                self.fail(failure.document.id, versions[failure.document.id], failure.reason)
             self._tally.written(len(batch.actions) - len(sent.failures), len(sent.failures) - len(refused))

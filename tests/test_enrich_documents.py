@@ -1,23 +1,23 @@
 """Which documents are stale, and that what is sent for them assigns weights as a whole, under a condition."""
 
-from typing import Any
-
 import orjson
 import pytest
 from csplade.integration.documents import RecordError, mark_of
-from csplade.integration.enrich_documents import Stale, Write, enriched, stale, update_lines, wanted_source
+from csplade.integration.enrich_documents import Stale, Version, Write, enriched, stale, update_lines, wanted_source
+from csplade.integration.slices import Found
 from csplade.pipelines.sparse import SparseVector
 
 FIELDS = ("name", "about")
 SOURCE = {"name": "rye", "about": "dark", "year": 1999, "csplade_terms": {"old": 1.0}}
 
 
-def hit(**changed: object) -> dict[str, Any]:
-    return {"_id": "1", "_seq_no": 7, "_primary_term": 2, "_source": {**SOURCE, **changed}}
+def read(**changed: object) -> Found:
+    hit = {"_id": "1", "_seq_no": 7, "_primary_term": 2, "_source": {**SOURCE, **changed}}
+    return Found(3, -1, hit)
 
 
 def document(**changed: object) -> Stale:
-    found = stale(hit(**changed), FIELDS, "f")
+    found = stale(read(**changed), FIELDS, "f")
     assert found is not None
     return found
 
@@ -25,13 +25,13 @@ def document(**changed: object) -> Stale:
 @pytest.mark.parametrize("mark", [None, mark_of("f", "rye\nold"), mark_of("older", "rye\ndark"), "f"])
 def test_a_mark_of_another_text_or_encoder_is_stale(mark: str | None) -> None:
     whole = {**SOURCE, "csplade_encoded": mark}
-    assert document(csplade_encoded=mark) == Stale("1", None, 7, 2, "rye\ndark", whole, True)
-    assert stale(hit(csplade_encoded=mark_of("f", "rye\ndark")), FIELDS, "f") is None
+    assert document(csplade_encoded=mark) == Stale("1", None, Version(3, 7, 2), "rye\ndark", whole, True)
+    assert stale(read(csplade_encoded=mark_of("f", "rye\ndark")), FIELDS, "f") is None
 
 
 def test_a_document_without_text_becomes_current_too() -> None:
     empty = {"_id": "1", "_seq_no": 0, "_primary_term": 1, "_source": {"csplade_encoded": mark_of("f", "")}}
-    assert stale(empty, FIELDS, "f") is None
+    assert stale(Found(0, -1, empty), FIELDS, "f") is None
 
 
 def test_an_object_where_text_belongs_is_told() -> None:
@@ -62,7 +62,7 @@ def test_where_no_term_is_left_the_old_weights_go() -> None:
 
 
 def test_a_whole_document_goes_back_as_it_was_with_its_routing() -> None:
-    found = stale({**hit(text="dark"), "_routing": "eu"}, ("text",), "f")
+    found = stale(Found(3, -1, {**read(text="dark").hit, "_routing": "eu"}), ("text",), "f")
     assert found is not None
     fields = enriched(SparseVector({"dark": 4.0, "light": 0.1}), found, "f", least=1.0)
     action, source = map(orjson.loads, update_lines(found, fields, Write.WHOLE).splitlines())

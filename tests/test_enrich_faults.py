@@ -10,7 +10,9 @@ from typing import Any
 
 import orjson
 import pytest
+from csplade.integration.client import connect
 from csplade.integration.documents import mark_of
+from csplade.integration.enrich import Enricher, EnrichOptions, prepare_index, write_of
 from csplade.integration.errors import IndexConflictError
 from csplade.integration.index import create_index, require_index
 from csplade.integration.index_mapping import mapping_of, our_meta
@@ -20,9 +22,9 @@ from csplade.tests.cluster_lines import ClusterLine
 from csplade.tests.command_run import Run, runner, use_word_encoder
 from csplade.tests.faulty_proxy import DROP, HALF, SLOW, FaultyProxy, running
 from csplade.tests.ingest_process import start
-from csplade.tests.test_enrich import FINGERPRINT, content, encoded, write
+from csplade.tests.test_enrich import FINGERPRINT, content, encoded, make, write
 from csplade.tests.test_ingest_paths import troubles
-from csplade.tests.word_encoder import word_contract, word_vector
+from csplade.tests.word_encoder import WordEncoder, word_contract, word_vector
 
 pytestmark = pytest.mark.cluster
 
@@ -131,6 +133,31 @@ def test_what_the_cluster_did_and_did_not_tell_is_looked_at_again(
     assert (told["superseded"] > 0) == (fault == HALF)
     assert told["encoded"] + told["superseded"] == COUNT
     check(filled)
+
+
+def test_a_document_that_fails_is_told_once_though_each_round_reads_all_and_is_taken_up_when_it_changes(
+    line: ClusterLine, tmp_path: Path
+) -> None:
+    make(line)
+    line.client.indices.put_mapping(
+        index=line.index, body={"properties": {"raw": {"type": "object", "enabled": False}}}
+    )
+    write(line.client, line.index, {"object": {"raw": {"a": 1}}, "refused": {"raw": "salt"}, "good": {"raw": "rye"}})
+    dead = tmp_path / "dead.jsonl"
+    dialect = prepare_index(line.client, line.index, word_contract())
+    options = EnrichOptions(line.index, dead, ("raw",), write_of(line.client))
+    with running(FaultyProxy(line.url)) as proxy:
+        proxy.unknown, proxy.refused = "/_stats", {"refused": [400] * 9}
+        rounds = Enricher(connect(proxy.url), WordEncoder(), dialect, options)
+        for turn in range(1, 4):
+            # The rounds after the first read the good one alone.
+            report = rounds.round()
+            assert (report.failed, report.encoded, report.read, report.rounds) == (2, 1, 2 + turn, turn)
+            letters = [orjson.loads(letter)["_id"] for letter in dead.read_bytes().splitlines()]
+            assert sorted(letters) == ["object", "refused"]
+        write(line.client, line.index, {"object": {"raw": "oats"}})
+        report = rounds.round()
+    assert (report.failed, report.encoded, report.read) == (2, 2, 7)
 
 
 def test_killed_while_it_replaces_an_encoder_the_same_command_ends_with_the_weights_of_the_new_one(
