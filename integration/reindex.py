@@ -76,8 +76,7 @@ def reindex(
         SourceError: the dead letters or the checkpoint cannot be written.
     """
     with Snapshot(origin.client, origin.index, origin.dialect, options.patience) as snapshot:
-        shards = len(snapshot.last)
-        same = SameIds(origin.client, origin.index, shards, target, options.index, options.patience)
+        same = SameIds(snapshot, target, options.index, options.patience)
         run = _Copy(origin, snapshot, checkpoint, same)
         tell = None if progress is None else lambda report: progress(run.whole(report))
         with closing(run.documents()) as documents:
@@ -112,20 +111,23 @@ class _Copy:
 
     def documents(self) -> Generator[Document | Rejected, None, None]:
         """Read the source, and pass over what an earlier run has settled."""
-        for number, (found, reason) in enumerate(self._same.told(self._fresh())):
-            self._unsettled[number] = found
-            document = copied(found.hit, self._origin.text_fields) if reason is None else refused(found.hit, reason)
-            self.empty += isinstance(document, Document) and not document.text.strip()
-            yield document
+        # Closed whatever fails: its threads read from points in time that are given back then.
+        with closing(self._fresh()) as fresh:
+            for number, (found, reason) in enumerate(self._same.told(fresh)):
+                self._unsettled[number] = found
+                document = copied(found.hit, self._origin.text_fields) if reason is None else refused(found.hit, reason)
+                self.empty += isinstance(document, Document) and not document.text.strip()
+                yield document
 
     def _fresh(self) -> Generator[Found, None, None]:
-        for found in self._read():
-            place = position(found.shard, found.place)
-            if self._checkpoint is not None and self._checkpoint.holds(place):
-                self._passed += 1
-                self._failed_before += self._checkpoint.failed(place)
-            else:
-                yield found
+        with closing(self._read()) as read:
+            for found in read:
+                place = position(found.shard, found.place)
+                if self._checkpoint is not None and self._checkpoint.holds(place):
+                    self._passed += 1
+                    self._failed_before += self._checkpoint.failed(place)
+                else:
+                    yield found
 
     @property
     def gone(self) -> int:

@@ -9,25 +9,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from itertools import islice
 
-from csplade.integration.answers import ask
 from csplade.integration.errors import CredentialsError, RequestError
 from csplade.integration.patience import Patience, patient
-from csplade.integration.query import Mode
 from csplade.integration.reindex_documents import routing_of
 from csplade.integration.slices import Found
+from csplade.integration.slices_snapshot import Snapshot
 from opensearchpy import OpenSearch
 
-_AT_ONCE, _MOST_HITS = 200, 10_000
+# An index may give no more at once than a page of `reindex`, which is as large.
+_MOST_HITS = 200
 _ROUTINGS_KEPT = 10_000
 
 
 class SameIds:
     """Tells of documents that others of their id leave no room for in the index that is copied into."""
 
-    def __init__(
-        self, origin: OpenSearch, index: str, shards: int, target: OpenSearch, into: str, patience: Patience
-    ) -> None:
-        self._origin, self._index, self._shards = patient(origin, patience), index, shards
+    def __init__(self, snapshot: Snapshot, target: OpenSearch, into: str, patience: Patience) -> None:
+        self._snapshot, self._shards = snapshot, len(snapshot.last)
         asked = partial(_shards_of, patient(target, patience), into)
         self._shards_of = lru_cache(_ROUTINGS_KEPT)(asked)
 
@@ -39,7 +37,7 @@ class SameIds:
         """
         rest = iter(documents)
         # An id is there once in each shard, and so once where there is one.
-        size = min(_AT_ONCE, _MOST_HITS // self._shards) if self._shards > 1 else 1
+        size = max(1, _MOST_HITS // self._shards) if self._shards > 1 else 1
         while group := list(islice(rest, size)):
             routings = self._routings(group) if self._shards > 1 else {}
             for found in group:
@@ -52,7 +50,7 @@ class SameIds:
             return {}
         body = {"query": {"ids": {"values": values}}, "size": len(values) * self._shards, "_source": False}
         routings: dict[str, list[str | None]] = defaultdict(list)
-        for hit in ask(self._origin, self._index, body, Mode.BM25)[0]:
+        for hit in self._snapshot.ask(body):
             routings[hit["_id"]].append(routing_of(hit))
         return routings
 

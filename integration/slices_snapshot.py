@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from csplade.integration.answers import check_shards, hits_of
 from csplade.integration.dialect import Dialect
-from csplade.integration.errors import RequestError
+from csplade.integration.errors import ClusterError, RequestError
 from csplade.integration.patience import Patience, patient
 from csplade.integration.query import Mode
 from csplade.integration.refresh import refresh_all
@@ -96,6 +96,15 @@ class Snapshot:
         }
         return hits_of(self._search(part.shard, body), Mode.BM25)
 
+    def ask(self, body: _Json) -> list[_Json]:
+        """Return the hits of a search of all shards as they are now, in the copies that pages are from.
+
+        Raises:
+            ClusterError: the cluster does not answer in full for longer than the patience lasts.
+        """
+        params = {**_WHOLE, "preference": _PRIMARY} if self._primary else dict(_WHOLE)
+        return hits_of(self._client.search(index=self._index, body=body, params=params), Mode.BM25)
+
     def _look(self) -> int:
         """Return how many shards there are, all of which answer, and find out whether primaries can be asked for."""
         self._primary = not self._elastic
@@ -108,7 +117,11 @@ class Snapshot:
             self._primary = False
             answer = self._first(_WHOLE)
         check_shards(answer)
-        return int(answer["_shards"]["total"])
+        if not (shards := int(answer["_shards"]["total"])):
+            raise ClusterError(
+                f"the cluster of {self._index!r} tells of no shards, by which an index is read as a whole"
+            )
+        return shards
 
     def _first(self, params: Mapping[str, str]) -> _Json:
         body = {"size": 0, "track_total_hits": False}
