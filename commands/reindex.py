@@ -158,13 +158,16 @@ def _checkpoint(
     """Open the checkpoint of this job; None where one of the indexes cannot be told apart."""
     from csplade.integration.checkpoint import Job
     from csplade.integration.index_mapping import index_uuid
+    from csplade.integration.patience import patient
+    from csplade.integration.slices_history import read_history, told_apart
 
     source, uuid = index_uuid(origin.client, origin.index), index_uuid(target, choices.target)
     if source is None or uuid is None:
         notice("This user may not read the settings of both indexes, so that there is no checkpoint.")
         return None
     deciding = f"{origin.text_fields} {choices.min_weight}"
-    job = Job(f"index {source}", choices.target, uuid, encoder.contract.fingerprint, deciding)
+    history = read_history(patient(origin.client, choices.patience), origin.index)
+    job = Job(told_apart(source, history), choices.target, uuid, encoder.contract.fingerprint, deciding)
     digest = hashlib.sha256(source.encode()).hexdigest()
     path = choices.checkpoint or Path(f"{choices.target}.{digest[:8]}.checkpoint")
     return open_checkpoint(path, job)

@@ -5,6 +5,7 @@ while 9 is still being written. Up to its global checkpoint all copies of a shar
 a refresh afterwards shows them, no later document gets a place there, and no failover takes one back.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,17 @@ class History:
         if later is None or later.uuids != self.uuids:
             return []
         return [place + 1 for place in self.complete]
+
+
+def told_apart(uuid: str, history: History | None) -> str:
+    """Return what tells the places of an index of that uuid apart from others, also from those of a backup of it.
+
+    A backup that is restored over an index keeps its uuid. Whoever is told of no history has the uuid alone, which is
+    another text: what was settled with one counts for nothing with the other.
+    """
+    if history is None:
+        return f"index {uuid}"
+    return f"index {uuid} {hashlib.sha256(' '.join(history.uuids).encode()).hexdigest()}"
 
 
 def read_history(client: OpenSearch, index: str) -> History | None:

@@ -1,5 +1,7 @@
 """Which places of a source a checkpoint of `csplade reindex` tells as settled, on a real server."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +12,18 @@ from csplade.integration.client import connect
 from csplade.integration.ingest import IngestOptions
 from csplade.integration.reindex import Origin, reindex
 from csplade.tests.faulty_proxy import FaultyProxy, running
-from csplade.tests.test_reindex import COUNT, account, fill, options, origin, product, shop, target
+from csplade.tests.ingest_process import kill_when_settled, start
+from csplade.tests.test_reindex import (
+    COUNT,
+    account,
+    fill,
+    filled_shop,
+    options,
+    origin,
+    product,
+    shop,
+    target,
+)
 from csplade.tests.word_encoder import WordEncoder
 from opensearchpy import OpenSearch
 
@@ -50,6 +63,41 @@ def test_behind_the_place_up_to_which_the_source_is_complete_nothing_is_settled(
         with Checkpoint.open(path, JOB) as checkpoint:
             account(reindex(origin, target, WordEncoder(), options, None, checkpoint))
         assert settled_places(path) == COUNT + 1
+
+
+@contextmanager
+def kept_backups(client: OpenSearch, index: str) -> Iterator[str]:
+    """Make a repository of the test of an index, give its path, and delete it with its backups."""
+    path = f"/_snapshot/{index}"
+    body = {"type": "fs", "settings": {"location": index}}
+    client.transport.perform_request("PUT", path, body=body)
+    try:
+        yield path
+    finally:
+        client.transport.perform_request("DELETE", f"{path}/one")
+        client.transport.perform_request("DELETE", path)
+
+
+def test_what_was_settled_of_an_index_counts_for_nothing_once_a_backup_is_in_its_place(
+    opensearch: str, index_name: str, tmp_path: Path
+) -> None:
+    client, waiting = connect(opensearch), {"wait_for_completion": "true"}
+    with filled_shop(opensearch, index_name, COUNT) as name, kept_backups(client, index_name) as path:
+        client.transport.perform_request("PUT", f"{path}/one", body={"indices": name}, params=waiting)
+        fill(client, name, range(COUNT, 5 * COUNT))
+        where = ["--from", name, "--to", index_name, "--url", opensearch, "--text-fields", "name,about.long"]
+        asked = [*where, "--batch", 10, "--json"]
+        kill_when_settled(start(tmp_path, asked, "reindex", most=4 * COUNT), tmp_path, 3 * COUNT)
+        client.indices.close(index=name)
+        client.transport.perform_request("POST", f"{path}/one/_restore", body={"indices": name}, params=waiting)
+        # These get the places of those that were copied.
+        fill(client, name, range(5 * COUNT, 9 * COUNT))
+        out, err = start(tmp_path, asked, "reindex").communicate(timeout=300)
+        told = orjson.loads(out)
+        assert [told[key] for key in ("in_source", "indexed", "skipped")] == [5 * COUNT, 5 * COUNT, 0], err
+        client.indices.refresh(index=index_name)
+        found = client.search(index=index_name, body={"size": 10_000, "_source": False})["hits"]["hits"]
+    assert {f"p{number}" for number in range(5 * COUNT, 9 * COUNT)} <= {hit["_id"] for hit in found}
 
 
 def test_a_source_that_tells_nothing_of_its_shards_is_settled_document_by_document(

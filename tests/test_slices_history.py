@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from csplade.integration.client import connect
 from csplade.integration.patience import Patience
-from csplade.integration.slices_history import History, history_of, read_history
+from csplade.integration.slices_history import History, history_of, read_history, told_apart
 from csplade.integration.slices_snapshot import Snapshot
 from csplade.tests.cluster_lines import ClusterLine
 from csplade.tests.faulty_proxy import FaultyProxy, running
@@ -54,6 +54,12 @@ def test_a_later_look_begins_behind_what_was_complete_unless_the_numbers_are_of_
     assert seen.begin(History(("u", "v"), (20, 3))) == [8, 0]
     assert seen.begin(History(("u", "w"), (20, 3))) == []
     assert seen.begin(None) == []
+
+
+def test_a_backup_of_an_index_is_told_apart_from_it_and_so_is_one_of_which_nothing_is_known() -> None:
+    before, later, other = History(("u", "v"), (7, -1)), History(("u", "v"), (9, 2)), History(("u", "w"), (7, -1))
+    assert told_apart("index", before) == told_apart("index", later)
+    assert len({told_apart("index", each) for each in (before, other, None)} | {told_apart("another", before)}) == 4
 
 
 @pytest.mark.cluster
