@@ -43,7 +43,8 @@ def test_every_command_is_documented() -> None:
 
 
 def test_every_link_to_a_file_leads_somewhere() -> None:
-    for document in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")):
+    cards = (ROOT / "models").rglob("README.md")
+    for document in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md"), *cards):
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name} -> {target}"
 

@@ -1,5 +1,7 @@
 """The encoder that is shipped: complete, small enough, causal, int8, true to its golden vectors, and of use."""
 
+import re
+
 import numpy as np
 import onnx
 import pytest
@@ -32,6 +34,13 @@ def test_the_folder_is_complete_and_small_enough() -> None:
     card = (SHIPPED_ENCODER / "README.md").read_text()
     for source in contract.training:
         assert source in card
+
+
+def test_its_scores_are_those_of_the_card() -> None:
+    card, scores = (SHIPPED_ENCODER / "README.md").read_text(), read_contract(SHIPPED_ENCODER).scores
+    shown = re.findall(r"^\| \| sparse \| ([\d.]+) \|", card, re.MULTILINE)
+    assert [f"{value:.4f}" for value in scores.values()] == shown
+    assert len(shown) == 8
 
 
 def test_its_large_matrices_are_int8() -> None:
