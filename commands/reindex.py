@@ -232,7 +232,7 @@ def _tell(found: "ReindexReport", choices: ReindexChoices) -> None:
     if account.repeated:
         notice(f"{account.repeated} documents had an id that came before: the index keeps the later one.")
     if found.gone:
-        notice(f"{found.gone} documents that failed in an earlier run have changed or gone since.")
+        notice(f"{found.gone} documents that failed in an earlier run have changed, gone, or were read anew.")
     if not found.frozen:
         notice(
             f"The cluster of {choices.origin} has no points in time, or not for this user: what changed while it was "

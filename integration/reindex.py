@@ -54,7 +54,7 @@ class ReindexReport:
     in_source: int
     """Documents of the source at the moment at which it was read."""
     gone: int
-    """Failures of an earlier run whose documents have changed or gone since; they count as read."""
+    """Failures of an earlier run whose documents have changed, gone, or were read anew since; they count as read."""
     empty: int
     """Documents without text, which are indexed without weights; of this run."""
     frozen: bool
@@ -131,7 +131,7 @@ class _Copy:
 
     @property
     def gone(self) -> int:
-        """Return how many documents that failed in an earlier run were not met again."""
+        """Return how many documents that failed in an earlier run were not met among those that it has settled."""
         before = 0 if self._checkpoint is None else self._checkpoint.failures
         return before - self._failed_before
 
@@ -160,8 +160,8 @@ class _Copy:
         settled = {number: self._unsettled.pop(number) for number in range(begin, end)}
         if self._checkpoint is not None:
             places = [position(settled[number].shard, settled[number].place) for number in failed]
-            history = self._snapshot.history
-            ranges = ranges_of([*settled.values()], None if history is None else history.complete)
+            told, shown = self._snapshot.told, self._snapshot.history is not None
+            ranges = ranges_of([*settled.values()], None if told is None else told.complete, shown)
             self._checkpoint.settle_ranges(ranges, places, mark)
 
     def _read(self) -> Generator[Found, None, None]:

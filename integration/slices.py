@@ -62,18 +62,19 @@ def tails(last: Sequence[int]) -> tuple[Slice, ...]:
     return tuple(Slice(shard, highest + 1) for shard, highest in enumerate(last))
 
 
-def ranges_of(found: Sequence[Found], complete: Sequence[int] | None) -> list[tuple[int, int]]:
+def ranges_of(found: Sequence[Found], complete: Sequence[int] | None, shown: bool) -> list[tuple[int, int]]:
     """Return the positions that documents settle, joined where they touch.
 
-    `complete` is up to which place of each shard nothing can come any more: there a document settles its own place and
-    the empty ones before it; one behind it settles nothing, since after a failover its place may be another one's.
-    None: nobody knows, and each settles its own place alone.
+    `complete` is up to which place of each shard nothing can come any more; a document behind it settles nothing, since
+    after a failover its place may be another one's. None: nobody knows, and all are taken for complete. `shown` says
+    whether everything that is complete was shown: then a document also settles the empty places before its own, which
+    otherwise may be those of documents that are not to be seen yet.
     """
     ranges: list[tuple[int, int]] = []
     for one in sorted(found, key=lambda each: (each.shard, each.place)):
         if complete is not None and one.place > complete[one.shard]:
             continue
-        first = one.place if complete is None else one.after + 1
+        first = one.after + 1 if shown and complete is not None else one.place
         begin, end = position(one.shard, first), position(one.shard, one.place) + 1
         if ranges and ranges[-1][1] == begin:
             begin = ranges.pop()[0]

@@ -45,8 +45,10 @@ class Snapshot:
         """Documents of the index at this moment."""
         self.last: tuple[int, ...] = ()
         """The highest place in each shard, -1 in an empty one."""
+        self.told: History | None = None
+        """Up to which place nothing comes any more, though it may not be shown yet; None: this user is not told."""
         self.history: History | None = None
-        """Up to which place all that there will ever be is shown; None: the cluster does not tell it this user."""
+        """The same where all up to there is shown; None: nobody can say."""
 
     def __enter__(self) -> Self:
         # Before the refresh, which then shows all that was complete before it.
@@ -62,8 +64,8 @@ class Snapshot:
         self.total, self.last = sum(total for total, _ in ends), tuple(last for _, last in ends)
         # Replicas of OpenSearch may be behind the primary although they are refreshed (segment replication).
         shown = refreshed and (self._elastic or self._primary)
-        if shown and history is not None and len(history.complete) == shards:
-            self.history = history
+        self.told = history if history is not None and len(history.complete) == shards else None
+        self.history = self.told if shown else None
         return self
 
     def __exit__(self, *_: object) -> None:

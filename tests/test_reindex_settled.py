@@ -65,6 +65,23 @@ def test_behind_the_place_up_to_which_the_source_is_complete_nothing_is_settled(
         assert settled_places(path) == COUNT + 1
 
 
+def test_neither_is_it_where_nobody_may_refresh_the_source(
+    opensearch: str, origin: Origin, target: OpenSearch, options: IngestOptions, tmp_path: Path
+) -> None:
+    late = {"index.translog.durability": "async", "index.translog.sync_interval": "1h"}
+    origin.client.indices.put_settings(index=origin.index, body=late)
+    origin.client.index(index=origin.index, id="late", body=product(COUNT), params={"refresh": "true"})
+    path = tmp_path / "a.checkpoint"
+    with running(FaultyProxy(opensearch)) as proxy:
+        proxy.troubles[f"/{origin.index}/_refresh"] = [403]
+        with Checkpoint.open(path, JOB) as checkpoint:
+            there = replace(origin, client=connect(proxy.url))
+            found = reindex(there, target, WordEncoder(), options, None, checkpoint)
+        assert not any(proxy.troubles.values())
+    assert account(found) == (COUNT + 1, COUNT + 1, 0, 0)
+    assert settled_places(path) == COUNT
+
+
 @contextmanager
 def kept_backups(client: OpenSearch, index: str) -> Iterator[str]:
     """Make a repository of the test of an index, give its path, and delete it with its backups."""
@@ -100,16 +117,24 @@ def test_what_was_settled_of_an_index_counts_for_nothing_once_a_backup_is_in_its
     assert {f"p{number}" for number in range(5 * COUNT, 9 * COUNT)} <= {hit["_id"] for hit in found}
 
 
-def test_a_source_that_tells_nothing_of_its_shards_is_settled_document_by_document(
-    opensearch: str, origin: Origin, target: OpenSearch, options: IngestOptions, tmp_path: Path
+@pytest.mark.parametrize(("unknown", "refused"), [("/_stats", 0), (None, 2)], ids=["not told", "not refreshed"])
+def test_a_source_that_tells_nothing_or_may_not_show_all_is_settled_document_by_document(
+    opensearch: str,
+    origin: Origin,
+    target: OpenSearch,
+    options: IngestOptions,
+    tmp_path: Path,
+    unknown: str | None,
+    refused: int,
 ) -> None:
     # The places of those that changed are empty now.
     fill(origin.client, origin.index, range(0, COUNT, 2))
     path = tmp_path / "a.checkpoint"
     with running(FaultyProxy(opensearch)) as proxy:
-        proxy.unknown = "/_stats"
+        proxy.unknown, proxy.troubles["_refresh"] = unknown, [403] * refused
         there = replace(origin, client=connect(proxy.url))
         for expected in ((COUNT, COUNT, 0, 0), (COUNT, 0, COUNT, 0)):
             with Checkpoint.open(path, JOB) as checkpoint:
                 assert account(reindex(there, target, WordEncoder(), options, None, checkpoint)) == expected
             assert settled_places(path) == COUNT
+        assert not any(proxy.troubles.values())

@@ -39,27 +39,32 @@ BATCH = [found(0, -1, 3), found(1, 6, 7), found(0, 3, 4), found(0, 9, 12)]
 
 def test_what_a_batch_settles_are_its_places_and_the_empty_ones_before_them() -> None:
     expected = [(0, 5), (10, 13), (position(1, 7), position(1, 8))]
-    assert ranges_of(BATCH, [12, 7]) == expected
-    assert ranges_of([], [12, 7]) == []
+    assert ranges_of(BATCH, [12, 7], shown=True) == expected
+    assert ranges_of([], [12, 7], shown=True) == []
 
 
 def test_nothing_is_settled_behind_the_place_up_to_which_a_shard_is_complete() -> None:
-    assert ranges_of(BATCH, [11, 6]) == [(0, 5)]
-    assert ranges_of(BATCH, [-1, -1]) == []
+    assert ranges_of(BATCH, [11, 6], shown=True) == [(0, 5)]
+    assert ranges_of(BATCH, [-1, -1], shown=True) == []
 
 
 def test_where_nobody_knows_that_place_a_document_settles_its_own_alone() -> None:
     expected = [(3, 5), (12, 13), (position(1, 7), position(1, 8))]
-    assert ranges_of(BATCH, None) == expected
+    assert ranges_of(BATCH, None, shown=False) == ranges_of(BATCH, None, shown=True) == expected
 
 
-@given(st.sets(st.integers(0, 30)), st.sets(st.integers(0, 30)), st.integers(0, 30), st.booleans())
+def test_where_not_all_is_shown_a_document_settles_its_own_place_alone_and_none_behind_the_complete_ones() -> None:
+    assert ranges_of(BATCH, [11, 7], shown=False) == [(3, 5), (position(1, 7), position(1, 8))]
+
+
+@given(st.sets(st.integers(0, 30)), st.sets(st.integers(0, 30)), st.integers(0, 30), st.booleans(), st.booleans())
 def test_a_document_that_becomes_visible_late_is_never_settled(
-    places: set[int], late: set[int], complete: int, told: bool
+    places: set[int], late: set[int], complete: int, told: bool, shown: bool
 ) -> None:
-    # What comes late comes behind the global checkpoint.
-    late = {place for place in late if place > complete} - places
+    # Where all is shown that is complete, what comes late comes behind the global checkpoint.
+    late = {place for place in late if place > complete or not shown} - places
     batch = [found(0, after, place) for after, place in itertools.pairwise([-1, *sorted(places)])]
-    held = {place for begin, end in ranges_of(batch, [complete] if told else None) for place in range(begin, end)}
+    ranges = ranges_of(batch, [complete] if told else None, shown)
+    held = {place for begin, end in ranges for place in range(begin, end)}
     assert not held & late
     assert held & places == ({place for place in places if place <= complete} if told else places)
