@@ -28,7 +28,7 @@ from csplade.integration.passages import Long
 from csplade.integration.patience import Patience, patient
 from csplade.integration.refresh import refresh_all
 from csplade.integration.reindex_mapping import chosen_fields
-from csplade.integration.slices_history import History
+from csplade.integration.slices_history import History, Untold
 from csplade.integration.slices_read import ReadOptions, read_index
 from csplade.integration.slices_snapshot import Snapshot
 from csplade.integration.source_filter import left_out
@@ -40,6 +40,12 @@ MOST_ROUNDS = 20
 
 _log = logging.getLogger(__name__)
 _PAINLESS = "lang-painless"
+_UNTOLD = {
+    Untold.FORBIDDEN: "This user may not see up to where {index} is complete (its statistics, indices:monitor/stats)",
+    Untold.NOT_SHOWN: "This user may not refresh {index}, or not all copies of its shards could be refreshed",
+    Untold.BY_CLUSTER: "The cluster does not tell up to where {index} is complete (an OpenSearch before 2.8, or a "
+    "shard whose primary is on no node)",
+}
 _USUAL = Patience()
 
 
@@ -204,11 +210,8 @@ class Enricher:
         """Return from which places on documents have changed; none where all are read, as in the first round."""
         if snapshot.history is None and self.report.rounds and not self._told:
             self._told = True
-            _log.warning(
-                "The cluster does not tell this user up to where %s is complete (it takes the rights to refresh it and "
-                "to see its statistics, indices:monitor/stats): each round reads all of it again",
-                self._index,
-            )
+            why = _UNTOLD[snapshot.untold or Untold.BY_CLUSTER].format(index=self._index)
+            _log.warning("%s: each round reads all of it again", why)
         if self._seen is not None and snapshot.history is not None and self._seen.uuids != snapshot.history.uuids:
             # Of another index the same versions are other documents.
             self._failed.clear()

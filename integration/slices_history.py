@@ -5,12 +5,14 @@ while 9 is still being written. Up to its global checkpoint all copies of a shar
 a refresh afterwards shows them, no later document gets a place there, and no failover takes one back.
 """
 
+import enum
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from csplade.integration.allowed import ask_if_allowed
+from csplade.integration.allowed import ask_if_known
+from csplade.integration.errors import CredentialsError
 from opensearchpy import OpenSearch
 
 _WANTED = "indices.*.shards.*.routing.primary,indices.*.shards.*.seq_no,indices.*.shards.*.commit.user_data"
@@ -32,26 +34,40 @@ class History:
         return [place + 1 for place in self.complete]
 
 
-def told_apart(uuid: str, history: History | None) -> str:
+class Untold(enum.Enum):
+    """Why nobody can say up to which place everything is there and shown."""
+
+    FORBIDDEN = "forbidden"
+    """This user may not see the statistics of shards."""
+    NOT_SHOWN = "not shown"
+    """The index was not refreshed in full, or this user may not refresh it."""
+    BY_CLUSTER = "by cluster"
+    """The cluster does not tell it, or offers no copy that shows it for certain."""
+
+
+def told_apart(uuid: str, history: History | Untold) -> str:
     """Return what tells the places of an index of that uuid apart from others, also from those of a backup of it.
 
     A backup that is restored over an index keeps its uuid. Whoever is told of no history has the uuid alone, which is
     another text: what was settled with one counts for nothing with the other.
     """
-    if history is None:
+    if isinstance(history, Untold):
         return f"index {uuid}"
     return f"index {uuid} {hashlib.sha256(' '.join(history.uuids).encode()).hexdigest()}"
 
 
-def read_history(client: OpenSearch, index: str) -> History | None:
-    """Ask for it; None where the cluster does not tell it, or not this user (the right is `indices:monitor/stats`).
+def read_history(client: OpenSearch, index: str) -> History | Untold:
+    """Ask for it, or return why it is not told; the right is `indices:monitor/stats`.
 
     Raises:
         ClusterError: the cluster does not answer.
     """
     params = {"level": "shards", "filter_path": _WANTED}
-    answer = ask_if_allowed(client, "GET", f"/{index}/_stats/docs", params)
-    return None if answer is None else history_of(answer)
+    try:
+        answer = ask_if_known(client, "GET", f"/{index}/_stats/docs", params)
+    except CredentialsError:
+        return Untold.FORBIDDEN
+    return (None if answer is None else history_of(answer)) or Untold.BY_CLUSTER
 
 
 def history_of(answer: Mapping[str, Any]) -> History | None:  # Any: a JSON object

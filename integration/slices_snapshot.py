@@ -16,7 +16,7 @@ from csplade.integration.patience import Patience, patient
 from csplade.integration.query import Mode
 from csplade.integration.refresh import refresh_all
 from csplade.integration.slices import Slice
-from csplade.integration.slices_history import History, read_history
+from csplade.integration.slices_history import History, Untold, read_history
 from csplade.integration.slices_points import KEPT_SECONDS, Points
 from opensearchpy import OpenSearch
 
@@ -48,7 +48,8 @@ class Snapshot:
         self.told: History | None = None
         """Up to which place nothing comes any more, though it may not be shown yet; None: this user is not told."""
         self.history: History | None = None
-        """The same where all up to there is shown; None: nobody can say."""
+        """The same where all up to there is shown; None: nobody can say, for the reason `untold`."""
+        self.untold: Untold | None = None
 
     def __enter__(self) -> Self:
         # Before the refresh, which then shows all that was complete before it.
@@ -64,8 +65,11 @@ class Snapshot:
         self.total, self.last = sum(total for total, _ in ends), tuple(last for _, last in ends)
         # Replicas of OpenSearch may be behind the primary although they are refreshed (segment replication).
         shown = refreshed and (self._elastic or self._primary)
-        self.told = history if history is not None and len(history.complete) == shards else None
+        self.told = history if isinstance(history, History) and len(history.complete) == shards else None
         self.history = self.told if shown else None
+        if self.history is None:
+            by_cluster = Untold.NOT_SHOWN if self.told is not None and not refreshed else Untold.BY_CLUSTER
+            self.untold = history if isinstance(history, Untold) else by_cluster
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -203,3 +203,19 @@ def old_document(fingerprint: str, number: int) -> dict[str, Any]:  # Any: JSON 
     """Return a document with weights of the encoder that the index has had."""
     text = f"bread {number}"
     return {"text": text, "year": number, WEIGHTS_FIELD: {"stale": 2.0}, "csplade_encoded": mark_of(fingerprint, text)}
+
+
+@pytest.mark.parametrize(
+    ("part", "told"), [("/_stats", "indices:monitor/stats"), ("/_refresh", "may not refresh {}, or not all copies")]
+)
+def test_who_may_not_see_up_to_where_an_index_is_complete_is_told_which_right_it_takes(
+    filled: ClusterLine, tmp_path: Path, caplog: pytest.LogCaptureFixture, part: str, told: str
+) -> None:
+    with running(FaultyProxy(filled.url)) as proxy:
+        proxy.troubles[f"/{filled.index}{part}"] = [403] * 9
+        dialect = prepare_index(filled.client, filled.index, word_contract(), replace_encoder=True)
+        options = EnrichOptions(filled.index, tmp_path / "dead.jsonl", ("text",), write_of(filled.client))
+        rounds = Enricher(connect(proxy.url), WordEncoder(), dialect, options)
+        assert [rounds.round().read for _ in range(3)] == [COUNT, 2 * COUNT, 3 * COUNT]
+    assert caplog.text.count(told.format(filled.index)) == 1
+    assert caplog.text.count("each round reads all of it again") == 1

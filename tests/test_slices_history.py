@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from csplade.integration.client import connect
 from csplade.integration.patience import Patience
-from csplade.integration.slices_history import History, history_of, read_history, told_apart
+from csplade.integration.slices_history import History, Untold, history_of, told_apart
 from csplade.integration.slices_snapshot import Snapshot
 from csplade.tests.cluster_lines import ClusterLine
 from csplade.tests.faulty_proxy import FaultyProxy, running
@@ -59,7 +59,10 @@ def test_a_later_look_begins_behind_what_was_complete_unless_the_numbers_are_of_
 def test_a_backup_of_an_index_is_told_apart_from_it_and_so_is_one_of_which_nothing_is_known() -> None:
     before, later, other = History(("u", "v"), (7, -1)), History(("u", "v"), (9, 2)), History(("u", "w"), (7, -1))
     assert told_apart("index", before) == told_apart("index", later)
-    assert len({told_apart("index", each) for each in (before, other, None)} | {told_apart("another", before)}) == 4
+    assert (
+        len({told_apart("index", each) for each in (before, other, Untold.FORBIDDEN)} | {told_apart("another", before)})
+        == 4
+    )
 
 
 @pytest.mark.cluster
@@ -86,18 +89,21 @@ def test_a_snapshot_knows_up_to_where_it_is_complete_and_an_index_made_again_has
 
 
 @pytest.mark.cluster
-@pytest.mark.parametrize(("part", "told"), [("/_stats", False), ("/_refresh", True)])
-def test_who_may_not_see_statistics_or_refresh_is_told_of_no_complete_place(
-    line: ClusterLine, part: str, told: bool
+@pytest.mark.parametrize(
+    ("part", "why"), [("/_stats", Untold.FORBIDDEN), ("/_refresh", Untold.NOT_SHOWN), (None, Untold.BY_CLUSTER)]
+)
+def test_who_may_not_see_statistics_or_refresh_is_told_of_no_complete_place_and_why(
+    line: ClusterLine, part: str | None, why: Untold
 ) -> None:
     line.client.indices.create(index=line.index)
     line.client.index(index=line.index, id="a", body={"x": 1})
     with running(FaultyProxy(line.url)) as proxy:
-        proxy.troubles[part] = [403]
+        if part is None:
+            proxy.unknown = "/_stats"
+        else:
+            proxy.troubles[part] = [403]
         client = connect(proxy.url)
         with Snapshot(client, line.index, line.dialect, Patience(attempts=1)) as snapshot:
-            assert snapshot.history is None
-        assert proxy.troubles[part] == []
-        assert (read_history(client, line.index) is not None) or not told
-        proxy.unknown = "/_stats"
-        assert read_history(client, line.index) is None
+            assert (snapshot.history, snapshot.untold) == (None, why)
+            assert (snapshot.told is not None) == (part == "/_refresh")
+        assert not any(proxy.troubles.values())
