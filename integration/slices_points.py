@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from csplade.integration.allowed import ask_if_allowed
-from csplade.integration.errors import ClusterError, RequestError
+from csplade.integration.errors import ClusterError, RequestError, UnreachableError
 from csplade.integration.patience import Patience, patient
 from opensearchpy import OpenSearch
 
@@ -18,6 +18,7 @@ KEPT_SECONDS = 30 * 60
 _RENEWED = 6
 """How often a point is renewed in the time for which it is kept."""
 _RENEWAL_SECONDS = 10
+_CLOSING_SECONDS = 5
 # The kind of the error is that of all failed shards.
 _EXPIRED = "No search context found"
 _NOTHING: Mapping[str, object] = {"size": 0, "track_total_hits": False}
@@ -45,11 +46,15 @@ class Points:
     def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._renewing.join()
-        for point in self._ids:
-            if point is not None:
-                # They end by themselves; and what stops a run now should be told, not this.
-                with suppress(ClusterError):
-                    self._close(point)
+        for point in filter(None, self._ids):
+            # They end by themselves; and what stops a run now should be told, not this.
+            try:
+                self._close(point)
+            except UnreachableError:
+                # Nobody wants to wait for the others.
+                break
+            except ClusterError:
+                continue
 
     @property
     def whole(self) -> bool:
@@ -106,4 +111,5 @@ class Points:
     def _close(self, point: str) -> None:
         path = "/_pit" if self._elastic else "/_search/point_in_time"
         body = {"id": point} if self._elastic else {"pit_id": [point]}
-        self._plain.transport.perform_request("DELETE", path, body=body)
+        params = {"request_timeout": _CLOSING_SECONDS}
+        self._plain.transport.perform_request("DELETE", path, params=params, body=body)

@@ -3,6 +3,8 @@
 Besides, an index of which there is none is read as it changes.
 """
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -79,6 +81,20 @@ def test_the_thread_that_renews_ends_with_the_snapshot(client: OpenSearch) -> No
     with snapshot_of(client):
         assert threading.active_count() == before + 1
     assert threading.active_count() == before
+
+
+def test_whoever_stops_does_not_wait_for_a_cluster_that_hangs(client: OpenSearch) -> None:
+    (node,) = client.nodes.info(metric="process")["nodes"].values()
+    process = int(node["process"]["id"])
+    snapshot = snapshot_of(client)
+    try:
+        with snapshot:
+            os.kill(process, signal.SIGSTOP)
+            began = time.monotonic()
+        # One of the shards is tried.
+        assert time.monotonic() - began < 10
+    finally:
+        os.kill(process, signal.SIGCONT)
 
 
 def test_a_point_in_time_that_is_gone_is_told_to_whoever_reads_it(client: OpenSearch) -> None:
