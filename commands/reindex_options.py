@@ -89,7 +89,8 @@ _OPTIONS = (
         "--copy-mapping/--no-copy-mapping",
         default=True,
         show_default=True,
-        help="Give NEW the fields of OLD that it does not have, with their analyzers; or let the cluster guess them.",
+        help="Give NEW the fields of OLD that it does not have, with the settings that they and searches need "
+        "(analyzers, limits, knn, sort, query); or let the cluster guess them.",
     ),
     click.option(
         "--without-excluded-fields",
