@@ -100,12 +100,17 @@ def command(choices: ReindexChoices, connection: Connection, encoder_folder: Pat
 def _origin(choices: ReindexChoices, connection: Connection) -> "tuple[Origin, Described]":
     """Look at the index that is copied; nothing is made yet."""
     from csplade.integration.detect import read_dialect
+    from csplade.integration.dialect import PLAIN
     from csplade.integration.reindex import Origin
     from csplade.integration.reindex_mapping import check_whole, chosen_fields
     from csplade.integration.reindex_target import describe
 
     client = open_cluster(source_connection(choices, connection))
-    dialect = read_dialect(client)
+    if (dialect := read_dialect(client)) is PLAIN:
+        raise UsageError(
+            f"what holds {choices.origin!r} does not say what it is, as AWS's serverless collections, which cannot be "
+            "read shard by shard: ingest what their documents were made from"
+        )
     described = describe(client, choices.origin)
     asked = [] if choices.text_fields is None else [name.strip() for name in choices.text_fields.split(",")]
     if not all(asked):

@@ -59,9 +59,11 @@ def test_each_document_that_is_written_once_gets_its_weights_though_many_write_a
 
     rounds = enricher(line, tmp_path)
     with several(refresh, line, 1), several(partial(write_once, line.index), line, WRITERS) as users:
-        while any(one.is_alive() for one in users):
-            rounds.round()
-        written.set()
+        try:
+            while any(one.is_alive() for one in users):
+                rounds.round()
+        finally:
+            written.set()
     during = rounds.report.rounds
     # Nobody writes any more, and the rounds go on from where they are.
     report = rounds.round()
