@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from csplade.integration.encoded_text import joined
 from csplade.integration.search import Hit
 from csplade.integration.templates import TEXT_FIELD
 
@@ -10,7 +11,7 @@ SCORE_KEY = "csplade_score"
 
 def text_of(hit: Hit) -> str:
     """Return the best passage of a document, else all of its text."""
-    return hit.passage if hit.passage is not None else (hit.source or {}).get(TEXT_FIELD) or ""
+    return hit.passage if hit.passage is not None else joined(hit.source or {}, [TEXT_FIELD])
 
 
 def metadata_of(hit: Hit) -> dict[str, Any]:  # Any: JSON values

@@ -9,6 +9,7 @@ from itertools import compress, islice
 from typing import Any, TypeVar
 
 from csplade.integration.answers import ask, ask_many, count_documents, hits_of
+from csplade.integration.encoded_text import joined
 from csplade.integration.explain import Contribution, Origin, contributions
 from csplade.integration.fusion import Fused, fuse
 from csplade.integration.planner import Fusion, Total
@@ -167,7 +168,7 @@ def texts_of(client: OpenSearch, index: str, ids: Collection[str]) -> dict[str, 
         found_all, _ = ask(client, index, shown(by_ids(group)), Mode.BM25)
         for found in found_all:
             source = found.get("_source") or {}
-            texts[found["_id"]] = (source.get(TITLE_FIELD) or "", source.get(TEXT_FIELD) or "")
+            texts[found["_id"]] = (joined(source, [TITLE_FIELD]), joined(source, [TEXT_FIELD]))
     return texts
 
 
@@ -211,7 +212,8 @@ def _marks(question: Question, options: QueryOptions) -> dict[str, float]:
 
 def _hit(rank: int, found: Mapping[str, Any], terms: Mapping[str, float], whole: bool) -> Hit:  # Any: a JSON object
     source = found.get("_source") or {}
-    title, text = source.get(TITLE_FIELD), source.get(TEXT_FIELD) or ""
+    # Applications may write lists and numbers, which the cluster takes for texts.
+    title, text = joined(source, [TITLE_FIELD]), joined(source, [TEXT_FIELD])
     explanation = found.get("_explanation")
     passage = _passage(found, text)
     return Hit(

@@ -64,6 +64,28 @@ def test_hits_come_best_first_with_what_a_person_wants_to_see(client: OpenSearch
 
 
 @pytest.mark.cluster
+@pytest.mark.parametrize(
+    ("title", "text", "shown"),
+    [
+        ("Lists", ["rye bread", "bread of oats"], ("Lists", "rye bread bread of oats")),
+        (2026, "bread", ("2026", "bread")),
+        (["A", "B"], ["bread", 5], ("A B", "bread 5")),
+    ],
+)
+def test_a_hit_that_an_application_wrote_with_lists_or_numbers_is_shown(
+    client: OpenSearch, index_name: str, title: object, text: object, shown: tuple[str, str]
+) -> None:
+    written = {"title": title, "text": text, "csplade_terms": {"oven": 9.0}}
+    client.index(index=index_name, id="odd", body=written, params={"refresh": "true"})
+    question = Question("bread", SparseVector({"oven": 1.0}))
+    for mode in (Mode.SPARSE, Mode.BM25):
+        found = {hit.id: hit for hit in search(client, index_name, question, QueryOptions(mode))}
+        assert (found["odd"].title, found["odd"].snippet) == shown
+    (texts,) = texts_of(client, index_name, ["odd"]).values()
+    assert tuple(text.replace("\n", " ") for text in texts) == shown
+
+
+@pytest.mark.cluster
 def test_no_more_hits_than_asked_for(client: OpenSearch, index_name: str) -> None:
     assert len(search(client, index_name, ask("bread"), QueryOptions(), size=2)) == 2
 
