@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 from csplade.commands.engine_options import ENGINE_OPTIONS, RAY, EngineChoices
 from csplade.commands.options import gathered
+from csplade.commands.source_options import format_option, id_field_option, on_bad_record_option
 from csplade.pipelines.encode_options import Device, EncodeOptions, LongTexts
 from csplade.pipelines.encode_parquet import PARQUET
 from csplade.pipelines.errors import UsageError
-from csplade.pipelines.sources import Format
 
 _FILE = click.Path(path_type=Path)
 BLOCK = 2_000
@@ -117,13 +117,8 @@ _OPTIONS = (
         is_flag=True,
         help="Write the whole record, with its vector in the field `vector`; JSON lines only.",
     ),
-    click.option(
-        "--format",
-        default=None,
-        type=click.Choice([each.value for each in Format]),
-        help="How SOURCE is written. Default: as the end of its name says, else jsonl.",
-    ),
-    click.option("--id-field", default=None, metavar="NAME", help="The field of the id. Default: _id, else id."),
+    format_option,
+    id_field_option,
     click.option(
         "--text-fields",
         default="title,text",
@@ -131,13 +126,7 @@ _OPTIONS = (
         metavar="NAMES",
         help="The fields that are encoded, joined in this order; a title may be missing.",
     ),
-    click.option(
-        "--on-bad-record",
-        default="stop",
-        show_default=True,
-        type=click.Choice(["stop", "skip"]),
-        help="Refuse the whole source for a record that cannot be used, or write it to the dead letters and go on.",
-    ),
+    on_bad_record_option,
     click.option(
         "--dead-letters",
         default=None,

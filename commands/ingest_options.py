@@ -8,7 +8,7 @@ from csplade.commands.engine_options import ENGINE_OPTIONS, EngineChoices
 from csplade.commands.new_index_options import NEW_INDEX_OPTIONS, NewIndexChoices
 from csplade.commands.options import gathered, index_option
 from csplade.commands.sending_options import SENDING_OPTIONS, SendingChoices
-from csplade.pipelines.sources import Format
+from csplade.commands.source_options import format_option, id_field_option, on_bad_record_option
 
 _FILE = click.Path(path_type=Path)
 
@@ -66,13 +66,8 @@ LOADING_OPTIONS = (
 
 _OPTIONS = (
     index_option,
-    click.option(
-        "--format",
-        default=None,
-        type=click.Choice([each.value for each in Format]),
-        help="How SOURCE is written. Default: as the end of its name says, else jsonl.",
-    ),
-    click.option("--id-field", default=None, metavar="NAME", help="The field of the id. Default: _id, else id."),
+    format_option,
+    id_field_option,
     click.option(
         "--text-fields",
         default="title,text",
@@ -81,13 +76,7 @@ _OPTIONS = (
         help="The fields that are searched, joined in this order; a title may be missing.",
     ),
     *NEW_INDEX_OPTIONS,
-    click.option(
-        "--on-bad-record",
-        default="stop",
-        show_default=True,
-        type=click.Choice(["stop", "skip"]),
-        help="Refuse the whole source for a record that cannot be used, or write it to the dead letters and go on.",
-    ),
+    on_bad_record_option,
     *LOADING_OPTIONS,
     click.option("--dry-run", is_flag=True, help="Read all, encode a sample, tell what would be done, and do nothing."),
     click.option("--restore", is_flag=True, help="Put settings back that a killed run has left; needs no SOURCE."),

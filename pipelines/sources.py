@@ -10,10 +10,11 @@ import hashlib
 import io
 import sys
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from csplade.pipelines.errors import SourceError, UsageError
 from csplade.pipelines.jsonl import Record, Unreadable, read_jsonl, without_mark
@@ -22,6 +23,7 @@ from csplade.pipelines.parquet import read_parquet
 STDIN = "-"
 
 _BEIR_CORPUS = ("corpus.jsonl", "corpus.jsonl.gz")
+_Seen = TypeVar("_Seen")
 _GZIP_MAGIC = b"\x1f\x8b"
 # A cell of a table may be as long as a line of JSON; the module's own limit is 128 KiB.
 _LONGEST_CELL = 2**31 - 1
@@ -61,13 +63,7 @@ class Source:
         Raises:
             SourceError: the file cannot be read.
         """
-        if self.path is None or not self.rereadable:
-            return False
-        try:
-            with self.path.open("rb") as file:
-                return _is_packed(file)
-        except OSError as error:
-            raise self._unreadable(error) from error
+        return self._looked(_is_packed) or False
 
     def records(self) -> Iterator[Record | Unreadable]:
         """Read the records in order.
@@ -89,13 +85,7 @@ class Source:
         Raises:
             SourceError: the file cannot be read.
         """
-        if self.path is None or not self.rereadable:
-            return None
-        try:
-            with self.path.open("rb") as file:
-                return hashlib.file_digest(file, hashlib.blake2b).hexdigest()[:32]
-        except OSError as error:
-            raise self._unreadable(error) from error
+        return self._looked(lambda file: hashlib.file_digest(file, hashlib.blake2b).hexdigest()[:32])
 
     def lines(self, begin: int = 0) -> Iterator[bytes]:
         """Read the lines in order, unpacked; with `begin` those from that byte on, of a file that is not packed.
@@ -107,6 +97,16 @@ class Source:
             with self._open() if not begin else self._open_at(begin) as lines:
                 yield from lines
         except (OSError, EOFError, zlib.error) as error:
+            raise self._unreadable(error) from error
+
+    def _looked(self, look: Callable[[io.BufferedReader], _Seen]) -> _Seen | None:
+        """Return what a look into the file finds; None for what can be read only once."""
+        if self.path is None or not self.rereadable:
+            return None
+        try:
+            with self.path.open("rb") as file:
+                return look(file)
+        except OSError as error:
             raise self._unreadable(error) from error
 
     def _unreadable(self, error: Exception) -> SourceError:
