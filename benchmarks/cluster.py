@@ -45,9 +45,7 @@ from csplade.integration.search import search_many
 from csplade.integration.servers import title
 from csplade.integration.templates import IndexOptions
 from csplade.pipelines.calibration import Calibration, counter
-from csplade.pipelines.contract import read_contract
-from csplade.pipelines.encode import Encoder
-from csplade.pipelines.encode_many import many_texts
+from csplade.pipelines.encode_many import open_for_many
 from csplade.pipelines.evaluate import measure as judge
 from csplade.pipelines.evaluate import order
 
@@ -63,8 +61,7 @@ class Bench:
 
     def __init__(self, url: str, material: Material) -> None:
         # As `csplade ingest` opens it.
-        options = many_texts(contract=read_contract(SHIPPED_ENCODER))
-        self.url, self.encoder = url, Encoder.open(SHIPPED_ENCODER, options)
+        self.url, self.encoder = url, open_for_many(SHIPPED_ENCODER)
         self.contract = self.encoder.contract
         self.client = connect(url)
         self.dialect = read_dialect(self.client)

@@ -96,12 +96,10 @@ def command(
 
 def _open_encoder(folder: Path) -> "CachedEncoder":
     from csplade.integration.places import find_places
-    from csplade.pipelines.contract import read_contract
-    from csplade.pipelines.encode import Encoder
-    from csplade.pipelines.encode_many import many_texts
+    from csplade.pipelines.encode_many import open_for_many
     from csplade.pipelines.vector_cache import CachedEncoder, VectorCache
 
-    encoder = Encoder.open(folder, many_texts(contract=read_contract(folder)))
+    encoder = open_for_many(folder)
     cache = VectorCache.open(find_places(os.environ, None).root / "vectors", encoder.contract.fingerprint)
     if cache.damage:
         notice(f"The kept vectors {cache.path} are damaged ({cache.damage}) and are made again.")

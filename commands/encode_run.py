@@ -16,6 +16,7 @@ from csplade.integration.dead_letters import DeadLetters
 from csplade.integration.documents import Document, Rejected
 from csplade.pipelines.contract import read_contract
 from csplade.pipelines.encode_lines import vector_line
+from csplade.pipelines.encode_many import open_for_many
 from csplade.pipelines.encode_output import Job, PartFile
 from csplade.pipelines.encode_parquet import require_parquet, to_parquet
 from csplade.pipelines.encode_processor import said
@@ -64,7 +65,7 @@ def encode_here(arguments: Sequence[str], choices: EncodeChoices, folder: Path, 
             job = Job(tuple(filter(None, digests)) if all(digests) else (), contract.fingerprint, choices.deciding)
             part = stack.enter_context(PartFile.open(choices.output, job, choices.force))
             _tell_resumed(part)
-        encoder = _opened(folder, choices)
+        encoder = open_for_many(folder, choices.options, choices.lanes)
         dead = DeadLetters(choices.dead_letters or DEAD_LETTERS, numbered=choices.dead_letters is None)
         stack.enter_context(dead)
         # A stop inside a lock of the encoder's threads could leave it locked; and a pipe may have nothing to read.
@@ -79,13 +80,6 @@ def encode_here(arguments: Sequence[str], choices: EncodeChoices, folder: Path, 
             f"{summary.failed} of {summary.read} records have no vector (the first: {summary.first_reason}): mend them "
             f"in {summary.dead_letters} and encode that file"
         )
-
-
-def _opened(folder: Path, choices: EncodeChoices) -> "Encoder":
-    from csplade.pipelines.encode import Encoder
-    from csplade.pipelines.encode_many import many_texts
-
-    return Encoder.open(folder, many_texts(choices.options, choices.lanes, read_contract(folder)))
 
 
 def _tell_resumed(part: PartFile) -> None:

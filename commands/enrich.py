@@ -114,10 +114,9 @@ def command(choices: EnrichChoices, connection: Connection, encoder_folder: Path
     dialect = prepare_index(client, choices.index, contract, choices.replace_encoder, choices.patience)
     waiting = patient(client, choices.patience)
     options = _options(waiting, choices)
-    from csplade.pipelines.encode import Encoder
-    from csplade.pipelines.encode_many import many_texts
+    from csplade.pipelines.encode_many import open_for_many
 
-    encoder = Encoder.open(encoder_folder, many_texts(contract=contract))
+    encoder = open_for_many(encoder_folder)
     report = _run(client, encoder, dialect, options, choices)
     _print(report, options, as_json)
     if choices.watch is None:

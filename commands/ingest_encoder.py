@@ -15,13 +15,12 @@ def open_encoder(folder: Path, choices: IngestChoices) -> "Encoder":
     """Open the encoder, or what takes its place where records have their vectors."""
     from csplade.integration.given import GivenVectors
     from csplade.pipelines.contract import read_contract
-    from csplade.pipelines.encode import Encoder
-    from csplade.pipelines.encode_many import many_texts
+    from csplade.pipelines.encode_many import open_for_many
 
     if choices.engine == RAY:
         return _ray_encoder(folder, choices)
     if choices.vectors is None:
-        return Encoder.open(folder, many_texts(contract=read_contract(folder)))
+        return open_for_many(folder)
     if choices.dry_run:
         raise UsageError("--vectors opens no model, which --dry-run needs: leave one of them out")
     return GivenVectors(read_contract(folder), choices.vectors)

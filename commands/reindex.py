@@ -73,17 +73,16 @@ def command(choices: ReindexChoices, connection: Connection, encoder_folder: Pat
     origin, described = _origin(choices, connection)
     target = open_cluster(connection)
     planned = _planned(target, origin, choices, contract, described)
-    from csplade.pipelines.encode import Encoder
-    from csplade.pipelines.encode_many import many_texts
+    from csplade.pipelines.encode_many import open_for_many
 
-    how = many_texts(contract=contract)
+    # Before anything is made for an encoder that cannot be opened.
+    encoder = open_for_many(encoder_folder)
     if choices.dry_run:
-        show_trial(target, origin, planned, choices, Encoder.open(encoder_folder, how), as_json)
+        show_trial(target, origin, planned, choices, encoder, as_json)
         return
     prepare_target(target, choices.target, contract, planned, origin.text_fields)
     # An alias may stand for an index of another encoder before this is done.
     choices = replace(choices, target=mapping_of(patient(target, choices.patience), choices.target)[0])
-    encoder = Encoder.open(encoder_folder, how)
     found, counted = _run(target, origin, encoder, _sending(choices, letters, planned.long), choices)
     _print(found, counted, origin, choices, as_json)
     account = found.account

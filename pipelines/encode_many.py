@@ -1,11 +1,30 @@
 """How texts are run where there are many of them, and nobody waits for a single one; needs onnxruntime."""
 
 from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from csplade.pipelines.contract import Contract
+from csplade.pipelines.contract import Contract, read_contract
 from csplade.pipelines.cores import cores
 from csplade.pipelines.encode_options import DEFAULT, Device, EncodeOptions
 from csplade.pipelines.runtime import usable_device
+
+if TYPE_CHECKING:
+    from csplade.pipelines.encode import Encoder
+
+
+def open_for_many(folder: Path, options: EncodeOptions = DEFAULT, lanes: int | None = None) -> "Encoder":
+    """Open an encoder folder as `Encoder.open` does, with the options that `many_texts` gives for its contract.
+
+    Raises:
+        EncoderError: the folder is no encoder's, or cannot be run here; see `Encoder.open`.
+        MissingExtraError: there is no onnxruntime.
+        UsageError: the device asked for is not there, two runtimes are installed, or the options do not fit it.
+    """
+    # Here, as whoever lets Ray's workers encode takes only their options from this module.
+    from csplade.pipelines.encode import Encoder
+
+    return Encoder.open(folder, many_texts(options, lanes, read_contract(folder)))
 
 
 def many_texts(
