@@ -58,3 +58,11 @@ def runner(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
         return Result(code or 0, out, err)
 
     return run
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Run `csplade` in a folder that holds nothing but the encoder of the tests."""
+    use_word_encoder(monkeypatch, tmp_path / "encoder")
+    monkeypatch.chdir(tmp_path)
+    return runner(monkeypatch, capsys)

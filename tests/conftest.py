@@ -11,6 +11,7 @@ from csplade.integration.client import connect
 from csplade.integration.node import NodeOptions
 from csplade.tests.cluster_lines import OPTION, Worker, leave_out_lines, line, line_servers, take_over, told_reason
 from csplade.tests.local_node import reachable_folder, running
+from csplade.tests.ray_workers import ray_with
 from hypothesis import settings
 
 # A run in the background of a shell ignores SIGINT, and so would the programs that tests start and stop by it.
@@ -79,6 +80,24 @@ def opensearch() -> Iterator[str]:
         return
     with running(NodeOptions(port=0, heap_mb=512)) as node:
         yield node.url
+
+
+@pytest.fixture(scope="session")
+def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of a tiny encoder, which no test changes."""
+    # Imports torch, which most tests do without.
+    from csplade.tests.tiny_encoder import write_tiny_encoder
+
+    folder = tmp_path_factory.mktemp("tiny") / "encoder"
+    write_tiny_encoder(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def one_gpu() -> Iterator[None]:
+    """Connect the tests of a module to a Ray cluster that says that it has two processors and one GPU."""
+    with ray_with(gpus=1):
+        yield
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The workers of a Ray cluster as an encoder: what they counted comes back, and GPUs that are not there are told."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,24 +7,10 @@ from csplade.pipelines.encode_options import EncodeOptions
 from csplade.pipelines.encode_ray import Workers, ray_cluster
 from csplade.pipelines.errors import UsageError
 from csplade.tests.command_run import runner
-from csplade.tests.ray_workers import ray_with
-from csplade.tests.tiny_encoder import TEXTS, write_tiny_encoder
+from csplade.tests.tiny_encoder import TEXTS
 
 pytestmark = pytest.mark.model
 pytest.importorskip("ray", reason="this is about the extra [ray]: pip install 'csplade[ray]'")
-
-
-@pytest.fixture(scope="module")
-def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tiny") / "encoder"
-    write_tiny_encoder(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def one_gpu() -> Iterator[None]:
-    with ray_with(gpus=1):
-        yield
 
 
 @pytest.mark.usefixtures("one_gpu")

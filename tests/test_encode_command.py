@@ -14,18 +14,11 @@ import pyarrow.parquet
 import pytest
 from csplade.pipelines.encode import Encoder
 from csplade.tests.command_run import Run, runner
-from csplade.tests.tiny_encoder import TEXTS, write_tiny_encoder
+from csplade.tests.tiny_encoder import TEXTS
 
 pytestmark = pytest.mark.model
 
 START = "from csplade.cli import main; main()"
-
-
-@pytest.fixture(scope="module")
-def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tiny") / "encoder"
-    write_tiny_encoder(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")

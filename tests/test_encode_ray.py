@@ -10,7 +10,7 @@ import orjson
 import pytest
 from csplade.pipelines.encode import EncodeOptions, Encoder
 from csplade.tests.ray_workers import actors_below, start_on_ray
-from csplade.tests.tiny_encoder import TEXTS, write_tiny_encoder
+from csplade.tests.tiny_encoder import TEXTS
 
 pytestmark = pytest.mark.model
 pytest.importorskip("ray", reason="this is about the extra [ray]: pip install 'csplade[ray]'")
@@ -18,13 +18,6 @@ pyarrow = pytest.importorskip("pyarrow", reason="the extra parquet is not instal
 parquet = pytest.importorskip("pyarrow.parquet")
 
 RECORDS, PARQUET, BLOCK = 2500, 750, 500
-
-
-@pytest.fixture(scope="module")
-def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tiny") / "encoder"
-    write_tiny_encoder(folder)
-    return folder
 
 
 def started(folder: Path, encoder: Path, *sources: str) -> subprocess.Popen[str]:

@@ -23,8 +23,7 @@ from csplade.pipelines.graph import Role
 from csplade.pipelines.jsonl import Record, Unreadable
 from csplade.pipelines.sources import find_source
 from csplade.tests.command_run import Run, runner
-from csplade.tests.ray_workers import ray_with
-from csplade.tests.tiny_encoder import TEXTS, write_tiny_encoder
+from csplade.tests.tiny_encoder import TEXTS
 
 pytestmark = [
     pytest.mark.model,
@@ -33,19 +32,6 @@ pytestmark = [
 ]
 pytest.importorskip("ray", reason="this is about the extra [ray]: pip install 'csplade[ray]'")
 parquet = pytest.importorskip("pyarrow.parquet", reason="the extra parquet is not installed")
-
-
-@pytest.fixture(scope="module")
-def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tiny") / "encoder"
-    write_tiny_encoder(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def one_gpu() -> Iterator[None]:
-    with ray_with(gpus=1):
-        yield
 
 
 @pytest.fixture

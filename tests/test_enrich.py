@@ -21,10 +21,12 @@ from csplade.integration.patience import Patience
 from csplade.integration.templates import WEIGHTS_FIELD, IndexOptions
 from csplade.pipelines.sparse import SparseVector
 from csplade.tests.cluster_lines import ClusterLine
-from csplade.tests.command_run import Run, runner, use_word_encoder
+from csplade.tests.command_run import Run, run
 from csplade.tests.ingest_process import start
 from csplade.tests.word_encoder import WordEncoder, word_contract, word_vector
 from opensearchpy import OpenSearch
+
+__all__ = ["run"]
 
 pytestmark = pytest.mark.cluster
 
@@ -176,13 +178,6 @@ def test_what_fails_in_any_round_is_in_one_file(line: ClusterLine, tmp_path: Pat
 
 def test_scripts_are_used_where_the_cluster_has_them(line: ClusterLine) -> None:
     assert write_of(line.client) is (Write.SCRIPT if line.name.startswith("opensearch-3") else Write.WHOLE)
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    use_word_encoder(monkeypatch, tmp_path / "encoder")
-    monkeypatch.chdir(tmp_path)
-    return runner(monkeypatch, capsys)
 
 
 def test_the_command_encodes_accounts_and_is_done_the_second_time(run: Run, opensearch: str, index_name: str) -> None:

@@ -11,20 +11,15 @@ from csplade.integration.index import create_index
 from csplade.integration.index_mapping import mapping_of, our_meta
 from csplade.integration.templates import IndexOptions, index_body
 from csplade.pipelines.jsonl import write_line
-from csplade.tests.command_run import Run, runner, use_word_encoder
+from csplade.tests.command_run import Run, run
 from csplade.tests.word_encoder import word_contract, word_vector
+
+__all__ = ["run"]
 
 pytestmark = pytest.mark.cluster
 
 FINGERPRINT = word_contract().fingerprint
 RECORDS = [{"_id": "rye", "title": "Rye", "text": "It keeps."}, {"_id": "oats", "text": "They do not."}]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    use_word_encoder(monkeypatch, tmp_path / "encoder")
-    monkeypatch.chdir(tmp_path)
-    return runner(monkeypatch, capsys)
 
 
 def ingest(run: Run, url: str, index: str, records: list[dict[str, str]], *options: object) -> str:

@@ -14,10 +14,12 @@ from csplade.integration.client import connect
 from csplade.integration.index import create_index
 from csplade.integration.templates import IndexOptions
 from csplade.pipelines.evaluate import ASKED_DEPTH
-from csplade.tests.command_run import Result, Run, runner, use_word_encoder
+from csplade.tests.command_run import Result, Run, run
 from csplade.tests.faulty_proxy import FaultyProxy, running
 from csplade.tests.plain_measures import plain_measures
 from csplade.tests.word_encoder import word_contract, word_vector
+
+__all__ = ["run"]
 
 NOWHERE = "http://127.0.0.1:9"
 MEASURES = ["nDCG@10", "RR@10", "R@100"]
@@ -63,14 +65,6 @@ def random_collection(seed: int) -> Judged:
     judgments["q0"] = dict.fromkeys(judgments["q0"], 0)
     queries = {name: text(3) for name in judgments} | {"q1": "nothingness", "unjudged": "bread"}
     return Judged({name: text(30) for name in names}, queries, judgments)
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Run `csplade` in an empty folder with the encoder of the tests."""
-    use_word_encoder(monkeypatch, tmp_path / "encoder")
-    monkeypatch.chdir(tmp_path)
-    return runner(monkeypatch, capsys)
 
 
 @pytest.fixture

@@ -9,22 +9,14 @@ from csplade.integration.client import connect
 from csplade.integration.index_mapping import mapping_of
 from csplade.integration.templates import WEIGHTS_FIELD
 from csplade.tests.cluster_lines import ClusterLine
-from csplade.tests.command_run import Result, Run, runner, use_word_encoder
+from csplade.tests.command_run import Result, Run, run
 from csplade.tests.versioned_index import versioned
 from csplade.tests.word_encoder import word_contract
 
-__all__ = ["versioned"]
+__all__ = ["run", "versioned"]
 
 NOWHERE = "http://127.0.0.1:9"
 TEXTS = {"loaf": "a loaf of bread", "bread": "bread bread", "salt": "salt and rye", "empty": ""}
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Run `csplade` in an empty folder with the encoder of the tests."""
-    use_word_encoder(monkeypatch, tmp_path / "encoder")
-    monkeypatch.chdir(tmp_path)
-    return runner(monkeypatch, capsys)
 
 
 @pytest.fixture

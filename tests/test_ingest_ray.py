@@ -11,7 +11,7 @@ import pytest
 from csplade.integration.client import connect
 from csplade.pipelines.encode import Encoder
 from csplade.tests.ray_workers import actors_below, start_on_ray
-from csplade.tests.tiny_encoder import TEXTS, write_tiny_encoder
+from csplade.tests.tiny_encoder import TEXTS
 from opensearchpy import OpenSearch
 
 pytestmark = [pytest.mark.model, pytest.mark.cluster]
@@ -20,13 +20,6 @@ pyarrow = pytest.importorskip("pyarrow", reason="the extra parquet is not instal
 parquet = pytest.importorskip("pyarrow.parquet")
 
 DOCUMENTS, JSONL = 12_000, 5_000
-
-
-@pytest.fixture(scope="module")
-def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tiny") / "encoder"
-    write_tiny_encoder(folder)
-    return folder
 
 
 def started(folder: Path, url: str, index: str, encoder: Path, *options: str) -> subprocess.Popen[str]:

@@ -29,9 +29,11 @@ from csplade.pipelines.sparse import SparseVector
 from csplade.pipelines.standard_library import read_standard_library
 from csplade.pipelines.training_data import Example
 from csplade.tests.cluster_lines import ClusterLine
-from csplade.tests.command_run import Run, runner, use_word_encoder
+from csplade.tests.command_run import Run, run
 from csplade.tests.plain_measures import plain_measures
 from csplade.tests.word_encoder import WordEncoder, word_contract, word_vector
+
+__all__ = ["run"]
 
 pytestmark = pytest.mark.cluster
 
@@ -217,14 +219,6 @@ def test_queries_of_others_are_not_pruned_either(filled: ClusterLine) -> None:
     body = {"query": {"sparse_vector": {"field": WEIGHTS_FIELD, "query_vector": vector}}}
     hits = filled.client.search(index=filled.index, body=body)["hits"]["hits"]
     assert {hit["_id"]: hit["_score"] for hit in hits}["loaf"] == pytest.approx(25.005, rel=1e-6)
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Run `csplade` in an empty folder with the encoder of the tests."""
-    use_word_encoder(monkeypatch, tmp_path / "encoder")
-    monkeypatch.chdir(tmp_path)
-    return runner(monkeypatch, capsys)
 
 
 def test_the_commands_ingest_query_and_evaluate(run: Run, line: ClusterLine) -> None:

@@ -13,9 +13,11 @@ from csplade.integration.index import create_index
 from csplade.integration.sparse_search import BulkOptions, SparseSearch
 from csplade.integration.templates import IndexOptions
 from csplade.pipelines.sparse import SparseVector
-from csplade.tests.command_run import Run, runner, use_word_encoder
+from csplade.tests.command_run import Run, run
 from csplade.tests.word_encoder import WordEncoder, word_contract
 from opensearchpy import OpenSearch
+
+__all__ = ["run"]
 
 pytestmark = pytest.mark.cluster
 
@@ -65,13 +67,6 @@ def moving(versions: Versions, monkeypatch: pytest.MonkeyPatch) -> Versions:
 
     monkeypatch.setattr(WordEncoder, "documents", documents)
     return versions
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    monkeypatch.chdir(tmp_path)
-    use_word_encoder(monkeypatch, tmp_path / "encoder")
-    return runner(monkeypatch, capsys)
 
 
 def enricher(versions: Versions, folder: Path) -> Enricher:

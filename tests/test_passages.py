@@ -29,10 +29,12 @@ from csplade.pipelines.contract import Contract, Side
 from csplade.pipelines.errors import EncoderError
 from csplade.pipelines.sparse import SparseVector
 from csplade.tests.cluster_lines import ClusterLine
-from csplade.tests.command_run import Run, runner, use_word_encoder
+from csplade.tests.command_run import Run, run
 from csplade.tests.word_encoder import WordEncoder, word_contract, word_vector
 from hypothesis import given
 from hypothesis import strategies as st
+
+__all__ = ["run"]
 
 TOKENS = 8
 """Four short words."""
@@ -249,13 +251,6 @@ def test_what_an_application_writes_into_such_an_index_is_enriched_alike(filled:
     assert long_of(line.client, line.index) is long
     with pytest.raises(IndexConflictError, match=f"exists with --long {long.value}, not cut"):
         check_asked(line.client, line.index, Asked(long=Long.CUT))
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    use_word_encoder(monkeypatch, tmp_path / "encoder")
-    monkeypatch.chdir(tmp_path)
-    return runner(monkeypatch, capsys)
 
 
 @pytest.mark.cluster

@@ -26,12 +26,14 @@ from csplade.integration.reindex import Origin, ReindexReport, reindex
 from csplade.integration.search import search
 from csplade.integration.templates import WEIGHTS_FIELD, IndexOptions
 from csplade.tests.cluster_lines import ClusterLine
-from csplade.tests.command_run import Run, runner, use_word_encoder
+from csplade.tests.command_run import Run, run
 from csplade.tests.faulty_proxy import DROP, HALF, SLOW, FaultyProxy, running
 from csplade.tests.ingest_process import kill_when_settled, start
 from csplade.tests.load_settings_kept import kept
 from csplade.tests.word_encoder import WordEncoder, word_contract, word_vector
 from opensearchpy import OpenSearch
+
+__all__ = ["run"]
 
 pytestmark = pytest.mark.cluster
 
@@ -127,13 +129,6 @@ def options_for(index: str, folder: Path) -> IngestOptions:
 @pytest.fixture
 def options(index_name: str, tmp_path: Path) -> IngestOptions:
     return options_for(index_name, tmp_path)
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    use_word_encoder(monkeypatch, tmp_path / "encoder")
-    monkeypatch.chdir(tmp_path)
-    return runner(monkeypatch, capsys)
 
 
 def content(client: OpenSearch, index: str, dialect: Dialect) -> dict[str, Any]:

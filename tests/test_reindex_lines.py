@@ -3,7 +3,6 @@
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -15,9 +14,11 @@ from csplade.integration.documents import mark_of
 from csplade.integration.index_mapping import mapping_of
 from csplade.integration.templates import WEIGHTS_FIELD
 from csplade.tests.cluster_lines import LineServers
-from csplade.tests.command_run import Run, runner, use_word_encoder
+from csplade.tests.command_run import Run, run
 from csplade.tests.word_encoder import word_contract, word_vector
 from opensearchpy import OpenSearch
+
+__all__ = ["run"]
 
 pytestmark = [pytest.mark.cluster, pytest.mark.cluster_line]
 
@@ -117,13 +118,6 @@ def way(request: pytest.FixtureRequest, line_servers: LineServers) -> Iterator[W
     yield Way(old, old_url, f"{name}-shop", new, new_url, name)
     old.indices.delete(index=f"{name}-shop")
     new.indices.delete(index=name, params={"ignore_unavailable": "true"})
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    use_word_encoder(monkeypatch, tmp_path / "encoder")
-    monkeypatch.chdir(tmp_path)
-    return runner(monkeypatch, capsys)
 
 
 def content(client: OpenSearch, index: str) -> dict[str, tuple[str | None, dict[str, Any]]]:

@@ -12,9 +12,9 @@ from csplade.integration.dialect import Clause
 from csplade.integration.index import create_index
 from csplade.integration.templates import WEIGHTS_FIELD, IndexOptions
 from csplade.tests.cluster_lines import ClusterLine
-from csplade.tests.command_run import Run
+from csplade.tests.command_run import Run, run
 from csplade.tests.faulty_proxy import FaultyProxy, running
-from csplade.tests.test_reindex import COUNT, content, expected, product, routing_of, run, shop
+from csplade.tests.test_reindex import COUNT, content, expected, product, routing_of, shop
 from csplade.tests.word_encoder import word_contract
 from opensearchpy import OpenSearch
 

@@ -11,8 +11,8 @@ from csplade.integration.index import create_index
 from csplade.integration.index_mapping import mapping_of
 from csplade.integration.templates import IndexOptions
 from csplade.tests.cluster_lines import ClusterLine
-from csplade.tests.command_run import Run
-from csplade.tests.test_reindex import COUNT, SHOP, filled_shop, product, run, text_of
+from csplade.tests.command_run import Run, run
+from csplade.tests.test_reindex import COUNT, SHOP, filled_shop, product, text_of
 from csplade.tests.word_encoder import word_contract, word_vector
 from opensearchpy import OpenSearch
 

@@ -14,19 +14,14 @@ from csplade.integration.client import connect
 from csplade.integration.detect import read_dialect
 from csplade.integration.dialect import PLAIN
 from csplade.integration.errors import RequestError
-from csplade.tests.command_run import Run, runner, use_word_encoder
+from csplade.tests.command_run import Run, run
 from csplade.tests.faulty_proxy import FaultyProxy, running
+
+__all__ = ["run"]
 
 pytestmark = pytest.mark.cluster
 
 _UNSERVED = re.compile(r" /(\?|$)| /_nodes| /_cluster|/_refresh|/_flush|/_stats")
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    use_word_encoder(monkeypatch, tmp_path / "encoder")
-    monkeypatch.chdir(tmp_path)
-    return runner(monkeypatch, capsys)
 
 
 @pytest.fixture

@@ -19,9 +19,11 @@ from csplade.integration.query import QueryOptions, Question
 from csplade.integration.search import Hit, search
 from csplade.integration.templates import WEIGHTS_FIELD, IndexOptions
 from csplade.tests.cluster_lines import ClusterLine
-from csplade.tests.command_run import Run, runner, use_word_encoder
+from csplade.tests.command_run import Run, run
 from csplade.tests.versioned_index import DOCUMENTS
 from csplade.tests.word_encoder import WordEncoder, word_contract, word_vector
+
+__all__ = ["run"]
 
 pytestmark = pytest.mark.cluster
 
@@ -75,13 +77,6 @@ def test_an_update_of_a_part_takes_the_weights_away(line: ClusterLine, tmp_path:
     left = {"loaf", "brot"} | ({"bread"} if line.dialect.hides_weights else set())
     assert {hit.id for hit in ask(line, "bread")} == left
     assert count_documents(line.client, line.index) == len(DOCUMENTS)
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    use_word_encoder(monkeypatch, tmp_path / "encoder")
-    monkeypatch.chdir(tmp_path)
-    return runner(monkeypatch, capsys)
 
 
 def source(folder: Path) -> Path:

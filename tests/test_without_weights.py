@@ -7,8 +7,10 @@ import pytest
 from csplade.integration.templates import WEIGHTS_FIELD
 from csplade.pipelines.jsonl import write_line
 from csplade.tests.cluster_lines import ClusterLine
-from csplade.tests.command_run import Run, runner, use_word_encoder
+from csplade.tests.command_run import Run, run
 from csplade.tests.test_reindex import content
+
+__all__ = ["run"]
 
 pytestmark = pytest.mark.cluster
 
@@ -18,13 +20,6 @@ RECORDS: list[dict[str, object]] = [
     {"id": "empty", "title": "Zwieback", "text": ""},
     {"id": "heavy", "title": "Loaf", "text": "sourdough rye"},
 ]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    use_word_encoder(monkeypatch, tmp_path / "encoder")
-    monkeypatch.chdir(tmp_path)
-    return runner(monkeypatch, capsys)
 
 
 def found(run: Run, line: ClusterLine, *query: object) -> set[str]:
