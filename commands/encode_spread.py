@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -22,17 +22,36 @@ from csplade.pipelines.encode_blocks import (
     finished,
     plan_blocks,
 )
-from csplade.pipelines.encode_folder import claim_folder
+from csplade.pipelines.encode_folder import claim_folder, files_to_replace
 from csplade.pipelines.encode_lines import vector_line
 from csplade.pipelines.encode_many import worker_texts
 from csplade.pipelines.encode_output import Job
 from csplade.pipelines.encode_parquet import require_parquet
-from csplade.pipelines.encode_ray import Work, Workers, encode_blocks, ray_cluster, require_ray
+from csplade.pipelines.encode_ray import Work, Workers, check_opens, encode_blocks, ray_cluster, require_ray
 from csplade.pipelines.errors import SourceError, UsageError
 from csplade.pipelines.graph import Role
 from csplade.pipelines.jsonl import Record, Unreadable
 from csplade.pipelines.sources import Source
 from csplade.pipelines.sparse import SparseVector
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The blocks of a run, and the folder for them."""
+
+    output: Path
+    job: Job
+    blocks: Sequence[Block]
+    replaced: Sequence[Path]
+    """Files of another job that are in the folder: they go when a worker has opened the encoder."""
+
+    def finished(self) -> list[BlockReport]:
+        """Return what became of blocks in earlier runs of the job."""
+        return [] if self.replaced else [report for report in map(finished, self.blocks) if report is not None]
+
+    def left(self) -> list[Block]:
+        """Return the blocks that are to be done."""
+        return [block for block in self.blocks if self.replaced or not block.output.exists()]
 
 
 def encode_on_ray(arguments: Sequence[str], choices: EncodeChoices, folder: Path, as_json: bool) -> None:
@@ -51,16 +70,16 @@ def encode_on_ray(arguments: Sequence[str], choices: EncodeChoices, folder: Path
     check_files(folder, contract := read_contract(folder))
     options = record_options(choices.id_field, choices.text_fields, indexed=False)
     sources, output = _sources(arguments, choices.format), choices.output.resolve()
-    blocks = _planned(sources, output, options, choices, contract.fingerprint)
-    before = [report for report in map(finished, blocks) if report is not None]
-    left = [block for block in blocks if not block.output.exists()]
+    plan = _planned(sources, output, options, choices, contract.fingerprint)
+    before = plan.finished()
     if before:
-        notice(f"{len(before)} of {len(blocks)} blocks are finished already.")
+        notice(f"{len(before)} of {len(plan.blocks)} blocks are finished already.")
     began = time.monotonic()
     read = partial(entries, options=options, keep=choices.keep_fields)
     run = worker_texts(choices.options, choices.pool.gpus, choices.lanes or 1)
-    now = _run(Work(folder.resolve(), run, Role[choices.role.upper()], read, left), choices.pool)
-    _print(output, before, now, len(blocks), time.monotonic() - began, as_json)
+    work = Work(folder.resolve(), run, Role[choices.role.upper()], read, plan.left())
+    now = _on_cluster(work, choices.pool, plan) if work.blocks else []
+    _print(output, before, now, len(plan.blocks), time.monotonic() - began, as_json)
     if choices.long_texts is None and not as_json:
         tell_cut(sum(report.cut for report in now))
     if failed := sum(report.failed for report in (*before, *now)):
@@ -80,17 +99,14 @@ def _sources(arguments: Sequence[str], format: str | None) -> list[Source]:
 
 def _planned(
     sources: Sequence[Source], output: Path, options: RecordOptions, choices: EncodeChoices, fingerprint: str
-) -> list[Block]:
-    """Cut the sources into blocks, and take the folder for them: last, as vectors of another job may have to go."""
+) -> _Plan:
+    """Cut the sources into blocks, and look at the folder for them."""
     size = choices.block or BLOCK
     counts = count_records(sources, options, choices.skip)
     blocks = plan_blocks(list(zip(sources, counts, strict=True)), size, output)
     digests = tuple(source.digest() or "" for source in sources)
-    if choices.pool.gpus:
-        with ray_cluster():
-            choices.pool.check_gpus(min(choices.pool.count, len(blocks)))
-    claim_folder(output, Job(digests, fingerprint, f"{choices.deciding} {size}"), choices.force)
-    return blocks
+    job = Job(digests, fingerprint, f"{choices.deciding} {size}")
+    return _Plan(output, job, blocks, files_to_replace(output, job, choices.force))
 
 
 def entries(
@@ -110,6 +126,16 @@ def entries(
             yield entry
 
 
+def _on_cluster(work: Work, workers: Workers, plan: _Plan) -> list[BlockReport]:
+    """Take the folder, after all that may refuse the run, and encode."""
+    with ray_cluster():
+        workers.check_gpus(workers.started(work))
+        if plan.replaced:
+            check_opens(work, workers)
+        claim_folder(plan.output, plan.job, plan.replaced)
+        return _run(work, workers)
+
+
 def _run(work: Work, workers: Workers) -> list[BlockReport]:
     """Encode behind a progress bar; whatever stops it, say how it goes on."""
     from tqdm import tqdm
@@ -120,10 +146,6 @@ def _run(work: Work, workers: Workers) -> list[BlockReport]:
             for report in encode_blocks(work, workers):
                 reports.append(report)
                 bar.update()
-        except UsageError:
-            # Nothing was begun, and the same command would do no better.
-            bar.close()
-            raise
         except BaseException:
             bar.close()
             notice(f"{_finished_of(work.blocks)} blocks were finished. Run again, the same command does the others.")

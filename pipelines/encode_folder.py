@@ -4,7 +4,7 @@ Names that begin with `_` hold no vectors, and programs that read a folder of Pa
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,21 +21,18 @@ TRIES = 3
 """How many workers may die over the same before a run ends."""
 
 
-def claim_folder(folder: Path, job: Job, force: bool = False) -> None:
-    """Make the folder that of the job, which goes on in its own; with `force` delete what another job has written.
-
-    Killed meanwhile, the folder is still that of the other job, which does again what is gone.
+def files_to_replace(folder: Path, job: Job, force: bool = False) -> list[Path]:
+    """Return the files that another job has written, to be deleted with `force`; none where the job has its own folder.
 
     Raises:
-        UsageError: it holds something else.
-        OSError: it cannot be written.
+        UsageError: the folder holds something else, or is a file.
+        OSError: it cannot be read.
     """
     if folder.is_file():
         raise UsageError(f"{folder} is a file, and Ray's workers write a folder: name another one for --output")
-    folder.mkdir(exist_ok=True)
     told = folder / JOB_FILE
-    if told.exists() and told.read_bytes() == job.line:
-        return
+    if not folder.exists() or (told.exists() and told.read_bytes() == job.line):
+        return []
     found = [path for path in folder.iterdir() if path != told]
     # Other programs too number their files: where no job is told of, none is ours.
     ours = told.exists()
@@ -44,9 +41,21 @@ def claim_folder(folder: Path, job: Job, force: bool = False) -> None:
         raise UsageError(f"{folder} holds {foreign[0]}, which is no file of vectors: name another folder for --output")
     if ours and not force:
         raise UsageError(f"{folder} holds vectors of another job: name another folder for --output, or add --force")
-    for path in found:
-        path.unlink()
-    replace_bytes(told, job.line)
+    return found
+
+
+def claim_folder(folder: Path, job: Job, replaced: Sequence[Path] = ()) -> None:
+    """Make the folder that of the job, which goes on in its own, and delete what `files_to_replace` has found there.
+
+    Killed meanwhile, the folder is still that of the other job, which does again what is gone.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    folder.mkdir(exist_ok=True)
+    for path in replaced:
+        path.unlink(missing_ok=True)
+    replace_bytes(folder / JOB_FILE, job.line)
 
 
 def failed_of(block: Path) -> Path:

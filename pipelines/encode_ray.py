@@ -16,13 +16,25 @@ from typing import Any
 import orjson
 from csplade.pipelines.encode import Encoder
 from csplade.pipelines.encode_blocks import Block, BlockReport, Read, encode_block
-from csplade.pipelines.encode_folder import forget_tries, one_try, tries_of
+from csplade.pipelines.encode_folder import TRIES, forget_tries, one_try, tries_of
 from csplade.pipelines.encode_options import EncodeOptions
 from csplade.pipelines.errors import EncoderError, MissingExtraError, UsageError
 from csplade.pipelines.graph import Role
 
 _OUR_ERROR = re.compile(r"^csplade(?:\.\w+)+: (.+)$", re.MULTILINE)
 """A sentence of an error that a worker raised, in what Ray tells of it: often Ray's own advice follows."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every worker is told; all of it can be pickled."""
+
+    folder: Path
+    """The encoder's, at the same path on every node."""
+    options: EncodeOptions
+    role: Role
+    read: Read
+    blocks: Sequence[Block]
 
 
 @dataclass(frozen=True)
@@ -36,6 +48,10 @@ class Workers:
     def __post_init__(self) -> None:
         if self.gpus > 1 and not float(self.gpus).is_integer():
             raise UsageError(f"Ray gives a part of one GPU or whole ones, not {self.gpus:g}: give each worker those")
+
+    def started(self, work: Work) -> int:
+        """Return how many are started: none that would have no block."""
+        return min(self.count, len(work.blocks))
 
     def check_gpus(self, started: int) -> None:
         """Look whether the cluster, which this program is connected to, has GPUs for so many workers that are started.
@@ -60,18 +76,6 @@ class Workers:
             )
 
 
-@dataclass(frozen=True)
-class Work:
-    """What every worker is told; all of it can be pickled."""
-
-    folder: Path
-    """The encoder's, at the same path on every node."""
-    options: EncodeOptions
-    role: Role
-    read: Read
-    blocks: Sequence[Block]
-
-
 def _places(gpus: float, each: float) -> int:
     """Return how many workers a node's GPUs have room for; parts are never of two GPUs."""
     return int(gpus) * int(1 / each) if each < 1 else int(gpus // each)
@@ -90,11 +94,10 @@ def require_ray() -> None:
 
 
 def encode_blocks(work: Work, workers: Workers) -> Iterator[BlockReport]:
-    """Encode all blocks, and report each as it is finished, in any order.
+    """Encode all blocks, and report each as it is finished, in any order; on a cluster that has the GPUs for it.
 
     Raises:
         EncoderError: a worker cannot open the encoder, or cannot do its block, or worker after worker died over one.
-        UsageError: the cluster has not the GPUs.
     """
     import ray
     import ray.data
@@ -104,15 +107,13 @@ def encode_blocks(work: Work, workers: Workers) -> Iterator[BlockReport]:
         return
     forget_tries(folder := work.blocks[0].output.parent)
     with ray_cluster():
-        started = min(workers.count, len(work.blocks))
-        workers.check_gpus(started)
         ray.data.DataContext.get_current().enable_progress_bars = False
         numbers = [{"number": number} for number in range(len(work.blocks))]
         done = ray.data.from_items(numbers, override_num_blocks=len(numbers)).map_batches(
             _BlockEncoder,
             fn_constructor_args=(work,),
             batch_size=1,
-            compute=ray.data.ActorPoolStrategy(size=started, max_tasks_in_flight_per_actor=1),
+            compute=ray.data.ActorPoolStrategy(size=workers.started(work), max_tasks_in_flight_per_actor=1),
             num_gpus=workers.gpus,
         )
         try:
@@ -124,12 +125,33 @@ def encode_blocks(work: Work, workers: Workers) -> Iterator[BlockReport]:
     forget_tries(folder)
 
 
+def check_opens(work: Work, workers: Workers) -> None:
+    """Let one worker open the encoder, and end it; on a cluster that has the GPUs for it.
+
+    Raises:
+        EncoderError: it cannot, or died.
+    """
+    import ray
+    from ray.exceptions import RayError
+
+    with ray_cluster():
+        opened = ray.remote(_open).options(num_gpus=workers.gpus, max_retries=TRIES - 1)
+        try:
+            ray.get(opened.remote(work.folder, work.options))
+        except RayError as error:
+            raise worker_failed(error) from error
+
+
 def worker_failed(error: Exception) -> EncoderError:
     """Return what is said of an error of Ray's: the reason that a worker gave, else its last line."""
     told = str(error)
     lines = [line.strip() for line in told.splitlines() if line.strip()]
     reason = (_OUR_ERROR.findall(told) or lines or [type(error).__name__])[-1]
     return EncoderError(f"a Ray worker failed ({reason[:400]}): mend that, and run the same command again")
+
+
+def _open(folder: Path, options: EncodeOptions) -> None:
+    Encoder.open(folder, options)
 
 
 class _BlockEncoder:

@@ -121,6 +121,20 @@ def test_blocks_of_another_job_are_replaced_by_force_alone_and_other_files_never
     assert Path("out/mine.txt").exists() and Path("out/0000-0000000000.jsonl").exists()
 
 
+@pytest.mark.usefixtures("one_gpu")
+def test_vectors_of_another_job_stay_until_a_worker_has_opened_the_encoder(run: Run, encoder_folder: Path) -> None:
+    if len(Encoder.open(encoder_folder).runs_on) > 1:
+        pytest.skip("there is a GPU")
+    ours = ("--engine", "ray", "--output", "out", "--block", 2, "--json")
+    assert run(*ours).code == 0
+    before = {path.name: path.read_bytes() for path in Path("out").iterdir()}
+    failed = run(*ours, "--role", "query", "--force", "--workers", 1, "--gpus-per-worker", 1)
+    assert failed.code == 1 and "a Ray worker failed (a GPU was asked for, and the onnxruntime here" in failed.err
+    assert {path.name: path.read_bytes() for path in Path("out").iterdir()} == before
+    # The folder is still that of the first job.
+    assert orjson.loads(run(*ours).out)["skipped"] == 5
+
+
 def _deadly(records: Iterable[Record | Unreadable], name: str, trace: Path) -> Iterator[Entry | Unusable]:
     """Read records, and end the process over the one with the id 3; `trace` gets a byte for each time."""
     for entry in entries(records, name, RecordOptions(), keep=False):
