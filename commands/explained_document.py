@@ -17,23 +17,25 @@ if TYPE_CHECKING:
 _WHY = {
     "not indexed": "The index holds no document of this id.",
     "filter": "The filter keeps it out.",
-    "anchor": "None of the query's words stands in the text, and the query is anchored there.",
+    "anchor": "None of the query's words stands in {texts}, and the query is anchored there.",
     "empty query": "The query holds nothing to ask for.",
-    "no weights": "It has no term weights: it has no text, or was indexed without them, which "
+    "no weights": "It has no term weights in {weights}: it has no text, or was indexed without them, which "
     "`csplade enrich` makes good.",
     "weights not kept": "No term found it; the index gives no weights back, so its terms are not known.",
     "no common term": "None of its terms is a term of the query.",
     "only dropped terms": "The terms that it shares with the query are too light to be sent: see --max-clauses, "
     "--share and --ratio.",
     "only light terms": "The terms that it shares with the query are too light to find documents: see --heavy.",
-    "no common word": "None of the query's words stands in the text.",
+    "no common word": "None of the query's words stands in {texts}.",
     "ranked lower": "It matches, and at least as many documents as were asked for are better: see --size.",
+    "not found approximately": "It matches, and the SEISMIC field has not found it: it is lower, or was missed; see "
+    "--cut and --heap-factor, or ask with --phases one.",
 }
 
 
 def print_document(found: "Placement", options: QueryOptions, size: int, limit: int | None) -> None:
     """Print the verdict, what the score is made of, and the terms of both sides; `limit` of each at most."""
-    rows = [(sentence,) for sentence in _verdict(found, size)]
+    rows = [(sentence,) for sentence in _verdict(found, options, size)]
     rows += [
         (f"{'It passes' if passes else 'It does not pass'} the filter {orjson.dumps(clause).decode()}",)
         for clause, passes in found.filters
@@ -74,9 +76,11 @@ def document_json(found: "Placement") -> dict[str, Any]:  # Any: a JSON object
     }
 
 
-def _verdict(found: "Placement", size: int) -> list[str]:
+def _verdict(found: "Placement", options: QueryOptions, size: int) -> list[str]:
     if found.rank is None:
-        return [_WHY[reason.value] for reason in found.reasons]
+        asked = {"texts": options.plan.text_fields, "weights": options.plan.fields}
+        names = {what: " or ".join(each.name for each in fields) for what, fields in asked.items()}
+        return [_WHY[reason.value].format(**names) for reason in found.reasons]
     sentence = f"It has rank {found.rank}, with the score {found.score:.4f}"
     return [f"{sentence}." if found.rank <= size else f"{sentence}; only the best {size} are asked for, see --size."]
 

@@ -36,6 +36,7 @@ def prepare(
         the options with what cluster and index say of themselves, and the question.
 
     Raises:
+        UsageError: the index lacks a field that is to be asked.
         IndexConflictError: the index is missing, not ours, or made with another encoder.
         EncoderError: the folder is no encoder.
         ClusterError: the cluster does not answer.

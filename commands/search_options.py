@@ -66,7 +66,8 @@ _OPTIONS = (
         default=_USUAL.phases.value,
         show_default=True,
         type=click.Choice([each.value for each in Phases]),
-        help="Let all terms find documents, or let the heavy ones do, and the light ones score only the best of them.",
+        help="Let all terms find documents; let the heavy ones do, and the light ones score only the best of them; or "
+        "let the SEISMIC field find them, of an index that has one.",
     ),
     click.option(
         "--heavy",
@@ -80,7 +81,21 @@ _OPTIONS = (
         default=_USUAL.expansion,
         show_default=True,
         type=click.FloatRange(min=1),
-        help="With two phases: how many times the hits asked for each shard scores again.",
+        help="With two phases, or a SEISMIC field: how many times the hits asked for each shard scores again.",
+    ),
+    click.option(
+        "--cut",
+        default=_USUAL.cut,
+        show_default=True,
+        type=click.IntRange(min=1),
+        help="With --phases seismic: how many of the heaviest terms find documents.",
+    ),
+    click.option(
+        "--heap-factor",
+        default=_USUAL.heap_factor,
+        show_default=True,
+        type=click.FloatRange(min=0, min_open=True),
+        help="With --phases seismic: the larger, the more documents are looked at.",
     ),
     click.option(
         "--anchor",
@@ -140,6 +155,8 @@ def plan_options(command: Callable[..., None]) -> Callable[..., None]:
         phases: str,
         heavy: float,
         expansion: float,
+        cut: int,
+        heap_factor: float,
         anchor: str,
         fusion: str,
         rank_constant: int,
@@ -149,7 +166,9 @@ def plan_options(command: Callable[..., None]) -> Callable[..., None]:
         **others: object,
     ) -> None:
         plan = PlanOptions(
-            *(max_clauses, share, ratio, Phases(phases), heavy, expansion, Anchor(anchor), Fusion(fusion)),
+            *(max_clauses, share, ratio, Phases(phases), heavy, expansion, cut, heap_factor),
+            anchor=Anchor(anchor),
+            fusion=Fusion(fusion),
             rank_constant=rank_constant,
             fields=tuple(map(field_weight, fields)) or _USUAL.fields,
             text_fields=tuple(map(field_weight, text_fields)) or _USUAL.text_fields,
@@ -181,9 +200,11 @@ def for_index(
     """Return the options with what the cluster and the index say of themselves; tell if it has weights of two encoders.
 
     Raises:
+        UsageError: the index lacks a field that is to be asked, or has it of a type that cannot be asked so.
         IndexConflictError: the index is missing, not ours, or made with another encoder.
         ClusterError: the cluster does not answer, or is of a kind that csplade does not know.
     """
+    from csplade.integration.asked_fields import check_fields
     from csplade.integration.index_facts import facts_of
 
     facts = facts_of(client, index, contract)
@@ -192,7 +213,10 @@ def for_index(
             f"Some documents of {index} still have weights of its earlier encoder, {facts.replacing}, and are found "
             f"badly by terms: let `csplade enrich --index {index}` come to its end."
         )
-    return [facts.settle(options) for options in asked]
+    settled = [facts.settle(options) for options in asked]
+    for options in settled:
+        check_fields(facts.mapping, index, options)
+    return settled
 
 
 def dropped_sentence(plan: Plan) -> str:

@@ -5,7 +5,9 @@
 
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from csplade.integration.calibrate import kept_in
 from csplade.integration.dialect import Dialect
@@ -24,6 +26,7 @@ class IndexFacts:
     """What an index says of itself."""
 
     dialect: Dialect
+    mapping: Mapping[str, Any]  # Any: a JSON object
     scales: Scales | None = None
     """None if there are none."""
     calibration: Calibration | None = None
@@ -46,7 +49,7 @@ def facts_of(client: OpenSearch, index: str, contract: Contract | None) -> Index
     """
     dialect, mapping = require_mapping(client, index, contract)
     kept = kept_in(mapping)
-    return IndexFacts(dialect, kept.scales, kept.calibration, our_meta(mapping).get(REPLACING_KEY))
+    return IndexFacts(dialect, mapping, kept.scales, kept.calibration, our_meta(mapping).get(REPLACING_KEY))
 
 
 class KnownFacts:

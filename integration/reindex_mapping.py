@@ -1,11 +1,12 @@
 """What an index of ours takes over from the index that is copied into it: fields, and what these need; pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from csplade.integration.documents import DEFAULT_TEXT_FIELDS, OUR_FIELDS
 from csplade.integration.errors import IndexConflictError
 from csplade.integration.index_mapping import our_meta
+from csplade.integration.mapped_fields import mapped_fields
 from csplade.integration.source_filter import keeps, left_out
 from csplade.integration.templates import PASSAGE_WEIGHTS, PASSAGES_FIELD, TEXT_FIELD, TITLE_FIELD, WEIGHTS_FIELD
 from csplade.integration.text_fields import recorded_fields
@@ -44,7 +45,7 @@ def chosen_fields(mapping: _Json, index: str, asked: Sequence[str], replaces_tex
     """
     if mapping.get("_source", {}).get("enabled", True) is False:
         raise IndexConflictError(f"the index {index!r} keeps no `_source`, so there is nothing to copy: ingest anew")
-    kinds = dict(_kinds(mapping.get("properties", {})))
+    kinds = {one.name: one.kind for one in mapped_fields(mapping.get("properties", {})) if not one.beside}
     if not asked and our_meta(mapping):
         return recorded_fields(mapping) or DEFAULT_TEXT_FIELDS
     asked = asked or [name for name in DEFAULT_TEXT_FIELDS if name in kinds]
@@ -128,11 +129,3 @@ def missing_fields(old: _Json, new: _Json) -> dict[str, Any]:  # Any: a JSON obj
     return {
         name: field for name, field in properties.items() if name not in own and name not in new.get("properties", {})
     }
-
-
-def _kinds(properties: _Json, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Give the types of all fields by name, also of those inside objects."""
-    for name, field in properties.items():
-        if "type" in field and "properties" not in field:
-            yield f"{prefix}{name}", field["type"]
-        yield from _kinds(field.get("properties", {}), f"{prefix}{name}.")

@@ -122,6 +122,13 @@ def test_a_document_that_is_no_hit_is_told_why(explain: Run) -> None:
     assert "Score 25.0000" in lower
     # What met stands in the score already.
     assert not any(line.startswith("Terms that both have") for line in lower)
+    # The word stands in its text.
+    title = rows(explain("bread", "--document", "loaf", "--mode", "bm25", "--text-field", "title"))
+    assert title[1] == "None of the query's words stands in title."
+    two = rows(
+        explain("bread", "--document", "salt", "--anchor", "text", "--text-field", "title", "--text-field", "text")
+    )
+    assert two[1] == "None of the query's words stands in title or text, and the query is anchored there."
     assert rows(explain("bread", "--document", "nobody"))[1] == "The index holds no document of this id."
 
 

@@ -395,7 +395,9 @@ def test_a_normalized_sum_needs_an_index_that_was_calibrated(
 
 
 @pytest.mark.cluster
-def test_fields_and_totals_by_option(ask: Run) -> None:
+def test_fields_and_totals_by_option(ask: Run, opensearch: str, index: str) -> None:
+    others = {"properties": {"other_terms": {"type": "rank_features"}}}
+    connect(opensearch).indices.put_mapping(index=index, body=others)
     title = json_of(ask("salt", "--mode", "bm25", "--text-field", "title^3", "--total", "exact", "--json"))
     assert ([hit["id"] for hit in title["hits"]], title["total"]) == (["4"], {"value": 1, "exact": True})
     assert json_of(ask("salt", "--field", "other_terms", "--total", "usual", "--json"))["total"]["value"] == 0
