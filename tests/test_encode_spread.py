@@ -2,27 +2,21 @@
 
 import functools
 import os
-import signal
-from collections.abc import Iterable, Iterator
 from functools import partial
-from os import PathLike
-from pathlib import Path, PosixPath
-from typing import NoReturn
+from pathlib import Path
 
 import orjson
 import pytest
-from csplade.commands.encode_spread import entries
-from csplade.integration.documents import RecordOptions
 from csplade.pipelines.encode import Encoder
-from csplade.pipelines.encode_blocks import Entry, Unusable, plan_blocks
+from csplade.pipelines.encode_blocks import plan_blocks
 from csplade.pipelines.encode_folder import TRIES
 from csplade.pipelines.encode_many import worker_texts
 from csplade.pipelines.encode_ray import Work, Workers, encode_blocks
 from csplade.pipelines.errors import EncoderError
 from csplade.pipelines.graph import Role
-from csplade.pipelines.jsonl import Record, Unreadable
 from csplade.pipelines.sources import find_source
 from csplade.tests.command_run import Run, runner
+from csplade.tests.dying_workers import DeadlyFolder, deadly_entries
 from csplade.tests.tiny_encoder import TEXTS
 
 pytestmark = [
@@ -135,33 +129,11 @@ def test_vectors_of_another_job_stay_until_a_worker_has_opened_the_encoder(run: 
     assert orjson.loads(run(*ours).out)["skipped"] == 5
 
 
-def _deadly(records: Iterable[Record | Unreadable], name: str, trace: Path) -> Iterator[Entry | Unusable]:
-    """Read records, and end the process over the one with the id 3; `trace` gets a byte for each time."""
-    for entry in entries(records, name, RecordOptions(), keep=False):
-        if isinstance(entry, Entry) and entry.id == "3":
-            _die(trace)
-        yield entry
-
-
-class _DeadlyFolder(PosixPath):
-    """An encoder folder that ends the process that opens it."""
-
-    def __truediv__(self, name: str | PathLike[str]) -> "_DeadlyFolder":
-        _die(self.with_name("trace"))
-
-
-def _die(trace: Path) -> NoReturn:
-    with trace.open("ab") as file:
-        file.write(b".")
-    os.kill(os.getpid(), signal.SIGKILL)
-    raise AssertionError("a process that is killed goes on")
-
-
 def _work(folder: Path, trace: Path) -> Work:
     Path("out").mkdir()
     source = find_source(str(Path("a.jsonl").resolve()))
     blocks = plan_blocks([(source, 5)], 2, Path("out").resolve())
-    return Work(folder, worker_texts(), Role.DOCUMENT, partial(_deadly, trace=trace), blocks)
+    return Work(folder, worker_texts(), Role.DOCUMENT, partial(deadly_entries, trace=trace), blocks)
 
 
 @pytest.mark.usefixtures("one_gpu", "run")
@@ -178,7 +150,7 @@ def test_a_block_over_which_worker_after_worker_dies_is_given_up_and_named(encod
 @pytest.mark.usefixtures("one_gpu", "run")
 def test_an_encoder_that_no_worker_lives_to_open_is_given_up() -> None:
     trace = Path("trace").resolve()
-    work = _work(_DeadlyFolder("encoder").absolute(), trace)
+    work = _work(DeadlyFolder("encoder").absolute(), trace)
     with pytest.raises(EncoderError, match=r"3 workers died, perhaps .*, while they opened the encoder .*: give"):
         list(encode_blocks(work, Workers(1, 0.0)))
     assert trace.stat().st_size >= TRIES
