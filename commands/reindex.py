@@ -78,7 +78,7 @@ def command(choices: ReindexChoices, connection: Connection, encoder_folder: Pat
     # Before anything is made for an encoder that cannot be opened.
     encoder = open_for_many(encoder_folder)
     if choices.dry_run:
-        show_trial(target, origin, planned, choices, encoder, as_json)
+        show_trial(target, origin, described, planned, choices, encoder, as_json)
         return
     prepare_target(target, choices.target, contract, planned, origin.text_fields)
     # An alias may stand for an index of another encoder before this is done.

@@ -20,7 +20,7 @@ from csplade.integration.errors import ClusterError
 if TYPE_CHECKING:
     from csplade.integration.encoder import Encoder
     from csplade.integration.reindex import Origin
-    from csplade.integration.reindex_target import Planned
+    from csplade.integration.reindex_target import Described, Planned
     from csplade.integration.reindex_trial import ReindexTrial
     from opensearchpy import OpenSearch
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 def show_trial(
     target: "OpenSearch",
     origin: "Origin",
+    described: "Described",
     planned: "Planned",
     choices: ReindexChoices,
     encoder: "Encoder",
@@ -50,7 +51,7 @@ def show_trial(
     else:
         row = (choices.origin, choices.target, planned.state.value, *map(str, numbers.values()))
         print_table("", ("from", "to", "it is", *numbers), [row])
-        print_table("", ("field", "type", "comes from"), _fields(trial, planned, origin))
+        print_table("", ("field", "type", "comes from"), _fields(trial, origin, described.mapping))
     _tell(trial, planned, choices)
 
 
@@ -61,16 +62,24 @@ def _numbers(trial: "ReindexTrial") -> dict[str, float]:
     return {**counts, **{name: round(value, 1) for name, value in means.items()}}
 
 
-def _fields(trial: "ReindexTrial", planned: "Planned", origin: "Origin") -> list[tuple[str, str, str]]:
-    """Return a row for each field of the new index: its type, and what it comes from."""
-    from csplade.integration.templates import TEXT_FIELD, TITLE_FIELD
+def _fields(
+    trial: "ReindexTrial",
+    origin: "Origin",
+    copied: Mapping[str, Any],  # Any: a JSON object
+) -> list[tuple[str, str, str]]:
+    """Return a row for each field of the new index: its type, and what of the copied one it comes from."""
+    from csplade.integration.documents import OUR_FIELDS
+    from csplade.integration.reindex_mapping import encoded_from
+    from csplade.integration.templates import TEXT_FIELD
 
     def source(name: str) -> str:
         if name in (trial.refused or {}):
             return "refused"
+        if name in OUR_FIELDS:
+            return "csplade"
         if name == TEXT_FIELD:
-            return ", ".join(origin.text_fields)
-        return origin.index if name in planned.taken or name == TITLE_FIELD else "csplade"
+            return ", ".join(encoded_from(copied, origin.text_fields))
+        return origin.index if name in copied.get("properties", {}) else "nothing"
 
     return [(name, _type(field), source(name)) for name, field in trial.mapping["properties"].items()]
 

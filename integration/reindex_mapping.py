@@ -62,6 +62,18 @@ def chosen_fields(mapping: _Json, index: str, asked: Sequence[str], replaces_tex
     return tuple(asked)
 
 
+def encoded_from(mapping: _Json, fields: Sequence[str]) -> tuple[str, ...]:
+    """Return the fields of an index of which the text is made that is encoded, if these are its text fields.
+
+    Where `ingest` has joined them and kept none, they stand in `text`.
+    """
+    there = {one.name for one in mapped_fields(mapping.get("properties", {})) if not one.beside}
+    named = tuple(name for name in fields if name in there)
+    if TEXT_FIELD in named or TEXT_FIELD not in there or any(name != TITLE_FIELD for name in named):
+        return named
+    return *named, TEXT_FIELD
+
+
 def check_whole(mapping: _Json, index: str, fields: Sequence[str], partly: bool) -> None:
     """Check that what is copied of an index is all that its documents had, or with `partly` at least these text fields.
 

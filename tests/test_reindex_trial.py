@@ -48,6 +48,12 @@ def everything(*clients: OpenSearch) -> list[Any]:
     return found
 
 
+def fields_shown(out: str) -> dict[str, list[str]]:
+    """Return type and origin by field."""
+    rows = [row.strip().split(maxsplit=2) for row in out.splitlines()]
+    return {cells[0]: cells[1:] for cells in rows if len(cells) == 3}
+
+
 def test_what_a_dry_run_tells_would_be_made_is_made_and_the_dry_run_changes_nothing(
     run: Run, line: ClusterLine, opensearch: str, way: tuple[str, ...], tmp_path: Path
 ) -> None:
@@ -65,10 +71,12 @@ def test_what_a_dry_run_tells_would_be_made_is_made_and_the_dry_run_changes_noth
     assert told["seconds"] >= 0
     assert (told["text_fields"], told["refused"]) == (["name", "about.long"], {})
     assert set(told["taken_over"]) == set(FIELDS)
-    rows = {cells[0]: cells[1:] for row in shown.out.splitlines() if len(cells := row.strip().split(maxsplit=2)) == 3}
+    rows = fields_shown(shown.out)
     assert rows["price"] == ["double", way[1]]
     assert rows["text"] == ["text", "name, about.long"]
     assert rows["csplade_terms"] == [line.dialect.field_type, "csplade"]
+    # The shop has no titles.
+    assert rows["title"] == ["text", "nothing"]
     assert run("reindex", *way).code == 0
     made = mapping_of(line.client, line.index)[1]
     assert {name: made[name] for name in ("properties", "dynamic")} == {
@@ -120,3 +128,35 @@ def test_fields_that_an_index_would_be_given_besides_are_asked_about_with_its_se
     for one in (done, refused):
         assert one.err.endswith("with --no-copy-mapping, or give a --to that does not exist yet\n")
         assert "--analyzer" not in one.err
+
+
+def test_of_an_index_that_is_there_a_field_comes_from_the_copied_one_if_that_has_it(
+    run: Run, line: ClusterLine, shop: str, way: tuple[str, ...]
+) -> None:
+    assert run("reindex", *way).code == 0
+    line.client.indices.put_mapping(index=line.index, body={"properties": {"stock": {"type": "long"}}})
+    for more in ((), ("--no-copy-mapping",)):
+        rows = fields_shown(run("reindex", *way, "--dry-run", *more).out)
+        assert {name: rows[name] for name in ("price", "parts", "about")} == {
+            "price": ["double", shop],
+            "parts": ["nested", shop],
+            "about": ["object", shop],
+        }
+        assert (rows["stock"], rows["title"]) == (["long", "nothing"], ["text", "nothing"])
+        assert (rows["text"], rows["csplade_encoded"]) == (["text", "name, about.long"], ["keyword", "csplade"])
+
+
+def test_of_an_index_of_csplade_the_text_comes_from_where_it_stands(
+    run: Run, line: ClusterLine, tmp_path: Path
+) -> None:
+    Path("a.jsonl").write_text('{"id": "1", "title": "Rye", "body": "It keeps.", "pages": 3}\n')
+    old, url = f"{line.index}-old", ("--url", line.url)
+    ingest = ("ingest", "a.jsonl", "--index", old, "--text-fields", "title,body", "--analyzer", line.analyzer)
+    try:
+        assert run(*ingest, *url).code == 0
+        way = ("--from", old, "--to", line.index, "--analyzer", line.analyzer, *url)
+        rows = fields_shown(run("reindex", *way, "--dry-run").out)
+    finally:
+        line.client.indices.delete(index=old)
+    # What stood in the body stands in the text alone.
+    assert (rows["text"], rows["title"], rows["pages"]) == (["text", "title, text"], ["text", old], ["long", old])
