@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 from csplade.commands.options import gathered
@@ -97,7 +97,7 @@ def pass_gate(
         IndexConflictError: the new index was made with another encoder, or not by csplade and is asked by terms.
         ClusterError: the cluster does not answer in full.
     """
-    from csplade.integration.lifecycle_gate import GateOptions, Side, compare, count_both, faults
+    from csplade.integration.lifecycle_gate import GateOptions, count_both, faults
 
     if switch.old is None:
         return None, ()
@@ -111,28 +111,48 @@ def pass_gate(
             f"the index {new!r} was not made by csplade, so that it cannot be asked by terms: compare it by words with "
             "--mode bm25, or only count with --counts-only"
         )
-    live_mode, live_folder = _live_way(client, live, choices, encoder_folder)
-    asked = [(new, Mode(choices.mode), encoder_folder), (live, live_mode, live_folder)]
-    copied = _copied_fields(client, new, live)
-    ready = [_options(client, *one, copied) for one in asked]
-    queries, judgments = _queries(client, live, choices.collection, copied)
-    folders = [folder if mode.needs_vector else None for _, mode, folder in asked]
-    # Of one encoder for both, which is usual, the vectors are computed once.
-    questions = {folder: _questions(queries, folder) for folder in dict.fromkeys(folders)}
-    theirs, ours = (
-        Side(index, options, questions[folder])
-        for (index, _, _), options, folder in zip(asked, ready, folders, strict=True)
-    )
-    found = compare(client, ours, theirs, judgments)
+    found = _compared(client, live, new, choices, encoder_folder)
     return found, faults(found, options)
 
 
-def _live_way(client: "OpenSearch", live: str, choices: GateChoices, folder: Path) -> tuple[Mode, Path]:
+class _Asked(NamedTuple):
+    """One of the two indexes, and how it is asked."""
+
+    index: str
+    mapping: Mapping[str, Any]  # Any: a JSON object
+    mode: Mode
+    folder: Path
+    """The encoder's, if its mode needs one."""
+
+
+def _compared(client: "OpenSearch", live: str, new: str, choices: GateChoices, folder: Path) -> "Comparison":
+    """Ask both indexes, whose mappings are read once for all that depends on them."""
+    from csplade.integration.index_mapping import mapping_of
+    from csplade.integration.lifecycle_gate import Side, compare
+
+    theirs, ours = mapping_of(client, live)[1], mapping_of(client, new)[1]
+    both = (
+        _Asked(live, theirs, *_live_way(live, theirs, choices, folder)),
+        _Asked(new, ours, Mode(choices.mode), folder),
+    )
+    copied = _copied_fields(ours, theirs)
+    ready = [_options(client, each, copied) for each in both]
+    queries, judgments = _queries(client, both[0], choices.collection, copied)
+    folders = [each.folder if each.mode.needs_vector else None for each in both]
+    # Of one encoder for both, which is usual, the vectors are computed once.
+    questions = {each: _questions(queries, each) for each in dict.fromkeys(folders)}
+    sides = (
+        Side(each.index, options, questions[folder]) for each, options, folder in zip(both, ready, folders, strict=True)
+    )
+    return compare(client, *sides, judgments=judgments)
+
+
+def _live_way(live: str, mapping: Mapping[str, Any], choices: GateChoices, folder: Path) -> tuple[Mode, Path]:
     """Return how the live index is asked, and with which encoder."""
-    from csplade.integration.index_mapping import mapping_of, our_meta
+    from csplade.integration.index_mapping import our_meta
     from csplade.pipelines.contract import read_contract
 
-    ours = our_meta(mapping_of(client, live)[1])
+    ours = our_meta(mapping)
     mode = Mode(choices.live_mode or (choices.mode if ours else Mode.BM25))
     if not mode.needs_vector or choices.live_encoder is not None:
         return mode, choices.live_encoder or folder
@@ -145,35 +165,34 @@ def _live_way(client: "OpenSearch", live: str, choices: GateChoices, folder: Pat
     return mode, folder
 
 
-def _copied_fields(client: "OpenSearch", new: str, live: str) -> tuple[str, ...]:
+def _copied_fields(*mappings: Mapping[str, Any]) -> tuple[str, ...]:  # Any: JSON objects
     """Return where an index of others has what stands in the `text` of csplade's; nothing where that is `text` too."""
-    from csplade.integration.index_mapping import mapping_of
     from csplade.integration.templates import TEXT_FIELD
     from csplade.integration.text_fields import recorded_fields
 
-    found = [recorded_fields(mapping_of(client, index)[1]) for index in (new, live)]
+    found = map(recorded_fields, mappings)
     known = next((fields for fields in found if fields is not None), ())
     return () if TEXT_FIELD in known else known
 
 
-def _options(client: "OpenSearch", index: str, mode: Mode, folder: Path, copied: tuple[str, ...]) -> QueryOptions:
+def _options(client: "OpenSearch", side: _Asked, copied: tuple[str, ...]) -> QueryOptions:
     """Check the index and return how it is asked; of others by words in the fields that were copied."""
-    from csplade.integration.index_mapping import mapping_of, our_meta
+    from csplade.integration.index_mapping import our_meta
     from csplade.pipelines.contract import read_contract
 
-    asked = QueryOptions(mode)
-    if not mode.needs_vector and not our_meta(mapping_of(client, index)[1]):
+    asked = QueryOptions(side.mode)
+    if not side.mode.needs_vector and not our_meta(side.mapping):
         words = tuple(map(FieldWeight, copied)) or asked.plan.text_fields
         return replace(asked, plan=replace(asked.plan, text_fields=words))
-    contract = read_contract(folder) if mode.needs_vector else None
-    return for_index(client, index, [asked], contract)[0]
+    contract = read_contract(side.folder) if side.mode.needs_vector else None
+    return for_index(client, side.index, [asked], contract)[0]
 
 
 def _queries(
-    client: "OpenSearch", live: str, collection: Path | None, copied: tuple[str, ...]
+    client: "OpenSearch", live: _Asked, collection: Path | None, copied: tuple[str, ...]
 ) -> tuple[list[str], Mapping[str, Mapping[str, int]] | None]:
     """Return the queries' texts, and their judgments in the same order if there are any."""
-    from csplade.integration.index_mapping import mapping_of, our_meta
+    from csplade.integration.index_mapping import our_meta
     from csplade.integration.sample import sample_titles
     from csplade.pipelines.evaluate import read_collection, require_ir_measures
 
@@ -181,12 +200,12 @@ def _queries(
         require_ir_measures()
         judged = read_collection(collection)
         return list(judged.queries.values()), {query: judged.judgments[query] for query in judged.queries}
-    ours = our_meta(mapping_of(client, live)[1])
-    texts = sample_titles(client, live) if ours or not copied else sample_titles(client, live, copied)
+    usual = our_meta(live.mapping) or not copied
+    texts = sample_titles(client, live.index) if usual else sample_titles(client, live.index, copied)
     if not texts:
         raise UsageError(
-            f"the live index {live!r} has no titles or texts to ask for: name queries with --collection, or compare "
-            "with --counts-only"
+            f"the live index {live.index!r} has no titles or texts to ask for: name queries with --collection, or "
+            "compare with --counts-only"
         )
     return texts, None
 
