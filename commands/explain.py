@@ -23,22 +23,24 @@ from csplade.commands.explained_document import document_json, print_document
 from csplade.commands.explained_hit import print_hit
 from csplade.commands.explanations import hit_json, terms_json
 from csplade.commands.options import encoder_option, index_option, json_option, query_path_option
-from csplade.commands.output import notice, print_json
-from csplade.commands.question import check_text, prepare
+from csplade.commands.output import print_json
+from csplade.commands.question import check_text, prepare, tell_question
 from csplade.commands.search_options import (
     bm25_weight_option,
-    dropped_sentence,
     filter_option,
     mode_option,
     plan_options,
 )
+from csplade.integration.errors import ClusterError
 from csplade.integration.planner import PlanOptions
-from csplade.integration.query import Mode, QueryOptions, parse_filter, planned
+from csplade.integration.query import Mode, QueryOptions, Question, parse_filter, planned
 from csplade.pipelines.errors import UsageError
 
 if TYPE_CHECKING:
+    from csplade.integration.missing import Placement
     from csplade.integration.search import Hit
     from csplade.pipelines.sparse import SparseVector
+    from opensearchpy import OpenSearch
 
 
 @click.command("explain")
@@ -101,18 +103,34 @@ def command(
         else:
             for hit in hits:
                 print_hit(hit, sent.vector, fields, limit)
-        if not hits:
-            notice("No document matches.")
+        tell_question(text, options.mode, sent, bool(hits))
     else:
-        from csplade.integration.missing import look_for
-
-        found = look_for(client, index, question, options, identity, size)
+        found = _place(client, index, question, options, identity, size)
         if as_json:
             print_json({**shown, "hits": None, "document": document_json(found)})
         else:
             print_document(found, options, size, limit)
-    if sent.dropped:
-        notice(dropped_sentence(sent))
+        # Why it is not found is said of it above.
+        tell_question(text, options.mode, sent, found=True)
+
+
+def _place(
+    client: "OpenSearch", index: str, question: Question, options: QueryOptions, identity: str, size: int
+) -> "Placement":
+    """Find out where a document stands.
+
+    Raises:
+        ClusterError: the index does not hold it, or the cluster does not answer in full.
+    """
+    from csplade.integration.missing import Reason, look_for
+
+    found = look_for(client, index, question, options, identity, size)
+    if Reason.NOT_INDEXED in found.reasons:
+        raise ClusterError(
+            f"the index {index!r} holds no document {identity!r}: correct --document, or refresh the index, if it was "
+            "written a moment ago"
+        )
+    return found
 
 
 def _hit_json(hit: "Hit", sent: "SparseVector", fields: list[str]) -> dict[str, Any]:  # Any: a JSON object

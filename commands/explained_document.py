@@ -14,8 +14,8 @@ from csplade.pipelines.vocab import readable
 if TYPE_CHECKING:
     from csplade.integration.missing import Placement, SharedTerm
 
+# A document that is not there is an error before.
 _WHY = {
-    "not indexed": "The index holds no document of this id.",
     "filter": "The filter keeps it out.",
     "anchor": "None of the query's words stands in {texts}, and the query is anchored there.",
     "empty query": "The query holds nothing to ask for.",

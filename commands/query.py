@@ -23,10 +23,9 @@ from csplade.commands.connection import Connection, cluster_options, open_cluste
 from csplade.commands.explanations import contribution_row, hit_json, terms_json
 from csplade.commands.options import encoder_option, index_option, json_option, query_path_option
 from csplade.commands.output import notice, print_json, print_table
-from csplade.commands.question import check_text, prepare
+from csplade.commands.question import check_text, prepare, tell_question
 from csplade.commands.search_options import (
     bm25_weight_option,
-    dropped_sentence,
     filter_option,
     mode_option,
     plan_options,
@@ -104,19 +103,7 @@ def command(
         _print(sent if show_terms else None, page.hits)
         if page.total is not None:
             notice(f"{page.total}{'' if page.exact else ' or more'} documents match.")
-    _tell(text, options.mode, sent, bool(page.hits))
-
-
-def _tell(text: str, mode: Mode, plan: Plan, found: bool) -> None:
-    if not text.strip():
-        notice("The query is empty, so nothing can match it.")
-    elif mode.needs_vector and not plan.vector:
-        rest = "only BM25 was asked" if mode is Mode.HYBRID else "nothing can match it"
-        notice(f"The query has no term of any weight, perhaps only stop words, so {rest}.")
-    elif not found:
-        notice("No document matches.")
-    if plan.dropped:
-        notice(dropped_sentence(plan))
+    tell_question(text, options.mode, sent, bool(page.hits))
 
 
 def _print(plan: Plan | None, hits: "tuple[Hit, ...]") -> None:

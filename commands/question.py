@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from csplade.commands.output import notice
-from csplade.commands.search_options import for_index
-from csplade.integration.query import QueryOptions, Question
+from csplade.commands.search_options import dropped_sentence, for_index
+from csplade.integration.planner import Plan
+from csplade.integration.query import Mode, QueryOptions, Question
 from csplade.pipelines.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,6 +55,19 @@ def prepare(
     (vector,) = encoder.queries([text])
     tell_cut_queries(encoder)
     return options, Question(text, vector)
+
+
+def tell_question(text: str, mode: Mode, sent: Plan, found: bool) -> None:
+    """Say what a user should know of a question that holds nothing, found nothing, or was not sent as a whole."""
+    if not text.strip():
+        notice("The query is empty, so nothing can match it.")
+    elif mode.needs_vector and not sent.vector:
+        rest = "only BM25 was asked" if mode is Mode.HYBRID else "nothing can match it"
+        notice(f"The query has no term of any weight, perhaps only stop words, so {rest}.")
+    elif not found:
+        notice("No document matches.")
+    if sent.dropped:
+        notice(dropped_sentence(sent))
 
 
 def tell_cut_queries(encoder: "Encoder") -> None:

@@ -140,6 +140,7 @@ PREPARED: dict[str, Callable[[Place], object]] = {
     "the same, by words": nothing,
     "the same, by both": nothing,
     "an empty query": nothing,
+    "a document that is not there": nothing,
     "a query with no known term": nothing,
 }
 

@@ -129,7 +129,6 @@ def test_a_document_that_is_no_hit_is_told_why(explain: Run) -> None:
         explain("bread", "--document", "salt", "--anchor", "text", "--text-field", "title", "--text-field", "text")
     )
     assert two[1] == "None of the query's words stands in title or text, and the query is anchored there."
-    assert rows(explain("bread", "--document", "nobody"))[1] == "The index holds no document of this id."
 
 
 def test_terms_that_add_nothing_to_a_score_are_shown_beside_it(capsys: pytest.CaptureFixture[str]) -> None:
@@ -151,6 +150,30 @@ def test_no_hit_and_terms_that_are_left_out_are_said(explain: Run) -> None:
     assert (json_of(nothing)["hits"], nothing.err) == ([], "No document matches.\n")
     cut = explain("bread cloth", "--max-clauses", 1, "--document", "salt")
     assert cut.err == "The query has 2 terms; the 1 heaviest are sent (50.0% of its weight).\n"
+
+
+@pytest.mark.cluster
+def test_a_document_that_is_not_there_is_an_error(explain: Run, filled_once: ClusterLine) -> None:
+    for more in ((), ("--json",), ("--mode", "bm25")):
+        result = explain("bread", "--document", "nobody", *more)
+        assert (result.code, result.out) == (1, "")
+        assert result.err.startswith(
+            f"Error: the index {filled_once.index!r} holds no document 'nobody': correct --document, "
+        )
+
+
+@pytest.mark.cluster
+def test_a_query_that_holds_nothing_is_told_as_query_tells_it(explain: Run) -> None:
+    empty, nothing = (
+        "The query is empty, so nothing can match it.\n",
+        "perhaps only stop words, so nothing can match it.\n",
+    )
+    for more in ((), ("--mode", "bm25"), ("--document", "loaf")):
+        result = explain(" ", *more)
+        assert (result.code, result.err) == (0, empty)
+    assert "The query holds nothing to ask for." in explain("", "--document", "loaf").out
+    assert explain("?!").err.endswith(nothing)
+    assert explain("?!", "--document", "loaf").err.endswith(nothing)
 
 
 @pytest.mark.cluster
