@@ -15,6 +15,7 @@ from csplade.commands.connection import Connection, cluster_options, open_cluste
 from csplade.commands.options import encoder_option, index_option, json_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.pipelines.errors import CspladeError
+from csplade.pipelines.number_of import number_of
 
 if TYPE_CHECKING:
     from csplade.integration.calibrate import Kept
@@ -102,8 +103,8 @@ def _show(index: str, kept: "Kept") -> None:
 def _tell(kept: "Kept") -> None:
     if kept.calibration is not None:
         notice(
-            f"The words of {kept.calibration.documents} documents were counted; the index keeps factors of "
-            f"{len(kept.calibration.factors)} terms, and {kept.calibration.other:.2f} for all others."
+            f"The words of {number_of(kept.calibration.documents, 'document')} were counted; the index keeps factors "
+            f"of {number_of(len(kept.calibration.factors), 'term')}, and {kept.calibration.other:.2f} for all others."
         )
     if kept.scales is not None:
         notice(f"A good hit scores {kept.scales.sparse:.4g} by terms and {kept.scales.bm25:.4g} by BM25.")

@@ -19,6 +19,7 @@ from csplade.commands.given import check_files
 from csplade.commands.options import json_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.pipelines.errors import SourceError
+from csplade.pipelines.number_of import number_of
 
 if TYPE_CHECKING:
     from csplade.pipelines.data_report import DataReport, Lengths, SourceReport
@@ -60,10 +61,8 @@ def _complaint(total: "SourceReport") -> str:
     if total.broken == 1 and first.line is None:
         return first.sentence
     lines = all(flaw.line is not None for flaw in total.flaws)
-    if total.broken == 1:
-        count = "1 line is broken"
-    else:
-        count = f"{total.broken} lines are broken" if lines else f"there are {total.broken} problems"
+    broken = number_of(total.broken, "line is broken", "lines are broken")
+    count = broken if lines or total.broken == 1 else f"there are {total.broken} problems"
     return f"{count}, training would stop there (the first: {first.sentence})"
 
 

@@ -15,6 +15,7 @@ from csplade.commands.calibrate import calibrate_after
 from csplade.commands.connection import Connection, cluster_options, open_cluster
 from csplade.commands.options import encoder_option, json_option
 from csplade.commands.output import notice, print_json, print_table
+from csplade.pipelines.number_of import number_of
 
 if TYPE_CHECKING:
     from csplade.commands.demo_questions import JudgedQuestions
@@ -156,8 +157,8 @@ def _ingest(client: "OpenSearch", encoder: "CachedEncoder", documents: "Iterable
         report = ingest(client, encoder, documents, IngestOptions(INDEX, Path(folder) / "failed.jsonl"))
     if report.failed:
         raise ClusterError(
-            f"{report.failed} of {report.read} documents failed (the first: {report.first_reason}): look at the "
-            "cluster's log, or show the demo another cluster with --url"
+            f"{report.failed} of {number_of(report.read, 'document')} failed (the first: {report.first_reason}): "
+            "look at the cluster's log, or show the demo another cluster with --url"
         )
     settle(client)
 
@@ -207,7 +208,8 @@ def _work_sentence(report: "Report") -> str:
     sentence = f"{work.documents} documents, {speed}."
     if questions.missing:
         sentence += (
-            f" This Python lacks {len(questions.missing)} of the judged entries; {questions.unanswerable} questions "
-            "without an answer are left out."
+            f" This Python lacks {len(questions.missing)} of the judged entries; "
+            f"{number_of(questions.unanswerable, 'question without an answer is', 'questions without an answer are')} "
+            "left out."
         )
     return sentence

@@ -22,6 +22,7 @@ from csplade.pipelines.encode_parquet import require_parquet, to_parquet
 from csplade.pipelines.encode_processor import said
 from csplade.pipelines.encode_records import with_vectors
 from csplade.pipelines.errors import SourceError
+from csplade.pipelines.number_of import number_of
 from csplade.pipelines.sparse import SparseVector
 from csplade.pipelines.stopping import StopSignal
 
@@ -76,15 +77,16 @@ def encode_here(arguments: Sequence[str], choices: EncodeChoices, folder: Path, 
             part.finish(to_parquet if choices.as_parquet else None)
     _print(summary, encoder, choices, time.monotonic() - began, as_json)
     if summary.failed:
+        of_all = f"of {number_of(summary.read, 'record')}"
         raise SourceError(
-            f"{summary.failed} of {summary.read} records have no vector (the first: {summary.first_reason}): mend them "
-            f"in {summary.dead_letters} and encode that file"
+            f"{number_of(summary.failed, f'{of_all} has', f'{of_all} have')} no vector (the first: "
+            f"{summary.first_reason}): mend them in {summary.dead_letters} and encode that file"
         )
 
 
 def _tell_resumed(part: PartFile) -> None:
     if part.lines:
-        notice(f"Going on behind the {part.lines} vectors of {part.path}; delete that file to begin anew.")
+        notice(f"Going on behind the {number_of(part.lines, 'vector')} of {part.path}; delete that file to begin anew.")
 
 
 def _encode(
@@ -124,10 +126,11 @@ def _left(part: PartFile) -> str:
     """Return what a run that ends early leaves, and how it goes on."""
     if not part.lines:
         return f"No vector was written yet, so that {part.path} is not kept: run it again from the beginning."
+    there = number_of(part.lines, "vector is", "vectors are")
     if part.lasting:
-        return f"{part.lines} vectors are in {part.path}. Run again, the same command goes on from there."
+        return f"{there} in {part.path}. Run again, the same command goes on from there."
     return (
-        f"{part.lines} vectors are in {part.path}. Standard input cannot be gone on with: move that file away, or add "
+        f"{there} in {part.path}. Standard input cannot be gone on with: move that file away, or add "
         "--force, and run it again from the beginning."
     )
 
@@ -215,4 +218,4 @@ def _print(summary: _Summary, encoder: "Encoder", choices: EncodeChoices, second
 def tell_cut(texts: int) -> None:
     """Say of how many texts the model did not see all, where they were not read in passages."""
     if texts:
-        notice(f"Of {texts} texts the model did not see the end: --stride reads them whole, more slowly.")
+        notice(f"Of {number_of(texts, 'text')} the model did not see the end: --stride reads texts whole, more slowly.")

@@ -31,6 +31,7 @@ from csplade.pipelines.encode_ray import Work, Workers, check_opens, encode_bloc
 from csplade.pipelines.errors import SourceError, UsageError
 from csplade.pipelines.graph import Role
 from csplade.pipelines.jsonl import Record, Unreadable
+from csplade.pipelines.number_of import number_of
 from csplade.pipelines.sources import Source
 from csplade.pipelines.sparse import SparseVector
 
@@ -73,7 +74,7 @@ def encode_on_ray(arguments: Sequence[str], choices: EncodeChoices, folder: Path
     plan = _planned(sources, output, options, choices, contract.fingerprint)
     before = plan.finished()
     if before:
-        notice(f"{len(before)} of {len(plan.blocks)} blocks are finished already.")
+        notice(f"Of {number_of(len(plan.blocks), 'block')} {len(before)} had been finished before.")
     began = time.monotonic()
     read = partial(entries, options=options, keep=choices.keep_fields)
     run = worker_texts(choices.options, choices.pool.gpus, choices.lanes or 1)
@@ -84,7 +85,8 @@ def encode_on_ray(arguments: Sequence[str], choices: EncodeChoices, folder: Path
         tell_cut(sum(report.cut for report in now))
     if failed := sum(report.failed for report in (*before, *now)):
         raise SourceError(
-            f"{failed} records have no vector: mend them in {output}/_*.failed.jsonl and encode those files"
+            f"{number_of(failed, 'record has', 'records have')} no vector: mend them in {output}/_*.failed.jsonl and "
+            "encode those files"
         )
 
 

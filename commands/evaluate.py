@@ -32,6 +32,7 @@ from csplade.pipelines.evaluate import (
     read_collection,
     require_ir_measures,
 )
+from csplade.pipelines.number_of import number_of
 from csplade.pipelines.significance import randomization
 
 if TYPE_CHECKING:
@@ -155,7 +156,9 @@ def _measure(
 
     pruned = sum(planned(question, options).dropped > 0 for question in questions)
     if pruned:
-        notice(f"{pruned} of {len(questions)} queries have more terms than are sent; see --max-clauses.")
+        of_all = f"of {number_of(len(questions), 'query', 'queries')}"
+        told = number_of(pruned, f"{of_all} has more terms than are", f"{of_all} have more terms than are")
+        notice(f"{told} sent; see --max-clauses.")
     found = search_many(client, index, questions, options, ASKED_DEPTH)
     rankings = {
         query: order((hit.id, hit.score) for hit in hits)
@@ -174,6 +177,9 @@ def _watched(items: Iterable[_Item], total: int, what: str) -> Iterator[_Item]:
 
 def _tell(collection: Collection) -> None:
     if collection.without_text:
-        notice(f"{collection.without_text} judged queries have no text in the collection and were left out.")
+        told = number_of(collection.without_text, "judged query was", "judged queries were")
+        notice(f"{told} left out: no text in the collection.")
     if collection.hopeless:
-        notice(f"{collection.hopeless} of {len(collection.queries)} queries have no relevant document and count as 0.")
+        of_all = f"of {number_of(len(collection.queries), 'query', 'queries')}"
+        told = (f"{of_all} has no relevant document and counts", f"{of_all} have no relevant document and count")
+        notice(f"{number_of(collection.hopeless, *told)} as 0.")

@@ -15,6 +15,7 @@ from csplade.commands.connection import Connection, cluster_options, open_cluste
 from csplade.commands.index_gate import GateChoices, gate_options, pass_gate
 from csplade.commands.options import encoder_option, json_option
 from csplade.commands.output import notice, print_json, print_table
+from csplade.pipelines.number_of import number_of
 
 if TYPE_CHECKING:
     from csplade.integration.lifecycle import Switch
@@ -112,7 +113,10 @@ def _print(
         ]
         print_table("", ("", "index", "documents", "nDCG@10"), rows)
         if found.overlap is not None:
-            notice(f"Of the 10 best hits of {found.queries} queries, {found.overlap:.1%} are found by both.")
+            notice(
+                f"Of the 10 best hits of {number_of(found.queries, 'query', 'queries')}, {found.overlap:.1%} are "
+                "found by both."
+            )
     if swapped:
         notice(f"{switch.alias} stands for {switch.new} now" + (f", no longer for {old}." if old else "."))
     else:

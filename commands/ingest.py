@@ -18,6 +18,7 @@ from csplade.commands.options import encoder_option, json_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.commands.records import Plan, find_sources, plan_all, record_options
 from csplade.pipelines.errors import SourceError, UsageError
+from csplade.pipelines.number_of import number_of
 
 if TYPE_CHECKING:
     from csplade.integration.encoder import Encoder
@@ -105,8 +106,8 @@ def command(
     calibrate_after(patient(client, choices.patience), choices.index, encoder_folder, held, asked)
     if report.failed:
         raise SourceError(
-            f"{report.failed} of {report.read} documents failed (the first: {report.first_reason}): mend them in "
-            f"{report.dead_letters} and ingest that file"
+            f"{report.failed} of {number_of(report.read, 'document')} failed (the first: {report.first_reason}): "
+            f"mend them in {report.dead_letters} and ingest that file"
         )
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from csplade.commands.engine_options import tell_workers
 from csplade.commands.output import notice, print_json, print_table
 from csplade.pipelines.encode_processor import said
+from csplade.pipelines.number_of import number_of
 
 if TYPE_CHECKING:
     from csplade.integration.encoder import Encoder
@@ -70,12 +71,16 @@ def print_report(report: "IngestReport", counted: int | None, told: Told, index:
         columns = ("index", "read", "indexed", "skipped", "failed", "in index", "seconds", "documents/s")
         print_table("", columns, [row])
     if report.repeated:
-        notice(f"{report.repeated} documents had an id that came before: the index keeps the later one.")
+        notice(f"{number_of(report.repeated, 'document')} had an id that came before: the index keeps the later one.")
     if told.runs_on and not as_json:
         notice(tell_workers(told.runs_on) if told.elsewhere else f"Texts were encoded on {said(told.runs_on)}.")
     if told.cut and told.windows:
         notice(
-            f"Of {told.cut} windows of long texts the model did not see the end: their tokens were estimated too few."
+            f"Of {number_of(told.cut, 'window')} of long texts the model did not see the end: too few tokens were "
+            "estimated."
         )
     elif told.cut:
-        notice(f"Of {told.cut} texts the model did not see the end: an index made with --long max has them whole.")
+        notice(
+            f"Of {number_of(told.cut, 'text')} the model did not see the end: an index made with --long max has "
+            "texts whole."
+        )

@@ -25,6 +25,7 @@ from csplade.commands.output import notice, print_json, print_table
 from csplade.commands.search_options import MODES
 from csplade.integration.query import Mode
 from csplade.pipelines.errors import UsageError
+from csplade.pipelines.number_of import number_of
 
 
 @click.command("mine")
@@ -142,18 +143,21 @@ def _print(tally: Counter[str], output: Path, kept: int, repeated: int, as_json:
         counted = (tally["false_negatives"], tally["short"], tally["dropped"])
         print_table("", columns, [(str(output), pairs, each, *counted)])
     if kept:
-        notice(f"{kept} pairs were written by an earlier run.")
+        notice(f"{number_of(kept, 'pair was', 'pairs were')} written by an earlier run.")
     if repeated:
-        notice(f"{repeated} pairs came more than once; each is written once.")
+        notice(f"{number_of(repeated, 'pair')} came more than once; each is written once.")
 
 
 def _advise(tally: Counter[str], negatives: int) -> None:
     """Say what to do about pairs for which too little was found."""
     deeper = "look deeper with --depth or another --mode"
     if tally["dropped"]:
-        notice(f"{tally['dropped']} pairs with fewer than {negatives} negatives are left out: {deeper} to keep them.")
+        fewer = f"with fewer than {number_of(negatives, 'negative')}"
+        left_out = number_of(tally["dropped"], f"pair {fewer} is", f"pairs {fewer} are")
+        notice(f"{left_out} left out: {deeper} to keep more.")
     if tally["short"]:
         notice(
-            f"{tally['short']} pairs have fewer than {negatives} negatives, {tally['without_negatives']} of them none; "
-            f"a training that takes {negatives} refuses the file: {deeper}, or leave them out with --drop-short."
+            f"{number_of(tally['short'], 'pair has', 'pairs have')} fewer than {number_of(negatives, 'negative')}, "
+            f"{tally['without_negatives']} of them none; a training that takes {negatives} refuses the file: "
+            f"{deeper}, or leave them out with --drop-short."
         )

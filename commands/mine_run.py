@@ -14,6 +14,7 @@ from csplade.integration.query import Question
 from csplade.pipelines.contract import read_contract
 from csplade.pipelines.errors import CspladeError, UsageError
 from csplade.pipelines.folder import read_tables
+from csplade.pipelines.number_of import number_of
 from csplade.pipelines.teacher import BM25, Teacher, open_teacher, parse_specs
 from csplade.pipelines.training_data import Example, read_examples
 from opensearchpy import OpenSearch
@@ -100,7 +101,8 @@ def run_mine(run: MineRun, examples: list[Example]) -> Counter[str]:
                     file.add(mined)
                 tally.update(_counts(mined, kept, run.options.negatives))
         except (CspladeError, KeyboardInterrupt):
-            notice(f"{tally['pairs']} pairs are written. The same command with --resume goes on behind them.")
+            written = number_of(tally["pairs"], "pair is", "pairs are")
+            notice(f"{written} written. The same command with --resume goes on there.")
             raise
     return tally
 

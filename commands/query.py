@@ -34,6 +34,7 @@ from csplade.commands.search_options import (
 from csplade.integration.planner import Plan, PlanOptions, Total
 from csplade.integration.query import Mode, QueryOptions, parse_filter, planned
 from csplade.pipelines.errors import UsageError
+from csplade.pipelines.number_of import number_of
 from csplade.pipelines.vocab import readable
 
 if TYPE_CHECKING:
@@ -102,7 +103,8 @@ def command(
     else:
         _print(sent if show_terms else None, page.hits)
         if page.total is not None:
-            notice(f"{page.total}{'' if page.exact else ' or more'} documents match.")
+            found = f"{page.total} or more documents match"
+            notice(f"{number_of(page.total, 'document matches', 'documents match') if page.exact else found}.")
     tell_question(text, options.mode, sent, bool(page.hits))
 
 

@@ -25,6 +25,7 @@ from csplade.commands.reindex_options import ReindexChoices, reindex_options, so
 from csplade.commands.reindex_trial import show_trial
 from csplade.commands.settled_run import open_checkpoint, settled_run, with_bar
 from csplade.pipelines.errors import SourceError, UsageError
+from csplade.pipelines.number_of import number_of
 
 if TYPE_CHECKING:
     from csplade.integration.checkpoint import Checkpoint
@@ -90,9 +91,9 @@ def command(choices: ReindexChoices, connection: Connection, encoder_folder: Pat
     calibrate_after(patient(target, choices.patience), choices.target, encoder_folder, held, encoder)
     if account.failed:
         raise SourceError(
-            f"{account.failed} of {account.read} documents failed (the first: {account.first_reason}): mend them in "
-            f"{choices.origin} and reindex again, which copies all documents; {account.dead_letters} holds those that "
-            "failed, to look at and not to ingest"
+            f"{account.failed} of {number_of(account.read, 'document')} failed (the first: {account.first_reason}): "
+            f"mend them in {choices.origin} and reindex again, which copies all documents; {account.dead_letters} "
+            "holds those that failed, to look at and not to ingest"
         )
 
 
@@ -232,11 +233,17 @@ def _print(
 def _tell(found: "ReindexReport", choices: ReindexChoices) -> None:
     account = found.account
     if found.empty:
-        notice(f"{found.empty} documents have no text in these fields; they are indexed without weights.")
+        empty = number_of(
+            found.empty, "document without text in these fields is", "documents without text in these fields are"
+        )
+        notice(f"{empty} indexed without weights.")
     if account.repeated:
-        notice(f"{account.repeated} documents had an id that came before: the index keeps the later one.")
+        notice(f"{number_of(account.repeated, 'document')} had an id that came before: the index keeps the later one.")
     if found.gone:
-        notice(f"{found.gone} documents that failed in an earlier run have changed, gone, or were read anew.")
+        gone = number_of(
+            found.gone, "document that failed in an earlier run has", "documents that failed in an earlier run have"
+        )
+        notice(f"{gone} changed, gone, or been read anew.")
     if not found.frozen:
         notice(
             f"The cluster of {choices.origin} has no points in time, or not for this user: what changed while it was "

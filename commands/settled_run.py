@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from csplade.commands.output import notice
 from csplade.pipelines.errors import CspladeError
+from csplade.pipelines.number_of import number_of
 
 if TYPE_CHECKING:
     from csplade.commands.ingest_options import IngestChoices
@@ -80,5 +81,5 @@ def with_bar(total: int | None, send: "Callable[[Callable[[IngestReport], None]]
             return send(show)
         except (CspladeError, KeyboardInterrupt):
             bar.close()
-            notice(f"{indexed} documents are indexed. Run again, the same command {again}")
+            notice(f"{number_of(indexed, 'document is', 'documents are')} indexed. Run again, the same command {again}")
             raise

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from csplade.integration.errors import ClusterError
+from csplade.pipelines.number_of import number_of
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,9 @@ class Tally:
         settled = now.current + now.encoded + now.superseded + now.failed
         if now.read != settled or (expected is not None and looked_at != expected):
             raise ClusterError(
-                f"{looked_at} documents were read in this round, {expected} were there, and of {now.read} in all "
-                f"{settled} are settled: that does not add up, run again and report this"
+                f"{number_of(looked_at, 'document was', 'documents were')} read in this round, {expected} were "
+                f"there, and of {now.read} in all {settled} are settled: that does not add up, run again and report "
+                "this"
             )
         self._report = replace(now, rounds=now.rounds + 1)
 

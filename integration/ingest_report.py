@@ -7,6 +7,7 @@ from pathlib import Path
 from csplade.integration.answers import count_documents
 from csplade.integration.errors import ClusterError, CredentialsError
 from csplade.integration.refresh import refresh
+from csplade.pipelines.number_of import number_of
 from opensearchpy import OpenSearch
 
 _LOST = "look whether somebody deletes from it or a node has lost data, then ingest again"
@@ -82,24 +83,28 @@ def check_count(report: IngestReport, counted: int | None, index: str, before: i
     """
     if report.read != report.indexed + report.skipped + report.failed:
         raise ClusterError(
-            f"{report.read} records were read, and {report.indexed} indexed, {report.skipped} skipped, {report.failed} "
-            "failed: that does not add up, ingest again and report this"
+            f"{number_of(report.read, 'record was', 'records were')} read, and {report.indexed} indexed, "
+            f"{report.skipped} skipped, {report.failed} failed: that does not add up, ingest again and report this"
         )
     if counted is None:
         return None
     if counted < report.distinct:
         raise ClusterError(
-            f"the index {index!r} holds {counted} documents, and {report.distinct} were acknowledged: {_LOST}"
+            f"the index {index!r} holds {number_of(counted, 'document')}, and {report.distinct} were acknowledged: "
+            f"{_LOST}"
         )
     return None if before is None else _compared(report, counted, index, before)
 
 
 def _compared(report: IngestReport, counted: int, index: str, before: int) -> str | None:
     least = before + report.created
-    account = f"the index {index!r} holds {counted} documents, {before} were there before and {report.created} are new"
+    account = (
+        f"the index {index!r} holds {number_of(counted, 'document')}, {number_of(before, 'was', 'were')} there "
+        f"before and {number_of(report.created, 'is', 'are')} new"
+    )
     if counted < least:
         raise ClusterError(f"{account}: {_LOST}")
     others = counted - least - report.doubtful
     if others > 0:
-        return f"{account}: {others} are of another writer, or of requests whose answers were lost."
+        return f"{account}: {number_of(others, 'is', 'are')} of another writer, or of requests whose answers were lost."
     return None

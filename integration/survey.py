@@ -9,6 +9,7 @@ from itertools import chain
 import numpy as np
 from csplade.integration.documents import Document, Rejected
 from csplade.pipelines.errors import SourceError
+from csplade.pipelines.number_of import number_of
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def check_any(found: Survey, name: str) -> None:
     if found.first is None:
         raise _empty(name)
     reason = f"line {found.first.line} {found.first.reason}"
-    raise SourceError(f"none of the {found.rejected} records of {name} can be indexed: {reason}")
+    raise SourceError(f"{name} holds {number_of(found.rejected, 'record')}, of which none can be indexed: {reason}")
 
 
 def all_usable(documents: Iterable[Document | Rejected], name: str) -> Iterator[Document]:

@@ -65,4 +65,4 @@ def test_the_command_says_what_was_cut_and_which_gpus_are_missing(
     assert "Run again" not in refused.err and not Path("out").exists()
     done = run(*ours)
     assert done.code == 0 and "cut" in done.out
-    assert "Of 1 texts the model did not see the end: --stride reads them whole" in done.err
+    assert "Of 1 text the model did not see the end: --stride reads texts whole" in done.err

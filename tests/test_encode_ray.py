@@ -44,7 +44,7 @@ def test_a_worker_that_is_killed_loses_and_duplicates_nothing(tmp_path: Path, en
     assert killed, err
     # The bad record is counted, and is the reason of the exit code.
     assert process.returncode == 1, err
-    assert "1 records have no vector" in err
+    assert "1 record has no vector" in err
     shown = orjson.loads(said)
     assert (shown["blocks"], shown["written"], shown["skipped"], shown["failed"]) == (8, RECORDS + PARQUET, 0, 1)
     blocks = [f"0000-{begin:010}.jsonl" for begin in range(0, 3000, BLOCK)]

@@ -79,7 +79,7 @@ def test_a_folder_called_parquet_holds_parquet_and_what_it_ran_on_is_told(run: R
     Path("a.jsonl").write_bytes(Path("a.jsonl").read_bytes() + b"{\n")
     options = ("--engine", "ray", "--output", "v.parquet", "--block", 2, "--on-bad-record", "skip", "--json")
     done = run(*options)
-    assert done.code == 1 and "1 records have no vector" in done.err
+    assert done.code == 1 and "1 record has no vector" in done.err
     shown = orjson.loads(done.out)
     assert (shown["blocks"], shown["written"], shown["failed"]) == (3, 5, 1)
     assert shown["runs_on"] == ["CPUExecutionProvider"]

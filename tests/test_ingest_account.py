@@ -112,7 +112,7 @@ def test_the_python_call_tells_it_too(
     with caplog.at_level(logging.WARNING):
         report = searches.bulk(records)
     assert (report.created, report.doubtful) == (8, 0)
-    assert f"holds 14 documents, {ACCOUNT}: 1 are of another writer" in caplog.text
+    assert f"holds 14 documents, {ACCOUNT}: 1 is of another writer" in caplog.text
     meanwhile(lambda: client.delete(index=index_name, id="old3"))
     with pytest.raises(ClusterError, match="holds 13 documents, 14 were there before and 0 are new: look whether"):
         searches.bulk(records)

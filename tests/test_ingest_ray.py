@@ -63,7 +63,7 @@ def test_a_worker_that_is_killed_loses_and_duplicates_nothing(
     counts = [shown[name] for name in ("read", "indexed", "failed", "duplicates", "in_index")]
     assert counts == [DOCUMENTS, DOCUMENTS, 0, 0, DOCUMENTS]
     assert shown["runs_on"] == ["CPUExecutionProvider"]
-    assert shown["cut"] == 1 and "Of 1 texts the model did not see the end" in err
+    assert shown["cut"] == 1 and "Of 1 text the model did not see the end" in err
 
     alone = Encoder.open(encoder_folder)
     for number in (0, 1, 5999, DOCUMENTS - 1):

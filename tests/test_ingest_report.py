@@ -28,6 +28,6 @@ def test_what_was_there_before_and_what_is_new_must_be_there_and_more_is_told() 
         check_count(report, 23, "articles", 20)
     # Of two nobody knows whether they were there before.
     assert [check_count(report, counted, "articles", 20) for counted in (24, 26)] == [None, None]
-    assert "holds 27 documents, 20 were there before and 4 are new: 1 are of another writer" in str(
+    assert "holds 27 documents, 20 were there before and 4 are new: 1 is of another writer" in str(
         check_count(report, 27, "articles", 20)
     )

@@ -28,7 +28,7 @@ def test_an_encoder_that_does_not_tell_leaves_it_open(capsys: pytest.CaptureFixt
 def test_cut_texts_are_told(capsys: pytest.CaptureFixture[str], as_json: bool) -> None:
     print_report(REPORT, 5, told_by(Telling()), "articles", as_json)
     out, err = capsys.readouterr()
-    assert "Of 2 texts the model did not see the end: an index made with --long max has them whole." in err
+    assert "Of 2 texts the model did not see the end: an index made with --long max has texts whole." in err
     assert not as_json or orjson.loads(out)["cut"] == 2
 
 

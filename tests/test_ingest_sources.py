@@ -55,7 +55,7 @@ def test_a_killed_run_goes_on_in_its_second_source(run: Run, opensearch: str, in
     told = orjson.loads(again.out)
     assert (told["read"], told["skipped"], told["indexed"]) == (LINES + ROWS, done, LINES + ROWS - done)
     assert (told["failed"], told["duplicates"], told["in_index"]) == (0, 1, LINES + ROWS - 1)
-    assert "1 documents had an id that came before" in again.err
+    assert "1 document had an id that came before" in again.err
     # The later of the two: that of the second source.
     client = connect(opensearch)
     assert client.get(index=index_name, id=str(LINES - 1))["_source"]["text"] == f"rye {LINES - 1}"
@@ -91,7 +91,7 @@ def test_empty_sources_are_no_fault_of_the_others(run: Run, opensearch: str, ind
     for sources in (("empty.jsonl", "empty.jsonl"), ("empty.jsonl", "bad.jsonl")):
         refused = run(*sources, "--index", index_name, "--url", opensearch, "--on-bad-record", "skip")
         assert (refused.code, refused.out) == (1, "")
-    assert "none of the 1 records of bad.jsonl can be indexed" in refused.err
+    assert "bad.jsonl holds 1 record, of which none can be indexed: line 1" in refused.err
 
 
 @pytest.mark.cluster

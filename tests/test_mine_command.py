@@ -183,7 +183,7 @@ def test_a_run_that_fails_keeps_its_lines_and_says_how_to_go_on(mine: Run, run: 
     arguments = mine.args[2:]  # type: ignore[attr-defined]
     result = run("mine", "long.jsonl", *arguments, "out.jsonl")
     assert result.code == 2
-    assert "50 pairs are written. The same command with --resume goes on behind them.\nError: " in result.err
+    assert "50 pairs are written. The same command with --resume goes on there.\nError: " in result.err
     assert [line["query"] for line in lines("out.jsonl")] == [pair["query"] for pair in pairs[:50]]
     write_lines("long.jsonl", *pairs)
     assert run("mine", "long.jsonl", *arguments, "out.jsonl", "--resume").code == 0
@@ -200,7 +200,7 @@ def test_pairs_without_negatives_and_repeated_ones_are_told(mine: Run) -> None:
     )
     result = mine("out.jsonl", "--json")
     assert result.code == 0
-    assert "1 pairs came more than once; each is written once.\n" in result.err
+    assert "1 pair came more than once; each is written once.\n" in result.err
     assert "2 pairs have fewer than 15 negatives, 1 of them none; a training that takes 15 refuses" in result.err
     first, second = lines("out.jsonl")
     assert (len(first["negatives"]), first["negatives"].count("butter")) == (8, 0)
