@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 from csplade.commands.options import json_option
-from csplade.commands.output import notice, print_json, print_table
+from csplade.commands.output import notice, print_json
 from csplade.integration.ports import DEFAULT_PORT
 from csplade.pipelines.errors import UsageError
 
@@ -122,12 +122,12 @@ def status_command(as_json: bool) -> None:
     """
     from csplade.integration.node import status
 
-    found = [_as_json(one) for one in status()]
+    found = status()
     if as_json:
-        print_json(found)
+        print_json([_as_json(one) for one in found])
     elif found:
-        columns = ("url", "flavor", "version", "member", "state", "health", "pid", "data", "log")
-        print_table("", columns, [["" if one[name] is None else one[name] for name in columns] for one in found])
+        for one in found:
+            click.echo(_as_text(one))
     else:
         notice("No node runs: start one with `csplade node start`.")
 
@@ -180,6 +180,15 @@ def _megabytes(heap: str) -> int:
     if megabytes < _LEAST_HEAP_MB:
         raise UsageError(f"--heap {heap!r} is not {_LEAST_HEAP_MB}m or more: write it like 512m or 2g")
     return megabytes
+
+
+def _as_text(one: "MemberStatus") -> str:
+    """Return a server process in three lines, of which only the folders may be longer than a terminal is wide."""
+    facts = (f"{one.node.flavor} {one.node.version}", one.member.name, one.state, one.health)
+    told = ", ".join(filter(None, facts))
+    return (
+        f"{one.member.url}: {told}, pid {one.member.process.pid}\n  data  {one.member.folder}\n  log   {one.member.log}"
+    )
 
 
 def _as_json(one: "MemberStatus") -> dict[str, object]:
