@@ -58,8 +58,8 @@ _OPTIONS = (
         "--text-fields",
         default=None,
         metavar="NAMES",
-        help="The fields that are encoded, joined in this order. Default: those that the index was filled "
-        "with by `csplade ingest` or `reindex`, else title,text.",
+        help="The fields that are encoded, joined in this order, from now on. Default: those that the index was "
+        "filled with by `csplade ingest` or `reindex`, else title,text.",
     ),
     click.option(
         "--replace-encoder",
@@ -151,7 +151,8 @@ def _options(client: "OpenSearch", choices: EnrichChoices) -> "EnrichOptions":
             f"--text-fields {choices.text_fields!r} must be names with commas between them, like name,about"
         )
     fields = fields_of(client, choices.index, tuple(asked))
-    _tell_others(client, choices.index, fields)
+    if asked:
+        _change_fields(client, choices.index, fields)
     return EnrichOptions(
         choices.index,
         choose_path(choices.dead_letters, choices.index),
@@ -165,17 +166,21 @@ def _options(client: "OpenSearch", choices: EnrichChoices) -> "EnrichOptions":
     )
 
 
-def _tell_others(client: "OpenSearch", index: str, fields: tuple[str, ...]) -> None:
-    """Tell of an index that was filled with other text fields than these."""
+def _change_fields(client: "OpenSearch", index: str, fields: tuple[str, ...]) -> None:
+    """Let the index have these text fields from now on; tell of others that it was filled with."""
     from csplade.integration.index_mapping import mapping_of
-    from csplade.integration.text_fields import recorded_fields
+    from csplade.integration.text_fields import change_fields, recorded_fields
 
     known = recorded_fields(mapping_of(client, index)[1])
-    if known not in (None, fields):
+    if known == fields:
+        return
+    kept = change_fields(client, index, fields)
+    if known is not None:
         notice(
-            f"{index} was filled with the text fields {','.join(known)}, and is encoded from {','.join(fields)} now: "
-            "without --text-fields it would be the same as before."
+            f"{index} was filled with the text fields {','.join(known)}, and is encoded from {','.join(fields)} now."
         )
+    if not kept:
+        notice(f"This user may not keep that with {index}: give --text-fields {','.join(fields)} each time.")
 
 
 def _run(

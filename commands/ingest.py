@@ -83,6 +83,7 @@ def command(
         choices.pace,
         least_weight=choices.min_weight,
         patience=choices.patience,
+        text_fields=records.text_fields,
     )
     origins = find_sources(sources, choices.format)
     _check_read_again(origins, choices)
@@ -172,29 +173,18 @@ def _prepare(client: "OpenSearch", encoder: "Encoder", choices: IngestChoices, t
     """
     from csplade.integration.index import IndexState, check_index, create_index
     from csplade.integration.patience import patient
+    from csplade.integration.text_fields import record_fields
 
     _check_whole(choices, choices.asked_long)
     state = check_index(client, choices.index, encoder.contract)
     waiting = patient(client, choices.patience)
     if state is IndexState.READY:
         found = _fitting(waiting, choices)
-        _record(waiting, choices.index, text_fields)
+        record_fields(waiting, choices.index, text_fields)
         return found
     made = replace(choices.index_options, text_fields=text_fields)
     create_index(waiting, choices.index, encoder.contract, made)
     return made.long
-
-
-def _record(client: "OpenSearch", index: str, text_fields: tuple[str, ...]) -> None:
-    """Keep the text fields with an index that does not know any yet; tell of others that it knows."""
-    from csplade.integration.text_fields import record_fields
-
-    known = record_fields(client, index, text_fields)
-    if known != text_fields:
-        notice(
-            f"{index} was filled with the text fields {','.join(known)} before, and gets documents made of "
-            f"{','.join(text_fields)}: `csplade enrich` reads the former of documents that change."
-        )
 
 
 def _fitting(client: "OpenSearch", choices: IngestChoices) -> "Long":

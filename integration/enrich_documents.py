@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from csplade.integration.documents import OUR_FIELDS, mark_of, weight_fields
+from csplade.integration.documents import OUR_FIELDS, weight_fields
 from csplade.integration.encoded_text import encoded_text
 from csplade.integration.passages import Encoded
 from csplade.integration.slices import Found
 from csplade.integration.stored_weights import whole_source
 from csplade.integration.templates import MARK_FIELD, TEXT_FIELD
+from csplade.integration.text_copy import Part, copy_mark, is_mark_of
 from csplade.pipelines.jsonl import write_line
 
 # A constant, so that the cluster compiles it once.
@@ -49,8 +50,8 @@ class Stale:
     """As it was read."""
     text: str
     source: Mapping[str, Any]  # Any: JSON values
-    copied: bool
-    """Whether its field `text` is csplade's copy of other fields, which is written with the weights."""
+    parts: tuple[Part, ...]
+    """Of which its field `text` is csplade's copy, which is written with the weights; none where it is not."""
 
 
 def version_of(found: Found) -> Version:
@@ -66,11 +67,11 @@ def stale(found: Found, text_fields: Sequence[str], fingerprint: str) -> Stale |
     """
     source: Mapping[str, Any] = found.hit.get("_source") or {}  # Any: JSON values
     wanted = encoded_text(source, text_fields)
-    if source.get(MARK_FIELD) == mark_of(fingerprint, wanted.text):
+    if is_mark_of(source.get(MARK_FIELD), fingerprint, wanted.text):
         return None
     routing = found.hit.get("_routing")
     place = (str(found.hit["_id"]), None if routing is None else str(routing))
-    return Stale(*place, version_of(found), wanted.text, source, wanted.copied)
+    return Stale(*place, version_of(found), wanted.text, source, wanted.parts)
 
 
 def wanted_source(text_fields: Sequence[str], write: Write, hides_weights: bool) -> object:
@@ -87,8 +88,8 @@ def enriched(encoded: Encoded, document: Stale, fingerprint: str, least: float =
     Raises:
         EncoderError: a term key has a dot, which no query would find.
     """
-    found: dict[str, object] = {MARK_FIELD: mark_of(fingerprint, document.text)}
-    if document.copied:
+    found: dict[str, object] = {MARK_FIELD: copy_mark(fingerprint, document.text, document.parts)}
+    if document.parts:
         found[TEXT_FIELD] = document.text
     return {**found, **weight_fields(encoded, least)}
 

@@ -11,6 +11,7 @@ from csplade.integration.gateway_json import UnreadJson, read_object, write_json
 from csplade.integration.gateway_paths import Json, dropped, held, meet, objects_at, paths_of
 from csplade.integration.short_weights import shortened
 from csplade.integration.templates import MARK_FIELD, WEIGHTS_FIELD
+from csplade.integration.text_copy import is_mark_of
 from csplade.pipelines.sparse import SparseVector
 
 
@@ -168,7 +169,7 @@ def _marked(source: Json, slot: Slot, aim: Aim) -> bool:
     """Return whether a document says that the encoder made the weights that it carries of the text that it carries."""
     if not aim.fingerprint or not slot.told or not held(source, slot.field):
         return False
-    return bool(source.get(MARK_FIELD) == mark_of(aim.fingerprint, slot.text))
+    return is_mark_of(source.get(MARK_FIELD), aim.fingerprint, slot.text)
 
 
 def _slots(source: Json, coverage: Coverage) -> Iterator[Slot]:

@@ -16,6 +16,7 @@ from csplade.integration.bulk_pace import Pace, PaceOptions
 from csplade.integration.bulk_senders import Batch, Senders
 from csplade.integration.dead_letters import DeadLetters, Mark
 from csplade.integration.documents import Document, RecordError, Rejected, bulk_lines
+from csplade.integration.encoded_text import marked
 from csplade.integration.encoder import Encoder
 from csplade.integration.ingest_report import IngestReport, Progress
 from csplade.integration.passages import Encoded, Long, encode_long
@@ -49,6 +50,8 @@ class IngestOptions:
     long: Long = Long.CUT
     """What becomes of long texts; that of the index."""
     patience: Patience = field(default_factory=Patience)
+    text_fields: tuple[str, ...] = ()
+    """Of which fields of a record its text was joined, as `csplade enrich` has to know; none: of no others."""
 
 
 class Settled(Protocol):
@@ -182,7 +185,8 @@ class _Run:
             self._bury(number, record, reason)
             return
         try:
-            lines = bulk_lines(record, vector, self._options.least_weight, self._fingerprint)
+            document = marked(record, self._fingerprint, self._options.text_fields)
+            lines = bulk_lines(document, vector, self._options.least_weight)
         except RecordError as error:
             self._bury(number, record, str(error))
             return

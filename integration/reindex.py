@@ -80,7 +80,8 @@ def reindex(
         run = _Copy(origin, snapshot, checkpoint, same)
         tell = None if progress is None else lambda report: progress(run.whole(report))
         with closing(run.documents()) as documents:
-            report = run.whole(ingest(target, encoder, documents, options, tell, run), final=True)
+            made = replace(options, text_fields=origin.text_fields)
+            report = run.whole(ingest(target, encoder, documents, made, tell, run), final=True)
         found = ReindexReport(report, snapshot.total, run.gone, run.empty, snapshot.frozen)
     check_source(found, origin.index)
     return found

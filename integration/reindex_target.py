@@ -8,10 +8,11 @@ from csplade.integration.detect import read_dialect
 from csplade.integration.errors import IndexConflictError, RequestError
 from csplade.integration.index import IndexState, check_index, create_from, is_closed
 from csplade.integration.index_asked import Asked, check_asked
-from csplade.integration.index_mapping import index_uuid, keep_in_meta, mapping_of
+from csplade.integration.index_mapping import index_uuid, mapping_of
 from csplade.integration.passages import Long
 from csplade.integration.reindex_mapping import missing_fields, taken_over
-from csplade.integration.templates import TEXT_FIELDS_KEY, IndexOptions, index_body
+from csplade.integration.templates import IndexOptions, index_body
+from csplade.integration.text_fields import record_fields
 from csplade.pipelines.contract import Contract
 from opensearchpy import OpenSearch
 
@@ -111,14 +112,15 @@ def prepare_target(
     """Make the index as it is planned, or give the one that is there the fields that it lacks.
 
     Raises:
-        IndexConflictError: the index that is there cannot take the fields, for example as it lacks their analyzer.
+        IndexConflictError: the index that is there was filled with other text fields, or cannot take the fields, for
+            example as it lacks their analyzer.
         ClusterError: the cluster refuses the index, for example for a type that it does not know.
     """
     if planned.state is IndexState.MISSING:
         create_from(client, index, contract, planned.body)
-    elif planned.taken:
+    record_fields(client, index, text_fields)
+    if planned.state is not IndexState.MISSING and planned.taken:
         _give_fields(client, mapping_of(client, index)[0], planned.taken)
-    keep_in_meta(client, index, {TEXT_FIELDS_KEY: list(text_fields)})
 
 
 def _give_fields(client: OpenSearch, name: str, fields: _Json) -> None:

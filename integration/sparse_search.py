@@ -34,6 +34,7 @@ from csplade.integration.query import QueryOptions, Question
 from csplade.integration.search import Page, Scored, search_many, search_page
 from csplade.integration.searches import build_searches
 from csplade.integration.templates import IndexOptions
+from csplade.integration.text_fields import record_fields
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.jsonl import kind
 from opensearchpy import OpenSearch
@@ -188,18 +189,20 @@ class SparseSearch:
 
         Raises:
             UsageError: the file for dead letters cannot be written.
-            IndexConflictError: the index is not ours, or made with another encoder.
+            IndexConflictError: the index is not ours, made with another encoder, or filled with other text fields.
             ClusterError: the cluster is gone or takes nothing any more, or its count is not that of the report.
         """
         letters = choose_path(options.dead_letters, self.index)
         fields = options.index.text_fields or options.records.text_fields
         self.create(replace(options.index, text_fields=fields))
+        record_fields(self._client, self.index, fields)
         # An alias may stand for an index of another encoder before this is done.
         index, _ = mapping_of(self._client, self.index)
         run = IngestOptions(
             *(index, letters, options.dead_letters is None, options.pace),
             long=long_of(self._client, index),
             patience=options.patience,
+            text_fields=options.records.text_fields,
         )
         waiting = patient(self._client, options.patience)
         before = count_refreshed(waiting, index)

@@ -1,10 +1,13 @@
-"""The text fields with which an index is filled, kept in its mapping: whoever encodes its documents anew takes them."""
+"""The text fields with which an index is filled, kept in its mapping: of all its documents the same are encoded.
+
+Documents that are made of other fields are refused: whoever encodes them anew would read the former. Only `csplade
+enrich`, which looks at all documents, changes them.
+"""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
-from csplade.integration.errors import CredentialsError
+from csplade.integration.errors import CredentialsError, IndexConflictError
 from csplade.integration.index_mapping import keep_in_meta, mapping_of, our_meta
 from csplade.integration.templates import TEXT_FIELDS_KEY
 from opensearchpy import OpenSearch
@@ -16,16 +19,33 @@ def recorded_fields(mapping: Mapping[str, Any]) -> tuple[str, ...] | None:  # An
     return None if found is None else tuple(found)
 
 
-def record_fields(client: OpenSearch, index: str, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Keep with which text fields an index is filled, if it is not known yet; return those that are kept.
+def record_fields(client: OpenSearch, index: str, names: tuple[str, ...]) -> None:
+    """Check that an index is filled with these text fields, and keep them if none are known yet.
+
+    Raises:
+        IndexConflictError: it was filled with others.
+        ClusterError: the cluster does not answer.
+    """
+    known = recorded_fields(mapping_of(client, index)[1])
+    if known is None:
+        # The usual fields are taken where this user may only write documents.
+        change_fields(client, index, names)
+    elif known != names:
+        raise IndexConflictError(
+            f"the index {index!r} was filled with the text fields {','.join(known)}, and would get documents made of "
+            f"{','.join(names)}: give --text-fields {','.join(known)}, or the name of a new index; `csplade enrich "
+            f"--index {index} --text-fields NAMES` changes the fields of all its documents"
+        )
+
+
+def change_fields(client: OpenSearch, index: str, names: tuple[str, ...]) -> bool:
+    """Let documents of an index be made of these text fields from now on; return False if this user may not.
 
     Raises:
         ClusterError: the cluster does not answer.
     """
-    known = recorded_fields(mapping_of(client, index)[1])
-    if known is not None:
-        return known
-    # Who may only write documents cannot write this; the usual fields are taken then.
-    with suppress(CredentialsError):
+    try:
         keep_in_meta(client, index, {TEXT_FIELDS_KEY: list(names)})
-    return names
+    except CredentialsError:
+        return False
+    return True

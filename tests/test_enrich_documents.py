@@ -5,10 +5,14 @@ import pytest
 from csplade.integration.documents import RecordError, mark_of
 from csplade.integration.enrich_documents import Stale, Version, Write, enriched, stale, update_lines, wanted_source
 from csplade.integration.slices import Found
+from csplade.integration.text_copy import Part
 from csplade.pipelines.sparse import SparseVector
 
 FIELDS = ("name", "about")
 SOURCE = {"name": "rye", "about": "dark", "year": 1999, "csplade_terms": {"old": 1.0}}
+
+
+PARTS = (Part("name", "rye", kept=True), Part("about", "dark", kept=True))
 
 
 def read(**changed: object) -> Found:
@@ -25,7 +29,7 @@ def document(**changed: object) -> Stale:
 @pytest.mark.parametrize("mark", [None, mark_of("f", "rye\nold"), mark_of("older", "rye\ndark"), "f"])
 def test_a_mark_of_another_text_or_encoder_is_stale(mark: str | None) -> None:
     whole = {**SOURCE, "csplade_encoded": mark}
-    assert document(csplade_encoded=mark) == Stale("1", None, Version(3, 7, 2), "rye\ndark", whole, True)
+    assert document(csplade_encoded=mark) == Stale("1", None, Version(3, 7, 2), "rye\ndark", whole, PARTS)
     assert stale(read(csplade_encoded=mark_of("f", "rye\ndark")), FIELDS, "f") is None
 
 
@@ -43,7 +47,7 @@ def test_a_script_assigns_the_whole_vector_under_a_condition() -> None:
     fields = enriched(SparseVector({"rye": 3.0}), document(), "f")
     action, body = map(orjson.loads, update_lines(document(), fields, Write.SCRIPT).splitlines())
     assert action == {"update": {"_id": "1", "if_seq_no": 7, "if_primary_term": 2}}
-    mark = mark_of("f", "rye\ndark")
+    mark = mark_of("f", "rye\ndark") + ":name=3,about=4"
     assert body["script"]["params"] == {
         "none": ["csplade_passages"],
         "values": {"csplade_terms": {"rye": 3.0}, "csplade_encoded": mark, "text": "rye\ndark"},
@@ -58,7 +62,13 @@ def test_where_no_term_is_left_the_old_weights_go() -> None:
     _, body = map(orjson.loads, update_lines(found, fields, Write.SCRIPT).splitlines())
     assert body["script"]["params"]["none"] == ["csplade_passages", "csplade_terms"]
     _, source = map(orjson.loads, update_lines(found, fields, Write.WHOLE).splitlines())
-    assert source == {"name": "", "about": None, "year": 1999, "text": "", "csplade_encoded": mark_of("f", "")}
+    assert source == {
+        "name": "",
+        "about": None,
+        "year": 1999,
+        "text": "",
+        "csplade_encoded": f"{mark_of('f', '')}:name=0,about=0",
+    }
 
 
 def test_a_whole_document_goes_back_as_it_was_with_its_routing() -> None:

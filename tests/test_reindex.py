@@ -144,7 +144,9 @@ def expected(number: int) -> tuple[str | None, dict[str, Any]]:
     source = product(number)
     text = text_of(source)
     vector = word_vector(text)
-    ours = {"text": text, "csplade_encoded": mark_of(word_contract().fingerprint, text)}
+    name, about = source.get("name", ""), source.get("about", {}).get("long", "")
+    parts = f":name={len(name)},about.long={len(about)}" if name else ":name!0,about.long!0"
+    ours = {"text": text, "csplade_encoded": mark_of(word_contract().fingerprint, text) + parts}
     weights = {WEIGHTS_FIELD: vector.weights} if vector else {}
     return routing_of(number).get("routing"), {**source, **ours, **weights}
 

@@ -94,7 +94,9 @@ def expected(number: int) -> tuple[str | None, dict[str, Any]]:
     source = product(number)
     text = text_of(source)
     weights = {WEIGHTS_FIELD: word_vector(text).weights} if text else {}
-    marked = {"text": text, "csplade_encoded": mark_of(word_contract().fingerprint, text)}
+    name, about = source.get("name", ""), source.get("about", {}).get("long", "")
+    parts = f":name={len(name)},about.long={len(about)}" if name else ":name!0,about.long!0"
+    marked = {"text": text, "csplade_encoded": mark_of(word_contract().fingerprint, text) + parts}
     return routing_of(number), {**source, **marked, **weights}
 
 
