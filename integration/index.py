@@ -78,7 +78,7 @@ def require_mapping(
     """
     check_name(index)
     told = told_dialect(client)
-    mapping = _checked_mapping(client, index, contract)
+    mapping = _checked_mapping(client, index, contract, to_fill=False)
     if mapping is None:
         raise IndexConflictError(
             f"there is no index {index!r}: make it with `csplade ingest SOURCE --index {index}`, or correct --index"
@@ -147,7 +147,7 @@ def told_dialect(client: OpenSearch) -> Dialect | None:
 
 
 def _checked_mapping(
-    client: OpenSearch, index: str, contract: Contract | None
+    client: OpenSearch, index: str, contract: Contract | None, to_fill: bool = True
 ) -> Mapping[str, Any] | None:  # Any: a JSON object
     """Return the mapping of an index that is ours and of this encoder, None if there is no index."""
     mapping = mapping_if_there(client, index)
@@ -155,10 +155,7 @@ def _checked_mapping(
         return None
     ours = mapping.get("_meta", {}).get(META_KEY)
     if not isinstance(ours, dict) or WEIGHTS_FIELD not in mapping.get("properties", {}):
-        raise IndexConflictError(
-            f"the index {index!r} exists and was not made by csplade (it has no field {WEIGHTS_FIELD!r} of ours): "
-            f"give the name of a new index; `csplade reindex --from {index} --to NEW` copies this one into it"
-        )
+        raise _foreign(index, to_fill)
     if ours.get("format") != INDEX_FORMAT:
         raise IndexConflictError(
             f"the index {index!r} has format {ours.get('format')}, this csplade writes {INDEX_FORMAT}: "
@@ -174,6 +171,19 @@ def _checked_mapping(
         # Terms are words; a SEISMIC field takes numbers alone.
         dialect_of_field(mapping["properties"][WEIGHTS_FIELD], None)
     return mapping
+
+
+def _foreign(index: str, to_fill: bool) -> IndexConflictError:
+    """Return the error of an index of others, for who would fill it or for who would search it or change it in place."""
+    lacks, copy = f"no field {WEIGHTS_FIELD!r} of ours", f"`csplade reindex --from {index} --to NEW`"
+    if to_fill:
+        return IndexConflictError(
+            f"the index {index!r} exists and was not made by csplade (it has {lacks}): give the name of a new index; "
+            f"{copy} copies this one into it"
+        )
+    return IndexConflictError(
+        f"the index {index!r} was not made by csplade and has no term weights ({lacks}): {copy} makes one that has them"
+    )
 
 
 def is_closed(client: OpenSearch, index: str) -> bool:

@@ -155,6 +155,7 @@ def test_an_index_that_is_not_ours_is_refused_and_left_alone(run: Run, opensearc
     result = run(write("a.jsonl", lines(3)), "--index", index_name, "--url", opensearch)
     assert result.code == 1
     assert "was not made by csplade" in one_sentence(result)
+    assert "give the name of a new index" in result.err
     assert count(opensearch, index_name) == 1
 
 

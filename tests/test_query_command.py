@@ -273,7 +273,10 @@ def test_an_index_that_is_not_ours_is_refused(run: Run, opensearch: str, index_n
     connect(opensearch).index(index=index_name, body={"text": "bread"}, params={"refresh": "true"})
     result = run("bread", "--index", index_name, "--url", opensearch, "--mode", mode)
     assert result.code == 1
-    assert "was not made by csplade" in one_sentence(result)
+    assert one_sentence(result) == (
+        f"Error: the index {index_name!r} was not made by csplade and has no term weights (no field 'csplade_terms' of "
+        f"ours): `csplade reindex --from {index_name} --to NEW` makes one that has them\n"
+    )
 
 
 @pytest.mark.cluster
