@@ -7,12 +7,12 @@ With --json exactly one object, with --watch when it is stopped, always with the
      "seconds": number, "dead_letters": path or null}
 
 `read` = `current` + `encoded` + `superseded` + `failed`; `pending` of the superseded have not been looked at again.
-`without_text` of those that were not current have no text in these fields, and so no weights.
+`without_text` of those that were not current have no text in these fields, and so no weights. What --watch says of
+its rounds is on standard error.
 """
 
 import signal
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,15 +20,17 @@ from typing import TYPE_CHECKING
 import click
 from csplade.commands.calibrate import calibrate_after
 from csplade.commands.connection import Connection, cluster_options, open_cluster
+from csplade.commands.enrich_watch import watch
 from csplade.commands.options import encoder_option, gathered, index_option, json_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.commands.sending_options import SENDING_OPTIONS, SendingChoices
 from csplade.pipelines.errors import CspladeError, SourceError, UsageError
+from csplade.pipelines.number_of import number_of
 
 if TYPE_CHECKING:
     from csplade.integration.dialect import Dialect
     from csplade.integration.encoder import Encoder
-    from csplade.integration.enrich import Enricher, EnrichOptions
+    from csplade.integration.enrich import EnrichOptions
     from csplade.integration.enrich_report import EnrichReport
     from opensearchpy import OpenSearch
 
@@ -123,12 +125,13 @@ def command(choices: EnrichChoices, connection: Connection, encoder_folder: Path
         calibrate_after(waiting, choices.index, encoder_folder, _held(waiting, choices.index, report), encoder)
     if report.failed:
         raise SourceError(
-            f"{report.failed} documents failed (the first: {report.first_reason}): their ids are in "
+            f"{number_of(report.failed, 'document')} failed (the first: {report.first_reason}): their ids are in "
             f"{report.dead_letters}; mend them in the index and enrich again"
         )
     if report.pending and choices.watch is None:
         raise SourceError(
-            f"{report.pending} documents change faster than they are encoded: run again later, or let --watch follow"
+            f"{number_of(report.pending, 'document changes', 'documents change')} faster than encoding: run again "
+            "later, or let --watch follow"
         )
 
 
@@ -198,27 +201,12 @@ def _run(
 
         enricher = Enricher(client, encoder, dialect, options, show)
         try:
-            return enricher.until_current() if choices.watch is None else _watch(enricher, choices.watch)
+            return enricher.until_current() if choices.watch is None else watch(enricher, options, choices.watch)
         except (CspladeError, KeyboardInterrupt):
             bar.close()
-            notice(f"{enricher.report.encoded} documents are encoded. Run again, it looks for those that are left.")
+            done = number_of(enricher.report.encoded, "document is", "documents are")
+            notice(f"{done} encoded. Run again, it looks for those that are left.")
             raise
-
-
-def _watch(enricher: "Enricher", seconds: float) -> "EnrichReport":
-    """Make rounds until somebody stops the program, which is the way in which this ends."""
-    encoded = 0
-    try:
-        while True:
-            report = enricher.round()
-            if report.encoded > encoded:
-                notice(f"{report.encoded - encoded} documents were encoded.")
-                encoded = report.encoded
-            # What was superseded has changed already.
-            if not report.pending:
-                time.sleep(seconds)
-    except KeyboardInterrupt:
-        return enricher.report
 
 
 def _print(report: "EnrichReport", options: "EnrichOptions", as_json: bool) -> None:
@@ -233,5 +221,6 @@ def _print(report: "EnrichReport", options: "EnrichOptions", as_json: bool) -> N
         print_table("", ("index", *names), [(options.index, *cells)])
     if report.without_text:
         notice(
-            f"{report.without_text} documents have no text in {', '.join(options.text_fields)}: they have no weights."
+            f"{number_of(report.without_text, 'document has', 'documents have')} no text in "
+            f"{', '.join(options.text_fields)}, and so no weights."
         )

@@ -1,5 +1,6 @@
 """Documents that others write get weights in place on real servers; nothing they write is lost, whoever is first."""
 
+import re
 import signal
 import threading
 import time
@@ -239,6 +240,13 @@ def test_a_watch_follows_changes_until_it_is_interrupted(opensearch: str, index_
     assert process.returncode == 0, err
     told = orjson.loads(out)
     assert told["encoded"] == 2
+    began, *rounds, ended = (one for one in err.splitlines() if "document" in one or "Watching" in one)
+    assert began == f"Watching {index_name} every 0.2 s for changes in title, text; Ctrl-C ends it."
+    for one in rounds:
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d 1 document encoded, 0 failed\.", one)
+    # Ctrl-C may come before the second round is over; the sums know of it.
+    assert len(rounds) in (1, 2)
+    assert re.fullmatch(r"Stopped after \d+ rounds? in \d+ s: 2 documents encoded, 0 failed\.", ended)
     # A round that Ctrl-C ends is not counted.
     assert told["rounds"] >= 1
     assert told["read"] == told["current"] + told["encoded"] + told["superseded"] + told["failed"]
