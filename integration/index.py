@@ -174,7 +174,7 @@ def _checked_mapping(
 
 
 def _foreign(index: str, to_fill: bool) -> IndexConflictError:
-    """Return the error of an index of others, for who would fill it or for who would search it or change it in place."""
+    """Return the error of an index of others, for who would fill it, or for who reads it."""
     lacks, copy = f"no field {WEIGHTS_FIELD!r} of ours", f"`csplade reindex --from {index} --to NEW`"
     if to_fill:
         return IndexConflictError(
