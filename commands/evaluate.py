@@ -127,11 +127,12 @@ def _check_documents(client: "OpenSearch", index: str, collection: Collection) -
     known = count_known(client, index, judged)
     if not known:
         raise SourceError(
-            f"the index {index!r} holds none of the {len(judged)} judged documents: ingest the collection's corpus "
+            f"the index {index!r} holds none of the judged documents ({len(judged)}): ingest the collection's corpus "
             "into it, or name the index that holds it"
         )
     if known < len(judged):
-        notice(f"The index holds {known} of the {len(judged)} judged documents; the others count as not found.")
+        others = "the other counts" if known == len(judged) - 1 else "the others count"
+        notice(f"The index holds {known} of the {len(judged)} judged documents; {others} as not found.")
 
 
 def _questions(collection: Collection, encoder_folder: Path | None, by_table: bool) -> list[Question]:

@@ -16,6 +16,7 @@ from csplade.commands.options import json_option
 from csplade.commands.output import notice, print_json
 from csplade.integration.ports import DEFAULT_PORT
 from csplade.pipelines.errors import UsageError
+from csplade.pipelines.number_of import number_of
 
 if TYPE_CHECKING:
     from csplade.integration.node import Member, MemberStatus
@@ -170,7 +171,9 @@ def _member(port: int, number: int) -> "Member":
     if node is None:
         raise NodeError(f"no node was started on port {port}: see `csplade node status`, or name its --port")
     if number > len(node.members):
-        raise UsageError(f"the node on port {port} has {len(node.members)} member(s), not {number}: correct --member")
+        raise UsageError(
+            f"the node on port {port} has {number_of(len(node.members), 'member')}, not {number}: correct --member"
+        )
     return node.members[number - 1]
 
 

@@ -8,6 +8,7 @@ from csplade.commands.search_options import dropped_sentence, for_index
 from csplade.integration.planner import Plan
 from csplade.integration.query import Mode, QueryOptions, Question
 from csplade.pipelines.errors import UsageError
+from csplade.pipelines.number_of import number_of
 
 if TYPE_CHECKING:
     from csplade.integration.encoder import Encoder
@@ -76,5 +77,5 @@ def tell_cut_queries(encoder: "Encoder") -> None:
 
     cut = encoder.counts.cut_queries if isinstance(encoder, TellingEncoder) else 0
     if cut:
-        queries = "1 query" if cut == 1 else f"{cut} queries"
-        notice(f"Of {queries} the model did not see the end: it reads {encoder.contract.query.max_tokens} tokens.")
+        queries, read = number_of(cut, "query", "queries"), encoder.contract.query.max_tokens
+        notice(f"Of {queries} the model did not see the end: it reads {number_of(read, 'token')}.")

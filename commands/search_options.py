@@ -9,6 +9,7 @@ from csplade.commands.output import notice
 from csplade.integration.planner import Anchor, FieldWeight, Fusion, Phases, Plan, PlanOptions, Total
 from csplade.integration.query import DEFAULT_BM25_WEIGHT, Mode, QueryOptions
 from csplade.pipelines.errors import UsageError
+from csplade.pipelines.number_of import number_of
 
 if TYPE_CHECKING:
     from csplade.pipelines.contract import Contract
@@ -205,4 +206,5 @@ def for_index(
 def dropped_sentence(plan: Plan) -> str:
     """Return what a user should know about a vector that was pruned."""
     kept = len(plan.vector)
-    return f"The query has {kept + plan.dropped} terms; the {kept} heaviest are sent ({plan.share:.1%} of its weight)."
+    sent = "heaviest is" if kept == 1 else f"{kept} heaviest are"
+    return f"The query has {number_of(kept + plan.dropped, 'term')}; the {sent} sent ({plan.share:.1%} of its weight)."

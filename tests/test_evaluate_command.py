@@ -216,7 +216,7 @@ def test_an_index_that_holds_only_some_judged_documents_is_told(
     found = {query: sparse_scores(judged, query) | {gone: 0.0} for query in judged.judgments}
     expected = plain_measures(judged.judgments, {query: ranked(scores) for query, scores in found.items()})
     assert json_of(result)["sparse"] == pytest.approx(expected, abs=1e-9)
-    assert f"The index holds {len(known) - 1} of the {len(known)} judged documents; the others count as" in result.err
+    assert f"The index holds {len(known) - 1} of the {len(known)} judged documents; the other counts as" in result.err
 
 
 @pytest.mark.cluster

@@ -118,7 +118,7 @@ def test_a_document_that_is_no_hit_is_told_why(explain: Run) -> None:
         assert line in shown
     assert shown[shown.index("Terms of the document only") + 2] == "brot 4.0000"
     lower = rows(explain("bread", "--document", "loaf", "--size", 1))
-    assert lower[1] == "It has rank 2, with the score 25.0000; only the best 1 are asked for, see --size."
+    assert lower[1] == "It has rank 2, with the score 25.0000; only the best one is asked for, see --size."
     assert "Score 25.0000" in lower
     # What met stands in the score already.
     assert not any(line.startswith("Terms that both have") for line in lower)
@@ -149,7 +149,7 @@ def test_no_hit_and_terms_that_are_left_out_are_said(explain: Run) -> None:
     nothing = explain("nothingness", "--json")
     assert (json_of(nothing)["hits"], nothing.err) == ([], "No document matches.\n")
     cut = explain("bread cloth", "--max-clauses", 1, "--document", "salt")
-    assert cut.err == "The query has 2 terms; the 1 heaviest are sent (50.0% of its weight).\n"
+    assert cut.err == "The query has 2 terms; the heaviest is sent (50.0% of its weight).\n"
 
 
 @pytest.mark.cluster

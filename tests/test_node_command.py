@@ -97,7 +97,7 @@ def check_logs(run: Run, port: int) -> None:
     assert short.out.count("\n") == 3
     missing = run("node", "logs", "--port", port, "--member", 2)
     assert (missing.code, missing.out) == (2, "")
-    assert f"the node on port {port} has 1 member(s), not 2" in missing.err
+    assert f"the node on port {port} has 1 member, not 2" in missing.err
 
 
 @pytest.mark.cluster
