@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from csplade.commands.engine_options import ENGINE_OPTIONS, RAY, EngineChoices
 from csplade.commands.options import gathered
-from csplade.commands.source_options import format_option, id_field_option, on_bad_record_option
+from csplade.commands.source_options import delimiter_option, format_option, id_field_option, on_bad_record_option
 from csplade.pipelines.encode_options import Device, EncodeOptions, LongTexts
 from csplade.pipelines.encode_parquet import PARQUET
 from csplade.pipelines.errors import UsageError
@@ -25,6 +25,7 @@ class EncodeChoices(EngineChoices):
     force: bool
     keep_fields: bool
     format: str | None
+    delimiter: str | None
     id_field: str | None
     text_fields: str
     on_bad_record: str
@@ -56,7 +57,9 @@ class EncodeChoices(EngineChoices):
     def deciding(self) -> str:
         """Return what decides which lines come of a source, besides the encoder."""
         kept = (self.role, self.keep_fields, self.format, self.id_field, self.text_fields, self.on_bad_record)
-        return " ".join(map(str, (*kept, self.long_texts, self.deterministic)))
+        # Parts of a run were written before there was a choice.
+        chosen = () if self.delimiter is None else (self.delimiter,)
+        return " ".join(map(str, (*kept, self.long_texts, self.deterministic, *chosen)))
 
     @property
     def options(self) -> EncodeOptions:
@@ -118,6 +121,7 @@ _OPTIONS = (
         help="Write the whole record, with its vector in the field `vector`; JSON lines only.",
     ),
     format_option,
+    delimiter_option,
     id_field_option,
     click.option(
         "--text-fields",

@@ -52,7 +52,7 @@ def encode_here(arguments: Sequence[str], choices: EncodeChoices, folder: Path, 
         SourceError: a record cannot be used, or the output cannot be written.
         UsageError: sources and output do not fit together.
     """
-    sources = find_sources(arguments, choices.format)
+    sources = find_sources(arguments, choices.format, choices.delimiter)
     if choices.as_parquet:
         require_parquet()
     contract = read_contract(folder)

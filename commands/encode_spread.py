@@ -70,7 +70,7 @@ def encode_on_ray(arguments: Sequence[str], choices: EncodeChoices, folder: Path
         require_parquet()
     check_files(folder, contract := read_contract(folder))
     options = record_options(choices.id_field, choices.text_fields, indexed=False)
-    sources, output = _sources(arguments, choices.format), choices.output.resolve()
+    sources, output = _sources(arguments, choices), choices.output.resolve()
     plan = _planned(sources, output, options, choices, contract.fingerprint)
     before = plan.finished()
     if before:
@@ -90,9 +90,9 @@ def encode_on_ray(arguments: Sequence[str], choices: EncodeChoices, folder: Path
         )
 
 
-def _sources(arguments: Sequence[str], format: str | None) -> list[Source]:
+def _sources(arguments: Sequence[str], choices: EncodeChoices) -> list[Source]:
     """Return the sources at paths that hold on every node."""
-    found = find_sources(arguments, format)
+    found = find_sources(arguments, choices.format, choices.delimiter)
     for source in found:
         if source.path is None or not source.rereadable:
             raise UsageError(f"{source.name} can be read only once, and each worker reads its part: name a file")

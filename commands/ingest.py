@@ -85,7 +85,7 @@ def command(
         patience=choices.patience,
         text_fields=records.text_fields,
     )
-    origins = find_sources(sources, choices.format)
+    origins = find_sources(sources, choices.format, choices.delimiter)
     _check_read_again(origins, choices)
     encoder = open_encoder(encoder_folder, choices)
     found = plan_all(origins, records, choices.on_bad_record == "skip", choices.vectors)

@@ -8,7 +8,7 @@ from csplade.commands.engine_options import ENGINE_OPTIONS, EngineChoices
 from csplade.commands.new_index_options import NEW_INDEX_OPTIONS, NewIndexChoices
 from csplade.commands.options import gathered, index_option
 from csplade.commands.sending_options import SENDING_OPTIONS, SendingChoices
-from csplade.commands.source_options import format_option, id_field_option, on_bad_record_option
+from csplade.commands.source_options import delimiter_option, format_option, id_field_option, on_bad_record_option
 
 _FILE = click.Path(path_type=Path)
 
@@ -19,6 +19,7 @@ class IngestChoices(SendingChoices, NewIndexChoices, EngineChoices):
 
     index: str
     format: str | None
+    delimiter: str | None
     id_field: str | None
     text_fields: str
     on_bad_record: str
@@ -34,7 +35,8 @@ class IngestChoices(SendingChoices, NewIndexChoices, EngineChoices):
         """Return what decides which documents come of a source."""
         kept = (self.format, self.id_field, self.text_fields, self.on_bad_record, self.min_weight)
         # Checkpoints were written before there was a choice.
-        return " ".join(map(str, kept if self.vectors is None else (*kept, self.vectors)))
+        chosen = (each for each in (self.vectors, self.delimiter) if each is not None)
+        return " ".join(map(str, (*kept, *chosen)))
 
 
 LOADING_OPTIONS = (
@@ -67,6 +69,7 @@ LOADING_OPTIONS = (
 _OPTIONS = (
     index_option,
     format_option,
+    delimiter_option,
     id_field_option,
     click.option(
         "--text-fields",

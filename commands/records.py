@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from csplade.commands.output import notice
 from csplade.pipelines.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,16 +22,23 @@ class Plan:
     """None: standard input or a pipe, which cannot be counted beforehand."""
 
 
-def find_sources(arguments: Sequence[str], format: str | None) -> "list[Source]":
-    """Return the sources a user named, each of that format, or of what its own name says.
+def find_sources(arguments: Sequence[str], format: str | None, delimiter: str | None = None) -> "list[Source]":
+    """Return the sources a user named, each of that format, or of what its own name says; tables with that delimiter.
 
     Raises:
         SourceError: one is not there.
-        UsageError: Parquet is to come on standard input.
+        UsageError: Parquet is to come on standard input, or nothing could be separated by that delimiter.
     """
     from csplade.pipelines.sources import Format, find_source
 
-    return [find_source(each, None if format is None else Format(format)) for each in arguments]
+    found = [find_source(each, None if format is None else Format(format)) for each in arguments]
+    if delimiter is None:
+        return found
+    if len(delimiter) != 1 or delimiter in '"\r\n':
+        raise UsageError(f"--delimiter {delimiter!r} must be one character, such as ';'")
+    if not any(each.format.is_table for each in found):
+        raise UsageError(f"--delimiter is for tables, and {found[0].name} is {found[0].format}: add --format csv")
+    return [replace(each, delimiter=delimiter) if each.format.is_table else each for each in found]
 
 
 def record_options(id_field: str | None, text_fields: str, indexed: bool = True) -> "RecordOptions":
@@ -71,7 +79,7 @@ def plan_all(origins: "Sequence[Source]", options: "RecordOptions", skip: bool, 
 def count_records(
     origins: "Sequence[Source]", options: "RecordOptions", skip: bool, vectors: str | None = None
 ) -> list[int]:
-    """Look over sources that can be read again, and return how many records each has; some may be empty.
+    """Look over sources that can be read again, and return how many records each has; some may be empty, which is told.
 
     Raises:
         SourceError: none holds a document, one cannot be read, or a record is none and is not to be passed over.
@@ -83,7 +91,11 @@ def count_records(
         # The one that tells most: of a bad record, if there is any.
         worst = max(range(len(found)), key=lambda place: found[place].rejected)
         check_any(found[worst], origins[worst].name)
-    return [each.documents + each.rejected for each in found]
+    counts = [each.documents + each.rejected for each in found]
+    for origin, count in zip(origins, counts, strict=True):
+        if not count:
+            notice(f"{origin.name} is empty: no document comes of it.")
+    return counts
 
 
 def _documents(

@@ -9,6 +9,12 @@ format_option = click.option(
     type=click.Choice([each.value for each in Format]),
     help="How SOURCE is written. Default: as the end of its name says, else jsonl.",
 )
+delimiter_option = click.option(
+    "--delimiter",
+    default=None,
+    metavar="CHARACTER",
+    help="What separates the cells of a table, such as ';'. Default: a comma in csv, a tab in tsv.",
+)
 id_field_option = click.option(
     "--id-field", default=None, metavar="NAME", help="The field of the id. Default: _id, else id."
 )

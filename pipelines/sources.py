@@ -3,30 +3,33 @@
 A source is read lazily and, unless it is standard input, as often as one likes.
 """
 
-import csv
 import enum
 import gzip
 import hashlib
 import io
+import re
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
 from csplade.pipelines.errors import SourceError, UsageError
-from csplade.pipelines.jsonl import Record, Unreadable, read_jsonl, without_mark
+from csplade.pipelines.jsonl import BYTE_ORDER_MARK, Record, Unreadable, read_jsonl
 from csplade.pipelines.parquet import read_parquet
+from csplade.pipelines.tables import read_table
 
 STDIN = "-"
 
 _BEIR_CORPUS = ("corpus.jsonl", "corpus.jsonl.gz")
 _Seen = TypeVar("_Seen")
 _GZIP_MAGIC = b"\x1f\x8b"
-# A cell of a table may be as long as a line of JSON; the module's own limit is 128 KiB.
-_LONGEST_CELL = 2**31 - 1
+_PARQUET_MAGIC = b"PAR1"
+# A list of objects, or the first line of one that stands in several.
+_ARRAY = re.compile(rb"\s*\[\s*(\{|$)")
 
 
 class Format(enum.StrEnum):
@@ -36,6 +39,11 @@ class Format(enum.StrEnum):
     CSV = "csv"
     TSV = "tsv"
     PARQUET = "parquet"
+
+    @property
+    def is_table(self) -> bool:
+        """Say whether records are rows of cells that a delimiter separates."""
+        return self in _DELIMITERS
 
 
 _DELIMITERS = {Format.CSV: ",", Format.TSV: "\t"}
@@ -49,6 +57,8 @@ class Source:
     path: Path | None
     """None: standard input."""
     format: Format = Format.JSONL
+    delimiter: str | None = None
+    """What separates the cells of a table; None: what its format says."""
 
     @property
     def rereadable(self) -> bool:
@@ -65,19 +75,28 @@ class Source:
         """
         return self._looked(_is_packed) or False
 
+    @property
+    def is_parquet(self) -> bool:
+        """Say whether the content is Parquet, whatever the name says; of what is read only once nothing is known.
+
+        Raises:
+            SourceError: the file cannot be read.
+        """
+        return self._looked(_is_parquet) or False
+
     def records(self) -> Iterator[Record | Unreadable]:
         """Read the records in order.
 
         Raises:
-            SourceError: the file cannot be read to its end, or a table has no usable header.
+            SourceError: the file cannot be read to its end, is of another format, or a table has no usable header.
             MissingExtraError: it is Parquet, and pyarrow is not installed.
         """
         if self.format is Format.PARQUET and self.path is not None:
             yield from read_parquet(self.path, self.name)
         elif self.format is Format.JSONL:
-            yield from read_jsonl(self.lines())
+            yield from read_jsonl(_no_array(self.lines(), self.name))
         else:
-            yield from _read_table(self.lines(), self.name, _DELIMITERS[self.format])
+            yield from read_table(self.lines(), self.name, _DELIMITERS[self.format], self.delimiter)
 
     def digest(self) -> str | None:
         """Return what tells this content from any other, None for what can be read only once.
@@ -91,7 +110,7 @@ class Source:
         """Read the lines in order, unpacked; with `begin` those from that byte on, of a file that is not packed.
 
         Raises:
-            SourceError: the file cannot be read to its end, or no line begins there.
+            SourceError: the file cannot be read to its end, has no lines as it is Parquet, or no line begins there.
         """
         try:
             with self._open() if not begin else self._open_at(begin) as lines:
@@ -126,11 +145,20 @@ class Source:
     @contextmanager
     def _open(self) -> Iterator[Iterable[bytes]]:
         if self.path is None:
-            with _unpacked(_standard_input()) as stream:
+            with _unpacked(self._of_lines(_standard_input())) as stream:
                 yield stream
         else:
-            with self.path.open("rb") as file, _unpacked(file) as stream:
+            with self.path.open("rb") as file, _unpacked(self._of_lines(file)) as stream:
                 yield stream
+
+    def _of_lines(self, stream: io.BufferedReader) -> io.BufferedReader:
+        """Check that what is to be read line by line is no Parquet, which has none."""
+        if _is_parquet(stream):
+            helps = (
+                "give --format parquet, or leave --format out" if self.rereadable else "write it to a file, and name it"
+            )
+            raise SourceError(f"{self.name} is Parquet: {helps}")
+        return stream
 
 
 def digest_of(sources: Sequence[Source]) -> str | None:
@@ -148,10 +176,10 @@ def digest_of(sources: Sequence[Source]) -> str | None:
 
 
 def find_source(argument: str, format: Format | None = None) -> Source:
-    """Return the source a user named: a file, a BEIR folder, or `-`; without a format its name tells.
+    """Return the source a user named: a file, a BEIR folder, or `-`; without a format its name tells, or its content.
 
     Raises:
-        SourceError: there is no such file, or the folder holds no corpus.
+        SourceError: there is no such file, it cannot be read, or the folder holds no corpus.
         UsageError: Parquet is to come on standard input, where it cannot be read.
     """
     if argument == STDIN:
@@ -166,7 +194,8 @@ def find_source(argument: str, format: Format | None = None) -> Source:
         return Source(str(corpus), corpus)
     if not path.exists():
         raise SourceError(f"there is no file {path}: correct the path, or use - for standard input")
-    return Source(str(path), path, format or _format_of(path))
+    source = Source(str(path), path, format or _format_of(path))
+    return replace(source, format=Format.PARQUET) if format is None and source.is_parquet else source
 
 
 def _format_of(path: Path) -> Format:
@@ -189,54 +218,22 @@ def _is_packed(stream: io.BufferedReader) -> bool:
     return stream.peek(2)[:2] == _GZIP_MAGIC
 
 
+def _is_parquet(stream: io.BufferedReader) -> bool:
+    return stream.peek(len(_PARQUET_MAGIC))[: len(_PARQUET_MAGIC)] == _PARQUET_MAGIC
+
+
+def _no_array(lines: Iterable[bytes], name: str) -> Iterator[bytes]:
+    """Pass lines through, unless all of them are one JSON array."""
+    rest = iter(lines)
+    first = next(rest, b"")
+    if _ARRAY.match(first.removeprefix(BYTE_ORDER_MARK)):
+        raise SourceError(
+            f"{name} is a JSON array, and one object a line is wanted: convert it, as by jq -c '.[]' OLD > NEW.jsonl"
+        )
+    return chain((first,), rest)
+
+
 def _standard_input() -> io.BufferedReader:
     stream = sys.stdin.buffer
     # A program that calls this one may have put something in the place of the real one.
     return stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(io.BytesIO(stream.read()))
-
-
-def _read_table(lines: Iterable[bytes], name: str, delimiter: str) -> Iterator[Record | Unreadable]:
-    """Read a table with a header; a record's line is the one it begins on."""
-    csv.field_size_limit(_LONGEST_CELL)
-    # Bytes that are not UTF-8 become surrogates, so that one bad row can be told from its good neighbours.
-    decoded = (line.decode(errors="surrogateescape") for line in without_mark(lines))
-    reader = csv.reader(decoded, strict=True, delimiter=delimiter)
-    header = _header(reader, name)
-    while True:
-        line = reader.line_num + 1
-        try:
-            row = next(reader, None)
-        except csv.Error as error:
-            yield Unreadable(line, f"is not CSV ({error})", "")
-            continue
-        if row is None:
-            return
-        if row:
-            yield _row(header, row, line)
-
-
-def _header(reader: Iterator[list[str]], name: str) -> list[str]:
-    try:
-        header = next(reader, [])
-    except csv.Error as error:
-        raise SourceError(f"{name} line 1 is not CSV ({error}): check the file") from error
-    if len(set(header)) != len(header) or (header and not all(header)):
-        raise SourceError(f"{name} line 1 must name each column once, it is {','.join(header)!r}: correct the header")
-    return header
-
-
-def _row(header: list[str], row: list[str], line: int) -> Record | Unreadable:
-    raw = ",".join(row)
-    if not _is_utf8(raw):
-        return Unreadable(line, "is not UTF-8", _replaced(raw))
-    if len(row) != len(header):
-        return Unreadable(line, f"has {len(row)} cells, the header has {len(header)}", raw)
-    return Record(line, dict(zip(header, row, strict=True)))
-
-
-def _is_utf8(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def _replaced(text: str) -> str:
-    return text.encode("utf-8", errors="surrogateescape").decode("utf-8", errors="replace")

@@ -97,6 +97,18 @@ def test_whole_records_are_kept_with_their_vectors(run: Run) -> None:
     assert "v.parquet is Parquet: name it otherwise" in refused.err
 
 
+def test_a_table_is_cut_at_the_delimiter_that_is_given(run: Run) -> None:
+    Path("a.csv").write_text("id;text\n1;bread\n2;salt\n")
+    refused = run("a.csv")
+    assert (refused.code, refused.out) == (1, "")
+    assert "seems to be separated by ';': give --delimiter ';'" in refused.err
+    assert vectors(run("a.csv", "--delimiter", ";").out).keys() == {"1", "2"}
+    for delimiter, said in (("::", "must be one character"), ("", "must be one character"), ('"', "must be one")):
+        assert said in run("a.csv", "--delimiter", delimiter).err
+    lines = run(write("a.jsonl", records(1)), "--delimiter", ";")
+    assert (lines.code, "is for tables, and a.jsonl is jsonl: add --format csv" in lines.err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [

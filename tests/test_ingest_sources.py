@@ -88,6 +88,7 @@ def test_empty_sources_are_no_fault_of_the_others(run: Run, opensearch: str, ind
     passed = run(*arguments, "--on-bad-record", "skip")
     told = orjson.loads(passed.out)
     assert (passed.code, told["read"], told["indexed"], told["failed"]) == (1, LINES + 1, LINES, 1)
+    assert passed.err.count("is empty") == passed.err.count("empty.jsonl is empty: no document comes of it.") == 1
     for sources in (("empty.jsonl", "empty.jsonl"), ("empty.jsonl", "bad.jsonl")):
         refused = run(*sources, "--index", index_name, "--url", opensearch, "--on-bad-record", "skip")
         assert (refused.code, refused.out) == (1, "")

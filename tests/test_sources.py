@@ -5,6 +5,7 @@ import io
 import os
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,75 @@ def test_a_table_names_each_column_once(tmp_path: Path, header: bytes) -> None:
     (tmp_path / "a.csv").write_bytes(header + b"1,2\n")
     with pytest.raises(SourceError, match=r"a\.csv line 1 must name each column once"):
         list(find_source(str(tmp_path / "a.csv")).records())
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "said"),
+    [
+        (
+            "a.csv",
+            "id;text",
+            r"names a single column, 'id;text', and seems to be separated by ';': give --delimiter ';'",
+        ),
+        ("a.csv", "id\ttext", r"separated by '\\t': give --format tsv"),
+        ("a.csv", "id|text", r"give --delimiter '\|'"),
+        ("a.tsv", "id,text", r"separated by ',': give --format csv"),
+    ],
+)
+def test_a_table_of_another_delimiter_is_told(tmp_path: Path, name: str, header: str, said: str) -> None:
+    (tmp_path / name).write_text(f"{header}\n1\n")
+    with pytest.raises(SourceError, match=rf"{name} line 1 .*{said}"):
+        list(find_source(str(tmp_path / name)).records())
+
+
+@pytest.mark.parametrize("header", ["text", "id,te;xt"])
+def test_a_table_of_one_column_or_with_other_marks_is_one(tmp_path: Path, header: str) -> None:
+    (tmp_path / "a.csv").write_text(f"{header}\n{header}\n")
+    (record,) = find_source(str(tmp_path / "a.csv")).records()
+    assert isinstance(record, Record)
+    assert list(record.value) == header.split(",")
+
+
+def test_a_delimiter_that_is_given_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('id;text\n1;"one; two, three"\n')
+    source = find_source(str(tmp_path / "a.csv"))
+    assert list(replace(source, delimiter=";").records()) == [Record(2, {"id": "1", "text": "one; two, three"})]
+    # One column, if that is what somebody says.
+    (record,) = replace(source, delimiter="\t").records()
+    assert isinstance(record, Record)
+    assert list(record.value) == ["id;text"]
+
+
+@pytest.mark.parametrize("text", ['[{"id": 1}, {"id": 2}]', "[\n {", " [ {", "\ufeff[\r\n{"])
+def test_an_array_is_told_with_the_way_to_lines(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(
+        SourceError, match=r"a\.json is a JSON array, and one object a line is wanted: .*jq -c '\.\[\]'"
+    ):
+        list(find_source(str(tmp_path / "a.json")).records())
+
+
+def test_a_list_on_a_line_is_one_bad_record(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b"[1]\n" + LINES)
+    found = list(find_source(str(tmp_path / "a.jsonl")).records())
+    assert found[0] == Unreadable(1, "is a list, not a JSON object", "[1]")
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize("name", ["a.snappy", "a.jsonl", "a.csv", "a"])
+def test_parquet_is_known_by_its_content(tmp_path: Path, name: str) -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="the extra parquet is not installed")
+    path = tmp_path / name
+    pytest.importorskip("pyarrow.parquet").write_table(pyarrow.table({"id": ["1"], "text": ["bread"]}), path)
+    assert list(find_source(str(path)).records()) == [Record(1, {"id": "1", "text": "bread"})]
+    with pytest.raises(SourceError, match="is Parquet: give --format parquet, or leave --format out"):
+        list(find_source(str(path), Format.JSONL).records())
+
+
+def test_parquet_on_standard_input_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"PAR1...")))
+    with pytest.raises(SourceError, match="standard input is Parquet: write it to a file, and name it"):
+        list(find_source(STDIN).records())
 
 
 def test_an_empty_file_holds_no_record(tmp_path: Path) -> None:
