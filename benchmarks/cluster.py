@@ -264,12 +264,12 @@ def _ways(bench: Bench, place: Place, seismic: int) -> list[Contestant]:
     bench.client.indices.delete(index=_SEISMIC, params={"ignore_unavailable": "true"})
     documents = [bench.material.synthetic(number) for number in range(seismic)]
     began = time.perf_counter()
-    remap, loss = make_seismic(bench.client, bench.dialect, bench.contract, bench.material, documents, _SEISMIC)
+    made = make_seismic(bench.client, bench.contract, bench.material, documents, _SEISMIC)
     notice(
         f"SEISMIC: {seismic} documents indexed and merged in {time.perf_counter() - began:.0f} s; without a number "
-        f"{loss.terms:.2%} of terms, {loss.mass:.2%} of weight; scores change by {loss.score:.2%}"
+        f"{made.loss.terms:.2%} of terms, {made.loss.mass:.2%} of weight; its scores by {made.loss.score:.2%}"
     )
-    return [*found, *seismic_contestants(_SEISMIC, remap)]
+    return [*found, *seismic_contestants(_SEISMIC, made.remap, QueryOptions(dialect=bench.dialect))]
 
 
 if __name__ == "__main__":

@@ -2,67 +2,65 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 import orjson
 from csplade.benchmarks.cluster_material import Material, Weighted
 from csplade.benchmarks.cluster_queries import SIZE, Contestant
-from csplade.integration.dialect import Dialect
-from csplade.integration.query import Question
-from csplade.integration.seismic import Loss, Remap, Sample, remap_of, seismic_clause, seismic_index
-from csplade.integration.templates import WEIGHTS_FIELD, IndexOptions
+from csplade.integration.documents import weight_fields
+from csplade.integration.index import create_index
+from csplade.integration.planner import Phases, PlanOptions
+from csplade.integration.query import QueryOptions, Question
+from csplade.integration.searches import build_searches, ranked
+from csplade.integration.seismic import Remap, Sample, remap_of
+from csplade.integration.seismic_field import Seismic, seismic_of
+from csplade.integration.templates import IndexOptions
 from csplade.pipelines.contract import Contract
 from opensearchpy import OpenSearch
 
 _AT_ONCE = 500
 _CUTS = (3, 10)
 """The heaviest terms of a query that its search begins with."""
-_HEAP_FACTOR = 1.2
 _SAMPLE = 300
 
 
 def make(
-    client: OpenSearch,
-    dialect: Dialect,
-    contract: Contract,
-    material: Material,
-    documents: Sequence[Weighted],
-    index: str,
-) -> tuple[Remap, Loss]:
-    """Index the documents for approximate search, merged into one segment; return the numbers and what is lost."""
-    remap = remap_of((one.vector for one in documents), (one.vector for one in material.queries))
-    sample = Sample([one.vector for one in documents[:_SAMPLE]], [one.vector for one in material.queries])
-    body, loss = seismic_index(contract, IndexOptions(), dialect, remap, sample, max(1, len(documents) // 4))
-    client.indices.create(index=index, body=body)
+    client: OpenSearch, contract: Contract, material: Material, documents: Sequence[Weighted], index: str
+) -> Seismic:
+    """Index the documents for approximate search, merged into one segment; return the field."""
+    queries = [one.vector for one in material.queries]
+    remap = remap_of((one.vector for one in documents), queries)
+    sample = Sample([one.vector for one in documents[:_SAMPLE]], queries)
+    seismic = seismic_of(remap, sample, max(1, len(documents) // 4))
+    create_index(client, index, contract, IndexOptions(), seismic=seismic)
     with ThreadPoolExecutor(4) as threads:
         for errors in threads.map(lambda lines: _send(client, index, lines), _bodies(documents, remap)):
             if errors:
                 raise SystemExit(f"the SEISMIC field refused documents: {errors[:300]}")
     client.indices.forcemerge(index=index, params={"max_num_segments": 1, "request_timeout": 1800})
     client.indices.refresh(index=index)
-    return remap, loss
+    return seismic
 
 
-def contestants(index: str, remap: Remap) -> list[Contestant]:
-    """Return the ways to ask it."""
+def contestants(index: str, remap: Remap, usual: QueryOptions) -> list[Contestant]:
+    """Return the ways to ask it; `usual` are the options of its cluster."""
 
     def way(cut: int) -> Contestant:
-        def bodies(question: Question) -> list[Mapping[str, Any]]:  # Any: JSON objects
-            clause = seismic_clause(question.vector, remap, SIZE, cut, _HEAP_FACTOR)
-            return [{"query": clause, "size": SIZE, "track_total_hits": False, "_source": False}]
+        options = replace(usual, plan=PlanOptions(phases=Phases.SEISMIC, cut=cut), remap=remap)
 
-        return Contestant(f"SEISMIC, top_n {cut}", bodies, index)
+        def bodies(question: Question) -> list[Mapping[str, Any]]:  # Any: JSON objects
+            return [ranked(search.body) for search in build_searches(question, options, SIZE)]
+
+        return Contestant(f"SEISMIC, cut {cut}", bodies, index)
 
     return [way(cut) for cut in _CUTS]
 
 
 def _bodies(documents: Sequence[Weighted], remap: Remap) -> Iterator[bytes]:
     lines = (
-        orjson.dumps({"index": {"_id": one.id}})
-        + b"\n"
-        + orjson.dumps({WEIGHTS_FIELD: remap.apply(one.vector)})
-        + b"\n"
+        orjson.dumps({"index": {"_id": one.id}}) + b"\n" + orjson.dumps(weight_fields(one.vector, remap=remap)) + b"\n"
         for one in documents
     )
     return iter(lambda: b"".join(islice(lines, _AT_ONCE)), b"")

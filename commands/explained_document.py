@@ -28,6 +28,8 @@ _WHY = {
     "only light terms": "The terms that it shares with the query are too light to find documents: see --heavy.",
     "no common word": "None of the query's words stands in {texts}.",
     "ranked lower": "It matches, and at least as many documents as were asked for are better: see --size.",
+    "not found approximately": "It matches, and the SEISMIC field has not found it: it is lower, or was missed; see "
+    "--cut and --heap-factor, or ask with --phases one.",
 }
 
 

@@ -1,34 +1,27 @@
 """`csplade index`: versions of an index behind an alias, from their creation to their end.
 
-With --json exactly one value. `create` prints {"index": name, "alias": name, "live": true | false}, `drop` prints
-{"dropped": name}; `swap` and `rollback` are described in `index_swap`. `status` prints a list, an object an index:
+With --json exactly one value. `drop` prints {"dropped": name}; `create`, `swap` and `rollback` are described in
+`index_create` and `index_swap`. `status` prints a list, an object an index:
 
     [{"index": name, "aliases": [name, ...], "replaced": {alias: name, ...}, "encoder": name or null,
       "fingerprint": text or null, "documents": number or null, "with_weights": share or null,
       "sampled": number or null, "bytes": number or null, "weights_bytes": number or null,
       "text_bytes": number or null, "postings_bytes": number or null, "stored_bytes": number or null,
-      "loading": true | false}, ...]
+      "loading": true | false, "seismic_loss": share or null}, ...]
 
-where `postings_bytes` and `stored_bytes` are of all fields together, and `loading` says that it has settings of a load,
-which is not over or was killed.
+where `postings_bytes` and `stored_bytes` are of all fields together, `loading` says that it has settings of a load,
+which is not over or was killed, and `seismic_loss` is what was measured when the index was made with a SEISMIC field.
 """
 
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from csplade.commands.connection import Connection, cluster_options, open_cluster
+from csplade.commands.index_create import create_command
 from csplade.commands.index_swap import rollback_command, swap_command
-from csplade.commands.options import (
-    encoder_option,
-    json_option,
-    long_option,
-    replicas_option,
-    shards_option,
-    weights_in_source_option,
-)
+from csplade.commands.options import json_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.pipelines.errors import UsageError
 
@@ -50,67 +43,9 @@ def command() -> None:
     """
 
 
+command.add_command(create_command)
 command.add_command(swap_command)
 command.add_command(rollback_command)
-
-
-@command.command("create")
-@click.argument("alias")
-@click.option(
-    "--analyzer", default=None, help="The cluster's analyzer for BM25. Default: the live index's, or english."
-)
-@long_option
-@shards_option
-@replicas_option
-@weights_in_source_option
-@cluster_options
-@encoder_option
-@json_option
-def create_command(
-    alias: str,
-    analyzer: str | None,
-    long: str | None,
-    shards: int,
-    replicas: int | None,
-    weights_in_source: bool | None,
-    connection: Connection,
-    encoder_folder: Path,
-    as_json: bool,
-) -> None:
-    """Create the next version of ALIAS, empty: ALIAS-v1, ALIAS-v2, and so on.
-
-    The alias stands for the first version at once, and for a later one only after `csplade index swap`.
-
-    \b
-    Example:
-      csplade index create articles
-      csplade index create articles --encoder new-model --analyzer german
-    """
-    from csplade.integration.lifecycle import create_version, live_choices
-    from csplade.integration.passages import Long
-    from csplade.integration.templates import DEFAULT_ANALYZER, IndexOptions
-    from csplade.pipelines.contract import read_contract
-
-    contract = read_contract(encoder_folder)
-    client = open_cluster(connection)
-    live = live_choices(client, alias)
-    options = IndexOptions(
-        *(analyzer or live.analyzer or DEFAULT_ANALYZER, shards, replicas),
-        long=Long(long) if long is not None else live.long or Long.CUT,
-        weights_in_source=(live.weights_in_source if weights_in_source is None else weights_in_source) is not False,
-    )
-    made = create_version(client, alias, contract, options)
-    if as_json:
-        print_json({"index": made.new, "alias": alias, "live": made.old is None})
-    else:
-        click.echo(made.new)
-    if made.old is None:
-        notice(f"{alias} stands for it: fill it with `csplade ingest SOURCE --index {alias}`.")
-    else:
-        notice(
-            f"{alias} still stands for {made.old.index}: fill the new one with `csplade ingest SOURCE --index "
-            f"{made.new}`, then `csplade index swap {alias}`."
-        )
 
 
 @command.command("status")
@@ -182,6 +117,8 @@ def _print_status(found: "list[IndexStatus]", sizes: bool) -> None:
     columns += ["weights MB", "text MB", "all postings MB", "stored MB"] if sizes else []
     print_table("", columns, [_status_row(one)[: len(columns)] for one in found])
     for one in found:
+        if one.seismic_loss is not None:
+            notice(f"{one.index} has a SEISMIC field, by which scores change by {one.seismic_loss:.2%}.")
         if one.loading:
             notice(
                 f"{one.index} has settings of a load; if it was killed: `csplade ingest --restore --index {one.index}`."
@@ -224,4 +161,5 @@ def _status_json(one: "IndexStatus") -> dict[str, object]:
         "bytes": one.bytes,
         **{f"{name}_bytes": size for name, size in asdict(one.sizes).items()},
         "loading": one.loading,
+        "seismic_loss": one.seismic_loss,
     }

@@ -4,11 +4,12 @@ With --json exactly one object
 
     {"index": name, "read": number, "indexed": number, "skipped": number, "failed": number, "seconds": number,
      "documents_per_second": number, "duplicates": number, "in_index": number or null, "cut": number or null,
-     "runs_on": [name, ...] or null, "dead_letters": path or null}
+     "runs_on": [name, ...] or null, "unnumbered": share or null, "dead_letters": path or null}
 
 where `cut` counts texts of this run of which the model did not see the end, of an index that has long ones in windows
 those windows; null where vectors were given. `runs_on` has the runtime's names of what the model runs on, here or in
-Ray's workers, the preferred first; null where it does not run.
+Ray's workers, the preferred first; null where it does not run. `unnumbered` is the share of the weights whose terms
+have no number in the index's SEISMIC field; null where it has none.
 """
 
 from dataclasses import dataclass
@@ -62,6 +63,7 @@ def print_report(report: "IngestReport", counted: int | None, told: Told, index:
                 "in_index": counted,
                 "cut": told.cut,
                 "runs_on": told.runs_on,
+                "unnumbered": report.unnumbered,
                 "dead_letters": None if report.dead_letters is None else str(report.dead_letters),
             }
         )
@@ -72,6 +74,11 @@ def print_report(report: "IngestReport", counted: int | None, told: Told, index:
         print_table("", columns, [row])
     if report.repeated:
         notice(f"{number_of(report.repeated, 'document')} had an id that came before: the index keeps the later one.")
+    if report.unnumbered is not None:
+        notice(
+            f"{report.unnumbered:.2%} of the weights are of terms without a number in the SEISMIC field, which finds "
+            "nothing by them."
+        )
     if told.runs_on and not as_json:
         notice(tell_workers(told.runs_on) if told.elsewhere else f"Texts were encoded on {said(told.runs_on)}.")
     if told.cut and told.windows:

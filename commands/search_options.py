@@ -67,7 +67,8 @@ _OPTIONS = (
         default=_USUAL.phases.value,
         show_default=True,
         type=click.Choice([each.value for each in Phases]),
-        help="Let all terms find documents, or let the heavy ones do, and the light ones score only the best of them.",
+        help="Let all terms find documents; let the heavy ones do, and the light ones score only the best of them; or "
+        "let the SEISMIC field find them, of an index that has one.",
     ),
     click.option(
         "--heavy",
@@ -81,7 +82,21 @@ _OPTIONS = (
         default=_USUAL.expansion,
         show_default=True,
         type=click.FloatRange(min=1),
-        help="With two phases: how many times the hits asked for each shard scores again.",
+        help="With two phases, or a SEISMIC field: how many times the hits asked for each shard scores again.",
+    ),
+    click.option(
+        "--cut",
+        default=_USUAL.cut,
+        show_default=True,
+        type=click.IntRange(min=1),
+        help="With --phases seismic: how many of the heaviest terms find documents.",
+    ),
+    click.option(
+        "--heap-factor",
+        default=_USUAL.heap_factor,
+        show_default=True,
+        type=click.FloatRange(min=0, min_open=True),
+        help="With --phases seismic: the larger, the more documents are looked at.",
     ),
     click.option(
         "--anchor",
@@ -141,6 +156,8 @@ def plan_options(command: Callable[..., None]) -> Callable[..., None]:
         phases: str,
         heavy: float,
         expansion: float,
+        cut: int,
+        heap_factor: float,
         anchor: str,
         fusion: str,
         rank_constant: int,
@@ -150,7 +167,7 @@ def plan_options(command: Callable[..., None]) -> Callable[..., None]:
         **others: object,
     ) -> None:
         plan = PlanOptions(
-            *(max_clauses, share, ratio, Phases(phases), heavy, expansion),
+            *(max_clauses, share, ratio, Phases(phases), heavy, expansion, cut, heap_factor),
             anchor=Anchor(anchor),
             fusion=Fusion(fusion),
             rank_constant=rank_constant,

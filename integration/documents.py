@@ -8,14 +8,24 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import isnan
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from csplade.integration.passages import Encoded
 from csplade.integration.short_weights import shortened
-from csplade.integration.templates import MARK_FIELD, PASSAGES_FIELD, TEXT_FIELD, TITLE_FIELD, WEIGHTS_FIELD
+from csplade.integration.templates import (
+    MARK_FIELD,
+    PASSAGES_FIELD,
+    SEISMIC_FIELD,
+    TEXT_FIELD,
+    TITLE_FIELD,
+    WEIGHTS_FIELD,
+)
 from csplade.pipelines.errors import EncoderError, SourceError
 from csplade.pipelines.jsonl import Record, Unreadable, kind, write_line
 from csplade.pipelines.sparse import SparseVector
+
+if TYPE_CHECKING:
+    from csplade.integration.seismic import Remap
 
 ERROR_FIELD = "csplade_error"
 RAW_FIELD = "csplade_raw"
@@ -32,7 +42,7 @@ _METADATA = {
     *("_id", "_index", "_type", "_routing", "_source", "_field_names"),
     *("_ignored", "_seq_no", "_primary_term", "_version", "_nested_path"),
 }
-OUR_FIELDS = frozenset({WEIGHTS_FIELD, PASSAGES_FIELD, MARK_FIELD})
+OUR_FIELDS = frozenset({WEIGHTS_FIELD, PASSAGES_FIELD, SEISMIC_FIELD, MARK_FIELD})
 """Of these only csplade decides what they hold."""
 _NOT_KEPT = _METADATA | OUR_FIELDS | {TEXT_FIELD, TITLE_FIELD, ERROR_FIELD, RAW_FIELD}
 
@@ -123,10 +133,17 @@ def to_document(record: Mapping[str, Any], options: RecordOptions) -> Document: 
     )
 
 
-def bulk_lines(document: Document, encoded: Encoded, least: float = 0.0, fingerprint: str | None = None) -> bytes:
+def bulk_lines(
+    document: Document,
+    encoded: Encoded,
+    least: float = 0.0,
+    fingerprint: str | None = None,
+    remap: "Remap | None" = None,
+) -> bytes:
     """Return the two lines of a bulk request that index the document under its id; without weights below `least`.
 
-    With the fingerprint of an encoder the document is marked as encoded by it.
+    With the fingerprint of an encoder the document is marked as encoded by it. With a remap, its weights stand there by
+    number as well.
 
     Raises:
         RecordError: the document holds something that JSON cannot express.
@@ -135,7 +152,7 @@ def bulk_lines(document: Document, encoded: Encoded, least: float = 0.0, fingerp
     source: dict[str, object] = {**(document.fields or {}), TEXT_FIELD: document.text}
     if document.title is not None:
         source[TITLE_FIELD] = document.title
-    source.update(weight_fields(encoded, least))
+    source.update(weight_fields(encoded, least, remap))
     place = {"_id": document.id} if document.routing is None else {"_id": document.id, "routing": document.routing}
     try:
         if fingerprint is not None:
@@ -151,17 +168,21 @@ def mark_of(fingerprint: str, text: str) -> str:
     return f"{fingerprint}-{digest}"
 
 
-def weight_fields(encoded: Encoded, least: float = 0.0) -> dict[str, object]:
+def weight_fields(encoded: Encoded, least: float = 0.0, remap: "Remap | None" = None) -> dict[str, object]:
     """Return the field that holds a document's weights from `least` on, in few digits; none if it has none.
+
+    With a remap, which an index of passages has not, also the field that holds those of terms with a number.
 
     Raises:
         EncoderError: a term key has a dot.
     """
     if isinstance(encoded, SparseVector):
         weights = shortened(acceptable_weights(encoded, least))
-        return {WEIGHTS_FIELD: weights} if weights else {}
-    held = ((one, shortened(acceptable_weights(one.vector, least))) for one in encoded)
-    parts = [{"begin": one.begin, "end": one.end, WEIGHTS_FIELD: weights} for one, weights in held if weights]
+        numbers = remap.apply(weights) if remap is not None else {}
+        # A SEISMIC field refuses an object without any.
+        return {name: held for name, held in ((WEIGHTS_FIELD, weights), (SEISMIC_FIELD, numbers)) if held}
+    windows = ((one, shortened(acceptable_weights(one.vector, least))) for one in encoded)
+    parts = [{"begin": one.begin, "end": one.end, WEIGHTS_FIELD: weights} for one, weights in windows if weights]
     return {PASSAGES_FIELD: parts} if parts else {}
 
 

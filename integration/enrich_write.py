@@ -11,6 +11,7 @@ from csplade.integration.encoder import Encoder
 from csplade.integration.enrich_documents import Stale, Version, Write, enriched, update_lines
 from csplade.integration.enrich_report import Tally
 from csplade.integration.passages import Long, encode_long
+from csplade.integration.seismic import Remap
 
 # What the cluster says of a document that was changed or deleted since it was read.
 _SUPERSEDED = ("version_conflict_engine_exception", "document_missing_exception")
@@ -31,11 +32,12 @@ class Writer:
         write: Write,
         least_weight: float,
         long: Long,
+        remap: Remap | None,
         failed: set[Version],
     ) -> None:
         self._encoder, self._senders, self._dead, self._tally = encoder, senders, dead, tally
         self._write = write
-        self._least, self._long = least_weight, long
+        self._least, self._long, self._remap = least_weight, long, remap
         self._failed = failed
         self._versions: dict[Batch, dict[str, Version]] = defaultdict(dict)
 
@@ -45,7 +47,7 @@ class Writer:
         vectors = encode_long(self._encoder, [document.text for document in documents], self._long)
         fingerprint = self._encoder.contract.fingerprint
         for document, vector in zip(documents, vectors, strict=True):
-            fields = enriched(vector, document, fingerprint, self._least)
+            fields = enriched(vector, document, fingerprint, self._least, self._remap)
             try:
                 lines = update_lines(document, fields, self._write)
             except TypeError as error:

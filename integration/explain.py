@@ -69,6 +69,9 @@ def unmet(
 
 def _parts(node: Mapping[str, Any]) -> Iterator[Contribution]:  # Any: a JSON object
     description, value = str(node["description"]), float(node["value"])
+    if value == 0:
+        # Filters are explained too, with 0, and what only finds documents that others score.
+        return
     if description == _SUM:
         for detail in node["details"]:
             yield from _parts(detail)
@@ -76,7 +79,7 @@ def _parts(node: Mapping[str, Any]) -> Iterator[Contribution]:  # Any: a JSON ob
         yield from _parts(max(node["details"], key=lambda detail: float(detail["value"])))
     elif _stands_for_first(description, node["details"]):
         yield from _parts(node["details"][0])
-    elif value != 0:  # Filters are explained too, with 0.
+    else:
         yield _part(description, value, node["details"])
 
 

@@ -133,7 +133,8 @@ class Resolver:
     def _checked(self, rules: IndexRules, mappings: Mapping[str, Json]) -> Found:
         """Return the rules if the mappings of all indexes fit them and the encoder."""
         each = [read_fields(mapping, rules.field_map) for mapping in mappings.values()]
-        fields = Fields(all(one.weights for one in each) and each != [], all(one.mark for one in each))
+        weights = all(one.weights for one in each) and each != []
+        fields = Fields(weights, all(one.mark for one in each), any(one.seismic for one in each))
         if not fields.weights:
             return Found(Why.NO_FIELD, fields)
         ours = [mapping["_meta"][META_KEY] for mapping in mappings.values() if "_meta" in mapping]

@@ -163,4 +163,6 @@ class Writing:
             return found.rules
         if found.fields is None:
             return Why.NO_FIELD
+        if found.fields.seismic:
+            return Why.LEFT
         return Aim(found.rules.field_map, (self._vectors.fingerprint or "") if found.fields.mark else None)

@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from csplade.integration.detect import read_dialect
-from csplade.integration.dialect import Dialect, dialect_of_field
+from csplade.integration.dialect import Dialect, Feature, dialect_of_field
 from csplade.integration.errors import CredentialsError, IndexConflictError, RequestError
 from csplade.integration.index_mapping import long_of_mapping, mapping_if_there
 from csplade.integration.passages import Long
+from csplade.integration.seismic_field import Seismic, with_seismic
 from csplade.integration.templates import INDEX_FORMAT, META_KEY, WEIGHTS_FIELD, IndexOptions, index_body
 from csplade.integration.transport_errors import INDEX_CLOSED
 from csplade.pipelines.contract import Contract
@@ -106,17 +107,27 @@ def for_mapping(dialect: Dialect, mapping: Mapping[str, Any]) -> Dialect:  # Any
 
 
 def create_index(
-    client: OpenSearch, index: str, contract: Contract, options: IndexOptions, aliases: Sequence[str] = ()
+    client: OpenSearch,
+    index: str,
+    contract: Contract,
+    options: IndexOptions,
+    aliases: Sequence[str] = (),
+    seismic: Seismic | None = None,
 ) -> None:
     """Create the index for this encoder, with aliases that stand for it from its first moment on.
 
+    With `seismic` it also has a field of that kind.
+
     Raises:
-        UsageError: the name cannot be used.
+        UsageError: the name cannot be used, or the cluster has no SEISMIC fields.
         ClusterError: the cluster is of an unknown kind, or refuses, for example an unknown analyzer.
     """
     check_name(index)
     dialect = read_dialect(client)
     body = index_body(contract, options, dialect)
+    if seismic is not None:
+        dialect.require(Feature.SEISMIC)
+        body = with_seismic(body, seismic)
     if aliases:
         body["aliases"] = {alias: {} for alias in aliases}
     create_from(client, index, contract, body)

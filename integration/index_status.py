@@ -13,6 +13,7 @@ from csplade.integration.index_mapping import our_meta
 from csplade.integration.lifecycle import replaced_in
 from csplade.integration.load_settings import RECORD_KEY
 from csplade.integration.query import Mode
+from csplade.integration.seismic_field import seismic_in
 from csplade.integration.stored_weights import keeps_weights, source_with, weights_of
 from csplade.integration.templates import META_KEY, PASSAGE_WEIGHTS, TEXT_FIELD, WEIGHTS_FIELD
 from opensearchpy import OpenSearch
@@ -63,6 +64,8 @@ class IndexStatus:
     """Of nothing if they were not asked for."""
     loading: bool
     """It has settings of a load, which is not over or was killed."""
+    seismic_loss: float | None = None
+    """What its SEISMIC field loses of scores, a share; as measured before it was made, and None if it has none."""
 
     @property
     def share(self) -> float | None:
@@ -101,7 +104,7 @@ def read_status(client: OpenSearch, index: str, dialect: Dialect, sizes: bool = 
     """
     described = client.indices.get(index=index)[index]
     mapping = described["mappings"]
-    ours = our_meta(mapping)
+    ours, seismic = our_meta(mapping), seismic_in(mapping)
     closed = is_closed(client, index)
     sampled, weighted = (None, None) if closed else _weighted(client, index, mapping, dialect)
     return IndexStatus(
@@ -116,6 +119,7 @@ def read_status(client: OpenSearch, index: str, dialect: Dialect, sizes: bool = 
         bytes=None if closed else _bytes(client, index),
         sizes=_sizes(client, index) if sizes and not closed else Sizes(),
         loading=RECORD_KEY in ours,
+        seismic_loss=None if seismic is None else seismic.loss.score,
     )
 
 

@@ -18,12 +18,16 @@ from csplade.integration.dead_letters import DeadLetters, Mark
 from csplade.integration.documents import Document, RecordError, Rejected, bulk_lines
 from csplade.integration.encoded_text import marked
 from csplade.integration.encoder import Encoder
+from csplade.integration.index_mapping import mapping_if_there
 from csplade.integration.ingest_report import IngestReport, Progress
 from csplade.integration.passages import Encoded, Long, encode_long
 from csplade.integration.patience import Patience, patient
 from csplade.integration.refresh import refresh
+from csplade.integration.seismic import Coverage, Remap
+from csplade.integration.seismic_field import remap_in
 from csplade.integration.survey import DuplicateCounter
 from csplade.pipelines.errors import EncoderError
+from csplade.pipelines.sparse import SparseVector
 from opensearchpy import OpenSearch
 
 __all__ = ["IngestOptions", "IngestReport", "Progress", "ingest"]
@@ -92,13 +96,15 @@ def ingest(
         SourceError: the dead letters or the checkpoint cannot be written.
     """
     pace = Pace(options.pace)
+    mapping = mapping_if_there(patient(client, options.patience), options.index)
+    remap = None if mapping is None else remap_in(mapping)
     with (
         DeadLetters(options.dead_letters, options.number_dead_letters) as dead,
         Senders(client, options.index, options.patience, pace) as senders,
     ):
         if checkpoint is not None and checkpoint.mark is not None:
             dead.resume(checkpoint.mark)
-        run = _Run(options, encoder.contract.fingerprint, senders, pace, dead, checkpoint, progress)
+        run = _Run(options, encoder.contract.fingerprint, senders, pace, dead, checkpoint, progress, remap)
         try:
             for item in _encoded(encoder, run.fresh(documents), options.long):
                 run.add(item)
@@ -154,8 +160,10 @@ class _Run:
         dead: DeadLetters,
         checkpoint: Settled | None,
         progress: Progress | None,
+        remap: Remap | None,
     ) -> None:
-        self._options, self._fingerprint = options, fingerprint
+        self._options, self._fingerprint, self._remap = options, fingerprint, remap
+        self._coverage = None if remap is None else Coverage(remap)
         self._senders, self._pace, self._dead = senders, pace, dead
         self._checkpoint, self._progress = checkpoint, progress
         self._started = self._told = time.monotonic()
@@ -186,10 +194,12 @@ class _Run:
             return
         try:
             document = marked(record, self._fingerprint, self._options.text_fields)
-            lines = bulk_lines(document, vector, self._options.least_weight)
+            lines = bulk_lines(document, vector, self._options.least_weight, remap=self._remap)
         except RecordError as error:
             self._bury(number, record, str(error))
             return
+        if self._coverage is not None and isinstance(vector, SparseVector):
+            self._coverage.add(vector)
         batch = self._room(number, record.id, len(lines))
         batch.actions[record.id] = Action(record, lines)
         batch.positions[record.id] = number
@@ -216,6 +226,7 @@ class _Run:
             created=self._created,
             doubtful=self._doubtful,
             repeated=self._ids.count if final else 0,
+            unnumbered=None if self._coverage is None else self._coverage.missing,
             first_reason=dead.first_reason,
             dead_letters=dead.path if dead.count else None,
         )

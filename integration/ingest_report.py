@@ -32,6 +32,11 @@ class IngestReport:
     """Of the others: perhaps they were made by a request of this run that was given up, and sent again."""
     repeated: int = 0
     """Of those that are indexed: their id came before with the same routing, and they replaced the earlier document."""
+    unnumbered: float | None = None
+    """Of the weight that this run has indexed, the share whose terms have no number in the index's SEISMIC field.
+
+    None if it has no such field.
+    """
     first_reason: str = ""
     """Why the first document failed."""
     dead_letters: Path | None = None

@@ -13,6 +13,7 @@ from csplade.integration.index import check_name, create_index, is_closed
 from csplade.integration.index_asked import Asked
 from csplade.integration.index_mapping import keep_in_meta, long_of_mapping, mapping_of, our_meta
 from csplade.integration.load_settings import RECORD_KEY
+from csplade.integration.seismic_field import Seismic
 from csplade.integration.stored_weights import keeps_weights
 from csplade.integration.templates import TEXT_FIELD, WEIGHTS_FIELD, IndexOptions
 from csplade.pipelines.contract import Contract
@@ -51,21 +52,23 @@ def live_choices(client: OpenSearch, alias: str) -> Asked:
     return Asked(analyzer, long_of_mapping(mapping), kept)
 
 
-def create_version(client: OpenSearch, alias: str, contract: Contract, options: IndexOptions) -> Switch:
+def create_version(
+    client: OpenSearch, alias: str, contract: Contract, options: IndexOptions, seismic: Seismic | None = None
+) -> Switch:
     """Create the alias's next version, empty; the first one is live at once, and later ones only after a swap.
 
     Returns:
         the new version, and what is live.
 
     Raises:
-        UsageError: the name cannot be used.
+        UsageError: the name cannot be used, or the cluster has no SEISMIC fields.
         IndexConflictError: it is that of an index.
         ClusterError: the cluster refuses.
     """
     live = read_live(client, alias)
     index = next_version(alias, versions(client, alias))
     # In the same request, so that there is no moment in which an ingest would make an index of the alias's name.
-    create_index(client, index, contract, options, aliases=() if live else (alias,))
+    create_index(client, index, contract, options, aliases=() if live else (alias,), seismic=seismic)
     return Switch(alias, live, index)
 
 

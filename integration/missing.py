@@ -15,7 +15,7 @@ from csplade.integration.index_mapping import mapping_of
 from csplade.integration.planner import Anchor, Fusion
 from csplade.integration.query import Mode, QueryOptions, Question, any_of, planned, weighed
 from csplade.integration.search import search_many
-from csplade.integration.searches import build_searches, falls_short, in_one_phase, phases_of, ranked
+from csplade.integration.searches import build_searches, falls_short, in_one_phase, is_approximate, phases_of, ranked
 from csplade.integration.stored_weights import keeps_weights, source_with, weights_of
 from csplade.pipelines.sparse import SparseVector
 from opensearchpy import OpenSearch
@@ -39,6 +39,8 @@ class Reason(enum.StrEnum):
     NO_COMMON_WORD = "no common word"
     RANKED_LOWER = "ranked lower"
     """It matches, and others are better; how many is not known for rankings that are merged."""
+    NOT_FOUND = "not found approximately"
+    """It matches, and the SEISMIC field has not found it: others are better, or it was missed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +220,7 @@ def _reasons(
     found = [Reason.FILTER] * (not passes) + [Reason.ANCHOR] * anchored
     if options.plan.anchor is Anchor.NONE:
         found += _unmatched(terms, _WORDS in matched, question, options, light)
-    return tuple(found) or (Reason.RANKED_LOWER,)
+    return tuple(found) or (Reason.NOT_FOUND if is_approximate(options) else Reason.RANKED_LOWER,)
 
 
 def _unmatched(

@@ -34,6 +34,12 @@ class Phases(enum.StrEnum):
     """
     ONE = "one"
     TWO = "two"
+    SEISMIC = "seismic"
+    """The SEISMIC field of an index that has one finds documents approximately, and all terms score them.
+
+    That is for the mode sparse without filter and anchor, as such a field lets filters see only what it has found;
+    everything else is asked as with `AUTO`.
+    """
 
 
 class Anchor(enum.StrEnum):
@@ -101,6 +107,10 @@ class PlanOptions:
     """With two phases, terms of at least this part of the heaviest find documents."""
     expansion: float = 5.0
     """With two phases, how many times the hits asked for each shard scores again, up to `LARGEST_WINDOW`."""
+    cut: int = 10
+    """Of a SEISMIC field, how many of the heaviest terms find documents."""
+    heap_factor: float = 1.2
+    """Of a SEISMIC field, how far groups of documents are looked into that promise less than the best so far."""
     anchor: Anchor = Anchor.NONE
     fusion: Fusion = Fusion.SUM
     rank_constant: int = 60
@@ -127,6 +137,8 @@ class PlanOptions:
             (not 0 < self.share <= 1, f"{self.share} is no share of a query's mass: give more than 0 and at most 1"),
             (not 0 <= self.ratio <= 1, f"{self.ratio} is no part of the heaviest weight: give a number from 0 to 1"),
             (not 0 < self.heavy <= 1, f"{self.heavy} is no part of the heaviest weight: give more than 0, at most 1"),
+            (self.cut < 1, f"{self.cut} terms find nothing in a SEISMIC field: give 1 or more"),
+            (not 0 < self.heap_factor < math.inf, f"{self.heap_factor} is no factor of a score: give more than 0"),
             (not 1 <= self.expansion < math.inf, f"{self.expansion} times the hits are too few: give 1 or more"),
             (self.rank_constant < 1 or self.rank_depth < 1, "a rank cannot be counted below 1: give larger numbers"),
             (not self.fields or not self.text_fields, "there is no field to ask: name at least one"),
@@ -142,7 +154,7 @@ class PlanOptions:
 
         Who asks for a long list wants what light terms find as well, and of passages each phase has a best one.
         """
-        if self.phases is Phases.AUTO:
+        if self.phases in (Phases.AUTO, Phases.SEISMIC):
             return size <= LONGEST_OF_TWO_PHASES and not passages and self.fusion is not Fusion.SERVER
         return self.phases is Phases.TWO
 

@@ -16,6 +16,7 @@ from csplade.integration.clauses import sparse_clause
 from csplade.integration.dialect import PLAIN, Dialect
 from csplade.integration.planner import Anchor, Fusion, Plan, PlanOptions, plan
 from csplade.integration.rewrite_budget import clauses_of
+from csplade.integration.seismic import Remap
 from csplade.pipelines.calibration import Calibration
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.sparse import SparseVector
@@ -73,6 +74,8 @@ class QueryOptions:
     """What scores are divided by in a normalized sum, see `calibrate`."""
     calibration: Calibration | None = None
     """What the weights of a question's vector are multiplied by for the index."""
+    remap: Remap | None = None
+    """The numbers of terms in the index's SEISMIC field, None if it has none."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.bm25_weight < math.inf:

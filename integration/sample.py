@@ -69,11 +69,16 @@ def _page(
     return ask(client, index, body if after is None else {**body, "search_after": after}, Mode.BM25)[0]
 
 
+def beginning(text: str) -> str:
+    """Return the first words of a text, as somebody might ask for it."""
+    return " ".join(text.split()[:_WORDS])
+
+
 def _beginning(source: _Json, fields: tuple[str, ...]) -> str:
     for name in fields:
         with suppress(RecordError):
             if text := joined(source, (name,)):
-                return text if name == TITLE_FIELD else " ".join(text.split()[:_WORDS])
+                return text if name == TITLE_FIELD else beginning(text)
     return ""
 
 

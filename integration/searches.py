@@ -6,9 +6,12 @@ from typing import Any
 
 from csplade.integration.dialect import Feature
 from csplade.integration.documents import OUR_FIELDS
-from csplade.integration.planner import Fusion, Phases, Total, heavy_and_light
+from csplade.integration.planner import Anchor, Fusion, Phases, Total, heavy_and_light
 from csplade.integration.query import Mode, QueryOptions, Question, any_of, combined, planned, scored
+from csplade.integration.seismic import Remap
+from csplade.integration.seismic_field import seismic_clause
 from csplade.integration.templates import PASSAGES_FIELD, TEXT_FIELD, TITLE_FIELD
+from csplade.pipelines.errors import UsageError
 from csplade.pipelines.sparse import SparseVector
 
 _TOTALS: Mapping[Total, bool | int] = {Total.NONE: False, Total.USUAL: 10_000, Total.EXACT: True}
@@ -42,7 +45,7 @@ def build_searches(question: Question, options: QueryOptions, size: int) -> tupl
         found = [(build_searches(question, part, depth), weight) for part, weight in parts]
         return tuple(replace(search, weight=weight) for searches, weight in found for search in searches)
     by_server = options.fusion is Fusion.SERVER
-    asked = _hybrid(question, options) if by_server else _summed(question, options, size)
+    asked = _hybrid(question, options) if by_server else _in_phases(question, options, size)
     if asked is None:
         return ()
     body = {**asked, "size": depth if by_server else size, "track_total_hits": _TOTALS[options.plan.total]}
@@ -50,8 +53,8 @@ def build_searches(question: Question, options: QueryOptions, size: int) -> tupl
 
 
 def falls_short(search: Search, options: QueryOptions, hits: int) -> bool:
-    """Say whether the heavy terms of two phases, which nobody chose, found fewer documents than were asked for."""
-    return options.plan.phases is Phases.AUTO and "rescore" in search.body and hits < search.body["size"]
+    """Say whether fewer documents than were asked for were found by a SEISMIC field, or by heavy terms by default."""
+    return options.plan.phases is not Phases.TWO and "rescore" in search.body and hits < search.body["size"]
 
 
 def in_one_phase(options: QueryOptions) -> QueryOptions:
@@ -89,6 +92,38 @@ def by_ids(ids: list[str]) -> dict[str, Any]:  # Any: a JSON object
     return {"query": {"ids": {"values": ids}}, "size": len(ids), "sort": ["_doc"], "track_total_hits": False}
 
 
+def _in_phases(question: Question, options: QueryOptions, size: int) -> dict[str, Any] | None:  # Any: a JSON object
+    """Return a search in the phases that the options ask for."""
+    if options.plan.phases is Phases.SEISMIC and options.remap is None:
+        raise UsageError(
+            "the index has no SEISMIC field: make one that has with `csplade index create --seismic`, or choose other "
+            "phases"
+        )
+    if options.remap is None or not is_approximate(options):
+        return _summed(question, options, size)
+    return _approximate(question, options, options.remap, size)
+
+
+def is_approximate(options: QueryOptions) -> bool:
+    """Say whether a SEISMIC field finds what is asked for; such a field knows no filters, see `Phases.SEISMIC`."""
+    plain = options.mode is Mode.SPARSE and not options.filters and options.plan.anchor is Anchor.NONE
+    return options.plan.phases is Phases.SEISMIC and plain
+
+
+def _approximate(
+    question: Question, options: QueryOptions, remap: Remap, size: int
+) -> dict[str, Any] | None:  # Any: a JSON object
+    """Return a search whose hits a SEISMIC field finds and all terms score."""
+    vector, window = planned(question, options).vector, options.plan.window(size)
+    again, _ = scored(question, vector, options)
+    if not again:
+        return None
+    query = seismic_clause(vector, remap, window, options.plan.cut, options.plan.heap_factor)
+    # What the field's own score is, in 8 bits, does not count.
+    second = {"rescore_query": any_of(again), "query_weight": 0.0, "rescore_query_weight": 1.0}
+    return {"query": query, "rescore": {"window_size": window, "query": second}}
+
+
 def _summed(question: Question, options: QueryOptions, size: int) -> dict[str, Any] | None:  # Any: a JSON object
     """Return a search whose scores are sums, with a second phase if there are terms for it."""
     heavy, light = phases_of(question, options, size)
@@ -104,7 +139,7 @@ def _summed(question: Question, options: QueryOptions, size: int) -> dict[str, A
 def phases_of(question: Question, options: QueryOptions, size: int) -> tuple[SparseVector, SparseVector]:
     """Return the terms that find documents, and those that only score; with one phase, none."""
     vector = planned(question, options).vector
-    if not options.plan.two_phases(size, options.dialect.passages):
+    if is_approximate(options) or not options.plan.two_phases(size, options.dialect.passages):
         return vector, SparseVector()
     return heavy_and_light(vector, options.plan.heavy)
 

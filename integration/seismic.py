@@ -1,4 +1,4 @@
-"""Terms as numbers for the SEISMIC fields of OpenSearch, one to one; and what is lost by it; pure.
+"""Terms as numbers for a SEISMIC field of OpenSearch, one to one; and what is lost by it; pure.
 
 Such a field keeps term numbers in 15 bits: in OpenSearch 3.6 one larger number makes searches of the whole index fail,
 newer code folds it onto another. It keeps weights in 8 bits below a ceiling. So the heaviest terms of a collection get
@@ -8,13 +8,10 @@ the numbers, the rest is left out, and whoever uses it is told how much of the s
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import NamedTuple
 
-import orjson
-from csplade.integration.dialect import Clause, Dialect, Feature
 from csplade.integration.documents import acceptable_weights
-from csplade.integration.templates import WEIGHTS_FIELD, IndexOptions, common_blanks, load_template
-from csplade.pipelines.contract import Contract
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.sparse import SparseVector
 
@@ -28,9 +25,9 @@ MOST_LOSS = 0.01
 
 @dataclass(frozen=True)
 class Remap:
-    """Which number each term has in a field, and the ceilings of weights there."""
+    """Which terms have a number in a field, their place among them, and the ceilings of weights there."""
 
-    numbers: Mapping[str, int]
+    terms: tuple[str, ...]
     ceiling_document: float
     ceiling_query: float
 
@@ -40,32 +37,21 @@ class Remap:
         Raises:
             UsageError: they are not.
         """
-        for term, number in self.numbers.items():
-            if not 0 <= number < NUMBERS:
-                raise UsageError(f"the term {term!r} has the number {number}: give numbers from 0 to {NUMBERS - 1}")
-        if len(set(self.numbers.values())) != len(self.numbers):
-            raise UsageError("two terms have one number, and would be found for each other: give each its own")
+        if len(self.terms) > NUMBERS:
+            raise UsageError(f"{len(self.terms)} terms cannot have numbers below {NUMBERS}: leave the lightest out")
+        if len(self.numbers) != len(self.terms):
+            twice = next(term for number, term in enumerate(self.terms) if self.numbers[term] != number)
+            raise UsageError(f"the term {twice!r} has two numbers, and must have one: name each term once")
 
-    def to_json(self) -> bytes:
-        """Return it for a file: whoever searches needs the numbers that were indexed."""
-        return orjson.dumps(self)
+    @cached_property
+    def numbers(self) -> Mapping[str, int]:
+        """Return the number of each term."""
+        return {term: number for number, term in enumerate(self.terms)}
 
-    @classmethod
-    def from_json(cls, kept: bytes) -> "Remap":
-        """Read what `to_json` gave.
-
-        Raises:
-            UsageError: it is something else, or its numbers are not one to one.
-        """
-        try:
-            return cls(**orjson.loads(kept))
-        except (TypeError, ValueError) as error:
-            raise UsageError(f"these are no numbers of terms ({error}): give what Remap.to_json returned") from error
-
-    def apply(self, vector: SparseVector) -> dict[str, float]:
+    def apply(self, weights: Mapping[str, float]) -> dict[str, float]:
         """Return weights by number, written as the field takes it; terms without a number are left out."""
-        weights = acceptable_weights(vector).items()
-        return {str(self.numbers[term]): weight for term, weight in weights if term in self.numbers}
+        numbers = self.numbers
+        return {str(numbers[term]): weight for term, weight in weights.items() if term in numbers}
 
     def stored(self, vector: SparseVector) -> SparseVector:
         """Return what a document's weights are in the field."""
@@ -74,6 +60,26 @@ class Remap:
     def asked(self, vector: SparseVector) -> SparseVector:
         """Return what a query's weights are in a search."""
         return _rounded(vector, self.numbers, self.ceiling_query)
+
+
+class Coverage:
+    """How much of the weight of documents is that of terms with a number."""
+
+    def __init__(self, remap: Remap) -> None:
+        self._numbers = remap.numbers
+        self._all = self._without = 0.0
+
+    def add(self, vector: SparseVector) -> None:
+        """Count a document."""
+        for term, weight in vector:
+            self._all += weight
+            if term not in self._numbers:
+                self._without += weight
+
+    @property
+    def missing(self) -> float:
+        """Return the share of the weight whose terms have no number."""
+        return self._without / self._all if self._all else 0.0
 
 
 @dataclass(frozen=True)
@@ -88,8 +94,13 @@ class Loss:
     """Of the dot products of queries and documents, what is lost or added by missing terms and by rounding."""
 
 
-def remap_of(documents: Iterable[SparseVector], queries: Iterable[SparseVector], numbers: int = NUMBERS) -> Remap:
-    """Give the numbers below `numbers` to the terms with the most weight in the documents.
+def remap_of(
+    documents: Iterable[SparseVector],
+    queries: Iterable[SparseVector],
+    numbers: int = NUMBERS,
+    known: Iterable[str] = (),
+) -> Remap:
+    """Give the numbers below `numbers` to the terms with the most weight in the documents, then to others `known`.
 
     Raises:
         UsageError: that are more numbers than the field has, or there is no weight at all.
@@ -99,9 +110,9 @@ def remap_of(documents: Iterable[SparseVector], queries: Iterable[SparseVector],
     total, heaviest = _mass(documents)
     if not total:
         raise UsageError("the documents have no term with a weight, so there is nothing to give numbers to")
-    ordered = sorted(total, key=lambda term: (-total[term], term))[:numbers]
+    ordered = dict.fromkeys((*sorted(total, key=lambda term: (-total[term], term)), *known))
     asked = max((weight for query in queries for weight in acceptable_weights(query).values()), default=1.0)
-    return Remap({term: number for number, term in enumerate(ordered)}, heaviest, asked)
+    return Remap((*ordered,)[:numbers], heaviest, asked)
 
 
 def loss_of(remap: Remap, documents: Sequence[SparseVector], queries: Sequence[SparseVector]) -> Loss:
@@ -143,63 +154,6 @@ class Sample(NamedTuple):
 
     documents: Sequence[SparseVector]
     queries: Sequence[SparseVector]
-
-
-class SeismicIndex(NamedTuple):
-    """Settings and mappings of an index, and what its numbers cost."""
-
-    body: dict[str, Any]  # Any: a JSON object
-    loss: Loss
-
-
-def seismic_index(
-    contract: Contract,
-    options: IndexOptions,
-    dialect: Dialect,
-    remap: Remap,
-    sample: Sample,
-    approximate_from: int,
-    most_loss: float = MOST_LOSS,
-) -> SeismicIndex:
-    """Return an index that searches approximately in segments of `approximate_from` documents, with its measured loss.
-
-    Raises:
-        UsageError: the cluster has no such fields, or the remap costs more than `most_loss` of the sample's scores.
-    """
-    dialect.require(Feature.SEISMIC)
-    if not any(query.dot(document) for query in sample.queries for document in sample.documents):
-        raise UsageError(
-            "no query of the sample shares a term with a document of it, so that no loss can be measured: give more"
-        )
-    loss = loss_of(remap, sample.documents, sample.queries)
-    require_loss(loss, most_loss)
-    own = {
-        "approximate_threshold": approximate_from,
-        "ceiling_ingest": remap.ceiling_document,
-        "ceiling_search": remap.ceiling_query,
-    }
-    return SeismicIndex(load_template("seismic.json", {**own, **common_blanks(contract, options)}), loss)
-
-
-def seismic_clause(
-    vector: SparseVector, remap: Remap, size: int, cut: int, heap_factor: float = 1.0
-) -> dict[str, Any]:  # Any: a JSON object
-    """Return a clause that finds about `size` documents by the `cut` heaviest terms; more of both factors finds better.
-
-    Raises:
-        UsageError: a weight is larger than the clause takes.
-    """
-    weights = remap.apply(vector)
-    heaviest = max(weights.values(), default=0.0)
-    if heaviest > Clause.NEURAL_SPARSE.largest_weight:
-        raise UsageError(
-            f"a term of the query weighs {heaviest:g}, and a SEISMIC field takes at most "
-            f"{Clause.NEURAL_SPARSE.largest_weight:g}: scale the query's weights down"
-        )
-    if not weights:
-        return {"match_none": {}}
-    how = {"top_n": cut, "heap_factor": heap_factor, "k": size}
-    return {"neural_sparse": {WEIGHTS_FIELD: {"query_tokens": weights, "method_parameters": how}}}
 
 
 def _mass(documents: Iterable[SparseVector]) -> tuple[Counter[str], float]:

@@ -14,6 +14,8 @@ from csplade.pipelines.contract import Contract
 WEIGHTS_FIELD = "csplade_terms"
 TEXT_FIELD = "text"
 TITLE_FIELD = "title"
+SEISMIC_FIELD = "csplade_seismic"
+"""The same weights by numbers, of an index that is also searched approximately; see `seismic`."""
 PASSAGES_FIELD = "csplade_passages"
 """Nested objects, each with a part of the weights, instead of `WEIGHTS_FIELD`."""
 PASSAGE_WEIGHTS = f"{PASSAGES_FIELD}.{WEIGHTS_FIELD}"

@@ -105,6 +105,12 @@ def line(request: pytest.FixtureRequest, line_servers: LineServers) -> Iterator[
     client.indices.delete(index=index, params={"ignore_unavailable": "true"})
 
 
+on_seismic = pytest.mark.parametrize(
+    "line", [pytest.param("opensearch-3.6-neural", marks=getattr(pytest.mark, MARK))], indirect=True
+)
+"""Runs a test on the line with SEISMIC fields alone."""
+
+
 def leave_out_lines(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Take the tests against the other lines out of an ordinary run, and all that are against none out of the other."""
     every = config.getoption(OPTION)

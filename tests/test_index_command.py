@@ -78,7 +78,7 @@ def test_a_version_is_created_filled_through_its_alias_shown_and_dropped(
 ) -> None:
     alias, where = versioned.index, ("--url", versioned.url)
     first = json_of(index("create", alias, "--analyzer", versioned.analyzer, "--json"))
-    assert first == {"index": f"{alias}-v1", "alias": alias, "live": True}
+    assert first == {"index": f"{alias}-v1", "alias": alias, "live": True, "seismic": None}
     assert run("ingest", corpus(TEXTS), "--index", alias, *where).code == 0
     asked = json_of(run("query", "bread", "--index", alias, *where, "--json"))
     assert [hit["id"] for hit in asked["hits"]] == ["bread", "loaf"]
@@ -90,7 +90,7 @@ def test_a_version_is_created_filled_through_its_alias_shown_and_dropped(
     assert live.pop("bytes") > new.pop("bytes") > 0
     fingerprint = word_contract().fingerprint
     sizes = dict.fromkeys(("weights_bytes", "text_bytes", "postings_bytes", "stored_bytes"))
-    same = {"encoder": "words", "fingerprint": fingerprint, **sizes}
+    same = {"encoder": "words", "fingerprint": fingerprint, "seismic_loss": None, **sizes}
     none: dict[str, str] = {}
     counted = {"replaced": none, "documents": 4, "with_weights": 0.75, "sampled": 4, "loading": False}
     assert live == {"index": f"{alias}-v1", "aliases": [alias], **same, **counted}

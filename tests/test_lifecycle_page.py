@@ -19,7 +19,7 @@ from csplade.integration.search import search
 from csplade.integration.templates import IndexOptions, index_body
 from csplade.pipelines.jsonl import write_line
 from csplade.pipelines.sparse import SparseVector
-from csplade.tests.cluster_lines import ClusterLine
+from csplade.tests.cluster_lines import ClusterLine, on_seismic
 from csplade.tests.command_run import Run, runner, use_word_encoder
 from csplade.tests.word_encoder import word_contract
 
@@ -76,7 +76,10 @@ def test_the_commands_do_what_the_page_says(tidy: ClusterLine) -> None:
     settings = settings_for(tidy)
     usual = [_SETTING.sub("", text) for kind, text in BLOCKS if not kind]
     own = {kind: text for kind, text in BLOCKS if kind}
-    assert (len(usual), set(own)) == (3, {"rank_features", "sparse_vector", "neural_sparse", "sizes", "versions"})
+    assert (len(usual), set(own)) == (
+        3,
+        {"rank_features", "sparse_vector", "neural_sparse", "sizes", "seismic", "versions"},
+    )
     template, first, swaps = usual
     assert answers(tidy, template, settings) == [{"acknowledged": True}]
     created, indexed = answers(tidy, first, settings)
@@ -147,17 +150,35 @@ def test_a_new_model_takes_over_and_goes_again_as_the_page_says(
         client.indices.delete(index=f"{first},{second}", params={"ignore_unavailable": "true"})
 
 
+@on_seismic
+@pytest.mark.cluster
+@pytest.mark.model
+def test_a_seismic_field_is_made_filled_and_asked_as_the_page_shows(line: ClusterLine) -> None:
+    (commands,) = (text for kind, text in BLOCKS if kind == "seismic")
+    try:
+        done = run_block(commands, line.url)
+    finally:
+        line.client.indices.delete(index="csplade-seismic-v1", params={"ignore_unavailable": "true"})
+    assert done.returncode == 0, done.stderr
+    assert "the scores of 1 query change by 0.05%" in " ".join(done.stderr.split())
+    assert "Storing a loaf" in done.stdout
+
+
+def run_block(commands: str, url: str) -> subprocess.CompletedProcess[str]:
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "CSPLADE_URL": url, "PATH": path}
+    return subprocess.run(
+        ["bash", "-euc", commands], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300
+    )
+
+
 @pytest.mark.cluster
 @pytest.mark.model
 def test_the_sizes_are_about_those_that_the_page_shows(opensearch: str) -> None:
     (commands,) = (text for kind, text in BLOCKS if kind == "sizes")
     (shown,) = re.findall(r"^```json\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = {**os.environ, "CSPLADE_URL": opensearch, "PATH": path}
     try:
-        done = subprocess.run(
-            ["bash", "-euc", commands], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300
-        )
+        done = run_block(commands, opensearch)
     finally:
         connect(opensearch).indices.delete(index="csplade-sizes-v1", params={"ignore_unavailable": "true"})
     assert done.returncode == 0, done.stderr

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 from csplade.integration.client import connect
-from csplade.integration.dialect import NEURAL_SEARCH, PLAIN, Feature, dialect_for
+from csplade.integration.dialect import Feature
+from csplade.integration.errors import IndexConflictError
+from csplade.integration.index import create_index
 from csplade.integration.seismic import (
     MOST_LOSS,
     NUMBERS,
@@ -13,22 +15,20 @@ from csplade.integration.seismic import (
     loss_of,
     remap_of,
     require_loss,
-    seismic_clause,
-    seismic_index,
 )
-from csplade.integration.templates import WEIGHTS_FIELD, IndexOptions
+from csplade.integration.seismic_field import Seismic, seismic_clause, seismic_in, seismic_of, with_seismic
+from csplade.integration.templates import SEISMIC_FIELD, IndexOptions, index_body
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.sparse import SparseVector
 from csplade.tests.cluster_lines import ClusterLine
 from csplade.tests.word_encoder import word_contract
 
-SEISMIC = dialect_for("opensearch", "3.6.0", (NEURAL_SEARCH,))
 DOCUMENTS = [
     SparseVector({"a": 10.0, "b": 1.0, "rare": 0.5}),
     SparseVector({"b": 4.0, "c": 2.0}),
     SparseVector({"a": 3.0, "common": 2.5}),
 ]
-ONE = Sample([SparseVector({"a": 1.0})], [SparseVector({"a": 1.0})])
+ONE = Seismic(Remap(("a",), 1.0, 1.0), Loss(0.0, 0.0, 0.0))
 QUERIES = [SparseVector({"a": 2.0, "rare": 1.0}), SparseVector({"b": 0.5, "unheard": 3.0})]
 
 
@@ -36,17 +36,23 @@ def test_the_terms_with_most_weight_get_numbers_one_to_one() -> None:
     remap = remap_of(DOCUMENTS, QUERIES, numbers=3)
     assert remap.numbers == {"a": 0, "b": 1, "common": 2}
     assert (remap.ceiling_document, remap.ceiling_query) == (10.0, 3.0)
-    assert remap.apply(SparseVector({"a": 1.5, "rare": 1.0, "b": float("inf")})) == {"0": 1.5}
+    assert remap.apply({"a": 1.5, "rare": 1.0}) == {"0": 1.5}
+    # Numbers that the documents leave over go to other terms, which they may have tomorrow.
+    assert remap_of(DOCUMENTS, QUERIES, 7, ["b", "later", "never", "more"]).terms[3:] == ("c", "rare", "later", "never")
 
 
-def test_numbers_are_kept_in_a_file() -> None:
-    remap = remap_of(DOCUMENTS, QUERIES, numbers=3)
-    assert Remap.from_json(remap.to_json()) == remap
-    for wrong in (b"", b"[1]", b'{"numbers": {}}'):
-        with pytest.raises(UsageError, match="no numbers of terms"):
-            Remap.from_json(wrong)
-    with pytest.raises(UsageError, match="two terms have one number"):
-        Remap.from_json(b'{"numbers": {"a": 1, "b": 1}, "ceiling_document": 1.0, "ceiling_query": 1.0}')
+def test_the_mapping_keeps_the_numbers_and_what_they_cost() -> None:
+    seismic = seismic_of(remap_of(DOCUMENTS, QUERIES, numbers=3), Sample(DOCUMENTS, QUERIES), 500, most_loss=0.9)
+    body = with_seismic(index_body(word_contract(), IndexOptions(weights_in_source=False)), seismic)
+    assert seismic_in(body["mappings"]) == seismic
+    assert (body["settings"]["index"]["sparse"], body["settings"]["index"]["number_of_shards"]) == (True, 1)
+    assert SEISMIC_FIELD in body["mappings"]["_source"]["excludes"]
+    assert seismic_in(index_body(word_contract(), IndexOptions())["mappings"]) is None
+    ours = body["mappings"]["_meta"]["csplade"]
+    for kept in (None, {}, {**ours["seismic"], "terms": "a"}, {**ours["seismic"], "terms": "AAAA"}):
+        ours["seismic"] = kept
+        with pytest.raises(IndexConflictError, match="does not tell what its numbers mean"):
+            seismic_in(body["mappings"])
 
 
 def test_no_number_reaches_the_limit_and_none_comes_twice() -> None:
@@ -55,6 +61,7 @@ def test_no_number_reaches_the_limit_and_none_comes_twice() -> None:
     assert sorted(remap.numbers.values()) == list(range(NUMBERS))
     # The lightest are those left out.
     assert not {f"t{number}" for number in range(100)} & remap.numbers.keys()
+    assert remap_of(many, QUERIES, known=["later"]) == remap
     with pytest.raises(UsageError, match="32769 terms cannot have numbers below 32768"):
         remap_of(many, QUERIES, NUMBERS + 1)
     with pytest.raises(UsageError, match="no term with a weight"):
@@ -85,40 +92,33 @@ def test_too_much_loss_is_refused_with_what_was_measured() -> None:
         require_loss(Loss(0.5, 0.02, 0.011), most=0.01)
 
 
-def test_a_cluster_without_such_fields_is_refused() -> None:
-    remap = Remap({"a": 0}, 1.0, 1.0)
-    with pytest.raises(UsageError, match="has no SEISMIC fields"):
-        seismic_index(word_contract(), IndexOptions(), PLAIN, remap, ONE, 1)
-    made = seismic_index(word_contract(), IndexOptions(), SEISMIC, remap, ONE, 1)
-    assert (made.body["settings"]["index"]["sparse"], made.loss) == (True, Loss(0.0, 0.0, 0.0))
-
-
-def test_no_index_is_made_of_a_remap_that_costs_too_much_or_cannot_be_measured() -> None:
+def test_no_field_is_made_of_a_remap_that_costs_too_much_or_cannot_be_measured() -> None:
     remap, sample = remap_of(DOCUMENTS, QUERIES, numbers=3), Sample(DOCUMENTS, QUERIES)
     loss = loss_of(remap, *sample)
     assert loss.score > MOST_LOSS
     with pytest.raises(UsageError, match=rf"cost {loss.score:.2%} of the scores .* at most 1\.00% is allowed"):
-        seismic_index(word_contract(), IndexOptions(), SEISMIC, remap, sample, 1)
-    assert seismic_index(word_contract(), IndexOptions(), SEISMIC, remap, sample, 1, loss.score).loss == loss
+        seismic_of(remap, sample)
+    assert seismic_of(remap, sample, 1, loss.score).loss == loss
     for nothing in (Sample([], QUERIES), Sample(DOCUMENTS, []), Sample(DOCUMENTS, [SparseVector({"unheard": 1.0})])):
         with pytest.raises(UsageError, match="no loss can be measured"):
-            seismic_index(word_contract(), IndexOptions(), SEISMIC, remap, nothing, 1)
+            seismic_of(remap, nothing)
 
 
-@pytest.mark.parametrize(
-    ("numbers", "said"),
-    [({"a": 1, "b": 1}, "two terms have one number"), ({"a": -1}, "'a' has the number -1"), ({"a": NUMBERS}, "32768")],
-)
-def test_numbers_that_are_not_one_to_one_below_the_limit_are_refused(numbers: dict[str, int], said: str) -> None:
-    with pytest.raises(UsageError, match=said):
-        Remap(numbers, 1.0, 1.0)
+def test_numbers_that_are_not_one_to_one_below_the_limit_are_refused() -> None:
+    with pytest.raises(UsageError, match="the term 'a' has two numbers"):
+        Remap(("a", "b", "a"), 1.0, 1.0)
+    with pytest.raises(UsageError, match="32769 terms cannot have numbers below 32768"):
+        Remap(tuple(map(str, range(NUMBERS + 1))), 1.0, 1.0)
+    assert Remap(tuple(map(str, range(NUMBERS))), 1.0, 1.0).numbers["32767"] == NUMBERS - 1
 
 
-def test_a_query_that_the_clause_would_refuse_is_told() -> None:
-    remap = Remap({"a": 0}, 1.0, 100.0)
-    with pytest.raises(UsageError, match=r"weighs 64\.5, and a SEISMIC field takes at most 64"):
-        seismic_clause(SparseVector({"a": 64.5}), remap, 10, 10)
-    assert seismic_clause(SparseVector({"b": 1.0}), remap, 10, 10) == {"match_none": {}}
+def test_weights_above_what_the_clause_takes_are_scaled_and_unknown_terms_find_nothing() -> None:
+    remap = Remap(("a", "b"), 1.0, 100.0)
+    clause = seismic_clause(SparseVector({"a": 100.0, "b": 4.0, "c": 1.0}), remap, 20, 10, 1.2)
+    asked = clause["neural_sparse"][SEISMIC_FIELD]
+    assert asked["query_tokens"] == {"0": 50.0, "1": 2.0}
+    assert asked["method_parameters"] == {"top_n": 10, "heap_factor": 1.2, "k": 20}
+    assert seismic_clause(SparseVector({"c": 1.0}), remap, 10, 10, 1.2) == {"match_none": {}}
 
 
 def random_vectors(seed: int, count: int, terms: int, vocabulary: int) -> list[SparseVector]:
@@ -136,24 +136,25 @@ def random_vectors(seed: int, count: int, terms: int, vocabulary: int) -> list[S
 
 @pytest.mark.cluster
 def test_scores_on_a_server_are_those_that_the_loss_was_measured_with(line: ClusterLine) -> None:
-    documents, queries = random_vectors(1, 200, 40, 300), random_vectors(2, 10, 8, 300)
-    remap = remap_of(documents, queries, numbers=250)
-    # The ends of what a number may be.
-    ends = dict(zip(list(remap.numbers)[:2], (0, NUMBERS - 1), strict=True))
-    spread = {term: 100 * number + 100 for term, number in remap.numbers.items()} | ends
-    remap = Remap(spread, remap.ceiling_document, remap.ceiling_query)
     if Feature.SEISMIC not in line.dialect.features:
         with pytest.raises(UsageError, match="has no SEISMIC fields"):
-            seismic_index(word_contract(), IndexOptions(), line.dialect, remap, Sample(documents, queries), 1)
+            create_index(connect(line.url), line.index, word_contract(), IndexOptions(), seismic=ONE)
         return
-    client = connect(line.url)
+    documents, queries = random_vectors(1, 200, 40, 300), random_vectors(2, 10, 8, 300)
+    known = remap_of(documents, queries, numbers=250)
+    # Every number that there can be, and the ends of them in use.
+    terms = [f"unused{number}" for number in range(NUMBERS)]
+    for number, term in enumerate(known.terms):
+        terms[{0: 0, 1: NUMBERS - 1}.get(number, 100 * number)] = term
+    remap = Remap(tuple(terms), known.ceiling_document, known.ceiling_query)
     # A sixth of the terms have no number, which costs 9.40% of these scores; rounding alone costs 0.60%.
-    body, loss = seismic_index(word_contract(), IndexOptions(), line.dialect, remap, Sample(documents, queries), 1, 0.1)
-    assert loss.score == pytest.approx(0.0940, abs=0.0001)
-    client.indices.create(index=line.index, body=body)
+    seismic = seismic_of(remap, Sample(documents, queries), 1, 0.1)
+    assert seismic.loss.score == pytest.approx(0.0940, abs=0.0001)
+    client = connect(line.url)
+    create_index(client, line.index, word_contract(), IndexOptions(), seismic=seismic)
     lines: list[dict[str, object]] = []
     for number, document in enumerate(documents):
-        lines += [{"index": {"_id": str(number)}}, {WEIGHTS_FIELD: remap.apply(document)}]
+        lines += [{"index": {"_id": str(number)}}, {SEISMIC_FIELD: remap.apply(document.weights)}]
     assert not client.bulk(body=lines, index=line.index, params={"refresh": "true"})["errors"]
     exact = lost = 0.0
     for query in queries:
@@ -167,4 +168,4 @@ def test_scores_on_a_server_are_those_that_the_loss_was_measured_with(line: Clus
             exact += query.dot(document)
             lost += abs(query.dot(document) - hit["_score"])
     # Of the documents found, which are the better ones, it was 5.86%.
-    assert 0.0 < lost / exact < loss.score
+    assert 0.0 < lost / exact < seismic.loss.score
