@@ -12,6 +12,7 @@ from csplade.pipelines.encode_parquet import PARQUET
 from csplade.pipelines.errors import UsageError
 
 _FILE = click.Path(path_type=Path)
+_LINES = (".jsonl", ".ndjson")
 BLOCK = 2_000
 """Records of a block, if nobody says how many."""
 
@@ -82,6 +83,8 @@ class EncodeChoices(EngineChoices):
             raise UsageError(f"--keep-fields writes JSON lines, and {self.output} is Parquet: name it otherwise")
         if self.engine == RAY:
             self._check_device()
+        elif self.output is not None:
+            _check_ending(self.output)
 
     def _check_device(self) -> None:
         """Ray hides all GPUs from a worker that is to have none."""
@@ -92,6 +95,17 @@ class EncodeChoices(EngineChoices):
                 f"--gpus-per-worker {self.gpus_per_worker:g} would reserve GPUs that --device cpu does not use: "
                 "leave one of them out"
             )
+
+
+def _check_ending(output: Path) -> None:
+    """Check that a file is not called what it will not be."""
+    if output.suffix not in ("", *_LINES, PARQUET):
+        packed = "; for packed ones leave --output out, and pipe them into gzip" if output.suffix == ".gz" else ""
+        lines = ", ".join(_LINES)
+        raise UsageError(
+            f"--output {output} ends with {output.suffix}, and vectors are written as JSON lines ({lines}, or no "
+            f"ending) or as Parquet ({PARQUET}): name it otherwise{packed}"
+        )
 
 
 _OPTIONS = (

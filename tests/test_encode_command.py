@@ -97,6 +97,23 @@ def test_whole_records_are_kept_with_their_vectors(run: Run) -> None:
     assert "v.parquet is Parquet: name it otherwise" in refused.err
 
 
+@pytest.mark.parametrize("name", ["v.csv", "v.json", "v.PARQUET", "v.jsonl.gz"])
+def test_a_file_is_not_called_what_it_would_not_be(run: Run, name: str) -> None:
+    refused = run(write("a.jsonl", records(1)), "--output", name)
+    assert (refused.code, refused.out) == (2, "")
+    ending = f".{name.rpartition('.')[2]}"
+    assert f"--output {name} ends with {ending}, and vectors are written as JSON lines (.jsonl, .ndjson" in refused.err
+    assert "or as Parquet (.parquet): name it otherwise" in refused.err
+    assert ("pipe them into gzip" in refused.err) == (ending == ".gz")
+    assert [path.name for path in Path().iterdir()] == ["a.jsonl"]
+
+
+@pytest.mark.parametrize("name", ["v", "v.ndjson"])
+def test_a_file_of_json_lines_may_be_called_so(run: Run, name: str) -> None:
+    assert run(write("a.jsonl", records(2)), "--output", name).code == 0
+    assert len(vectors(Path(name).read_bytes())) == 2
+
+
 def test_a_table_is_cut_at_the_delimiter_that_is_given(run: Run) -> None:
     Path("a.csv").write_text("id;text\n1;bread\n2;salt\n")
     refused = run("a.csv")
