@@ -182,5 +182,5 @@ def _tell(collection: Collection) -> None:
         notice(f"{told} left out: no text in the collection.")
     if collection.hopeless:
         of_all = f"of {number_of(len(collection.queries), 'query', 'queries')}"
-        told = (f"{of_all} has no relevant document and counts", f"{of_all} have no relevant document and count")
-        notice(f"{number_of(collection.hopeless, *told)} as 0.")
+        forms = (f"{of_all} has no relevant document and counts", f"{of_all} have no relevant document and count")
+        notice(f"{number_of(collection.hopeless, *forms)} as 0.")

@@ -103,8 +103,8 @@ def command(
     else:
         _print(sent if show_terms else None, page.hits)
         if page.total is not None:
-            found = f"{page.total} or more documents match"
-            notice(f"{number_of(page.total, 'document matches', 'documents match') if page.exact else found}.")
+            exact = number_of(page.total, "document matches", "documents match")
+            notice(f"{exact if page.exact else f'{page.total} or more documents match'}.")
     tell_question(text, options.mode, sent, bool(page.hits))
 
 
