@@ -28,6 +28,8 @@ from csplade.integration.passages import Long
 from csplade.integration.patience import Patience, patient
 from csplade.integration.refresh import refresh_all
 from csplade.integration.reindex_mapping import chosen_fields
+from csplade.integration.seismic import Remap
+from csplade.integration.seismic_field import refuse_numbers, remap_in
 from csplade.integration.slices_history import History, Untold
 from csplade.integration.slices_read import ReadOptions, read_index
 from csplade.integration.slices_snapshot import Snapshot
@@ -84,6 +86,7 @@ def prepare_index(
     waiting = patient(client, patience)
     _, mapping = mapping_of(waiting, index)
     if (ours := our_meta(mapping))["fingerprint"] != contract.fingerprint:
+        refuse_numbers(mapping, index)
         # What good hits score is another number then. Who searches is told of the old weights until none is left.
         changed = {"fingerprint": contract.fingerprint, "encoder": contract.name, "scales": None}
         keep_in_meta(waiting, index, {**changed, REPLACING_KEY: ours.get("encoder", "")})
@@ -136,6 +139,7 @@ class Enricher:
         self._dead = DeadLetters(options.dead_letters, numbered=True)
         self._index: str | None = None
         self._replacing = False
+        self._remap: Remap | None = None
         self._seen: History | None = None
         self._told = False
         self._failed: set[Version] = set()
@@ -172,8 +176,15 @@ class Enricher:
             Senders(self._client, index, options.patience, pace := Pace(options.pace)) as senders,
         ):
             writer = Writer(
-                *(self._encoder, senders, dead, self._tally),
-                *(options.write, options.least_weight, options.long, self._failed),
+                self._encoder,
+                senders,
+                dead,
+                self._tally,
+                options.write,
+                options.least_weight,
+                options.long,
+                self._remap,
+                self._failed,
             )
             begin = self._begin(snapshot)
             try:
@@ -203,7 +214,7 @@ class Enricher:
                 "enrich` again, with the encoder of that one"
             )
         require_index(client, index, self._encoder.contract)
-        self._index, self._replacing = index, REPLACING_KEY in our_meta(mapping)
+        self._index, self._replacing, self._remap = index, REPLACING_KEY in our_meta(mapping), remap_in(mapping)
         return index
 
     def _begin(self, snapshot: Snapshot) -> list[int]:

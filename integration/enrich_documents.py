@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from csplade.integration.documents import OUR_FIELDS, weight_fields
 from csplade.integration.encoded_text import encoded_text
 from csplade.integration.passages import Encoded
+from csplade.integration.seismic import Remap
 from csplade.integration.slices import Found
 from csplade.integration.stored_weights import whole_source
 from csplade.integration.templates import MARK_FIELD, TEXT_FIELD
@@ -82,7 +83,9 @@ def wanted_source(text_fields: Sequence[str], write: Write, hides_weights: bool)
     return whole_source(hides_weights)
 
 
-def enriched(encoded: Encoded, document: Stale, fingerprint: str, least: float = 0.0) -> dict[str, object]:
+def enriched(
+    encoded: Encoded, document: Stale, fingerprint: str, least: float = 0.0, remap: Remap | None = None
+) -> dict[str, object]:
     """Return the fields that enriching gives a document; of ours, it has no others, and what is not ours stays.
 
     Raises:
@@ -91,7 +94,7 @@ def enriched(encoded: Encoded, document: Stale, fingerprint: str, least: float =
     found: dict[str, object] = {MARK_FIELD: copy_mark(fingerprint, document.text, document.parts)}
     if document.parts:
         found[TEXT_FIELD] = document.text
-    return {**found, **weight_fields(encoded, least)}
+    return {**found, **weight_fields(encoded, least, remap)}
 
 
 def update_lines(document: Stale, fields: Mapping[str, object], write: Write) -> bytes:
