@@ -5,11 +5,10 @@ without one it is safe to run again.
 """
 
 import time
-from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from csplade.integration.bulk import Action, Sent
 from csplade.integration.bulk_pace import Pace, PaceOptions
@@ -19,14 +18,14 @@ from csplade.integration.documents import Document, RecordError, Rejected, bulk_
 from csplade.integration.encoded_text import marked
 from csplade.integration.encoder import Encoder
 from csplade.integration.index_mapping import mapping_if_there
+from csplade.integration.ingest_items import Item, encoded_items
 from csplade.integration.ingest_report import IngestReport, Progress
-from csplade.integration.passages import Encoded, Long, encode_long
+from csplade.integration.passages import Long
 from csplade.integration.patience import Patience, patient
 from csplade.integration.refresh import refresh
 from csplade.integration.seismic import Coverage, Remap
 from csplade.integration.seismic_field import remap_in
 from csplade.integration.survey import DuplicateCounter
-from csplade.pipelines.errors import EncoderError
 from csplade.pipelines.sparse import SparseVector
 from opensearchpy import OpenSearch
 
@@ -106,7 +105,7 @@ def ingest(
             dead.resume(checkpoint.mark)
         run = _Run(options, encoder.contract.fingerprint, senders, pace, dead, checkpoint, progress, remap)
         try:
-            for item in _encoded(encoder, run.fresh(documents), options.long):
+            for item in encoded_items(encoder, run.fresh(documents), options.long):
                 run.add(item)
             run.finish()
         except BaseException:
@@ -115,37 +114,6 @@ def ingest(
     waiting = patient(client, options.patience)
     refresh(waiting, options.index)
     return run.report(final=True)
-
-
-class _Item(NamedTuple):
-    """A record by its number in the source; the vector is None for what cannot be encoded."""
-
-    number: int
-    record: Document | Rejected
-    vector: Encoded | None
-
-
-def _encoded(encoder: Encoder, records: Iterable[tuple[int, Document | Rejected]], long: Long) -> Iterator[_Item]:
-    """Pair documents with their vectors, in order; as many records wait as the encoder reads ahead."""
-    waiting: deque[tuple[int, Document | Rejected]] = deque()
-
-    def texts() -> Iterator[str]:
-        for number, record in records:
-            waiting.append((number, record))
-            if isinstance(record, Document):
-                yield record.text
-
-    def rejected() -> Iterator[_Item]:
-        while waiting and isinstance(waiting[0][1], Rejected):
-            yield _Item(*waiting.popleft(), None)
-
-    for vector in encode_long(encoder, texts(), long):
-        yield from rejected()
-        yield _Item(*waiting.popleft(), vector)
-    yield from rejected()
-    if waiting:
-        missing = sum(isinstance(record, Document) for _, record in waiting)
-        raise EncoderError(f"the encoder gave no vector for {missing} texts: check the encoder folder")
 
 
 class _Run:
@@ -183,7 +151,7 @@ class _Run:
                 self._skipped += 1
                 self._ids.add(record.id, record.routing)
 
-    def add(self, item: _Item) -> None:
+    def add(self, item: Item) -> None:
         """Put a record into the open batch; send that first if it is full."""
         self._read += 1
         self._tell(_TELL_SECONDS)

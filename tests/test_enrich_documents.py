@@ -49,7 +49,7 @@ def test_a_script_assigns_the_whole_vector_under_a_condition() -> None:
     assert action == {"update": {"_id": "1", "if_seq_no": 7, "if_primary_term": 2}}
     mark = mark_of("f", "rye\ndark") + ":name=3,about=4"
     assert body["script"]["params"] == {
-        "none": ["csplade_passages"],
+        "none": ["csplade_passages", "csplade_seismic"],
         "values": {"csplade_terms": {"rye": 3.0}, "csplade_encoded": mark, "text": "rye\ndark"},
     }
     # One text for all documents, or the cluster would compile it anew for each.
@@ -60,7 +60,7 @@ def test_where_no_term_is_left_the_old_weights_go() -> None:
     found = document(name="", about=None)
     fields = enriched(SparseVector(), found, "f")
     _, body = map(orjson.loads, update_lines(found, fields, Write.SCRIPT).splitlines())
-    assert body["script"]["params"]["none"] == ["csplade_passages", "csplade_terms"]
+    assert body["script"]["params"]["none"] == ["csplade_passages", "csplade_seismic", "csplade_terms"]
     _, source = map(orjson.loads, update_lines(found, fields, Write.WHOLE).splitlines())
     assert source == {
         "name": "",
