@@ -82,8 +82,8 @@ def _verdict(found: "Placement", options: QueryOptions, size: int) -> list[str]:
         names = {what: " or ".join(each.name for each in fields) for what, fields in asked.items()}
         return [_WHY[reason.value].format(**names) for reason in found.reasons]
     sentence = f"It has rank {found.rank}, with the score {found.score:.4f}"
-    asked = "best one is" if size == 1 else f"best {size} are"
-    return [f"{sentence}." if found.rank <= size else f"{sentence}; only the {asked} asked for, see --size."]
+    best = "best one is" if size == 1 else f"best {size} are"
+    return [f"{sentence}." if found.rank <= size else f"{sentence}; only the {best} asked for, see --size."]
 
 
 def _print_terms(title: str, vector: SparseVector, limit: int | None) -> None:
