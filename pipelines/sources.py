@@ -228,7 +228,8 @@ def _no_array(lines: Iterable[bytes], name: str) -> Iterator[bytes]:
     first = next(rest, b"")
     if _ARRAY.match(first.removeprefix(BYTE_ORDER_MARK)):
         raise SourceError(
-            f"{name} is a JSON array, and one object a line is wanted: convert it, as by jq -c '.[]' OLD > NEW.jsonl"
+            f"{name} is a JSON array, and one object a line is wanted: convert it, as by jq -c '.[]' old.json > "
+            "new.jsonl"
         )
     return chain((first,), rest)
 

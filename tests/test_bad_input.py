@@ -132,6 +132,8 @@ PREPARED: dict[str, Callable[[Place], object]] = {
         [{"_id": "3", "text": text} for text in ("bread", "butter", "oven")], "twice.jsonl"
     ),
     "a field `text` that is not among the text fields": lambda _: write([SUMMARY], "summary.jsonl"),
+    "a JSON array": lambda _: Path("array.json").write_bytes(orjson.dumps(GOOD)),
+    "a table separated by semicolons": lambda _: Path("semicolons.csv").write_text("id;text\n1;bread\n"),
     "a Parquet column of numbers where text belongs": numbers_parquet,
     "a field that the index has not": nothing,
     "a field that holds no text": nothing,
