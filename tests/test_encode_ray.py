@@ -57,13 +57,3 @@ def test_a_worker_that_is_killed_loses_and_duplicates_nothing(tmp_path: Path, en
     for part in (found[:5], found[RECORDS : RECORDS + 5]):
         for each, wanted in zip(part, alone.documents(TEXTS[:5]), strict=True):
             assert each["vector"] == pytest.approx(dict(wanted.weights), rel=1e-5)
-
-    # Blocks that are finished are not done again, and one that is missing is.
-    times = {path.name: path.stat().st_mtime_ns for path in out.glob("0*.jsonl")}
-    (out / "0000-0000000500.jsonl").unlink()
-    again = started(tmp_path, encoder_folder, "a.jsonl", "b.parquet")
-    said, err = again.communicate(timeout=150)
-    shown = orjson.loads(said)
-    assert (shown["written"], shown["skipped"], shown["failed"]) == (BLOCK, RECORDS + PARQUET - BLOCK, 1)
-    changed = [path.name for path in out.glob("0*.jsonl") if times[path.name] != path.stat().st_mtime_ns]
-    assert changed == ["0000-0000000500.jsonl"]

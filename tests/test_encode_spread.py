@@ -95,6 +95,24 @@ def test_a_folder_called_parquet_holds_parquet_and_what_it_ran_on_is_told(run: R
 
 
 @pytest.mark.usefixtures("one_gpu")
+def test_blocks_that_are_finished_are_not_done_again_and_one_that_is_missing_is(run: Run) -> None:
+    Path("a.jsonl").write_bytes(Path("a.jsonl").read_bytes() + b"{\n")
+    options = ("--engine", "ray", "--output", "out", "--block", 2, "--on-bad-record", "skip", "--json")
+    assert orjson.loads(run(*options).out)["written"] == 5
+    content = {path.name: path.read_bytes() for path in Path("out").glob("0*")}
+    times = {path.name: path.stat().st_mtime_ns for path in Path("out").glob("0*")}
+    missing = Path("out/0000-0000000002.jsonl")
+    missing.unlink()
+    again = run(*options)
+    shown = orjson.loads(again.out)
+    assert (shown["written"], shown["skipped"], shown["failed"]) == (2, 3, 1)
+    assert "Of 3 blocks 2 had been finished before." in again.err
+    assert {path.name: path.read_bytes() for path in Path("out").glob("0*")} == content
+    changed = [path.name for path in Path("out").glob("0*") if times[path.name] != path.stat().st_mtime_ns]
+    assert changed == [missing.name]
+
+
+@pytest.mark.usefixtures("one_gpu")
 def test_blocks_of_another_job_are_replaced_by_force_alone_and_other_files_never(run: Run) -> None:
     ours = ("--engine", "ray", "--output", "out", "--json")
     assert run(*ours).code == 0
