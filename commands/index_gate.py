@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 from csplade.commands.options import gathered
@@ -115,7 +115,8 @@ def pass_gate(
     return found, faults(found, options)
 
 
-class _Asked(NamedTuple):
+@dataclass(frozen=True)
+class _Asked:
     """One of the two indexes, and how it is asked."""
 
     index: str
@@ -141,10 +142,10 @@ def _compared(client: "OpenSearch", live: str, new: str, choices: GateChoices, f
     folders = [each.folder if each.mode.needs_vector else None for each in both]
     # Of one encoder for both, which is usual, the vectors are computed once.
     questions = {each: _questions(queries, each) for each in dict.fromkeys(folders)}
-    sides = (
+    live_side, new_side = (
         Side(each.index, options, questions[folder]) for each, options, folder in zip(both, ready, folders, strict=True)
     )
-    return compare(client, *sides, judgments=judgments)
+    return compare(client, live_side, new_side, judgments)
 
 
 def _live_way(live: str, mapping: Mapping[str, Any], choices: GateChoices, folder: Path) -> tuple[Mode, Path]:
