@@ -31,7 +31,7 @@ from csplade.benchmarks.cluster_queries import (
 )
 from csplade.benchmarks.cluster_seismic import contestants as seismic_contestants
 from csplade.benchmarks.cluster_seismic import make as make_seismic
-from csplade.benchmarks.cluster_sizes import sizes, store_bytes
+from csplade.benchmarks.cluster_sizes import sizes
 from csplade.commands.options import SHIPPED_ENCODER
 from csplade.commands.output import notice, print_table
 from csplade.integration.calibrate import SAMPLE, calibrate_scores
@@ -42,6 +42,7 @@ from csplade.integration.index import create_index
 from csplade.integration.load_settings import LoadSettings
 from csplade.integration.query import QueryOptions, Question
 from csplade.integration.search import search_many
+from csplade.integration.segment_files import store_bytes
 from csplade.integration.servers import title
 from csplade.integration.templates import IndexOptions
 from csplade.pipelines.calibration import Calibration, counter

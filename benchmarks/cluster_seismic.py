@@ -31,7 +31,7 @@ def make(
 ) -> Seismic:
     """Index the documents for approximate search, merged into one segment; return the field."""
     queries = [one.vector for one in material.queries]
-    remap = remap_of((one.vector for one in documents), queries)
+    remap = remap_of(one.vector for one in documents)
     sample = Sample([one.vector for one in documents[:_SAMPLE]], queries)
     seismic = seismic_of(remap, sample, max(1, len(documents) // 4))
     create_index(client, index, contract, IndexOptions(), seismic=seismic)

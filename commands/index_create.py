@@ -22,7 +22,8 @@ from csplade.commands.options import (
     weights_in_source_option,
 )
 from csplade.commands.output import notice, print_json
-from csplade.commands.seismic_sample import Measured, SeismicChoices, measure, seismic_options
+from csplade.commands.seismic_options import SeismicChoices, seismic_options
+from csplade.commands.seismic_sample import Measured, measure
 from csplade.pipelines.number_of import number_of
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def create_command(
         long=Long(long) if long is not None else live.long or Long.CUT,
         weights_in_source=(live.weights_in_source if weights_in_source is None else weights_in_source) is not False,
     )
-    measured = measure(client, seismic, options, encoder_folder)
+    measured = measure(client, seismic, options.long, encoder_folder)
     made = create_version(client, alias, contract, options, None if measured is None else measured.seismic)
     if as_json:
         found = {"index": made.new, "alias": alias, "live": made.old is None}
@@ -90,6 +91,8 @@ def create_command(
         click.echo(made.new)
     if measured is not None:
         _tell_loss(measured)
+    elif made.old is not None and live.seismic:
+        notice(f"{made.old.index} has a SEISMIC field, and this one has none: --phases seismic will be refused there.")
     _tell_next(made, alias)
 
 

@@ -146,10 +146,14 @@ def _restore(connection: Connection, choices: IngestChoices, sources: Sequence[s
 def _dry_run(client: "OpenSearch", encoder: "Encoder", planned: Plan, choices: IngestChoices, as_json: bool) -> None:
     from csplade.integration.dry_run import try_out
     from csplade.integration.index import IndexState, check_index
+    from csplade.integration.index_mapping import mapping_if_there
+    from csplade.integration.seismic_field import remap_in
 
     state = check_index(client, choices.index, encoder.contract)
     long = choices.index_options.long if state is IndexState.MISSING else _fitting(client, choices)
-    trial = try_out(encoder, planned.documents, choices.min_weight, long)
+    mapping = mapping_if_there(client, choices.index)
+    remap = None if mapping is None else remap_in(mapping)
+    trial = try_out(encoder, planned.documents, choices.min_weight, long, remap)
     if as_json:
         print_json({"index": choices.index, "index_is": state.value, **trial.numbers})
     else:

@@ -2,78 +2,28 @@
 
 import random
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-from csplade.commands.options import gathered
+from csplade.commands.output import notice
+from csplade.commands.seismic_options import FROM, LOSS, SAMPLE, TEXT_FIELDS, SeismicChoices
 from csplade.pipelines.errors import UsageError
+from csplade.pipelines.number_of import number_of
+from csplade.pipelines.sparse import SparseVector
 
 if TYPE_CHECKING:
-    from csplade.integration.documents import Document
+    from csplade.integration.passages import Long
     from csplade.integration.seismic_field import Seismic
-    from csplade.integration.templates import IndexOptions
-    from csplade.pipelines.sparse import SparseVector
+    from csplade.pipelines.encode import Encoder
+    from csplade.pipelines.sources import Source
     from opensearchpy import OpenSearch
 
-_SAMPLE, _LOSS, _FROM = 2000, 0.01, 10_000
 _HELD_OUT = 300
 """Documents, and queries, of which all dot products are computed at most."""
 _SEED = 20260101
-
-
-@dataclass(frozen=True)
-class SeismicChoices:
-    """What a user chose; None: the default."""
-
-    seismic: str | None
-    seismic_queries: str | None
-    seismic_sample: int | None
-    seismic_loss: float | None
-    seismic_from: int | None
-
-
-_OPTIONS = (
-    click.option(
-        "--seismic",
-        default=None,
-        metavar="SOURCE",
-        help="Also make a SEISMIC field, whose term numbers are chosen by the documents of this file.",
-    ),
-    click.option(
-        "--seismic-queries",
-        default=None,
-        metavar="SOURCE",
-        help="With --seismic: queries that the loss is measured with. Default: titles, or beginnings, of documents.",
-    ),
-    click.option(
-        "--seismic-sample",
-        default=None,
-        type=click.IntRange(min=2),
-        metavar="N",
-        help=f"With --seismic: documents that are drawn and encoded. Default: {_SAMPLE}.",
-    ),
-    click.option(
-        "--seismic-loss",
-        default=None,
-        type=click.FloatRange(0, 1),
-        metavar="SHARE",
-        help=f"With --seismic: the share of the scores that may be lost. Default: {_LOSS}.",
-    ),
-    click.option(
-        "--seismic-from",
-        default=None,
-        type=click.IntRange(min=1),
-        metavar="N",
-        help="With --seismic: documents of a segment from which on it is searched approximately; smaller ones exactly. "
-        f"Default: {_FROM}.",
-    ),
-)
-
-seismic_options = gathered("seismic", SeismicChoices, _OPTIONS)
-"""Adds the options; the command gets all of them as one `seismic`."""
+_QUERIES, _QUERY_FIELDS = "queries.jsonl", ("query", "text", "title")
 
 
 @dataclass(frozen=True)
@@ -85,82 +35,129 @@ class Measured:
     queries: int
 
 
-def measure(
-    client: "OpenSearch", choices: SeismicChoices, options: "IndexOptions", encoder_folder: Path
-) -> Measured | None:
+@dataclass(frozen=True)
+class _Text:
+    """What is encoded of a document, and how somebody might ask for it."""
+
+    whole: str
+    query: str
+
+
+def measure(client: "OpenSearch", choices: SeismicChoices, long: "Long", encoder_folder: Path) -> Measured | None:
     """Encode the sample and return the field; None if none is asked for.
 
     Raises:
-        UsageError: the cluster or the index can have none, it would lose too much, or the sample is too small.
+        UsageError: the cluster can have none, it would lose too much, or the sample is too small.
         SourceError: a source cannot be read.
     """
+    from csplade.commands.records import record_options
     from csplade.integration.detect import read_dialect
     from csplade.integration.dialect import Feature
     from csplade.integration.passages import Long
 
     if choices.seismic is None:
-        _refuse_others(choices)
+        _refuse_useless(choices)
         return None
     # Before texts are encoded, which takes a while.
     read_dialect(client).require(Feature.SEISMIC)
-    if options.long is Long.PASSAGES:
+    if long is Long.PASSAGES:
         raise UsageError("a SEISMIC field finds documents, not passages: choose --long max, or leave --seismic out")
-    documents = _drawn(choices.seismic, choices.seismic_sample or _SAMPLE)
-    if len(documents) < 2:
+    fields = record_options(None, choices.text_fields or TEXT_FIELDS).text_fields
+    texts = _drawn(_texts(_source(choices.seismic, choices), fields), choices.seismic_sample or SAMPLE)
+    if len(texts) < 2:
         raise UsageError(
-            f"{choices.seismic} has one document, and some choose the numbers, others tell the loss: give more"
+            f"{choices.seismic} has {number_of(len(texts), 'text')} in {' or '.join(fields)}, and some must choose the "
+            "numbers, others tell the loss: give more, or name its --text-fields"
         )
-    held = max(1, min(_HELD_OUT, len(documents) // 10))
-    asked = _asked(choices.seismic_queries, documents[:held])
-    return _measured(choices, encoder_folder, documents, asked, held)
+    held = max(1, min(_HELD_OUT, len(texts) // 10))
+    asked = [each.query for each in texts[:held]] if choices.seismic_queries is None else _queries(choices)
+    return _measured(choices, encoder_folder, long, [each.whole for each in texts], asked, held)
 
 
 def _measured(
-    choices: SeismicChoices, folder: Path, documents: "list[Document]", asked: list[str], held: int
+    choices: SeismicChoices, folder: Path, long: "Long", texts: list[str], asked: list[str], held: int
 ) -> Measured:
+    from csplade.integration.passages import encode_long
     from csplade.integration.seismic import Sample, remap_of
     from csplade.integration.seismic_field import seismic_of
     from csplade.pipelines.encode_many import open_for_many
 
     encoder = open_for_many(folder)
-    vectors = _encoded(encoder.documents(document.text for document in documents), len(documents), "documents")
-    queries = _encoded(encoder.queries(asked), len(asked), "queries")
-    remap = remap_of(vectors[held:], queries, known=_known(folder))
+    encoded = (each for each in encode_long(encoder, texts, long) if isinstance(each, SparseVector))
+    vectors = _shown(encoded, len(texts), "documents")
+    queries = _fitted(encoder, texts, _shown(encoder.queries(asked), len(asked), "queries"))
     seismic = seismic_of(
-        remap,
+        remap_of(vectors[held:], known=_known(folder)),
         Sample(vectors[:held], queries),
-        choices.seismic_from or _FROM,
-        _LOSS if choices.seismic_loss is None else choices.seismic_loss,
+        choices.seismic_from or FROM,
+        LOSS if choices.seismic_loss is None else choices.seismic_loss,
     )
     return Measured(seismic, held, len(queries))
 
 
-def _drawn(source: str, count: int) -> "list[Document]":
-    """Return so many documents of a source, each by the same chance, in an order of chance; the same ones each time."""
-    from csplade.commands.records import find_sources, plan_all, record_options
-    from csplade.integration.documents import Document
+def _fitted(encoder: "Encoder", texts: list[str], queries: list[SparseVector]) -> list[SparseVector]:
+    """Return queries weighed as they will be for an index of these documents: rare words more."""
+    from csplade.integration.calibrate import FEWEST
 
+    if encoder.contract.literal is None or len(texts) < FEWEST:
+        return queries
+    calibration = encoder.calibration(texts)
+    return [calibration.applied(query) for query in queries]
+
+
+def _source(name: str, choices: SeismicChoices) -> "Source":
+    from csplade.commands.records import find_sources
+
+    (found,) = find_sources([name], choices.format, choices.delimiter)
+    return found
+
+
+def _queries(choices: SeismicChoices) -> list[str]:
+    name = str(choices.seismic_queries)
+    source = _source(str(Path(name) / _QUERIES) if Path(name).is_dir() else name, choices)
+    found = [each.whole for each in _drawn(_texts(source, _QUERY_FIELDS, first=True), _HELD_OUT)]
+    if not found:
+        raise UsageError(f"{source.name} has no text in {' or '.join(_QUERY_FIELDS)}: name a file with queries")
+    return found
+
+
+def _texts(source: "Source", fields: tuple[str, ...], first: bool = False) -> Iterator[_Text]:
+    """Give the texts of these fields, joined, or the `first` of them that there is.
+
+    Records need no ids; those without a text are passed over, and counted.
+    """
+    from csplade.integration.sample import beginning
+    from csplade.pipelines.jsonl import Unreadable
+
+    passed = 0
+    for record in source.records():
+        values = {} if isinstance(record, Unreadable) else record.value
+        parts = [value for name in fields if isinstance(value := values.get(name), str) and value.strip()]
+        passed += not parts
+        if parts:
+            whole = parts[0] if first else "\n".join(parts)
+            # A title, if there is one.
+            yield _Text(whole, parts[0] if len(parts) > 1 else beginning(whole))
+    if passed:
+        notice(
+            f"{number_of(passed, 'record')} of {source.name} had no text in {' or '.join(fields)} and did not count."
+        )
+
+
+def _drawn(texts: Iterable[_Text], count: int) -> list[_Text]:
+    """Return so many of them, each by the same chance, in an order of chance; the same ones each time."""
     chance = random.Random(_SEED)
-    found = plan_all(find_sources([source], None), record_options(None, "title,text", indexed=False), skip=False)
-    drawn: list[Document] = []
-    for number, document in enumerate(each for each in found.documents if isinstance(each, Document)):
+    drawn: list[_Text] = []
+    for number, text in enumerate(texts):
         if number < count:
-            drawn.append(document)
+            drawn.append(text)
         elif (place := chance.randrange(number + 1)) < count:
-            drawn[place] = document
+            drawn[place] = text
     chance.shuffle(drawn)
     return drawn
 
 
-def _asked(source: str | None, documents: "Iterable[Document]") -> list[str]:
-    from csplade.integration.sample import beginning
-
-    if source is not None:
-        return [query.text for query in _drawn(source, _HELD_OUT)]
-    return [text for document in documents if (text := document.title or beginning(document.text))]
-
-
-def _encoded(vectors: "Iterable[SparseVector]", total: int, what: str) -> "list[SparseVector]":
+def _shown(vectors: Iterable[SparseVector], total: int, what: str) -> list[SparseVector]:
     from tqdm import tqdm
 
     return list(tqdm(vectors, desc=f"Encoding {what}", total=total, disable=None, file=sys.stderr))
@@ -174,13 +171,8 @@ def _known(folder: Path) -> list[str]:
     return [*sorted(tables.idf, key=lambda term: (tables.idf[term], term)), *tables.terms]
 
 
-def _refuse_others(choices: SeismicChoices) -> None:
-    given = {
-        "--seismic-queries": choices.seismic_queries is not None,
-        "--seismic-sample": choices.seismic_sample is not None,
-        "--seismic-loss": choices.seismic_loss is not None,
-        "--seismic-from": choices.seismic_from is not None,
-    }
-    for name, there in given.items():
-        if there:
-            raise UsageError(f"{name} says how a SEISMIC field is made, and there is none without --seismic SOURCE")
+def _refuse_useless(choices: SeismicChoices) -> None:
+    if choices.useless:
+        raise UsageError(
+            f"{choices.useless[0]} says how a SEISMIC field is made, and there is none without --seismic SOURCE"
+        )

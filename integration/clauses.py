@@ -41,7 +41,7 @@ def sparse_clause(
         case Clause.RANK_FEATURE:
             return _boosted("bool", {"should": [_feature(field, *term) for term in weights.items()]}, boost)
         case Clause.NEURAL_SPARSE:
-            tokens, factor = within(weights, dialect.clause.largest_weight)
+            tokens, factor = _within(weights, dialect.clause.largest_weight)
             return {"neural_sparse": {field: _with_boost({"query_tokens": tokens}, boost * factor)}}
         case Clause.SPARSE_VECTOR:
             return _boosted("sparse_vector", {"field": field, "query_vector": weights, "prune": False}, boost)
@@ -51,7 +51,7 @@ def _feature(field: str, term: str, weight: float) -> dict[str, Any]:  # Any: a 
     return {"rank_feature": {"field": f"{field}.{term}", "linear": {}, "boost": weight}}
 
 
-def within(weights: Mapping[str, float], largest: float) -> tuple[dict[str, float], float]:
+def _within(weights: Mapping[str, float], largest: float) -> tuple[dict[str, float], float]:
     """Return weights that are at most `largest`, and what to multiply the score with."""
     # A power of two: dividing by it changes no digit.
     factor = 2.0 ** max(0, math.ceil(math.log2(max(weights.values()) / largest)))

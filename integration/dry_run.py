@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from csplade.integration.documents import Document, RecordError, Rejected, bulk_lines
 from csplade.integration.encoder import Encoder
 from csplade.integration.passages import Encoded, Long, encode_long
+from csplade.integration.seismic import Remap
 from csplade.integration.survey import DuplicateCounter
 from csplade.pipelines.sparse import SparseVector
 
@@ -51,7 +52,11 @@ class Trial:
 
 
 def try_out(
-    encoder: Encoder, records: Iterable[Document | Rejected], least_weight: float, long: Long = Long.CUT
+    encoder: Encoder,
+    records: Iterable[Document | Rejected],
+    least_weight: float,
+    long: Long = Long.CUT,
+    remap: Remap | None = None,
 ) -> Trial:
     """Read all records and encode the first `SAMPLE` documents.
 
@@ -69,14 +74,20 @@ def try_out(
         ids.add(record.id)
         if len(first) < SAMPLE:
             first.append(record)
-    sample = encode_sample(encoder, first, least_weight, long)
+    sample = encode_sample(encoder, first, least_weight, long, remap)
     return Trial(
         *(documents - sample.rejected, rejected + sample.rejected, ids.count, sample.terms, sample.bytes),
         seconds=sample.seconds * documents,
     )
 
 
-def encode_sample(encoder: Encoder, records: Sequence[Document | Rejected], least_weight: float, long: Long) -> Sample:
+def encode_sample(
+    encoder: Encoder,
+    records: Sequence[Document | Rejected],
+    least_weight: float,
+    long: Long,
+    remap: Remap | None = None,
+) -> Sample:
     """Encode documents and write them as for a cluster.
 
     Raises:
@@ -89,7 +100,7 @@ def encode_sample(encoder: Encoder, records: Sequence[Document | Rejected], leas
     sizes, terms = [], []
     for document, vector in zip(documents, encoded, strict=True):
         try:
-            sizes.append(len(bulk_lines(document, vector, least_weight)))
+            sizes.append(len(bulk_lines(document, vector, least_weight, remap=remap)))
         except RecordError:
             continue
         terms.append(_terms(vector, least_weight))

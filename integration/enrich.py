@@ -231,7 +231,8 @@ class Enricher:
     def _stale(self, snapshot: Snapshot, begin: list[int], writer: Writer) -> Generator[Stale, None, None]:
         """Give the documents that need weights, of those that have changed."""
         options = self._options
-        source = wanted_source(options.text_fields, options.write, self._dialect.hides_weights)
+        hides = self._dialect.hides_weights
+        source = wanted_source(options.text_fields, options.write, hides, self._remap)
         reading = ReadOptions(source, options.slices, min(options.pace.documents, _AT_ONCE))
         fingerprint = self._encoder.contract.fingerprint
         for found in read_index(snapshot, reading, begin):
@@ -239,7 +240,7 @@ class Enricher:
                 self._tally.passed()
                 continue
             try:
-                document = stale(found, options.text_fields, fingerprint)
+                document = stale(found, options.text_fields, fingerprint, self._remap)
             except RecordError as error:
                 self._tally.read(current=False)
                 writer.fail(str(found.hit["_id"]), version, str(error))

@@ -15,8 +15,8 @@ from csplade.integration.encoded_text import encoded_text
 from csplade.integration.passages import Encoded
 from csplade.integration.seismic import Remap
 from csplade.integration.slices import Found
-from csplade.integration.stored_weights import whole_source
-from csplade.integration.templates import MARK_FIELD, TEXT_FIELD
+from csplade.integration.stored_weights import weights_of, whole_source
+from csplade.integration.templates import MARK_FIELD, SEISMIC_FIELD, TEXT_FIELD, WEIGHTS_FIELD
 from csplade.integration.text_copy import Part, copy_mark, is_mark_of
 from csplade.pipelines.jsonl import write_line
 
@@ -60,25 +60,33 @@ def version_of(found: Found) -> Version:
     return Version(found.shard, int(found.hit["_seq_no"]), int(found.hit["_primary_term"]))
 
 
-def stale(found: Found, text_fields: Sequence[str], fingerprint: str) -> Stale | None:
-    """Return a document as it was read if it needs new weights, None if it is current.
+def stale(found: Found, text_fields: Sequence[str], fingerprint: str, remap: Remap | None = None) -> Stale | None:
+    """Return a document as it was read if it needs new weights, or in another field the same, None if it is current.
 
     Raises:
         RecordError: an object stands where text belongs.
     """
     source: Mapping[str, Any] = found.hit.get("_source") or {}  # Any: JSON values
     wanted = encoded_text(source, text_fields)
-    if is_mark_of(source.get(MARK_FIELD), fingerprint, wanted.text):
+    if is_mark_of(source.get(MARK_FIELD), fingerprint, wanted.text) and not _lacks_numbers(source, remap):
         return None
     routing = found.hit.get("_routing")
     place = (str(found.hit["_id"]), None if routing is None else str(routing))
     return Stale(*place, version_of(found), wanted.text, source, wanted.parts)
 
 
-def wanted_source(text_fields: Sequence[str], write: Write, hides_weights: bool) -> object:
+def _lacks_numbers(source: Mapping[str, Any], remap: Remap | None) -> bool:  # Any: JSON values
+    """Say whether a SEISMIC field should hold weights of the document and holds none, as somebody copied it."""
+    if remap is None or source.get(SEISMIC_FIELD):
+        return False
+    return bool(remap.apply(weights_of(source, WEIGHTS_FIELD).weights))
+
+
+def wanted_source(text_fields: Sequence[str], write: Write, hides_weights: bool, remap: Remap | None = None) -> object:
     """Return what of `_source` must be read, as in the body of a search."""
     if write is Write.SCRIPT:
-        return list(dict.fromkeys((*text_fields, TEXT_FIELD, MARK_FIELD)))
+        weights = () if remap is None else (WEIGHTS_FIELD, SEISMIC_FIELD)
+        return list(dict.fromkeys((*text_fields, TEXT_FIELD, MARK_FIELD, *weights)))
     # Other vectors too: what is sent back must hold them.
     return whole_source(hides_weights)
 

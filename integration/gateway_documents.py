@@ -10,7 +10,7 @@ from csplade.integration.field_map import Coverage, FieldMap
 from csplade.integration.gateway_json import UnreadJson, read_object, write_json
 from csplade.integration.gateway_paths import Json, dropped, held, meet, objects_at, paths_of
 from csplade.integration.short_weights import shortened
-from csplade.integration.templates import MARK_FIELD, WEIGHTS_FIELD
+from csplade.integration.templates import MARK_FIELD, SEISMIC_FIELD, WEIGHTS_FIELD
 from csplade.integration.text_copy import is_mark_of
 from csplade.pipelines.sparse import SparseVector
 
@@ -22,6 +22,8 @@ class Aim:
     field_map: FieldMap
     fingerprint: str | None = None
     """That documents are marked with; None: the index has no place for it; empty: no encoder could be opened."""
+    numbered: bool = False
+    """Whether the index holds weights by number as well: both are left to `csplade enrich`."""
 
 
 @dataclass(frozen=True)
@@ -91,18 +93,21 @@ class Written:
     slots: tuple[Slot, ...]
     stale: tuple[Slot, ...] = ()
     """Places of weights that it brings along though it has no text for them any more."""
-    left = False
-    """Whether some of its weights can only be made later."""
+
+    @property
+    def left(self) -> bool:
+        """Return whether its weights are made later."""
+        return self.aim.numbered and bool(self.slots)
 
     @property
     def texts(self) -> list[str]:
         """Return what has to be encoded."""
-        return [slot.text for slot in self.slots]
+        return [] if self.aim.numbered else [slot.text for slot in self.slots]
 
     @property
     def changes(self) -> bool:
         """Return whether it must not be written as it is."""
-        return bool(self.slots or self.stale)
+        return self.bare() != self.raw if self.aim.numbered else bool(self.slots or self.stale)
 
     def weighted(self, vectors: Sequence[SparseVector]) -> bytes:
         """Return the document with the vectors of its texts, marked as encoded if the index has a place for it.
@@ -112,6 +117,8 @@ class Written:
         Raises:
             EncoderError: a term key has a dot, which no query would find.
         """
+        if self.aim.numbered:
+            return self.bare()
         own: Json = {}
         # Before others are added, as no name may stand there twice; an old mark is about old weights.
         others = self._drop()
@@ -136,7 +143,8 @@ class Written:
         found = False
         for slot in (*self.slots, *self.stale):
             found |= dropped(slot.holder(self.source), slot.field)
-            found |= slot.told and dropped(self.source, MARK_FIELD)
+            for name in (MARK_FIELD, SEISMIC_FIELD) if slot.told else ():
+                found |= dropped(self.source, name)
         return found
 
 

@@ -14,7 +14,7 @@ from csplade.integration.field_map import Coverage
 from csplade.integration.gateway_documents import Aim, Texts, Written, read_document, weights_to_write
 from csplade.integration.gateway_json import UnreadJson, read_json, read_object, write_json
 from csplade.integration.gateway_paths import Json, dropped, meet, objects_at, paths_of, replaced
-from csplade.integration.templates import MARK_FIELD, WEIGHTS_FIELD
+from csplade.integration.templates import MARK_FIELD, SEISMIC_FIELD, WEIGHTS_FIELD
 from csplade.pipelines.sparse import SparseVector
 
 
@@ -48,6 +48,8 @@ class Update:
     @property
     def texts(self) -> list[str]:
         """Return what has to be encoded."""
+        if self.aim.numbered:
+            return []
         own = [place.text for place in self.places if place.text]
         return [*own, *(self.upsert.texts if self.upsert is not None else ())]
 
@@ -59,7 +61,8 @@ class Update:
     @property
     def left(self) -> bool:
         """Return whether some of the weights can only be made later."""
-        return "script" in self.body or any(place.text is None for place in self.places)
+        later = any(place.text is None or self.aim.numbered for place in self.places)
+        return later or "script" in self.body or (self.upsert is not None and self.upsert.left)
 
     def weighted(self, vectors: Sequence[SparseVector]) -> bytes:
         """Return the body with the vectors of its texts, each in the place of all weights that are there.
@@ -69,6 +72,8 @@ class Update:
         Raises:
             EncoderError: a term key has a dot, which no query would find.
         """
+        if self.aim.numbered:
+            return self.bare()
         waiting = iter(vectors)
         self._fill([next(waiting) if place.text else None for place in self.places])
         return self._body(None if self.upsert is None else self.upsert.weighted([*waiting]))
@@ -91,6 +96,8 @@ class Update:
                 place.holder[place.field] = weights
             if place.told:
                 self._mark(place, vector is not None)
+                if self.aim.numbered:
+                    place.holder[SEISMIC_FIELD] = []
 
     def _mark(self, place: Place, weighted: bool) -> None:
         dropped(place.holder, MARK_FIELD)

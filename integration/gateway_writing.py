@@ -163,6 +163,5 @@ class Writing:
             return found.rules
         if found.fields is None:
             return Why.NO_FIELD
-        if found.fields.seismic:
-            return Why.LEFT
-        return Aim(found.rules.field_map, (self._vectors.fingerprint or "") if found.fields.mark else None)
+        fingerprint = (self._vectors.fingerprint or "") if found.fields.mark else None
+        return Aim(found.rules.field_map, fingerprint, found.fields.seismic)

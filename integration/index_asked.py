@@ -23,6 +23,8 @@ class Asked:
     """Of text and title."""
     long: Long | None = None
     weights_in_source: bool | None = None
+    seismic: bool = False
+    """Whether it has a SEISMIC field, which nobody asks of an index that is there."""
 
 
 def check_asked(client: OpenSearch, index: str, asked: Asked) -> Long:

@@ -13,8 +13,8 @@ from csplade.integration.calibrate import kept_in
 from csplade.integration.dialect import Dialect
 from csplade.integration.index import require_mapping
 from csplade.integration.index_mapping import REPLACING_KEY, our_meta
+from csplade.integration.planner import Phases
 from csplade.integration.query import QueryOptions, Scales
-from csplade.integration.seismic import Remap
 from csplade.integration.seismic_field import remap_in
 from csplade.pipelines.calibration import Calibration
 from csplade.pipelines.contract import Contract
@@ -33,15 +33,18 @@ class IndexFacts:
     """None if there are none."""
     calibration: Calibration | None = None
     """None if there is none."""
-    remap: Remap | None = None
-    """The numbers of terms in its SEISMIC field, None if it has none."""
     replacing: str | None = None
     """An encoder whose weights some documents still have, though the index has another one."""
 
     def settle(self, options: QueryOptions) -> QueryOptions:
-        """Return the options for this index."""
+        """Return the options for this index.
+
+        Raises:
+            IndexConflictError: a SEISMIC field is to be asked whose numbers are lost.
+        """
         calibration = self.calibration if options.plan.calibrated else None
-        return replace(options, dialect=self.dialect, scales=self.scales, calibration=calibration, remap=self.remap)
+        remap = remap_in(self.mapping) if options.plan.phases is Phases.SEISMIC else None
+        return replace(options, dialect=self.dialect, scales=self.scales, calibration=calibration, remap=remap)
 
 
 def facts_of(client: OpenSearch, index: str, contract: Contract | None) -> IndexFacts:
@@ -53,9 +56,7 @@ def facts_of(client: OpenSearch, index: str, contract: Contract | None) -> Index
     """
     dialect, mapping = require_mapping(client, index, contract)
     kept = kept_in(mapping)
-    return IndexFacts(
-        dialect, mapping, kept.scales, kept.calibration, remap_in(mapping), our_meta(mapping).get(REPLACING_KEY)
-    )
+    return IndexFacts(dialect, mapping, kept.scales, kept.calibration, our_meta(mapping).get(REPLACING_KEY))
 
 
 class KnownFacts:

@@ -13,7 +13,7 @@ from csplade.integration.index import check_name, create_index, is_closed
 from csplade.integration.index_asked import Asked
 from csplade.integration.index_mapping import keep_in_meta, long_of_mapping, mapping_of, our_meta
 from csplade.integration.load_settings import RECORD_KEY
-from csplade.integration.seismic_field import Seismic
+from csplade.integration.seismic_field import Seismic, loss_in
 from csplade.integration.stored_weights import keeps_weights
 from csplade.integration.templates import TEXT_FIELD, WEIGHTS_FIELD, IndexOptions
 from csplade.pipelines.contract import Contract
@@ -49,7 +49,7 @@ def live_choices(client: OpenSearch, alias: str) -> Asked:
     analyzer = str(field.get("analyzer", "standard")) if field.get("type") == "text" else None
     # An index of others may keep no documents for reasons of its own.
     kept = keeps_weights(mapping, WEIGHTS_FIELD) if our_meta(mapping) else None
-    return Asked(analyzer, long_of_mapping(mapping), kept)
+    return Asked(analyzer, long_of_mapping(mapping), kept, loss_in(mapping) is not None)
 
 
 def create_version(

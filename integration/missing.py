@@ -171,6 +171,9 @@ def _place(
         return None, None, ()
     body, mode = searches[0].body, options.mode
     rank = _rank_scored_again(client, index, body, identity, mode)
+    if rank is None and is_approximate(options):
+        # What only the field scores, in 8 bits, has no place.
+        return None, None, ()
     alone = {"query": {"bool": {"must": [body["query"]], "filter": [_only(identity)]}}}
     again = {} if rank is None else {"rescore": body["rescore"]}
     hits, _ = ask(client, index, {**alone, **again, "size": 1, "_source": False, "explain": True}, mode)

@@ -37,8 +37,8 @@ class Phases(enum.StrEnum):
     SEISMIC = "seismic"
     """The SEISMIC field of an index that has one finds documents approximately, and all terms score them.
 
-    That is for the mode sparse without filter and anchor, as such a field lets filters see only what it has found;
-    everything else is asked as with `AUTO`.
+    That is for the mode sparse by the one field of weights, without filter and anchor, as such a field lets filters see
+    only what it has found; everything else is asked as with `AUTO`.
     """
 
 
@@ -140,6 +140,10 @@ class PlanOptions:
             (self.cut < 1, f"{self.cut} terms find nothing in a SEISMIC field: give 1 or more"),
             (not 0 < self.heap_factor < math.inf, f"{self.heap_factor} is no factor of a score: give more than 0"),
             (not 1 <= self.expansion < math.inf, f"{self.expansion} times the hits are too few: give 1 or more"),
+            (
+                self.phases is Phases.SEISMIC and self.total is not Total.NONE,
+                "a SEISMIC field finds only some of what matches: choose other phases or no total",
+            ),
             (self.rank_constant < 1 or self.rank_depth < 1, "a rank cannot be counted below 1: give larger numbers"),
             (not self.fields or not self.text_fields, "there is no field to ask: name at least one"),
             (server and two, "the cluster's hybrid query knows no second phase: choose another fusion or one phase"),

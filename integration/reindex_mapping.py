@@ -22,7 +22,7 @@ _KEPT = (
 # Settings that mappings and searches need; those of placement, speed and life are the new index's own.
 _SETTINGS = frozenset(
     {
-        *("analysis", "similarity", "mapping", "max_ngram_diff", "max_shingle_diff", "knn", "sort"),
+        *("analysis", "similarity", "mapping", "max_ngram_diff", "max_shingle_diff", "knn", "sparse", "sort"),
         *("query", "query_string", "highlight", "analyze"),
         *("max_result_window", "max_inner_result_window", "max_rescore_window", "max_docvalue_fields_search"),
         *("max_script_fields", "max_terms_count", "max_regex_length"),

@@ -19,6 +19,7 @@ from csplade.integration.reindex import Origin
 from csplade.integration.reindex_documents import copied
 from csplade.integration.reindex_mapping import needed_settings, without_sort
 from csplade.integration.reindex_target import Planned, settings_of
+from csplade.integration.seismic_field import remap_in
 from opensearchpy import OpenSearch
 
 # A template of the same names and the same priority would be in the way.
@@ -59,7 +60,8 @@ def try_reindex(
     refused = _refused(target, index, body, planned.taken)
     hits, total = _first(origin)
     records = [copied(hit, origin.text_fields) for hit in hits]
-    return ReindexTrial(body["mappings"], refused, total, encode_sample(encoder, records, least, planned.long))
+    sample = encode_sample(encoder, records, least, planned.long, remap_in(body["mappings"]))
+    return ReindexTrial(body["mappings"], refused, total, sample)
 
 
 def _extended(client: OpenSearch, index: str, fields: _Json) -> _Json:

@@ -17,7 +17,7 @@ from csplade.integration.dialect import PLAIN, Dialect
 from csplade.integration.field_map import Coverage, FieldMap, matches
 from csplade.integration.planner import PlanOptions
 from csplade.integration.rewrite_policy import Policies, RewriteMode, RewriteOptions
-from csplade.integration.templates import MARK_FIELD
+from csplade.integration.templates import MARK_FIELD, SEISMIC_FIELD
 from csplade.pipelines.errors import UsageError
 
 _USUAL = RewriteOptions()
@@ -44,8 +44,8 @@ class IndexRules:
 
     @property
     def hidden_fields(self) -> tuple[str, ...]:
-        """Return the fields that are kept out: those for weights, and their mark."""
-        named = [*(coverage.weights for coverage in self.field_map.coverages), MARK_FIELD]
+        """Return the fields that are kept out: those for weights, by number too, and their mark."""
+        named = [*(coverage.weights for coverage in self.field_map.coverages), SEISMIC_FIELD, MARK_FIELD]
         return tuple(dict.fromkeys(named)) if self.hide_weights else ()
 
 

@@ -10,7 +10,7 @@ from csplade.integration.planner import Anchor, Fusion, Phases, Total, heavy_and
 from csplade.integration.query import Mode, QueryOptions, Question, any_of, combined, planned, scored
 from csplade.integration.seismic import Remap
 from csplade.integration.seismic_field import seismic_clause
-from csplade.integration.templates import PASSAGES_FIELD, TEXT_FIELD, TITLE_FIELD
+from csplade.integration.templates import PASSAGES_FIELD, TEXT_FIELD, TITLE_FIELD, WEIGHTS_FIELD
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.sparse import SparseVector
 
@@ -37,11 +37,17 @@ def build_searches(question: Question, options: QueryOptions, size: int) -> tupl
     Raises:
         UsageError: the cluster or the index lacks what the options want.
     """
+    if options.plan.phases is Phases.SEISMIC and options.remap is None:
+        raise UsageError(
+            "the index has no SEISMIC field: make one that has with `csplade index create --seismic`, or choose other "
+            "phases"
+        )
     # The cluster's own fusion too depends on how many hits of each side it looks at.
     depth = max(size, options.plan.rank_depth)
     if options.fusion is Fusion.RRF:
         weights = {Mode.SPARSE: 1.0, Mode.BM25: options.bm25_weight}
-        parts = [(replace(options, mode=mode), weight) for mode, weight in weights.items() if weight]
+        exact = _exact(options)
+        parts = [(replace(exact, mode=mode), weight) for mode, weight in weights.items() if weight]
         found = [(build_searches(question, part, depth), weight) for part, weight in parts]
         return tuple(replace(search, weight=weight) for searches, weight in found for search in searches)
     by_server = options.fusion is Fusion.SERVER
@@ -55,6 +61,13 @@ def build_searches(question: Question, options: QueryOptions, size: int) -> tupl
 def falls_short(search: Search, options: QueryOptions, hits: int) -> bool:
     """Say whether fewer documents than were asked for were found by a SEISMIC field, or by heavy terms by default."""
     return options.plan.phases is not Phases.TWO and "rescore" in search.body and hits < search.body["size"]
+
+
+def _exact(options: QueryOptions) -> QueryOptions:
+    """Return the options without a SEISMIC field, which one of two rankings is not asked by."""
+    if options.plan.phases is not Phases.SEISMIC:
+        return options
+    return replace(options, plan=replace(options.plan, phases=Phases.AUTO))
 
 
 def in_one_phase(options: QueryOptions) -> QueryOptions:
@@ -94,20 +107,16 @@ def by_ids(ids: list[str]) -> dict[str, Any]:  # Any: a JSON object
 
 def _in_phases(question: Question, options: QueryOptions, size: int) -> dict[str, Any] | None:  # Any: a JSON object
     """Return a search in the phases that the options ask for."""
-    if options.plan.phases is Phases.SEISMIC and options.remap is None:
-        raise UsageError(
-            "the index has no SEISMIC field: make one that has with `csplade index create --seismic`, or choose other "
-            "phases"
-        )
     if options.remap is None or not is_approximate(options):
         return _summed(question, options, size)
     return _approximate(question, options, options.remap, size)
 
 
 def is_approximate(options: QueryOptions) -> bool:
-    """Say whether a SEISMIC field finds what is asked for; such a field knows no filters, see `Phases.SEISMIC`."""
-    plain = options.mode is Mode.SPARSE and not options.filters and options.plan.anchor is Anchor.NONE
-    return options.plan.phases is Phases.SEISMIC and plain
+    """Say whether a SEISMIC field finds what is asked for; see `Phases.SEISMIC`."""
+    asked = options.plan
+    plain = options.mode is Mode.SPARSE and not options.filters and asked.anchor is Anchor.NONE
+    return asked.phases is Phases.SEISMIC and plain and {each.name for each in asked.fields} == {WEIGHTS_FIELD}
 
 
 def _approximate(

@@ -19,17 +19,18 @@ NUMBERS = 32_768
 """Numbers that a term may have: those below."""
 STEPS = 255
 """Steps of a weight between 0 and the ceiling."""
+BEST = 10
+"""Documents of a query whose scores are compared."""
 MOST_LOSS = 0.01
 """The share of the scores that may be lost unless told otherwise; 8 bits of weight alone cost about 0.0035."""
 
 
 @dataclass(frozen=True)
 class Remap:
-    """Which terms have a number in a field, their place among them, and the ceilings of weights there."""
+    """Which terms have a number in a field, their place among them, and the ceiling of documents' weights there."""
 
     terms: tuple[str, ...]
-    ceiling_document: float
-    ceiling_query: float
+    ceiling: float
 
     def __post_init__(self) -> None:
         """Check that the numbers are one to one, and that the field can hold them.
@@ -55,11 +56,12 @@ class Remap:
 
     def stored(self, vector: SparseVector) -> SparseVector:
         """Return what a document's weights are in the field."""
-        return _rounded(vector, self.numbers, self.ceiling_document)
+        return _rounded(vector, self.numbers, self.ceiling)
 
     def asked(self, vector: SparseVector) -> SparseVector:
-        """Return what a query's weights are in a search."""
-        return _rounded(vector, self.numbers, self.ceiling_query)
+        """Return what a query's weights are in a search, in which the heaviest is at the ceiling of queries."""
+        heaviest = max((weight for term, weight in vector if term in self.numbers), default=1.0)
+        return _rounded(vector, self.numbers, heaviest)
 
 
 class Coverage:
@@ -91,15 +93,10 @@ class Loss:
     mass: float
     """Of the documents' weights, those of terms without a number."""
     score: float
-    """Of the dot products of queries and documents, what is lost or added by missing terms and by rounding."""
+    """Of the dot products of queries and their best documents, what is lost or added by missing terms and rounding."""
 
 
-def remap_of(
-    documents: Iterable[SparseVector],
-    queries: Iterable[SparseVector],
-    numbers: int = NUMBERS,
-    known: Iterable[str] = (),
-) -> Remap:
+def remap_of(documents: Iterable[SparseVector], numbers: int = NUMBERS, known: Iterable[str] = ()) -> Remap:
     """Give the numbers below `numbers` to the terms with the most weight in the documents, then to others `known`.
 
     Raises:
@@ -111,22 +108,26 @@ def remap_of(
     if not total:
         raise UsageError("the documents have no term with a weight, so there is nothing to give numbers to")
     ordered = dict.fromkeys((*sorted(total, key=lambda term: (-total[term], term)), *known))
-    asked = max((weight for query in queries for weight in acceptable_weights(query).values()), default=1.0)
-    return Remap((*ordered,)[:numbers], heaviest, asked)
+    # Which number is whose says nothing, and sorted terms take less room in a mapping.
+    return Remap(tuple(sorted((*ordered,)[:numbers])), heaviest)
 
 
 def loss_of(remap: Remap, documents: Sequence[SparseVector], queries: Sequence[SparseVector]) -> Loss:
-    """Measure what the remap costs; queries times documents dot products are computed, so give samples."""
+    """Measure what the remap costs; all dot products of queries and documents are computed, so give samples.
+
+    Scores are compared for the `BEST` documents of each query, which are what a search is for: beside all the others,
+    which share a frequent term or two with it, the loss of a rare term would not be seen.
+    """
     total, _ = _mass(documents)
     missing = {term: mass for term, mass in total.items() if term not in remap.numbers}
     stored = [remap.stored(document) for document in documents]
     exact = error = 0.0
     for query in queries:
         asked = remap.asked(query)
-        for document, kept in zip(documents, stored, strict=True):
-            score = query.dot(document)
-            exact += score
-            error += abs(score - asked.dot(kept))
+        scores = [query.dot(document) for document in documents]
+        for place in sorted(range(len(scores)), key=lambda place: -scores[place])[:BEST]:
+            exact += scores[place]
+            error += abs(scores[place] - asked.dot(stored[place]))
     mass = sum(total.values())
     return Loss(
         len(missing) / len(total) if total else 0.0,

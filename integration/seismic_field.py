@@ -9,23 +9,26 @@ import base64
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
-from csplade.integration.clauses import NOTHING, within
-from csplade.integration.dialect import Clause
-from csplade.integration.documents import acceptable_weights
+from csplade.integration.clauses import NOTHING
+from csplade.integration.documents import SMALLEST_WEIGHT, acceptable_weights
 from csplade.integration.errors import IndexConflictError
 from csplade.integration.index_mapping import our_meta
 from csplade.integration.seismic import MOST_LOSS, Loss, Remap, Sample, loss_of, require_loss
-from csplade.integration.templates import META_KEY, SEISMIC_FIELD, load_template
+from csplade.integration.templates import META_KEY, PASSAGES_FIELD, SEISMIC_FIELD, load_template
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.sparse import SparseVector
 
 APPROXIMATE_FROM = 10_000
 """Documents of a segment from which on it is searched approximately unless told otherwise; the cluster's own is 1M."""
 SEISMIC_KEY = "seismic"
-"""Where our part of `_meta` keeps terms, ceilings, and what was measured."""
+"""Where our part of `_meta` keeps terms, the ceiling, and what was measured."""
+_LARGEST_ASKED = 32.0
+"""What the heaviest term of a query weighs in a search, and the ceiling of the others: all 8 bits are used. A power of
+two that the clause takes."""
 
 _Json = Mapping[str, Any]  # Any: a JSON object
 
@@ -59,23 +62,39 @@ def seismic_of(
 
 
 def with_seismic(body: _Json, seismic: Seismic) -> dict[str, Any]:  # Any: a JSON object
-    """Return the body of a new index with the field beside its weights."""
+    """Return the body of a new index with the field beside its weights.
+
+    Raises:
+        UsageError: its weights are those of passages, or do not come back with documents.
+    """
     mappings, index = body["mappings"], {**body["settings"]["index"], "sparse": True}
+    if PASSAGES_FIELD in mappings["properties"]:
+        raise UsageError("a SEISMIC field finds documents, not passages: choose --long max, or leave --seismic out")
+    if "_source" in mappings:
+        raise UsageError(
+            "an index with a SEISMIC field keeps its weights in `_source`, which tells whether they are current: leave "
+            "--no-weights-in-source or --seismic out"
+        )
     blanks: dict[str, object] = {
         "approximate_threshold": seismic.approximate_from,
-        "ceiling_ingest": seismic.remap.ceiling_document,
-        "ceiling_search": seismic.remap.ceiling_query,
+        "ceiling_ingest": seismic.remap.ceiling,
+        "ceiling_search": _LARGEST_ASKED,
     }
     properties = {**mappings["properties"], SEISMIC_FIELD: load_template("seismic.json", blanks)}
     ours = {**mappings["_meta"][META_KEY], SEISMIC_KEY: _packed(seismic)}
     changed = {**mappings, "properties": properties, "_meta": {**mappings["_meta"], META_KEY: ours}}
-    if "_source" in changed:
-        changed["_source"] = {"excludes": [*changed["_source"]["excludes"], SEISMIC_FIELD]}
     return {**body, "settings": {**body["settings"], "index": index}, "mappings": changed}
 
 
-def seismic_in(mapping: _Json) -> Seismic | None:
-    """Return the field that an index of this mapping has; None if it has none.
+def loss_in(mapping: _Json) -> float | None:
+    """Return which share of scores the field of an index was measured to lose; None if it has none."""
+    kept = our_meta(mapping).get(SEISMIC_KEY)
+    loss = kept.get("loss") if isinstance(kept, dict) else None
+    return float(loss["score"]) if isinstance(loss, dict) and "score" in loss else None
+
+
+def remap_in(mapping: _Json) -> Remap | None:
+    """Return the numbers of an index of this mapping, None if it has none.
 
     Raises:
         IndexConflictError: its mapping has lost what the numbers mean.
@@ -84,22 +103,13 @@ def seismic_in(mapping: _Json) -> Seismic | None:
     if kept is None and SEISMIC_FIELD not in mapping.get("properties", {}):
         return None
     try:
-        return _unpacked(kept or {})
+        found = kept or {}
+        return _unpacked(found["terms"], float(found["ceiling"]))
     except (KeyError, TypeError, ValueError, zlib.error, UsageError) as error:
         raise IndexConflictError(
             f"the mapping has a field {SEISMIC_FIELD!r} and does not tell what its numbers mean ({error}): make a new "
             "index with `csplade index create --seismic`"
         ) from error
-
-
-def remap_in(mapping: _Json) -> Remap | None:
-    """Return the numbers of an index of this mapping, None if it has none.
-
-    Raises:
-        IndexConflictError: as `seismic_in`.
-    """
-    found = seismic_in(mapping)
-    return None if found is None else found.remap
 
 
 def refuse_numbers(mapping: _Json, index: str) -> None:
@@ -120,29 +130,27 @@ def seismic_clause(
 ) -> dict[str, Any]:  # Any: a JSON object
     """Return a clause that finds about `size` documents by the `cut` heaviest terms; more of both factors finds better.
 
-    Their scores are in another unit than the vector's where a weight of it is larger than the clause takes.
+    Its scores are in a unit of their own.
     """
     weights = remap.apply(acceptable_weights(vector))
     if not weights:
         return dict(NOTHING)
-    tokens, _ = within(weights, Clause.NEURAL_SPARSE.largest_weight)
+    factor = _LARGEST_ASKED / max(weights.values())
+    tokens = {number: weight * factor for number, weight in weights.items() if weight * factor >= SMALLEST_WEIGHT}
     how = {"top_n": cut, "heap_factor": heap_factor, "k": size}
     return {"neural_sparse": {SEISMIC_FIELD: {"query_tokens": tokens, "method_parameters": how}}}
 
 
 def _packed(seismic: Seismic) -> dict[str, object]:
-    remap = seismic.remap
     return {
-        # A mapping goes to every node: 32,768 words are 90 KB so, and 300 as they are.
-        "terms": base64.b64encode(zlib.compress(orjson.dumps(remap.terms), 9)).decode(),
-        "ceilings": {"document": remap.ceiling_document, "query": remap.ceiling_query},
+        # A mapping goes to every node: 32,768 words take 137 KB so.
+        "terms": base64.b64encode(zlib.compress(orjson.dumps(seismic.remap.terms), 9)).decode(),
+        "ceiling": seismic.remap.ceiling,
         "loss": asdict(seismic.loss),
-        "approximate_from": seismic.approximate_from,
     }
 
 
-def _unpacked(kept: _Json) -> Seismic:
-    terms = orjson.loads(zlib.decompress(base64.b64decode(kept["terms"])))
-    ceilings = kept["ceilings"]
-    remap = Remap(tuple(terms), ceilings["document"], ceilings["query"])
-    return Seismic(remap, Loss(**kept["loss"]), kept["approximate_from"])
+@lru_cache(maxsize=4)
+def _unpacked(terms: str, ceiling: float) -> Remap:
+    """Return numbers as they were packed; whoever searches often has them at hand."""
+    return Remap(tuple(orjson.loads(zlib.decompress(base64.b64decode(terms)))), ceiling)

@@ -16,7 +16,7 @@ from csplade.tests.rewrite_index import mapping
 
 pytestmark = pytest.mark.cluster
 
-HIDDEN = ("csplade_terms", "summary_terms", "note_terms", "passages.terms", "csplade_encoded")
+HIDDEN = ("csplade_terms", "summary_terms", "note_terms", "passages.terms", "csplade_seismic", "csplade_encoded")
 QUERY: Json = {"query": {"term": {"lang": "en"}}, "sort": ["year", "title.keyword"], "size": 5}
 FILTER: Json = {"term": {"lang": "en"}}
 INNER: Json = {"nested": {"path": "passages", "query": {"match_all": {}}}}

@@ -184,13 +184,30 @@ def test_an_index_without_a_field_for_weights_gets_none(staged: Stage) -> None:
 
 
 @pytest.mark.cluster
-def test_an_index_with_weights_by_number_gets_them_by_enrich(staged: Stage) -> None:
+def test_an_index_with_weights_by_number_gets_both_by_enrich_and_keeps_none_of_an_old_text(staged: Stage) -> None:
     index = f"{staged.name}-replace-numbered"
-    answer = staged.ask("PUT", f"/{index}/_doc/1?refresh=true", {"text": TEXT})
-    assert (answer.status, verdict(answer)) == (201, "passed; left_for_enrich")
-    answer = staged.ask("POST", f"/{index}/_update/1", {"doc": {"text": TEXT, "year": 1999}})
-    assert verdict(answer) == "passed; left_for_enrich"
-    assert source(staged, index, "1") == {"text": TEXT, "year": 1999}
+    old = {"text": "stale bread", "csplade_terms": {"stale": 5.0}, "csplade_seismic": "1", "csplade_encoded": "old"}
+
+    def written(method: str, path: str, body: object) -> tuple[str | None, Json]:
+        said = verdict(staged.ask(method, f"/{index}/{path}?refresh=true", body))
+        return said, source(staged, index, "1")
+
+    assert written("PUT", "_doc/1", {"text": TEXT}) == ("passed; left_for_enrich", {"text": TEXT})
+    assert written("PUT", "_doc/1", {**old, "text": TEXT}) == ("rewritten; left_for_enrich", {"text": TEXT})
+    staged.direct.index(index=index, id="1", body=old)
+    emptied: Json = {"csplade_terms": [], "csplade_seismic": [], "csplade_encoded": None}
+    assert written("POST", "_update/1", {"doc": {"text": TEXT}}) == (
+        "rewritten; left_for_enrich",
+        {"text": TEXT, **emptied},
+    )
+    staged.direct.index(index=index, id="1", body=old)
+    said, found = written("POST", "_update/1", {"doc": {"year": 1999}})
+    assert found == {**old, "year": 1999}
+    assert str(said).startswith("passed")
+    bulk = [{"index": {"_index": index, "_id": "1"}}, {**old, "text": TEXT}]
+    staged.through.bulk(body=[*bulk, {"index": {"_index": staged.index("replace"), "_id": "beside"}}, {"text": TEXT}])
+    assert source(staged, index, "1") == {"text": TEXT}
+    assert source(staged, staged.index("replace"), "beside")["csplade_terms"] == WEIGHTS
 
 
 @pytest.mark.cluster

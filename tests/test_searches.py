@@ -1,13 +1,16 @@
 """Searches made of questions: what is in their bodies for each plan; no server."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from csplade.integration.clauses import sparse_clause
 from csplade.integration.dialect import NEURAL_SEARCH, PLAIN, dialect_for
-from csplade.integration.planner import Fusion, Phases, PlanOptions, Total
+from csplade.integration.planner import Anchor, FieldWeight, Fusion, Phases, PlanOptions, Total
 from csplade.integration.query import Mode, QueryOptions, Question
-from csplade.integration.searches import Search, build_searches, by_ids, ranked, shown
+from csplade.integration.searches import Search, build_searches, by_ids, falls_short, in_one_phase, ranked, shown
+from csplade.integration.seismic import Remap
+from csplade.integration.seismic_field import seismic_clause
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.sparse import SparseVector
 from csplade.tests.queries import build_query
@@ -101,3 +104,44 @@ def test_bodies_never_ask_for_the_weights() -> None:
     assert shown({}, explain=True)["explain"] is True
     assert ranked({"size": 5}) == {"size": 5, "_source": False}
     assert by_ids(["a", "b"])["size"] == 2
+
+
+REMAP = Remap(("bread", "fresh"), 10.0)
+SEISMIC = PlanOptions(phases=Phases.SEISMIC, expansion=3.0, cut=4, heap_factor=2.0)
+
+
+def test_a_seismic_field_finds_and_all_terms_score() -> None:
+    options = QueryOptions(plan=SEISMIC, dialect=NEURAL, remap=REMAP)
+    search = only(BREAD, options)
+    again = {"rescore_query": sparse_clause(BREAD.vector, NEURAL), "query_weight": 0.0, "rescore_query_weight": 1.0}
+    assert search.body == {
+        "query": seismic_clause(BREAD.vector, REMAP, 30, 4, 2.0),
+        "rescore": {"window_size": 30, "query": again},
+        "size": 10,
+        "track_total_hits": False,
+    }
+    # Where it finds too little, all terms are asked.
+    assert falls_short(search, options, 9)
+    assert not falls_short(search, options, 10)
+    assert only(BREAD, in_one_phase(options)) == only(BREAD, QueryOptions(plan=ONE_PHASE, dialect=NEURAL))
+
+
+@pytest.mark.parametrize(
+    ("options", "plan"),
+    [
+        (QueryOptions(filters=(ENGLISH,)), {}),
+        (QueryOptions(Mode.HYBRID), {}),
+        (QueryOptions(Mode.HYBRID), {"fusion": Fusion.RRF}),
+        (QueryOptions(Mode.HYBRID), {"fusion": Fusion.SERVER}),
+        (QueryOptions(Mode.BM25), {}),
+        (QueryOptions(), {"anchor": Anchor.TEXT}),
+        (QueryOptions(), {"fields": (FieldWeight("title_terms"),)}),
+    ],
+)
+def test_what_a_seismic_field_cannot_see_is_asked_without_it(options: QueryOptions, plan: dict[str, Any]) -> None:
+    asked = replace(options, dialect=NEURAL, remap=REMAP)
+    usual = replace(asked, plan=replace(PlanOptions(expansion=3.0), **plan))
+    approximate = replace(asked, plan=replace(SEISMIC, **plan))
+    assert build_searches(BREAD, approximate, 10) == build_searches(BREAD, usual, 10)
+    with pytest.raises(UsageError, match="the index has no SEISMIC field"):
+        build_searches(BREAD, replace(approximate, remap=None), 10)

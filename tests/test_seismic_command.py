@@ -9,7 +9,7 @@ import pytest
 from csplade.integration.alias import versions
 from csplade.integration.dialect import Feature
 from csplade.integration.index_mapping import mapping_of
-from csplade.integration.seismic_field import remap_in
+from csplade.integration.seismic_field import remap_in, seismic_clause
 from csplade.integration.templates import SEISMIC_FIELD, WEIGHTS_FIELD
 from csplade.pipelines.folder import Tables, write_tables
 from csplade.tests.cluster_lines import ClusterLine, on_seismic
@@ -43,6 +43,15 @@ def answer(run: Run, *arguments: object) -> dict[str, Any]:  # Any: a JSON objec
     found = orjson.loads(done.out)
     assert isinstance(found, dict)
     return found
+
+
+def found_by_field(line: ClusterLine, query: str) -> list[str]:
+    """Return what the field itself finds, without a search by all terms where that is too little."""
+    remap = remap_in(mapping_of(line.client, line.index)[1])
+    assert remap is not None
+    clause = seismic_clause(word_vector(query), remap, 50, 10, 1.2)
+    hits = line.client.search(index=line.index, body={"query": clause, "size": 50})["hits"]["hits"]
+    return [hit["_id"] for hit in hits]
 
 
 def ranking(found: dict[str, Any]) -> list[tuple[str, float]]:  # Any: a JSON object
@@ -123,7 +132,14 @@ def test_enriched_documents_are_found_by_their_new_words(
     assert run("ingest", "corpus.jsonl", "--index", alias, *where).code == 0
     for identity, text in (("d1", "later"), ("d2", "a word without a number"), ("d3", "")):
         client.update(index=alias, id=identity, body={"doc": {"text": text}}, params={"refresh": "true"})
-    assert run("enrich", "--index", alias, *where).code == 0
+    # Somebody copied it with its weights and mark, but without their numbers.
+    copied = {name: value for name, value in client.get(index=alias, id="d0")["_source"].items()}
+    numbers = copied.pop(SEISMIC_FIELD)
+    client.index(index=alias, id="d0", body=copied, params={"refresh": "true"})
+    assert answer(run, "enrich", "--index", alias, *where)["encoded"] == 4
+    assert answer(run, "enrich", "--index", alias, *where)["encoded"] == 0
+    assert client.get(index=alias, id="d0")["_source"][SEISMIC_FIELD] == numbers
+    assert found_by_field(versioned, "later") == ["d1"]
     found = answer(run, "query", "later", "--index", alias, *where, "--phases", "seismic", "--explain")
     assert [hit["id"] for hit in found["hits"]] == ["d1"]
     for identity in ("d2", "d3"):
@@ -152,9 +168,10 @@ def test_an_index_is_reindexed_into_one_with_a_field(run: Run, versioned: Cluste
         assert run("reindex", "--from", old, "--to", new, *where).code == 0
     finally:
         versioned.client.indices.delete(index=old)
-    asked = (QUERY, "--index", alias, *where)
+    assert len(found_by_field(versioned, QUERY)) >= 20
+    asked = (QUERY, "--index", alias, *where, "--size", "5")
     found = answer(run, "query", *asked, "--phases", "seismic")
-    assert len(found["hits"]) == 10
+    assert len(found["hits"]) == 5
     assert ranking(found) == ranking(answer(run, "query", *asked, "--phases", "one"))
 
 
@@ -163,13 +180,16 @@ def test_an_index_is_reindexed_into_one_with_a_field(run: Run, versioned: Cluste
 def test_too_much_loss_and_what_does_not_fit_make_no_index(
     run: Run, versioned: ClusterLine, where: tuple[str, ...]
 ) -> None:
-    Path("one.jsonl").write_text('{"_id": 1, "text": "rye"}\n')
-    Path("others.jsonl").write_text('{"_id": 1, "text": "unheard"}\n')
+    Path("one.jsonl").write_text('{"text": "rye"}\n{"body": "rye"}\n')
+    Path("others.jsonl").write_text('{"query": "unheard"}\n')
+    Path("none.jsonl").write_text('{"oops": "unheard"}\n')
     for options, said in (
         (("--seismic", "corpus.jsonl", "--seismic-loss", "0"), "and at most 0.00% is allowed"),
-        (("--seismic", "one.jsonl"), "one.jsonl has one document"),
+        (("--seismic", "one.jsonl"), "one.jsonl has 1 text in title or text"),
         (("--seismic", "corpus.jsonl", "--seismic-queries", "others.jsonl"), "no loss can be measured"),
+        (("--seismic", "corpus.jsonl", "--seismic-queries", "none.jsonl"), "none.jsonl has no text in query or text"),
         (("--seismic", "corpus.jsonl", "--long", "passages"), "finds documents, not passages"),
+        (("--seismic", "corpus.jsonl", "--seismic-loss", "0.02", "--no-weights-in-source"), "keeps its weights"),
         (("--seismic-loss", "0.1"), "--seismic-loss says how a SEISMIC field is made"),
         (("--seismic", "nowhere.jsonl"), "nowhere.jsonl"),
     ):
@@ -181,3 +201,22 @@ def test_too_much_loss_and_what_does_not_fit_make_no_index(
     done = run("query", "rye", "--index", versioned.index, *where, "--phases", "seismic")
     assert done.code != 0
     assert "the index has no SEISMIC field: make one that has with `csplade index create --seismic`" in done.err
+
+
+@on_seismic
+@pytest.mark.cluster
+def test_a_next_version_without_the_field_is_told_and_a_total_is_refused(
+    run: Run, versioned: ClusterLine, where: tuple[str, ...]
+) -> None:
+    alias = versioned.index
+    Path("table.csv").write_text("body;lang\n" + "".join(f"{text};en\n" for text in TEXTS.values() if text))
+    table = ("--seismic", "table.csv", "--delimiter", ";", "--text-fields", "body", "--seismic-loss", "0.02")
+    made = answer(run, "index", "create", alias, *table, "--shards", "3", "--long", "max", *where)
+    assert (made["seismic"]["numbers"], made["seismic"]["documents"]) == (len(WORDS) + 2, 6)
+    assert f"{alias}-v1 has a SEISMIC field, and this one has none" in run("index", "create", alias, *where).err
+    assert run("ingest", "corpus.jsonl", "--index", alias, *where).code == 0
+    asked = (QUERY, "--index", alias, *where, "--size", "5", "--phases")
+    assert ranking(answer(run, "query", *asked, "seismic")) == ranking(answer(run, "query", *asked, "one"))
+    done = run("query", *asked, "seismic", "--total", "exact")
+    assert done.code == 2
+    assert "a SEISMIC field finds only some of what matches" in done.err
