@@ -14,7 +14,7 @@ from csplade.integration.index import create_index
 from csplade.integration.ingest import IngestOptions, ingest
 from csplade.integration.reindex import Origin, reindex
 from csplade.integration.sparse_search import SparseSearch
-from csplade.integration.templates import IndexOptions
+from csplade.integration.templates import MARK_FIELD, IndexOptions
 from csplade.tests.gateway_process import Gateway
 from csplade.tests.gateway_words import rewriting
 from csplade.tests.word_encoder import WordEncoder, word_contract
@@ -97,6 +97,10 @@ def test_an_index_is_copied(place: Place, tmp_path: Path) -> None:
         found = reindex(origin, place.direct, WordEncoder(), IngestOptions(target, tmp_path / "dead.jsonl"))
         assert (found.account.read, found.account.failed) == (COUNT, 0)
         copied, whole = place.content(place.direct, target), place.content(place.direct)
+        # Marks of a copy besides say of which fields its text was joined.
+        for source in copied.values():
+            source[MARK_FIELD], _, parts = source[MARK_FIELD].partition(":")
+            assert parts.startswith("title!0,text!")
         assert copied == whole
     finally:
         place.direct.indices.delete(index=target)
