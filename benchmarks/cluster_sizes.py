@@ -5,7 +5,7 @@ without some part, which are merged into one segment: what is missing then was t
 them, since an index without it keeps the documents all the same, for recovery.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,17 +16,14 @@ import orjson
 from csplade.benchmarks.cluster_material import Weighted
 from csplade.integration.dialect import Dialect
 from csplade.integration.documents import Document, bulk_lines
-from csplade.integration.templates import TEXT_FIELD, WEIGHTS_FIELD, IndexOptions, index_body
+from csplade.integration.segment_files import merge_into_one, store_bytes
+from csplade.integration.size_copies import without_text, without_weights
+from csplade.integration.templates import WEIGHTS_FIELD, IndexOptions, index_body
 from csplade.pipelines.contract import Contract
 from opensearchpy import OpenSearch
 
 _AT_ONCE = 500
-_SECONDS = 1800
 _Json = Mapping[str, Any]  # Any: a JSON object
-_NOT_INDEXED: Mapping[str, _Json] = {
-    TEXT_FIELD: {"type": "text", "index": False, "norms": False},
-    WEIGHTS_FIELD: {"type": "object", "enabled": False},
-}
 
 
 @dataclass(frozen=True)
@@ -34,17 +31,17 @@ class _Kind:
     """One of the indexes."""
 
     index: str
-    without: tuple[str, ...] = ()
-    """Fields that are not indexed."""
+    without: Callable[[_Json], _Json] | None = None
+    """Returns its mapping without some part; None: it has all."""
     lean: bool = False
     """Its documents come without their weights."""
 
 
 _KINDS = (
     _Kind("benchmark-sizes"),
-    _Kind("benchmark-sizes-textless", (TEXT_FIELD,)),
-    _Kind("benchmark-sizes-weightless", (WEIGHTS_FIELD,)),
-    _Kind("benchmark-sizes-lean", (WEIGHTS_FIELD,), lean=True),
+    _Kind("benchmark-sizes-textless", without_text),
+    _Kind("benchmark-sizes-weightless", without_weights),
+    _Kind("benchmark-sizes-lean", without_weights, lean=True),
 )
 
 
@@ -78,17 +75,8 @@ def sizes(client: OpenSearch, dialect: Dialect, contract: Contract, documents: I
 
 def segment_bytes(client: OpenSearch, index: str) -> int:
     """Merge an index into one segment and return its bytes."""
-    client.indices.forcemerge(index=index, params={"max_num_segments": 1, "request_timeout": _SECONDS})
-    # What was merged is deleted with the next commit.
-    client.indices.flush(index=index, params={"force": "true", "request_timeout": _SECONDS})
-    client.indices.refresh(index=index)
+    merge_into_one(client, index)
     return store_bytes(client, index)
-
-
-def store_bytes(client: OpenSearch, index: str) -> int:
-    """Return the bytes of an index as it is now."""
-    stats = client.indices.stats(index=index, metric="store")
-    return int(stats["_all"]["primaries"]["store"]["size_in_bytes"])
 
 
 @contextmanager
@@ -96,17 +84,12 @@ def _indexes(client: OpenSearch, body: _Json) -> Iterator[None]:
     names = ",".join(kind.index for kind in _KINDS)
     client.indices.delete(index=names, params={"ignore_unavailable": "true"})
     for kind in _KINDS:
-        client.indices.create(index=kind.index, body=_without(body, kind.without))
+        mapping = body["mappings"] if kind.without is None else kind.without(body["mappings"])
+        client.indices.create(index=kind.index, body={**body, "mappings": mapping})
     try:
         yield
     finally:
         client.indices.delete(index=names)
-
-
-def _without(body: _Json, names: Sequence[str]) -> _Json:
-    mappings = body["mappings"]
-    properties = {**mappings["properties"], **{name: _NOT_INDEXED[name] for name in names}}
-    return {**body, "mappings": {**mappings, "properties": properties}}
 
 
 def _fill(client: OpenSearch, contract: Contract, documents: Iterable[Weighted]) -> None:

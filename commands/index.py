@@ -7,14 +7,17 @@ With --json exactly one value. `drop` prints {"dropped": name}; `create`, `swap`
       "fingerprint": text or null, "documents": number or null, "with_weights": share or null,
       "sampled": number or null, "bytes": number or null, "weights_bytes": number or null,
       "text_bytes": number or null, "postings_bytes": number or null, "stored_bytes": number or null,
-      "loading": true | false, "seismic_loss": share or null}, ...]
+      "loading": true | false, "seismic_loss": share or null,
+      "estimate": null or {"sampled": number, "weights_bytes": number, "text_bytes": number, "stored_bytes": number,
+                           "rest_bytes": number}}, ...]
 
 where `postings_bytes` and `stored_bytes` are of all fields together, `loading` says that it has settings of a load,
-which is not over or was killed, and `seismic_loss` is what was measured when the index was made with a SEISMIC field.
+which is not over or was killed, `seismic_loss` is what was measured when the index was made with a SEISMIC field, and
+`estimate`, with --sizes-of-sample, is what all documents take by parts, if they take what the sampled ones do.
 """
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -26,9 +29,14 @@ from csplade.commands.output import notice, print_json, print_table
 from csplade.pipelines.errors import UsageError
 
 if TYPE_CHECKING:
+    from csplade.integration.dialect import Dialect
     from csplade.integration.index_status import IndexStatus
+    from csplade.integration.size_estimate import Estimate
+    from opensearchpy import OpenSearch
 
 _MEGABYTE = 2**20
+# As in `size_estimate`, which would make --help slow.
+_SAMPLE, _FEWEST = 10_000, 2
 
 
 @click.group("index")
@@ -56,9 +64,19 @@ command.add_command(rollback_command)
     help="Let the cluster tell how large postings and stored documents are. OpenSearch tells no sizes of fields, only "
     "of all together; Elasticsearch reads the whole index, and tells the postings of weights and of text apart.",
 )
+@click.option(
+    "--sizes-of-sample",
+    "sample",
+    metavar="[N]",
+    type=click.IntRange(min=_FEWEST),
+    is_flag=False,
+    flag_value=_SAMPLE,
+    help="Estimate what weights, text and stored documents of NAME take, on any cluster: N documents, drawn by chance, "
+    f"are copied into three small hidden indexes, which are compared and deleted. N is {_SAMPLE:,} unless it is given.",
+)
 @cluster_options
 @json_option
-def status_command(name: str | None, sizes: bool, connection: Connection, as_json: bool) -> None:
+def status_command(name: str | None, sizes: bool, sample: int | None, connection: Connection, as_json: bool) -> None:
     """Show an index, the versions of an alias, or everything that csplade has made.
 
     \b
@@ -66,13 +84,18 @@ def status_command(name: str | None, sizes: bool, connection: Connection, as_jso
       csplade index status
       csplade index status articles --json
       csplade index status articles-v2 --sizes
+      csplade index status articles-v2 --sizes-of-sample
     """
     from csplade.integration.detect import read_dialect
     from csplade.integration.index_status import find_indexes, read_status
 
+    if sample is not None and name is None:
+        raise UsageError("--sizes-of-sample copies documents of an index: give the NAME of the index before it")
     client = open_cluster(connection)
     dialect = read_dialect(client)
     found = [read_status(client, index, dialect, sizes) for index in find_indexes(client, name)]
+    if sample is not None:
+        found = _estimated(client, found, dialect, sample)
     if as_json:
         print_json([_status_json(one) for one in found])
     elif found:
@@ -80,7 +103,8 @@ def status_command(name: str | None, sizes: bool, connection: Connection, as_jso
     else:
         notice("There is no index of csplade: make one with `csplade index create NAME`.")
     if found and sizes and all(one.sizes.weights is None for one in found):
-        notice("This cluster does not tell how large a field is; the other sizes are of all fields together.")
+        told = "This cluster does not tell how large a field is; the other sizes are of all fields together."
+        notice(told if sample is not None else f"{told} `csplade index status NAME --sizes-of-sample` estimates it.")
 
 
 @command.command("drop")
@@ -112,6 +136,17 @@ def drop_command(index: str, yes: bool, connection: Connection, as_json: bool) -
         notice(f"{index} is deleted.")
 
 
+def _estimated(
+    client: "OpenSearch", found: "list[IndexStatus]", dialect: "Dialect", sample: int
+) -> "list[IndexStatus]":
+    from csplade.integration.size_estimate import check_estimate, estimate_sizes
+
+    # Before the first one is copied.
+    for one in found:
+        check_estimate(client, one.index)
+    return [replace(one, estimate=estimate_sizes(client, one.index, dialect, sample)) for one in found]
+
+
 def _print_status(found: "list[IndexStatus]", sizes: bool) -> None:
     columns = ["index", "stands behind", "replaced", "encoder", "fingerprint", "documents", "with weights", "MB"]
     columns += ["weights MB", "text MB", "all postings MB", "stored MB"] if sizes else []
@@ -123,6 +158,20 @@ def _print_status(found: "list[IndexStatus]", sizes: bool) -> None:
             notice(
                 f"{one.index} has settings of a load; if it was killed: `csplade ingest --restore --index {one.index}`."
             )
+        if one.estimate is not None:
+            _print_estimate(one.index, one.documents or 0, one.estimate)
+
+
+def _print_estimate(index: str, documents: int, estimate: "Estimate") -> None:
+    parts = {
+        "postings of the weights": estimate.weights,
+        "postings of the text": estimate.text,
+        "stored documents": estimate.stored,
+        "all else": estimate.rest,
+    }
+    title = f"{index}: about what its documents take, from {estimate.sampled:,} of {documents:,}"
+    rows = [(part, round(size / max(documents, 1)), _megabytes(size)) for part, size in parts.items()]
+    print_table(title, ["part", "about bytes a document", "about MB"], rows)
 
 
 def _status_row(one: "IndexStatus") -> tuple[object, ...]:
@@ -162,4 +211,10 @@ def _status_json(one: "IndexStatus") -> dict[str, object]:
         **{f"{name}_bytes": size for name, size in asdict(one.sizes).items()},
         "loading": one.loading,
         "seismic_loss": one.seismic_loss,
+        "estimate": None if one.estimate is None else _estimate_json(one.estimate),
     }
+
+
+def _estimate_json(estimate: "Estimate") -> dict[str, int]:
+    parts = asdict(estimate)
+    return {"sampled": parts.pop("sampled"), **{f"{part}_bytes": size for part, size in parts.items()}}

@@ -13,7 +13,9 @@ from csplade.integration.index_mapping import our_meta
 from csplade.integration.lifecycle import replaced_in
 from csplade.integration.load_settings import RECORD_KEY
 from csplade.integration.query import Mode
-from csplade.integration.seismic_field import seismic_in
+from csplade.integration.segment_files import POSTINGS, STORED, bytes_of, file_bytes, store_bytes
+from csplade.integration.seismic_field import loss_in
+from csplade.integration.size_estimate import Estimate
 from csplade.integration.stored_weights import keeps_weights, source_with, weights_of
 from csplade.integration.templates import META_KEY, PASSAGE_WEIGHTS, TEXT_FIELD, WEIGHTS_FIELD
 from opensearchpy import OpenSearch
@@ -21,10 +23,6 @@ from opensearchpy import OpenSearch
 SAMPLE = 1000
 """Documents that are looked at for their weights: no query can count a field of weights on every line."""
 _SEED = 20260101
-# How Lucene's files end: terms and what is kept of each; stored fields and term vectors, which some keep weights in.
-_POSTINGS = ("tim", "tip", "tmd", "doc", "pos", "pay", "psm")
-_STORED = ("fdt", "fdx", "fdm", "tvd", "tvx", "tvm")
-_COMPOUND = "cfs"
 
 
 @dataclass(frozen=True)
@@ -66,6 +64,8 @@ class IndexStatus:
     """It has settings of a load, which is not over or was killed."""
     seismic_loss: float | None = None
     """What its SEISMIC field loses of scores, a share; as measured before it was made, and None if it has none."""
+    estimate: Estimate | None = None
+    """What its parts take; None if that was not asked for."""
 
     @property
     def share(self) -> float | None:
@@ -104,7 +104,7 @@ def read_status(client: OpenSearch, index: str, dialect: Dialect, sizes: bool = 
     """
     described = client.indices.get(index=index)[index]
     mapping = described["mappings"]
-    ours, seismic = our_meta(mapping), seismic_in(mapping)
+    ours = our_meta(mapping)
     closed = is_closed(client, index)
     sampled, weighted = (None, None) if closed else _weighted(client, index, mapping, dialect)
     return IndexStatus(
@@ -119,7 +119,7 @@ def read_status(client: OpenSearch, index: str, dialect: Dialect, sizes: bool = 
         bytes=None if closed else _bytes(client, index),
         sizes=_sizes(client, index) if sizes and not closed else Sizes(),
         loading=RECORD_KEY in ours,
-        seismic_loss=None if seismic is None else seismic.loss.score,
+        seismic_loss=loss_in(mapping),
     )
 
 
@@ -141,10 +141,9 @@ def _weighted(
 
 def _bytes(client: OpenSearch, index: str) -> int | None:
     try:
-        found = client.indices.stats(index=index, metric="store")
+        return store_bytes(client, index)
     except CredentialsError:
         return None
-    return int(found["_all"]["primaries"]["store"]["size_in_bytes"])
 
 
 def _sizes(client: OpenSearch, index: str) -> Sizes:
@@ -171,13 +170,7 @@ def _postings(field: Mapping[str, Any]) -> int:  # Any: a JSON object
 def _sizes_of_files(client: OpenSearch, index: str) -> Sizes | None:
     """Ask how large the files of each kind are; where small segments are told as one file each, nothing is known."""
     try:
-        found = client.indices.stats(index=index, metric="segments", params={"include_segment_file_sizes": "true"})
+        files = file_bytes(client, index)
     except CredentialsError:
         return None
-    kinds: Mapping[str, Any] = found["_all"]["primaries"]["segments"]["file_sizes"]  # Any: a JSON object
-    if _COMPOUND in kinds:
-        return None
-    postings, stored = (
-        sum(int(kinds[kind]["size_in_bytes"]) for kind in wanted if kind in kinds) for wanted in (_POSTINGS, _STORED)
-    )
-    return Sizes(postings=postings, stored=stored)
+    return None if files is None else Sizes(postings=bytes_of(files, POSTINGS), stored=bytes_of(files, STORED))

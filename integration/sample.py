@@ -1,4 +1,4 @@
-"""Documents of an index, drawn by a chance that is the same each time: their titles, or all their text."""
+"""Documents of an index, drawn by a chance that is the same each time: their titles, all their text, or all of them."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -29,7 +29,7 @@ def sample_titles(client: OpenSearch, index: str, fields: tuple[str, ...] = DEFA
     Raises:
         ClusterError: the cluster does not answer in full.
     """
-    found = _page(client, index, fields, TITLES, None)
+    found = next(_pages(client, index, _with_any(fields), list(fields), TITLES, TITLES), [])
     texts = (_beginning(hit.get("_source") or {}, fields) for hit in found)
     return [text for text in texts if text]
 
@@ -45,28 +45,47 @@ def sample_texts(client: OpenSearch, index: str, mapping: _Json, most: int) -> I
     except UsageError:
         # No document has any text yet.
         return
-    given, after = 0, None
     read = tuple(dict.fromkeys((*fields, TEXT_FIELD)))
-    while given < most and (hits := _page(client, index, read, min(_PAGE, most - given), after)):
-        given, after = given + len(hits), hits[-1]["sort"]
+    for hits in _pages(client, index, _with_any(read), list(read), most, _PAGE):
         yield from filter(None, (_text(hit.get("_source") or {}, fields) for hit in hits))
 
 
-def _page(
-    client: OpenSearch, index: str, fields: tuple[str, ...], size: int, after: list[Any] | None
-) -> list[_Json]:  # Any: what a hit was sorted by
-    """Return the next documents in the order of chance."""
-    there = {"bool": {"should": [{"exists": {"field": field}} for field in fields]}}
+def sample_pages(client: OpenSearch, index: str, most: int, page: int, source: object) -> Iterator[list[_Json]]:
+    """Give so many documents of an index at most, lazily, `page` of them at a time, as hits.
+
+    `source` is what `_source` of a search must be for what is wanted of them to come back.
+
+    Raises:
+        ClusterError: the cluster does not answer in full.
+    """
+    return _pages(client, index, {"match_all": {}}, source, most, page)
+
+
+def _pages(
+    client: OpenSearch, index: str, wanted: _Json, source: object, most: int, page: int
+) -> Iterator[list[_Json]]:
+    """Give the documents that a query wants in the order of chance."""
     # Replaced, or a document with more of the fields would come sooner.
-    chance = {"random_score": {"seed": _SEED, "field": "_seq_no"}, "query": there, "boost_mode": "replace"}
+    chance = {"random_score": {"seed": _SEED, "field": "_seq_no"}, "query": wanted, "boost_mode": "replace"}
     body = {
         "query": {"function_score": chance},
-        "size": size,
-        "_source": list(fields),
+        "_source": source,
         "track_total_hits": False,
         "sort": [{"_score": "desc"}, {"_seq_no": "asc"}],
     }
-    return ask(client, index, body if after is None else {**body, "search_after": after}, Mode.BM25)[0]
+    given = 0
+    after: dict[str, list[Any]] = {}  # Any: what a hit was sorted by
+    while given < most:
+        hits = ask(client, index, {**body, "size": min(page, most - given), **after}, Mode.BM25)[0]
+        if not hits:
+            return
+        yield hits
+        given, after = given + len(hits), {"search_after": hits[-1]["sort"]}
+
+
+def _with_any(fields: tuple[str, ...]) -> _Json:
+    """Return a query for documents that have any of these fields."""
+    return {"bool": {"should": [{"exists": {"field": field}} for field in fields]}}
 
 
 def beginning(text: str) -> str:

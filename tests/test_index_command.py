@@ -90,7 +90,7 @@ def test_a_version_is_created_filled_through_its_alias_shown_and_dropped(
     assert live.pop("bytes") > new.pop("bytes") > 0
     fingerprint = word_contract().fingerprint
     sizes = dict.fromkeys(("weights_bytes", "text_bytes", "postings_bytes", "stored_bytes"))
-    same = {"encoder": "words", "fingerprint": fingerprint, "seismic_loss": None, **sizes}
+    same = {"encoder": "words", "fingerprint": fingerprint, "seismic_loss": None, "estimate": None, **sizes}
     none: dict[str, str] = {}
     counted = {"replaced": none, "documents": 4, "with_weights": 0.75, "sampled": 4, "loading": False}
     assert live == {"index": f"{alias}-v1", "aliases": [alias], **same, **counted}
@@ -105,12 +105,37 @@ def test_a_version_is_created_filled_through_its_alias_shown_and_dropped(
     unknown = index("status", f"{alias}-v1", "--sizes").out.count("?")
     if versioned.dialect.distribution == "opensearch":
         assert sized.err.startswith("This cluster does not tell how large a field is; the other sizes are of all")
+        assert "`csplade index status NAME --sizes-of-sample` estimates it" in sized.err
         assert (whole["weights_bytes"], whole["text_bytes"], unknown) == (None, None, 2)
     else:
         assert whole["weights_bytes"] > 0 < whole["text_bytes"]
         assert unknown == 0
     assert json_of(index("drop", f"{alias}-v2", "--yes", "--json")) == {"dropped": f"{alias}-v2"}
     assert [one["index"] for one in list_of(index("status", alias, "--json"))] == [f"{alias}-v1"]
+
+
+@pytest.mark.cluster
+def test_sizes_are_estimated_from_a_sample_if_asked_for(run: Run, index: Run, versioned: ClusterLine) -> None:
+    alias, live = versioned.index, f"{versioned.index}-v1"
+    index("create", alias, "--analyzer", versioned.analyzer)
+    texts = {str(number): f"{number} loaves of bread {'salt ' * number}" for number in range(8)}
+    assert run("ingest", corpus(texts), "--index", alias, "--url", versioned.url).code == 0
+    (told,) = list_of(index("status", live, "--sizes-of-sample", "--json"))
+    estimate = told["estimate"]
+    assert estimate.pop("sampled") == 8
+    assert set(estimate) == {"weights_bytes", "text_bytes", "stored_bytes", "rest_bytes"}
+    assert min(estimate.values()) > 0
+    table = index("status", live, "--sizes-of-sample", 4)
+    assert f"{live}: about what its documents take, from 4 of 8\n" in table.out
+    assert "This cluster does not tell" not in table.err
+    parts = [line.strip().partition("  ")[0] for line in table.out.rstrip().splitlines()]
+    assert parts[-4:] == ["postings of the weights", "postings of the text", "stored documents", "all else"], table
+    # A new version without documents: nothing is copied of the other one either.
+    index("create", alias)
+    assert f"{alias}-v2' holds no documents" in one_sentence(index("status", alias, "--sizes-of-sample"))
+    nameless, few = index("status", "--sizes-of-sample"), index("status", live, "--sizes-of-sample", 1)
+    assert (nameless.code, few.code) == (2, 2)
+    assert "give the NAME of the index before it" in nameless.err
 
 
 @pytest.mark.cluster

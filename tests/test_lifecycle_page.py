@@ -185,4 +185,6 @@ def test_the_sizes_are_about_those_that_the_page_shows(opensearch: str) -> None:
     (told,), (expected,) = orjson.loads(done.stdout.splitlines()[-1]), orjson.loads(shown)
     for name in ("bytes", "postings_bytes", "stored_bytes"):
         assert told.pop(name) == pytest.approx(expected.pop(name), rel=0.1)
+    # Of so few documents some bytes are of files alone.
+    assert told.pop("estimate") == pytest.approx(expected.pop("estimate"), rel=0.1)
     assert told == expected
