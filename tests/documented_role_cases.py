@@ -20,12 +20,14 @@ from csplade.tests.documented_roles import (
     NEEDED,
     OTHER,
     OTHER_HALF,
+    PAGE,
     ROLES,
     as_user,
     copy_an_index,
     enrich_and_calibrate,
     ingest_and_query,
     ingest_without_measuring,
+    make_version,
     refuse,
     refuse_deleting,
     swap_versions,
@@ -60,6 +62,8 @@ class DocumentedRoles:
     """Where roles are made."""
     NOT_NEEDED: ClassVar[frozenset[str]]
     """Permissions without which every task is done all the same here."""
+    SIZES: ClassVar[tuple[tuple[str, ...], tuple[str, ...]]]
+    """What `index status --sizes-of-sample` needs beside `csplade_lifecycle`: of the cluster, and of indexes."""
 
     @staticmethod
     def left_open(_node: SecureNode) -> int:
@@ -83,6 +87,31 @@ class DocumentedRoles:
     def test_one_swaps_versions_and_changes_no_document(self, node: SecureNode, run: Run, profile: None) -> None:
         begin_anew(node)
         swap_versions(node, run)
+
+    def test_estimating_sizes_needs_what_the_page_says(
+        self, node: SecureNode, roles: dict[str, Any], run: Run, profile: None
+    ) -> None:
+        begin_anew(node)
+        name, role = "csplade_lifecycle", copy.deepcopy(roles["csplade_lifecycle"])
+        make_version(node, run)
+        asked = ("index", "status", LIVE, "--sizes-of-sample", "--profile", name)
+        refused = run(*asked)
+        assert (refused.code, "what docs/connecting.md says of --sizes-of-sample" in refused.err) == (1, True), refused
+        for permissions, more in zip(lists_of(role), self.SIZES, strict=True):
+            assert all(f"`{one}`" in PAGE.read_text(encoding="utf-8") for one in more)
+            permissions += more
+        node.admin.transport.perform_request("PUT", f"{self.PATH}/{name}", body=role)
+        try:
+            assert run(*asked).code == 0
+            for permission in (one for more in self.SIZES for one in more):
+                (permissions,) = (some for some in lists_of(role) if permission in some)
+                permissions.remove(permission)
+                node.admin.transport.perform_request("PUT", f"{self.PATH}/{name}", body=role)
+                assert run(*asked).code == 1, permission
+                permissions.append(permission)
+        finally:
+            node.admin.transport.perform_request("PUT", f"{self.PATH}/{name}", body=roles[name])
+        assert "sizes" not in str(node.admin.indices.get_alias(index="*", params={"expand_wildcards": "all"}))
 
     @pytest.mark.parametrize("role", ROLES)
     def test_none_deletes_a_document(self, node: SecureNode, articles: str, role: str) -> None:

@@ -281,6 +281,13 @@ def swap_versions(node: SecureNode, run: Run) -> None:
     assert json.loads(index("drop", second, "--yes")) == {"dropped": second}
 
 
+def make_version(node: SecureNode, run: Run) -> None:
+    """Make the first version of `LIVE`, with some documents."""
+    made = run("index", "create", LIVE, "--analyzer", "standard", "--profile", "csplade_lifecycle")
+    assert made.code == 0, made.err
+    _fill(node, f"{LIVE}-v1")
+
+
 def _fill(node: SecureNode, index: str) -> None:
     contract = word_contract().fingerprint
     for number in range(3):

@@ -129,6 +129,7 @@ class TestDocumentedRoles(DocumentedRoles):
 
     PATH = "/_security/role"
     NOT_NEEDED = frozenset({"monitor"})
+    SIZES = ((), ("index",))
 
 
 @pytest.mark.parametrize("what", MAKING)

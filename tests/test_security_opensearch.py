@@ -67,6 +67,15 @@ class TestDocumentedRoles(DocumentedRoles):
     PATH = f"{API}/roles"
     # What only tells which cluster that is, how many clauses it takes, and whether it has scripts, which write updates.
     NOT_NEEDED = frozenset({"cluster:monitor/main", "cluster:monitor/nodes/info", "indices:data/write/update"})
+    SIZES = (
+        ("indices:data/write/bulk",),
+        (
+            "indices:data/write/index",
+            "indices:data/write/bulk*",
+            "indices:admin/flush*",
+            "indices:admin/forcemerge*",
+        ),
+    )
 
     @staticmethod
     def left_open(node: SecureNode) -> int:
