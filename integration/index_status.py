@@ -13,7 +13,7 @@ from csplade.integration.index_mapping import our_meta
 from csplade.integration.lifecycle import replaced_in
 from csplade.integration.load_settings import RECORD_KEY
 from csplade.integration.query import Mode
-from csplade.integration.segment_files import POSTINGS, STORED, bytes_of, file_bytes, store_bytes
+from csplade.integration.segment_files import STORED, bytes_of, file_bytes, postings_bytes, store_bytes
 from csplade.integration.seismic_field import loss_in
 from csplade.integration.size_estimate import Estimate
 from csplade.integration.stored_weights import keeps_weights, source_with, weights_of
@@ -173,4 +173,4 @@ def _sizes_of_files(client: OpenSearch, index: str) -> Sizes | None:
         files = file_bytes(client, index)
     except CredentialsError:
         return None
-    return None if files is None else Sizes(postings=bytes_of(files, POSTINGS), stored=bytes_of(files, STORED))
+    return None if files is None else Sizes(postings=postings_bytes(files), stored=bytes_of(files, STORED))

@@ -11,15 +11,14 @@ POSTINGS = ("tim", "tip", "tmd", "doc", "pos", "pay", "psm", "sip", "sit")
 STORED = ("fdt", "fdx", "fdm", "tvd", "tvx", "tvm")
 """Stored fields, `_source` above all, and term vectors, in which some servers keep weights to give them back."""
 _COMPOUND = "cfs"
+_BLOOM = "bfi"
 _SECONDS = 1800
 
 
 def file_bytes(client: OpenSearch, index: str) -> Mapping[str, int] | None:
     """Return the bytes of the files of each kind, primaries only, of what searches see.
 
-    None where small segments are told as one file each, which says nothing of kinds. Where fields are kept in several
-    formats, as ids are by Elasticsearch 8 and 9, a segment has several files of a kind of `POSTINGS`, of which servers
-    tell only one.
+    None where small segments are told as one file each, which says nothing of kinds.
 
     Raises:
         ClusterError: the cluster does not tell, or not this user.
@@ -28,6 +27,15 @@ def file_bytes(client: OpenSearch, index: str) -> Mapping[str, int] | None:
     found = client.indices.stats(index=index, metric="segments", params=params)
     kinds: Mapping[str, Any] = found["_all"]["primaries"]["segments"]["file_sizes"]  # Any: a JSON object
     return None if _COMPOUND in kinds else {kind: int(told["size_in_bytes"]) for kind, told in kinds.items()}
+
+
+def postings_bytes(files: Mapping[str, int]) -> int | None:
+    """Return the bytes of all postings; None where they are not told.
+
+    Elasticsearch 8 and 9 keep ids in a format of their own, so that a segment has several files of a kind; servers tell
+    the size of one of them.
+    """
+    return None if _BLOOM in files else bytes_of(files, POSTINGS)
 
 
 def bytes_of(files: Mapping[str, int], kinds: Iterable[str]) -> int:

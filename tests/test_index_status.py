@@ -9,6 +9,7 @@ from csplade.integration.documents import Document
 from csplade.integration.errors import IndexConflictError
 from csplade.integration.index_status import Sizes, find_indexes, read_status
 from csplade.integration.lifecycle import plan_swap, swap
+from csplade.integration.segment_files import STORED, bytes_of, file_bytes, merge_into_one, postings_bytes
 from csplade.tests.cluster_lines import ClusterLine
 from csplade.tests.versioned_index import OTHER, add_version, fill, versioned, versioned_once
 from csplade.tests.word_encoder import word_contract
@@ -64,6 +65,25 @@ def test_the_sizes_of_all_fields_grow_with_what_is_in_them(versioned: ClusterLin
         if one.weights is not None and one.text is not None and one.postings is not None:
             # The rest is ids, marks and names of fields.
             assert 0.6 * one.postings < one.weights + one.text < one.postings
+
+
+def test_sizes_of_files_are_those_of_fields_or_not_told(versioned: ClusterLine, tmp_path: Path) -> None:
+    """As who may not ask for the sizes of fields sees it, in an index whose segments have several files."""
+    client, dialect = versioned.client, versioned.dialect
+    index = add_version(versioned)
+    if dialect.distribution == "elasticsearch":
+        client.indices.put_settings(index=index, body={"index.compound_format": False})
+    for half in ("a", "b"):
+        texts = (" ".join(f"{half}{number}x{word}" for word in range(40)) for number in range(150))
+        fill(versioned, index, tmp_path, [Document(f"{half}{number}", text) for number, text in enumerate(texts)])
+    merge_into_one(client, index)
+    told = read_status(client, index, dialect, sizes=True).sizes
+    files = file_bytes(client, index)
+    assert files is not None
+    assert bytes_of(files, STORED) == pytest.approx(told.stored, rel=0.1)
+    assert postings_bytes(files) in (None, pytest.approx(told.postings, rel=0.1))
+    # Of several files of a kind only one is told there.
+    assert (postings_bytes(files) is None) is dialect.hides_weights
 
 
 def test_more_documents_than_are_looked_at_are_sampled(
