@@ -141,16 +141,26 @@ def _estimated(
 ) -> "list[IndexStatus]":
     from csplade.integration.size_estimate import check_estimate, estimate_sizes
 
+    # Of an alias a new version may still be empty.
+    filled = [one for one in found if one.documents] or found
     # Before the first one is copied.
-    for one in found:
+    for one in filled:
         check_estimate(client, one.index)
-    return [replace(one, estimate=estimate_sizes(client, one.index, dialect, sample)) for one in found]
+    for one in found:
+        if one not in filled:
+            notice(f"{one.index} holds no documents, or is closed: there is nothing to estimate.")
+    return [
+        replace(one, estimate=estimate_sizes(client, one.index, dialect, sample)) if one in filled else one
+        for one in found
+    ]
 
 
 def _print_status(found: "list[IndexStatus]", sizes: bool) -> None:
     columns = ["index", "stands behind", "replaced", "encoder", "fingerprint", "documents", "with weights", "MB"]
     columns += ["weights MB", "text MB", "all postings MB", "stored MB"] if sizes else []
-    print_table("", columns, [_status_row(one)[: len(columns)] for one in found])
+    rows = [_status_row(one)[: len(columns)] for one in found]
+    told = [place for place in range(len(columns)) if any(row[place] not in ("", "?") for row in rows)]
+    print_table("", [columns[place] for place in told], [[row[place] for place in told] for row in rows])
     for one in found:
         if one.seismic_loss is not None:
             notice(f"{one.index} has a SEISMIC field, by which scores change by {one.seismic_loss:.2%}.")

@@ -35,7 +35,7 @@ def find_sources(arguments: Sequence[str], format: str | None, delimiter: str | 
     if delimiter is None:
         return found
     if len(delimiter) != 1 or delimiter in '"\r\n':
-        raise UsageError(f"--delimiter {delimiter!r} must be one character, such as ';'")
+        raise UsageError(f"--delimiter {delimiter} must be one character, such as ';'; for tabs give --format tsv")
     if not any(each.format.is_table for each in found):
         raise UsageError(f"--delimiter is for tables, and {found[0].name} is {found[0].format}: add --format csv")
     return [replace(each, delimiter=delimiter) if each.format.is_table else each for each in found]
@@ -86,7 +86,8 @@ def count_records(
     """
     from csplade.integration.survey import check_any, survey
 
-    found = [survey(_documents(origin, options, skip, vectors)) for origin in origins]
+    found = [survey(_documents(origin, options, skip, vectors), options.text_fields) for origin in origins]
+    _tell_unmet(frozenset.intersection(*(each.unmet for each in found)), options)
     if not any(each.documents for each in found):
         # The one that tells most: of a bad record, if there is any.
         worst = max(range(len(found)), key=lambda place: found[place].rejected)
@@ -96,6 +97,14 @@ def count_records(
         if not count:
             notice(f"{origin.name} is empty: no document comes of it.")
     return counts
+
+
+def _tell_unmet(unmet: "frozenset[str]", options: "RecordOptions") -> None:
+    """Tell of a text field that no record has, which may be a mistake; a title only where others are named."""
+    from csplade.integration.documents import DEFAULT_TEXT_FIELDS
+
+    if unmet and options.text_fields != DEFAULT_TEXT_FIELDS:
+        notice(f"No record has a field {' or '.join(map(repr, sorted(unmet)))}: look whether --text-fields is right.")
 
 
 def _documents(

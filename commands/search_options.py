@@ -68,7 +68,7 @@ _OPTIONS = (
         show_default=True,
         type=click.Choice([each.value for each in Phases]),
         help="Let all terms find documents; let the heavy ones do, and the light ones score only the best of them; or "
-        "let the SEISMIC field find them, of an index that has one.",
+        "let the SEISMIC field find them, of an index that has one (in the mode sparse, without filter and anchor).",
     ),
     click.option(
         "--heavy",
@@ -207,6 +207,7 @@ def for_index(
     """
     from csplade.integration.asked_fields import check_fields
     from csplade.integration.index_facts import facts_of
+    from csplade.integration.searches import is_approximate
 
     facts = facts_of(client, index, contract)
     if facts.replacing is not None and contract is not None:
@@ -217,6 +218,10 @@ def for_index(
     settled = [facts.settle(options) for options in asked]
     for options in settled:
         check_fields(facts.mapping, index, options)
+        if options.plan.phases is Phases.SEISMIC and not is_approximate(options):
+            notice(
+                "Asked without the SEISMIC field, which is for the mode sparse without filter, anchor and other fields."
+            )
     return settled
 
 

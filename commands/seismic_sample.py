@@ -127,17 +127,20 @@ def _texts(source: "Source", fields: tuple[str, ...], first: bool = False) -> It
     Records need no ids; those without a text are passed over, and counted.
     """
     from csplade.integration.sample import beginning
+    from csplade.integration.templates import TITLE_FIELD
     from csplade.pipelines.jsonl import Unreadable
 
     passed = 0
     for record in source.records():
         values = {} if isinstance(record, Unreadable) else record.value
-        parts = [value for name in fields if isinstance(value := values.get(name), str) and value.strip()]
-        passed += not parts
-        if parts:
-            whole = parts[0] if first else "\n".join(parts)
-            # A title, if there is one.
-            yield _Text(whole, parts[0] if len(parts) > 1 else beginning(whole))
+        parts = {name: value for name in fields if isinstance(value := values.get(name), str) and value.strip()}
+        # As for ingest, a title alone is no text where there may be more.
+        usable = bool(parts) and (first or len(fields) == 1 or {*parts} != {TITLE_FIELD})
+        passed += not usable
+        if usable:
+            found = [*parts.values()]
+            whole = found[0] if first else "\n".join(found)
+            yield _Text(whole, found[0] if len(found) > 1 else beginning(whole))
     if passed:
         notice(
             f"{number_of(passed, 'record')} of {source.name} had no text in {' or '.join(fields)} and did not count."

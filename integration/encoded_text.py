@@ -100,8 +100,8 @@ def _parts(source: _Json, names: Sequence[str]) -> tuple[Part, ...]:
 def _renewed(parts: Sequence[Part], source: _Json, names: Sequence[str]) -> tuple[Part, ...]:
     """Return the parts of a copy as the fields of its document are now; what stands in the copy alone stays."""
     alone = {one.name: one for one in parts if _is_alone(one, source)}
-    order = [one.name for one in parts if one.name in alone or one.name in names] if alone else []
-    order += [name for name in names if name not in order and name != TEXT_FIELD]
+    order = [name for name in names if name in alone or name != TEXT_FIELD]
+    order += [one.name for one in parts if one.name in alone and one.name not in names]
     return tuple(alone[name] if name in alone else _parts(source, (name,))[0] for name in order)
 
 

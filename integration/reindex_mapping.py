@@ -49,7 +49,9 @@ def chosen_fields(mapping: _Json, index: str, asked: Sequence[str], replaces_tex
     if not asked and our_meta(mapping):
         return recorded_fields(mapping) or DEFAULT_TEXT_FIELDS
     asked = asked or [name for name in DEFAULT_TEXT_FIELDS if name in kinds]
-    missing = [name for name in asked if name not in kinds]
+    # What stands in `text` alone is no field of the mapping.
+    known = {*kinds, *(recorded_fields(mapping) or ())}
+    missing = [name for name in asked if name not in known]
     if missing or not asked:
         texts = ", ".join(name for name, kind in kinds.items() if kind in _TEXT_TYPES) or "none"
         what = f"the index {index!r} has no field {missing[0] if missing else TEXT_FIELD!r}"

@@ -144,9 +144,10 @@ def require_loss(loss: Loss, most: float) -> None:
     """
     if loss.score > most:
         raise UsageError(
-            f"numbers below {NUMBERS} for terms cost {loss.score:.2%} of the scores ({loss.terms:.1%} of the terms and "
-            f"{loss.mass:.2%} of their weight have none), and at most {most:.2%} is allowed: use a rank_features "
-            "field, which keeps every term, or an encoder with a smaller vocabulary"
+            f"numbers below {NUMBERS} for terms, and weights of 8 bits, cost {loss.score:.2%} of the scores "
+            f"({loss.terms:.1%} of the terms and {loss.mass:.2%} of their weight have no number), and at most "
+            f"{most:.2%} is allowed: choose the numbers by more documents (--seismic-sample), allow more "
+            "(--seismic-loss), or go without such a field"
         )
 
 

@@ -17,7 +17,7 @@ _TEXT_TYPES = frozenset({"text", "match_only_text"})
 # What a text has beside its own postings.
 _BESIDE = ("fields", "copy_to", "store")
 # How documents are kept, beside what mappings and searches need.
-_SETTINGS = ("codec", "sparse")
+_SETTINGS = ("codec",)
 _THRESHOLD = "approximate_threshold"
 
 

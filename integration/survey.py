@@ -20,6 +20,8 @@ class Survey:
     rejected: int
     first: Rejected | None = None
     """The first that was rejected."""
+    unmet: frozenset[str] = frozenset()
+    """Of the names that were looked for, those of no document's record."""
 
 
 class DuplicateCounter:
@@ -47,9 +49,10 @@ class DuplicateCounter:
             yield document
 
 
-def survey(documents: Iterable[Document | Rejected]) -> Survey:
-    """Read all documents of a source."""
+def survey(documents: Iterable[Document | Rejected], names: Iterable[str] = ()) -> Survey:
+    """Read all documents of a source, and look in their records for fields of these names."""
     found = rejected = 0
+    unmet = {*names}
     first: Rejected | None = None
     for document in documents:
         if isinstance(document, Rejected):
@@ -57,7 +60,9 @@ def survey(documents: Iterable[Document | Rejected]) -> Survey:
             first = first or document
         else:
             found += 1
-    return Survey(found, rejected, first)
+            if unmet and document.record is not None:
+                unmet -= document.record.keys()
+    return Survey(found, rejected, first, frozenset(unmet))
 
 
 def check_any(found: Survey, name: str) -> None:

@@ -140,7 +140,7 @@ def test_a_field_that_was_taken_away_from_a_copied_document_is_gone() -> None:
 
 def test_other_fields_than_those_of_a_copy_lose_nothing_that_stands_in_it_alone() -> None:
     before = ingested(USUAL, **RYE)
-    assert encoded_text({**before, "body": "New."}, BODY).text == "Rye\nIt keeps.\nNew."
+    assert encoded_text({**before, "body": "New."}, BODY).text == "Rye\nNew.\nIt keeps."
     made = ingested(BODY, title="Rye", body="It keeps.")
     assert encoded_text(made, ("title",)).text == "Rye\nIt keeps."
     # Asked for `text` itself, it is read as it is.

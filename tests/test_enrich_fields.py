@@ -289,3 +289,17 @@ def test_a_copy_whose_text_stands_among_its_fields_is_current(run: Run, opensear
         )
     finally:
         connect(opensearch).indices.delete(index=old)
+
+
+def test_text_fields_that_were_misspelled_are_told_and_put_right_in_the_order_that_is_asked_for(
+    run: Run, opensearch: str, index_name: str
+) -> None:
+    record = {"_id": "1", "title": "Rye", "body": "It keeps."}
+    said = ingest(run, opensearch, index_name, [record], "--text-fields", "titel,body")
+    assert "No record has a field 'titel': look whether --text-fields is right." in said
+    # `body` stands in `text` alone, and the mapping has no such field.
+    report = told(run, opensearch, index_name, "--text-fields", "title,body")
+    assert (report["encoded"], report["text_fields"]) == (1, ["title", "body"])
+    assert stored(opensearch, index_name, "1")["text"] == "Rye\nIt keeps."
+    assert told(run, opensearch, index_name)["current"] == 1
+    assert "No record has" not in ingest(run, opensearch, index_name, [record], "--text-fields", "title,body")

@@ -4,7 +4,9 @@ import orjson
 import pytest
 from csplade.integration.documents import Document, bulk_lines, mark_of
 from csplade.integration.field_map import Coverage, FieldMap
+from csplade.integration.gateway_bulk import read_actions
 from csplade.integration.gateway_documents import Aim, read_document
+from csplade.integration.gateway_drafts import read_many
 from csplade.integration.gateway_json import UnreadJson, read_json
 from csplade.integration.short_weights import shortened
 from csplade.pipelines.sparse import SparseVector
@@ -105,3 +107,15 @@ def test_a_document_without_text_loses_the_weights_that_it_brings_along() -> Non
     # What a pattern covers is not looked for, so there may be text.
     by_pattern = Aim(FieldMap((Coverage("csplade_terms", {"body_*": 1.0}),)))
     assert not read_document(b'{"body_en": "x", "csplade_terms": {"own": 5.0}}', by_pattern).changes
+
+
+def test_of_a_bulk_request_only_what_goes_to_an_index_with_weights_by_number_is_left() -> None:
+    old = {"text": TEXT, "csplade_terms": {"stale": 5.0}, "csplade_seismic": {"7": 5.0}}
+    lines: list[Json] = [{"index": {"_id": "1"}}, old, {"index": {"_id": "2"}}, {"text": TEXT}]
+    body = b"".join(orjson.dumps(line) + b"\n" for line in lines)
+    drafts = read_many(read_actions(body), [Aim(FIELD_MAP, "f", numbered=True), MARKED])
+    assert drafts.texts == [TEXT]
+    sent = [orjson.loads(line) for line in drafts.weighted({TEXT: word_vector(TEXT)}).splitlines()]
+    assert sent[1] == {"text": TEXT}
+    assert sent[3]["csplade_terms"] == WEIGHTS
+    assert (drafts.verdict().why.value, drafts.verdict().detail) == ("left_for_enrich", "1 of 2")

@@ -67,7 +67,7 @@ def test_long_text_is_folded_and_none_of_it_lost(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     words = " ".join(f"word{number}" for number in range(30))
-    print_table("", ("id", "text"), [("x" * 60, words)])
+    print_table("", ("id", "text"), [("x" * 60, words), ("y", "z")])
     found = lines(capsys)
     assert max(map(len, found)) <= 40
     assert "".join(line.split()[0] for line in found[2:] if line.startswith("x")) == "x" * 60
@@ -85,3 +85,17 @@ def test_an_id_stays_in_one_piece_where_there_is_no_terminal(
 def test_a_notice_is_not_part_of_the_result(capsys: pytest.CaptureFixture[str]) -> None:
     notice("ü: only a notice")
     assert capsys.readouterr() == ("", "ü: only a notice\n")
+
+
+def test_one_row_that_is_too_wide_stands_below_itself(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "50")
+    columns = ["read", "written", "texts per second", "runs on"]
+    print_table("", columns, [(12, 3, 4.5, "CPUExecutionProvider")])
+    lines = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip()]
+    assert lines[:2] == [["read", "12"], ["written", "3"]]
+    assert ["runs", "on", "CPUExecutionProvider"] in lines
+    # Two rows would each be such a column: they stay side by side.
+    print_table("", columns, [(12, 3, 4.5, "CPUExecutionProvider")] * 2)
+    assert ["read", "12"] not in [line.split() for line in capsys.readouterr().out.splitlines()]

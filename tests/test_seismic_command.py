@@ -99,6 +99,8 @@ def test_a_field_finds_what_all_terms_score(run: Run, versioned: ClusterLine, wh
     assert ranking(answer(run, "query", *filtered, "--phases", "seismic")) == ranking(
         answer(run, "query", *filtered, "--phases", "one")
     )
+    assert "Asked without the SEISMIC field" in run("query", *filtered, "--phases", "seismic").err
+    assert "Asked without" not in run("query", *asked, "--phases", "seismic").err
     (told,) = orjson.loads(run("index", "status", alias, *where, "--json").out)
     assert told["seismic_loss"] == loss["score"]
 
