@@ -268,7 +268,8 @@ def _ways(bench: Bench, place: Place, seismic: int) -> list[Contestant]:
     made = make_seismic(bench.client, bench.contract, bench.material, documents, _SEISMIC)
     notice(
         f"SEISMIC: {seismic} documents indexed and merged in {time.perf_counter() - began:.0f} s; without a number "
-        f"{made.loss.terms:.2%} of terms, {made.loss.mass:.2%} of weight; its scores by {made.loss.score:.2%}"
+        f"{made.loss.terms:.2%} of terms, {made.loss.mass:.2%} of weight; the field's own scores change by "
+        f"{made.loss.score:.2%}"
     )
     return [*found, *seismic_contestants(_SEISMIC, made.remap, QueryOptions(dialect=bench.dialect))]
 
