@@ -19,15 +19,14 @@ def watch(enricher: "Enricher", options: "EnrichOptions", seconds: float) -> "En
     Raises:
         ClusterError, IndexConflictError, SourceError: as `Enricher.round`.
     """
-    _tell(
-        f"Watching {options.index} every {seconds:g} s for changes in {', '.join(options.text_fields)}; Ctrl-C ends it."
-    )
+    fields = ", ".join(options.text_fields)
     before = enricher.report
     try:
+        tell(f"Watching {options.index} every {seconds:g} s for changes in {fields}; Ctrl-C ends it.")
         while True:
             report = enricher.round()
             if done := _done(before, report):
-                _tell(f"{datetime.now():%Y-%m-%d %H:%M:%S} {done}.")
+                tell(f"{datetime.now():%Y-%m-%d %H:%M:%S} {done}.")
             before = report
             # What was superseded has changed already.
             if not report.pending:
@@ -35,7 +34,7 @@ def watch(enricher: "Enricher", options: "EnrichOptions", seconds: float) -> "En
     except KeyboardInterrupt:
         report = enricher.report
         rounds = number_of(report.rounds, "round")
-        _tell(f"Stopped after {rounds} in {report.seconds:.0f} s: {_sums(report.encoded, report.failed)}.")
+        tell(f"Stopped after {rounds} in {report.seconds:.0f} s: {_sums(report.encoded, report.failed)}.")
         return report
 
 
@@ -53,9 +52,10 @@ def _sums(encoded: int, failed: int) -> str:
     return f"{number_of(encoded, 'document')} encoded, {failed} failed"
 
 
-def _tell(text: str) -> None:
+def tell(text: str) -> None:
     """Print a line where a progress bar may stand, which is drawn again below it."""
     from tqdm import tqdm
 
-    with tqdm.external_write_mode(file=sys.stderr):
+    # Without tqdm's lock, as nobody else draws between rounds: Ctrl-C while it is taken ends in tqdm's own error.
+    with tqdm.external_write_mode(file=sys.stderr, nolock=True):
         notice(text)

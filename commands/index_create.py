@@ -82,7 +82,7 @@ def create_command(
         long=Long(long) if long is not None else live.long or Long.CUT,
         weights_in_source=(live.weights_in_source if weights_in_source is None else weights_in_source) is not False,
     )
-    measured = measure(client, seismic, options.long, encoder_folder)
+    measured = measure(client, seismic, options, contract, encoder_folder)
     made = create_version(client, alias, contract, options, None if measured is None else measured.seismic)
     if as_json:
         found = {"index": made.new, "alias": alias, "live": made.old is None}

@@ -151,8 +151,7 @@ def _dry_run(client: "OpenSearch", encoder: "Encoder", planned: Plan, choices: I
 
     state = check_index(client, choices.index, encoder.contract)
     long = choices.index_options.long if state is IndexState.MISSING else _fitting(client, choices)
-    mapping = mapping_if_there(client, choices.index)
-    remap = None if mapping is None else remap_in(mapping)
+    remap = remap_in(mapping_if_there(client, choices.index))
     trial = try_out(encoder, planned.documents, choices.min_weight, long, remap)
     if as_json:
         print_json({"index": choices.index, "index_is": state.value, **trial.numbers})

@@ -10,6 +10,7 @@ import click
 import orjson
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 # In a pipe or file; the usual 80 columns would cut an id in two, and nobody could search for it.
@@ -38,12 +39,16 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
         # Not the table's own title, which is broken into lines as narrow as the table.
         console.print(Text(_cell(title)))
     table = _table(columns, rows)
-    wanted = console.measure(table, options=console.options.update(max_width=_ANY_WIDTH)).maximum
-    if len(rows) == 1 and wanted > console.width:
+    if len(rows) == 1 and _width(table, console) > console.width:
         # Side by side its cells would be broken.
         table = _table(("", ""), [*zip(columns, rows[0], strict=True)])
         table.show_header = False
     console.print(table)
+
+
+def _width(table: "Table", console: "Console") -> int:
+    """Return how wide the table is where no cell is broken."""
+    return console.measure(table, options=console.options.update(max_width=_ANY_WIDTH)).maximum
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> "Table":

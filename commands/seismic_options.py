@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import click
 from csplade.commands.options import gathered
 from csplade.commands.source_options import delimiter_option, format_option
+from csplade.integration.seismic import APPROXIMATE_FROM, MOST_LOSS
 
 SAMPLE = 2000
-LOSS = 0.01
-FROM = 10_000
 TEXT_FIELDS = "title,text"
 """Where nothing else is chosen."""
 
@@ -67,7 +66,7 @@ _OPTIONS = (
         default=None,
         type=click.FloatRange(0, 1),
         metavar="SHARE",
-        help=f"With --seismic: the share of the scores that may be lost. Default: {LOSS}.",
+        help=f"With --seismic: the share of the scores that may be lost. Default: {MOST_LOSS}.",
     ),
     click.option(
         "--seismic-from",
@@ -75,7 +74,7 @@ _OPTIONS = (
         type=click.IntRange(min=1),
         metavar="N",
         help="With --seismic: documents of a segment from which on it is searched approximately; smaller ones exactly. "
-        f"Default: {FROM}.",
+        f"Default: {APPROXIMATE_FROM}.",
     ),
 )
 

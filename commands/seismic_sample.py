@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from csplade.commands.output import notice
-from csplade.commands.seismic_options import FROM, LOSS, SAMPLE, TEXT_FIELDS, SeismicChoices
+from csplade.commands.seismic_options import SAMPLE, TEXT_FIELDS, SeismicChoices
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.number_of import number_of
 from csplade.pipelines.sparse import SparseVector
@@ -16,6 +16,8 @@ from csplade.pipelines.sparse import SparseVector
 if TYPE_CHECKING:
     from csplade.integration.passages import Long
     from csplade.integration.seismic_field import Seismic
+    from csplade.integration.templates import IndexOptions
+    from csplade.pipelines.contract import Contract
     from csplade.pipelines.encode import Encoder
     from csplade.pipelines.sources import Source
     from opensearchpy import OpenSearch
@@ -43,7 +45,9 @@ class _Text:
     query: str
 
 
-def measure(client: "OpenSearch", choices: SeismicChoices, long: "Long", encoder_folder: Path) -> Measured | None:
+def measure(
+    client: "OpenSearch", choices: SeismicChoices, options: "IndexOptions", contract: "Contract", encoder_folder: Path
+) -> Measured | None:
     """Encode the sample and return the field; None if none is asked for.
 
     Raises:
@@ -53,15 +57,15 @@ def measure(client: "OpenSearch", choices: SeismicChoices, long: "Long", encoder
     from csplade.commands.records import record_options
     from csplade.integration.detect import read_dialect
     from csplade.integration.dialect import Feature
-    from csplade.integration.passages import Long
+    from csplade.integration.seismic_field import require_room
+    from csplade.integration.templates import index_body
 
     if choices.seismic is None:
         _refuse_useless(choices)
         return None
     # Before texts are encoded, which takes a while.
-    read_dialect(client).require(Feature.SEISMIC)
-    if long is Long.PASSAGES:
-        raise UsageError("a SEISMIC field finds documents, not passages: choose --long max, or leave --seismic out")
+    (dialect := read_dialect(client)).require(Feature.SEISMIC)
+    require_room(index_body(contract, options, dialect)["mappings"])
     fields = record_options(None, choices.text_fields or TEXT_FIELDS).text_fields
     texts = _drawn(_texts(_source(choices.seismic, choices), fields), choices.seismic_sample or SAMPLE)
     if len(texts) < 2:
@@ -71,14 +75,14 @@ def measure(client: "OpenSearch", choices: SeismicChoices, long: "Long", encoder
         )
     held = max(1, min(_HELD_OUT, len(texts) // 10))
     asked = [each.query for each in texts[:held]] if choices.seismic_queries is None else _queries(choices)
-    return _measured(choices, encoder_folder, long, [each.whole for each in texts], asked, held)
+    return _measured(choices, encoder_folder, options.long, [each.whole for each in texts], asked, held)
 
 
 def _measured(
     choices: SeismicChoices, folder: Path, long: "Long", texts: list[str], asked: list[str], held: int
 ) -> Measured:
     from csplade.integration.passages import encode_long
-    from csplade.integration.seismic import Sample, remap_of
+    from csplade.integration.seismic import APPROXIMATE_FROM, MOST_LOSS, Sample, remap_of
     from csplade.integration.seismic_field import seismic_of
     from csplade.pipelines.encode_many import open_for_many
 
@@ -89,8 +93,8 @@ def _measured(
     seismic = seismic_of(
         remap_of(vectors[held:], known=_known(folder)),
         Sample(vectors[:held], queries),
-        choices.seismic_from or FROM,
-        LOSS if choices.seismic_loss is None else choices.seismic_loss,
+        choices.seismic_from or APPROXIMATE_FROM,
+        MOST_LOSS if choices.seismic_loss is None else choices.seismic_loss,
     )
     return Measured(seismic, held, len(queries))
 

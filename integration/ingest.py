@@ -95,8 +95,7 @@ def ingest(
         SourceError: the dead letters or the checkpoint cannot be written.
     """
     pace = Pace(options.pace)
-    mapping = mapping_if_there(patient(client, options.patience), options.index)
-    remap = None if mapping is None else remap_in(mapping)
+    remap = remap_in(mapping_if_there(patient(client, options.patience), options.index))
     with (
         DeadLetters(options.dead_letters, options.number_dead_letters) as dead,
         Senders(client, options.index, options.patience, pace) as senders,

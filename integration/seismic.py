@@ -21,6 +21,8 @@ STEPS = 255
 """Steps of a weight between 0 and the ceiling."""
 BEST = 10
 """Documents of a query whose scores are compared."""
+APPROXIMATE_FROM = 10_000
+"""Documents of a segment from which on it is searched approximately unless told otherwise; the cluster's own is 1M."""
 MOST_LOSS = 0.01
 """The share of the scores that may be lost unless told otherwise; 8 bits of weight alone cost about 0.0035."""
 

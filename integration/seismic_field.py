@@ -17,13 +17,11 @@ from csplade.integration.clauses import NOTHING
 from csplade.integration.documents import SMALLEST_WEIGHT, acceptable_weights
 from csplade.integration.errors import IndexConflictError
 from csplade.integration.index_mapping import our_meta
-from csplade.integration.seismic import MOST_LOSS, Loss, Remap, Sample, loss_of, require_loss
+from csplade.integration.seismic import APPROXIMATE_FROM, MOST_LOSS, Loss, Remap, Sample, loss_of, require_loss
 from csplade.integration.templates import META_KEY, PASSAGES_FIELD, SEISMIC_FIELD, load_template
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.sparse import SparseVector
 
-APPROXIMATE_FROM = 10_000
-"""Documents of a segment from which on it is searched approximately unless told otherwise; the cluster's own is 1M."""
 SEISMIC_KEY = "seismic"
 """Where our part of `_meta` keeps terms, the ceiling, and what was measured."""
 _LARGEST_ASKED = 32.0
@@ -61,13 +59,12 @@ def seismic_of(
     return Seismic(remap, loss, approximate_from)
 
 
-def with_seismic(body: _Json, seismic: Seismic) -> dict[str, Any]:  # Any: a JSON object
-    """Return the body of a new index with the field beside its weights.
+def require_room(mappings: _Json) -> None:
+    """Check that an index of these mappings can have the field beside its weights.
 
     Raises:
         UsageError: its weights are those of passages, or do not come back with documents.
     """
-    mappings, index = body["mappings"], {**body["settings"]["index"], "sparse": True}
     if PASSAGES_FIELD in mappings["properties"]:
         raise UsageError("a SEISMIC field finds documents, not passages: choose --long max, or leave --seismic out")
     if "_source" in mappings:
@@ -75,6 +72,16 @@ def with_seismic(body: _Json, seismic: Seismic) -> dict[str, Any]:  # Any: a JSO
             "an index with a SEISMIC field keeps its weights in `_source`, which tells whether they are current: leave "
             "--no-weights-in-source or --seismic out"
         )
+
+
+def with_seismic(body: _Json, seismic: Seismic) -> dict[str, Any]:  # Any: a JSON object
+    """Return the body of a new index with the field beside its weights.
+
+    Raises:
+        UsageError: as `require_room`.
+    """
+    mappings, index = body["mappings"], {**body["settings"]["index"], "sparse": True}
+    require_room(mappings)
     blanks: dict[str, object] = {
         "approximate_threshold": seismic.approximate_from,
         "ceiling_ingest": seismic.remap.ceiling,
@@ -93,12 +100,14 @@ def loss_in(mapping: _Json) -> float | None:
     return float(loss["score"]) if isinstance(loss, dict) and "score" in loss else None
 
 
-def remap_in(mapping: _Json) -> Remap | None:
-    """Return the numbers of an index of this mapping, None if it has none.
+def remap_in(mapping: _Json | None) -> Remap | None:
+    """Return the numbers of an index of this mapping, None if it has none, or there is no index.
 
     Raises:
         IndexConflictError: its mapping has lost what the numbers mean.
     """
+    if mapping is None:
+        return None
     kept = our_meta(mapping).get(SEISMIC_KEY)
     if kept is None and SEISMIC_FIELD not in mapping.get("properties", {}):
         return None

@@ -190,8 +190,8 @@ def test_too_much_loss_and_what_does_not_fit_make_no_index(
         (("--seismic", "one.jsonl"), "one.jsonl has 1 text in title or text"),
         (("--seismic", "corpus.jsonl", "--seismic-queries", "others.jsonl"), "no loss can be measured"),
         (("--seismic", "corpus.jsonl", "--seismic-queries", "none.jsonl"), "none.jsonl has no text in query or text"),
-        (("--seismic", "corpus.jsonl", "--long", "passages"), "finds documents, not passages"),
-        (("--seismic", "corpus.jsonl", "--seismic-loss", "0.02", "--no-weights-in-source"), "keeps its weights"),
+        (("--seismic", "corpus.jsonl", "--seismic-loss", "0", "--long", "passages"), "finds documents, not passages"),
+        (("--seismic", "corpus.jsonl", "--seismic-loss", "0", "--no-weights-in-source"), "keeps its weights"),
         (("--seismic-loss", "0.1"), "--seismic-loss says how a SEISMIC field is made"),
         (("--seismic", "nowhere.jsonl"), "nowhere.jsonl"),
     ):
