@@ -79,8 +79,8 @@ class Encoder:
         """Open an encoder folder whose files are what its contract says.
 
         Raises:
-            EncoderError: the folder is incomplete, damaged or of another version, its files are of several encoders, or
-                this processor would add its 8-bit products up wrongly.
+            EncoderError: the folder is incomplete, damaged or of another version, its files are of several encoders,
+                the stemmer here gives other terms, or this processor would add its 8-bit products up wrongly.
             MissingExtraError: there is no onnxruntime.
             UsageError: the device asked for is not there, both runtimes are installed, or the options do not fit it.
 

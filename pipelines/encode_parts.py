@@ -11,6 +11,7 @@ from csplade.pipelines.errors import EncoderError
 from csplade.pipelines.folder import DECIDING_FILES, MODEL_FILE, TOKENIZER_FILE, Tables, check_terms, read_tables
 from csplade.pipelines.graph import Graph, LateGraph
 from csplade.pipelines.runtime import preferred_device
+from csplade.pipelines.words import check_analysis
 
 
 class EncoderParts(NamedTuple):
@@ -27,13 +28,15 @@ def read_parts(folder: Path, options: EncodeOptions) -> EncoderParts:
     """Read and check the parts; with `table_queries` the graph is loaded and checked when it is first run.
 
     Raises:
-        EncoderError: the folder is incomplete, damaged or of another version, its files are of several encoders, or
-            this processor would add its 8-bit products up wrongly.
+        EncoderError: the folder is incomplete, damaged or of another version, its files are of several encoders, the
+            stemmer here gives other terms, or this processor would add its 8-bit products up wrongly.
         MissingExtraError: there is no onnxruntime.
         UsageError: the device asked for is not there, or both runtimes are installed.
     """
     contract = read_contract(folder)
     check_files(folder, contract)
+    if contract.literal is not None:
+        check_analysis(contract.literal.analysis)
     if unsure := [name for name in DECIDING_FILES if name not in contract.files]:
         raise EncoderError(f"the contract of {folder} has files without {', '.join(unsure)}: export the encoder again")
     try:

@@ -39,6 +39,25 @@ _ENGLISH_FUNCTION_WORDS = frozenset(
     """.split()
 )
 
+# Of key codec 1, whose keys encoders and indexes hold. PyStemmer 3.0 stems the first three otherwise, 2.2 all but the
+# last.
+_STEMS = {
+    "internal": "internal",
+    "international": "internat",
+    "interval": "interval",
+    "university": "universiti",
+    "organization": "organiz",
+    "evening": "evening",
+    "emergency": "emergenc",
+    "biologist": "biolog",
+    "lateral": "lateral",
+    "paste": "paste",
+    "added": "add",
+    "running": "run",
+}
+_STEMMER = "PyStemmer"
+_STEMMER_OF_CODEC = f"{_STEMMER}==3.1.*"
+
 
 class Word(NamedTuple):
     """A word of a text."""
@@ -75,18 +94,48 @@ def _english_stemmer() -> Callable[[str], str]:
     import Stemmer
 
     stem: Callable[[str], str] = Stemmer.Stemmer("english").stemWord
+    _check_stems(stem)
     return stem
+
+
+def _check_stems(stem: Callable[[str], str]) -> None:
+    """Refuse a stemmer whose terms would not be those of encoders and indexes: they would find nothing, silently."""
+    for word, wanted in _STEMS.items():
+        found = stem(word)
+        if found != wanted:
+            raise EncoderError(
+                f"{_STEMMER} {_installed()} stems {word!r} to {found!r}, and in encoders and indexes its term is "
+                f"{wanted!r}: install the stemmer they were made with:  pip install '{_STEMMER_OF_CODEC}'"
+            )
+
+
+def _installed() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(_STEMMER)
+    except PackageNotFoundError:
+        return "of this Python"
 
 
 PROFILES: Mapping[str, Callable[[str], str | None]] = {"english": _english, "plain": _plain}
 """Lower-cased word -> term key, None for a word that is not indexed."""
 
 
+def check_analysis(profile: str) -> None:
+    """Look whether words can be analysed here as the profile says.
+
+    Raises:
+        EncoderError: there is no such profile, or the stemmer that is installed gives other terms.
+    """
+    find_words("bread", profile)
+
+
 def find_words(text: str, profile: str) -> Words:
     """Return the words of a text that are indexed, in order.
 
     Raises:
-        EncoderError: there is no such profile.
+        EncoderError: there is no such profile, or the stemmer that is installed gives other terms.
     """
     key_of = PROFILES.get(profile)
     if key_of is None:

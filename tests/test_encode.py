@@ -183,7 +183,7 @@ def test_a_literal_path_that_this_version_does_not_know_is_told(folder: Path, tm
     literal = Literal(1.2, 0.75, 10.0, 6.0, "klingon")
     write_contract(tmp_path, literal, Side("", 40, 20), Side("", 12, 8))
     with pytest.raises(EncoderError, match="klingon"):
-        next(Encoder.open(tmp_path).documents(["bread"]))
+        Encoder.open(tmp_path)
 
 
 @pytest.mark.parametrize("name", [MODEL_FILE, TOKENIZER_FILE, TERMS_FILE, IDF_FILE])

@@ -52,6 +52,14 @@ def test_its_large_matrices_are_int8() -> None:
     assert sizes[onnx.TensorProto.UINT8] + sizes[onnx.TensorProto.INT8] > 20 * sizes[onnx.TensorProto.FLOAT]
 
 
+def test_its_terms_are_stems_of_the_stemmer_that_is_asked_for() -> None:
+    """Of words that releases of PyStemmer stem differently; `words.py` refuses others."""
+    ours = {"internal", "internat", "interval", "universiti", "organiz", "evening", "emergenc", "biolog", "past"}
+    assert ours <= read_tables(SHIPPED_ENCODER).idf.keys()
+    said = "internal international interval university organization evening emergency biologist past"
+    assert {word.key for word in split_words(said, "english")} == ours
+
+
 def test_golden_vectors_agree_within_the_tolerance(encoder: Encoder) -> None:
     found = drifts(encoder, read_golden(SHIPPED_ENCODER))
     assert len(found) >= 20

@@ -2,8 +2,13 @@
 
 import tracemalloc
 import unicodedata
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+import Stemmer
+from csplade.pipelines import words
+from csplade.pipelines.encode import Encoder
 from csplade.pipelines.errors import EncoderError
 from csplade.pipelines.vocab import decode_key
 from csplade.pipelines.words import Word, find_words, split_words
@@ -27,6 +32,54 @@ def test_letters_and_digits_of_any_script_are_words_and_everything_else_parts_th
 def test_an_unknown_analysis_is_told_with_the_known_ones() -> None:
     with pytest.raises(EncoderError, match="'klingon' is unknown, this csplade has english, plain"):
         split_words("x", "klingon")
+
+
+@pytest.fixture
+def no_stemmer_yet() -> Iterator[None]:
+    """Let the stemmer be made anew, and again when the test has put its own away."""
+    caches = (words._english, words._english_stemmer)
+    for cache in caches:
+        cache.cache_clear()
+    yield
+    for cache in caches:
+        cache.cache_clear()
+
+
+def _stemmer_with(word: str, stem: str) -> Callable[[str], object]:
+    """Return what makes a stemmer that differs from the one that is installed in one word."""
+    installed = Stemmer.Stemmer("english").stemWord
+
+    class Other:
+        def __init__(self, language: str) -> None:
+            assert language == "english"
+
+        def stemWord(self, written: str) -> str:
+            found: str = stem if written == word else installed(written)
+            return found
+
+    return Other
+
+
+@pytest.mark.usefixtures("no_stemmer_yet")
+@pytest.mark.parametrize(("word", "stem"), [("university", "univers"), ("internal", "intern"), ("paste", "past")])
+def test_a_stemmer_that_gives_other_terms_is_refused(monkeypatch: pytest.MonkeyPatch, word: str, stem: str) -> None:
+    """Of PyStemmer 2.2 the first and the last, of 3.0 the second: queries would find nothing of what they mean."""
+    monkeypatch.setattr(Stemmer, "Stemmer", _stemmer_with(word, stem))
+    told = rf"PyStemmer [\d.]+ stems '{word}' to '{stem}', .* its term is '\w+': .* pip install 'PyStemmer==3\.1\.\*'"
+    for _ in range(2):
+        with pytest.raises(EncoderError, match=told):
+            find_words("bread", "english")
+    assert find_words("bread", "plain").keys == ["bread"]
+
+
+@pytest.mark.usefixtures("no_stemmer_yet")
+def test_such_a_stemmer_is_refused_when_an_encoder_is_opened(
+    monkeypatch: pytest.MonkeyPatch, encoder_folder: Path
+) -> None:
+    """A gateway that met it with its first query would fail open, and nobody would know."""
+    monkeypatch.setattr(Stemmer, "Stemmer", _stemmer_with("evening", "even"))
+    with pytest.raises(EncoderError, match="stems 'evening' to 'even'"):
+        Encoder.open(encoder_folder)
 
 
 @given(st.text())
