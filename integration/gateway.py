@@ -6,13 +6,12 @@ The parent process holds the socket, which stays open while workers are renewed,
 import secrets
 import socket
 import ssl
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
 from csplade.integration.errors import ClusterError
 from csplade.integration.gateway_app import GatewayApp, Weighing
 from csplade.integration.gateway_config import GatewayOptions
+from csplade.integration.gateway_folder import shared_folder
 from csplade.integration.gateway_protocol import GatewayProtocol
 from csplade.integration.gateway_workers import Workers
 from csplade.integration.signing import open_signer
@@ -33,10 +32,10 @@ def serve(options: GatewayOptions, tell: Callable[[str, str], None], weighing: W
         ClusterError: the workers end by themselves.
     """
     _check(options)
-    with _listen(options.host, options.port) as listener, tempfile.TemporaryDirectory(prefix="csplade-") as folder:
+    with _listen(options.host, options.port) as listener, shared_folder() as folder:
         # So that a request which comes back is known, also by another worker.
         via = f"1.1 csplade-{secrets.token_hex(4)}".encode()
-        app = GatewayApp(options, Path(folder), via, weighing)
+        app = GatewayApp(options, folder, via, weighing)
         workers = Workers(_config(options, app), listener, app.prepare, options.limits.worker_seconds)
         tell(*_greeting(options, listener.getsockname()[1]))
         if not workers.run():

@@ -1,9 +1,11 @@
 """Counters of all worker processes together, in the text format of Prometheus.
 
 Each worker counts in a memory-mapped file of its own, so that nobody waits for anybody; whoever is asked adds all files
-up. What a worker that has gone counted stays, but for what it had under way.
+up. What a worker that has gone counted stays, but for what it had under way. A worker that can write no file works all
+the same, and its counts are not shown.
 """
 
+import logging
 import mmap
 import os
 from bisect import bisect_left
@@ -12,10 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from csplade.integration.gateway_folder import restore, write_whole
 from csplade.integration.gateway_refusals import Reason
 from csplade.integration.gateway_verdict import Outcome, Shown, Verdict, Why
 from csplade.integration.rewrite_budget import TEXT_KINDS
 
+_LOG = logging.getLogger(__name__)
 _BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
 _BYTES = 8
@@ -80,11 +84,7 @@ class Metrics:
     """What one worker counts."""
 
     def __init__(self, folder: Path) -> None:
-        path = folder / f"{os.getpid()}.counts"
-        size = len(_PLACES) * _BYTES
-        path.write_bytes(bytes(size))
-        with path.open("r+b") as file:
-            self._values = memoryview(mmap.mmap(file.fileno(), size)).cast("d")
+        self._values = memoryview(_mapped(folder, len(_PLACES) * _BYTES)).cast("d")
 
     def add(self, name: str, amount: float = 1.0, label: str = "") -> None:
         """Add to one series."""
@@ -114,6 +114,19 @@ class Metrics:
         """Count a duration; each bucket counts only what lies in it, until they are shown."""
         self._values[_PLACES[name, _BUCKETS[0]] + bisect_left(_BOUNDS, seconds)] += 1.0
         self.add(name, seconds, "sum")
+
+
+def _mapped(folder: Path, size: int) -> mmap.mmap:
+    """Return zeros in a file of this worker, or in its memory alone if there is no room for one."""
+    path = folder / f"{os.getpid()}.counts"
+    try:
+        restore(folder)
+        write_whole(path, bytes(size))
+        with path.open("r+b") as file:
+            return mmap.mmap(file.fileno(), size)
+    except OSError as error:
+        _LOG.error("the metrics leave out what the worker %d counts: %s", os.getpid(), error)
+        return mmap.mmap(-1, size)
 
 
 def exposition(folder: Path, alive: frozenset[int]) -> str:

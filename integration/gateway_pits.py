@@ -1,14 +1,20 @@
-"""Which indexes a point in time is about: later searches in it name none. Kept in a folder that all workers share."""
+"""Which indexes a point in time is about: later searches in it name none. Kept in a folder that all workers share.
+
+What cannot be kept there is told of, and costs no answer: searches in such a point in time pass as they are.
+"""
 
 import hashlib
+import logging
 import re
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from csplade.integration.gateway_folder import restore, write_whole
 from csplade.integration.gateway_json import UnreadJson, read_json, read_object
 
+_LOG = logging.getLogger(__name__)
 _OLDEST_SECONDS = 48 * 3600.0
 _SWEPT_AFTER = 256
 _MOST = 10_000
@@ -21,36 +27,50 @@ class Pits:
     """The points in time that were opened through this gateway, `most` of them or a few more; it takes its time."""
 
     def __init__(self, folder: Path, most: int = _MOST, swept_after: int = _SWEPT_AFTER) -> None:
-        self._folder = folder / "pits"
-        self._folder.mkdir(exist_ok=True)
+        self._shared, self._folder = folder, folder / "pits"
         self._most, self._swept_after = most, swept_after
         self._kept = 0
+        self._told = False
 
     def keep(self, identity: str, names: str) -> None:
         """Remember that one is about these indexes."""
         if len(names) > _LONGEST_NAMES:
             return
-        self._path(identity).write_text(names, encoding="utf-8", errors="surrogatepass")
-        self._kept += 1
-        if self._kept % self._swept_after == 0:
-            self._sweep()
+        with self._telling():
+            for folder in (self._shared, self._folder):
+                restore(folder)
+            write_whole(self._path(identity), names.encode(errors="surrogatepass"))
+            self._kept += 1
+            if self._kept % self._swept_after == 0:
+                self._sweep()
 
     def names(self, identity: str) -> str | None:
-        """Return the names of the indexes; None: it was opened elsewhere."""
-        try:
+        """Return the names of the indexes; None: it was opened elsewhere, or could not be kept."""
+        with self._telling(), suppress(FileNotFoundError):
             return self._path(identity).read_text(encoding="utf-8", errors="surrogatepass")
-        except FileNotFoundError:
-            return None
+        return None
 
     def forget(self, identities: Iterable[str]) -> None:
         """Forget some that are closed."""
-        for identity in identities:
-            self._path(identity).unlink(missing_ok=True)
+        with self._telling():
+            for identity in identities:
+                self._path(identity).unlink(missing_ok=True)
 
     def forget_all(self) -> None:
         """Forget all of them."""
-        for path in self._folder.iterdir():
-            path.unlink(missing_ok=True)
+        with self._telling(), suppress(FileNotFoundError):
+            for path in self._folder.iterdir():
+                path.unlink(missing_ok=True)
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Tell, once, what keeps points in time from being remembered; by then the cluster has answered."""
+        try:
+            yield
+        except OSError as error:
+            if not self._told:
+                _LOG.error("searches in new points in time pass as they are, as these cannot be remembered: %s", error)
+            self._told = True
 
     def _path(self, identity: str) -> Path:
         digest = hashlib.blake2b(identity.encode(errors="surrogatepass"), digest_size=20)

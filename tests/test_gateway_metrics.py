@@ -58,6 +58,18 @@ def test_every_series_has_its_type_and_help(tmp_path: Path) -> None:
             assert name in types or name.rpartition("_")[0] in types
 
 
+def test_a_worker_counts_without_a_file_where_none_can_be_written(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Metrics(tmp_path / "cleared").answered(200)
+    assert series(exposition(tmp_path / "cleared", frozenset()))['requests_total{status="2xx"}'] == 1
+    file = tmp_path / "file"
+    file.touch()
+    Metrics(file).answered(200)
+    (told,) = caplog.messages
+    assert f"the metrics leave out what the worker {os.getpid()} counts" in told
+
+
 MATCH: Json = {"match": {"text": "fresh bread"}}
 PHRASE: Json = {"match_phrase": {"text": "fresh bread"}}
 ODD: Json = {"wrapper": {"query": "eyJtYXRjaF9hbGwiOiB7fX0="}}

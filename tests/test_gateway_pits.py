@@ -1,10 +1,15 @@
 """Points in time: remembered while they are open, under each of their ids, and no more than there is room for."""
 
+import errno
 import os
+import shutil
+import signal
+import stat
 import time
 from pathlib import Path
 
 import orjson
+import pytest
 from csplade.integration.gateway_pits import Pits, renamed_pit
 from csplade.tests.gateway_searches import verdict
 from csplade.tests.scripted_cluster import Asked, Play, Said, found, match, playing
@@ -96,3 +101,67 @@ def test_names_without_end_are_not_kept(tmp_path: Path) -> None:
     pits = Pits(tmp_path)
     pits.keep("a", "b" * 5000)
     assert pits.names("a") is None
+
+
+def test_a_folder_that_is_cleared_away_is_made_again_for_its_owner_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "csplade-x"
+    folder.mkdir()
+    pits = Pits(folder)
+    pits.keep("first", "articles")
+    shutil.rmtree(folder)
+    assert pits.names("first") is None
+    pits.forget(["first"])
+    pits.forget_all()
+    pits.keep("second", "articles")
+    assert pits.names("second") == "articles"
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (folder, folder / "pits")} == {0o700}
+
+
+def test_what_cannot_be_remembered_is_told_once_and_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def half(path: Path, content: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(content[:4])
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    pits = Pits(tmp_path)
+    with monkeypatch.context() as full:
+        full.setattr(Path, "write_bytes", half)
+        for identity in ("first", "second"):
+            pits.keep(identity, "articles")
+    assert [pits.names(identity) for identity in ("first", "second")] == [None, None]
+    (told,) = caplog.messages
+    assert "pass as they are" in told
+    assert "No space left on device" in told
+    pits.keep("third", "articles")
+    assert pits.names("third") == "articles"
+
+
+def test_points_in_time_are_answered_and_workers_renewed_without_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+
+    def without_folder() -> None:
+        (folder,) = tmp_path.glob("csplade-*")
+        shutil.rmtree(folder)
+
+    with playing(opening) as play:
+        without_folder()
+        assert play.ask("DELETE", "/_search/point_in_time/_all").status == 200
+        assert orjson.loads(play.ask("POST", "/articles/_pit").body) == {"id": "first"}
+        assert search_in(play, "first") == "rewritten"
+        without_folder()
+        os.kill(play.gateway.process.pid, signal.SIGHUP)
+        deadline = time.monotonic() + 120
+        while b"the workers are renewed" not in play.gateway.errors.read_bytes():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert play.gateway.counts()["workers"] == 1
+        assert search_in(play, "first") == "passed; unknown_pit"
+        (folder,) = tmp_path.glob("csplade-*")
+        (folder / "pits").write_bytes(b"")
+        assert play.ask("POST", "/articles/_pit").status == 200
+        assert search_in(play, "first") == "passed; unknown_pit"
+        assert b"cannot be remembered" in play.gateway.errors.read_bytes()
