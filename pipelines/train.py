@@ -42,17 +42,17 @@ def train(run: Run, begin: int = 0) -> Outcome:
     path = run.folder / LOG_FILE
     if run.devices.is_main:
         with TrainingLog(path, begin) as log, StopSignal() as stop:
-            last = _loop(run, begin, log.write, stop)
+            last, stopped = _loop(run, begin, log.write, stop)
     else:
         with StopSignal() as stop:
-            last = _loop(run, begin, _silent, stop)
+            last, stopped = _loop(run, begin, _silent, stop)
     run.devices.wait()
     best = run.checkpoints.best() if run.material.development is not None else None
-    return Outcome(last, last < run.recipe.run.steps, best, _untrained(path))
+    return Outcome(last, stopped, best, _untrained(path))
 
 
-def _loop(run: Run, begin: int, write: Write, stop: StopSignal) -> int:
-    """Do the steps that are left and return how many are done."""
+def _loop(run: Run, begin: int, write: Write, stop: StopSignal) -> tuple[int, bool]:
+    """Do the steps that are left; return how many are done, and whether a stop was asked for."""
     steps = run.recipe.run.steps
     _measure_start(run, begin, write)
     # disable=None: no bar where standard error is not a terminal.
@@ -64,8 +64,9 @@ def _loop(run: Run, begin: int, write: Write, stop: StopSignal) -> int:
             stopped = run.devices.any(stop.asked)
             _keep(run, step + 1, write, stopped)
             if stopped:
-                return step + 1
-    return steps
+                return step + 1, True
+    # Once more, for who asked during the last measurement: what follows, perhaps another stage, is not wanted.
+    return steps, run.devices.any(stop.asked)
 
 
 def show(bar: "tqdm[NoReturn]", line: Mapping[str, Any]) -> None:  # Any: JSON values
