@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import orjson
 from csplade.integration.gateway_json import UnreadJson, read_json
 from csplade.integration.gateway_verdict import Why
+from csplade.integration.rewrite import Check, unhurried
 from csplade.integration.rewrite_config import IndexRules
 from csplade.integration.rewrite_report import JsonObject
 from csplade.integration.rewrite_template import wants_rendering
@@ -24,10 +25,15 @@ class Rendered:
 NOTHING_RENDERED = Rendered()
 
 
-def unrendered(templates: Sequence[bytes], rules: Sequence[IndexRules | Why]) -> dict[int, bytes]:
-    """Return those of some templates that the cluster has to fill, by their places; `rules` are those of each."""
+def unrendered(
+    templates: Sequence[bytes], rules: Sequence[IndexRules | Why], check: Check = unhurried
+) -> dict[int, bytes]:
+    """Return those of some templates that the cluster has to fill, by their places; `rules` are those of each.
+
+    `check` is called before each template and each clause; whatever it raises is raised.
+    """
     pairs = enumerate(zip(templates, rules, strict=True))
-    return {place: template for place, (template, each) in pairs if _wanted(template, each)}
+    return {place: template for place, (template, each) in pairs if _wanted(template, each, check)}
 
 
 def names_pit(template: JsonObject, rendered: JsonObject | None) -> bool:
@@ -55,11 +61,12 @@ def read_rendered(answer: bytes) -> JsonObject | Why:
     return body if isinstance(body, dict) else Why.NOT_RENDERED
 
 
-def _wanted(template: bytes, rules: IndexRules | Why) -> bool:
+def _wanted(template: bytes, rules: IndexRules | Why, check: Check) -> bool:
+    check()
     if isinstance(rules, Why):
         return False
     try:
         body = read_json(template)
     except UnreadJson:
         return False
-    return isinstance(body, dict) and wants_rendering(body, rules.field_map, rules.options)
+    return isinstance(body, dict) and wants_rendering(body, rules.field_map, rules.options, check)

@@ -29,9 +29,9 @@ from csplade.integration.rewrite_scores import (
 )
 from csplade.integration.rewrite_scoring import Encode, Scorer
 from csplade.integration.rewrite_text import TextRewriter
-from csplade.integration.rewrite_tree import TreeRewriter
+from csplade.integration.rewrite_tree import Check, TreeRewriter
 
-__all__ = ["Encode", "Resolve", "RewriteMode", "RewriteOptions", "Rewritten", "rewrite"]
+__all__ = ["Check", "Encode", "Resolve", "RewriteMode", "RewriteOptions", "Rewritten", "rewrite", "unhurried"]
 
 Resolve = Callable[[str], str | None]
 """Gives the text that a query's string stands for; None if nobody knows."""
@@ -43,12 +43,21 @@ _DEFINING = ("runtime_mappings", "derived")
 _RAISING = (None, "total", "max")
 
 
+def unhurried() -> None:
+    """Let a rewriting take its time."""
+
+
 def rewrite(
-    body: JsonObject, field_map: FieldMap, encode: Encode, options: RewriteOptions, resolve: Resolve = str
+    body: JsonObject,
+    field_map: FieldMap,
+    encode: Encode,
+    options: RewriteOptions,
+    resolve: Resolve = str,
+    check: Check = unhurried,
 ) -> Rewritten:
     """Return the search body to send, and what became of each clause; `body` itself is never changed.
 
-    Whatever `encode` raises is raised; nothing else is.
+    `check` is called before each clause. Whatever it, or `encode`, raises is raised; nothing else is.
     """
     untouched = _untouched(body, field_map, options.mode)
     if untouched is not None:
@@ -57,7 +66,7 @@ def rewrite(
 
     def walked(plan: PlanOptions) -> tuple[JsonObject, Journal, Scorer]:
         journal, scorer = Journal(), Scorer(encode, plan, limit)
-        tree = TreeRewriter(TextRewriter(field_map, options, scorer, resolve, journal), options, journal)
+        tree = TreeRewriter(TextRewriter(field_map, options, scorer, resolve, journal), options, journal, check)
         return _walked(body, tree), journal, scorer
 
     new, journal, scorer = walked(options.plan)

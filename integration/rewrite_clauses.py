@@ -85,10 +85,13 @@ class TextClause:
     """The fields are one: what each adds is summed up."""
 
 
-def read_text_clause(kind: str, body: JsonObject, resolve: Callable[[str], str | None]) -> TextClause:
+def read_text_clause(
+    kind: str, body: JsonObject, resolve: Callable[[str], str | None], longest: int | None = None
+) -> TextClause:
     """Return what a clause of one of the `TEXT_KINDS` asks for.
 
-    `resolve` gives the text that a query's string stands for, None if nobody knows.
+    `resolve` gives the text that a query's string stands for, None if nobody knows; a query string of more than
+    `longest` characters is its own free text.
 
     Raises:
         UnreadableClause: something in it is not known, so that its meaning is not.
@@ -104,7 +107,7 @@ def read_text_clause(kind: str, body: JsonObject, resolve: Callable[[str], str |
         raise UnreadableClause("clusters take no boost below 1 there")
     if any(resolve(field.name) != field.name for field in fields or ()):
         raise UnreadableClause("a field's name is not known before the cluster has filled the template")
-    text, options = _text(kind, values, resolve)
+    text, options = _text(kind, values, resolve, longest)
     match_type = _match_type(kind, values)
     asked = [*_KIND_OPTIONS.get(match_type, ()), *options]
     asked += [option for name, value in values.items() if (option := _asked(kind, name, value)) is not None]
@@ -158,7 +161,9 @@ def _field(value: object) -> TextField:
     return TextField(found["name"], float(found["boost"]))
 
 
-def _text(kind: str, values: JsonObject, resolve: Callable[[str], str | None]) -> tuple[str, tuple[Option, ...]]:
+def _text(
+    kind: str, values: JsonObject, resolve: Callable[[str], str | None], longest: int | None
+) -> tuple[str, tuple[Option, ...]]:
     """Return the free text, and what it cannot say."""
     value = values.get("query")
     if isinstance(value, int) and not isinstance(value, bool):
@@ -166,7 +171,8 @@ def _text(kind: str, values: JsonObject, resolve: Callable[[str], str | None]) -
     text = resolve(_string("query", value))
     if text is None:
         raise UnreadableClause("its text is not known before the cluster has filled the template")
-    if kind not in _STRING_KINDS:
+    # What is too long to be encoded is not taken apart either, which would take longer.
+    if kind not in _STRING_KINDS or (longest is not None and len(text) > longest):
         return text, ()
     found = free_text(kind, text)
     if found is None:

@@ -138,6 +138,8 @@ class RewriteOptions:
     """How the cluster is asked for term weights."""
     calibration: Calibration | None = None
     """What the weights of vectors are multiplied by for the index."""
+    longest_text: int | None = None
+    """Characters of a query string that is looked into for its free text; a longer one is taken as it stands."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.bm25_weight < math.inf:

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import orjson
 from csplade.integration.field_map import FieldMap
-from csplade.integration.rewrite import rewrite
+from csplade.integration.rewrite import Check, rewrite, unhurried
 from csplade.integration.rewrite_blanks import OPEN, PLAIN, blank_in_doubt
 from csplade.integration.rewrite_policy import RewriteOptions
 from csplade.integration.rewrite_report import Decision, JsonObject, Outcome, Rewritten
@@ -32,10 +32,12 @@ _BY_GATEWAY = ": `csplade serve` has the cluster fill it, and rewrites what come
 _ANY_VECTOR = SparseVector({"any": 1.0})
 
 
-def rewrite_template(body: JsonObject, field_map: FieldMap, encode: Encode, options: RewriteOptions) -> Rewritten:
+def rewrite_template(
+    body: JsonObject, field_map: FieldMap, encode: Encode, options: RewriteOptions, check: Check = unhurried
+) -> Rewritten:
     """Return the body of a template search with its `source` rewritten; `body` itself is never changed.
 
-    Whatever `encode` raises is raised; nothing else is.
+    `check` is called before each clause. Whatever it, or `encode`, raises is raised; nothing else is.
     """
     source = _source(body)
     if isinstance(source, str):
@@ -54,7 +56,7 @@ def rewrite_template(body: JsonObject, field_map: FieldMap, encode: Encode, opti
         value = known.get(blank[1]) if blank else None
         return value if isinstance(value, str) else None
 
-    done = rewrite(source, field_map, lambda text: _without_blanks(encode(text)), options, resolve)
+    done = rewrite(source, field_map, lambda text: _without_blanks(encode(text)), options, resolve, check)
     decisions = _in_source(done.decisions)
     if done.body is source:
         return Rewritten(body, decisions)
@@ -67,14 +69,19 @@ def rewrite_template(body: JsonObject, field_map: FieldMap, encode: Encode, opti
 
 
 def rewrite_rendered(
-    body: JsonObject, rendered: JsonObject, field_map: FieldMap, encode: Encode, options: RewriteOptions
+    body: JsonObject,
+    rendered: JsonObject,
+    field_map: FieldMap,
+    encode: Encode,
+    options: RewriteOptions,
+    check: Check = unhurried,
 ) -> Rewritten:
     """Return the body of a template search that gives `rendered`, which the cluster made of `body`, but rewritten.
 
     It stays one of a template search: what applies to these alone does so still, such as its own `explain`.
-    Whatever `encode` raises is raised; nothing else is.
+    `check` is called before each clause. Whatever it, or `encode`, raises is raised; nothing else is.
     """
-    done = rewrite(rendered, field_map, encode, options)
+    done = rewrite(rendered, field_map, encode, options, check=check)
     decisions = _in_source(done.decisions)
     if done.body is rendered:
         return Rewritten(body, decisions)
@@ -87,14 +94,14 @@ def rewrite_rendered(
     return Rewritten({**kept, "source": _WHOLE_SOURCE, "params": {_WHOLE: whole}}, decisions)
 
 
-def wants_rendering(body: JsonObject, field_map: FieldMap, options: RewriteOptions) -> bool:
-    """Return whether more of a template may be rewritten once the cluster has filled its blanks."""
+def wants_rendering(body: JsonObject, field_map: FieldMap, options: RewriteOptions, check: Check = unhurried) -> bool:
+    """Return whether more of a template may be rewritten once the cluster has filled its blanks; `check` as above."""
     if "id" in body:
         return True
     found = body.get("source")
     if not isinstance(found, str | Mapping) or not any(OPEN in text for text in strings_in(found)):
         return False
-    passed = rewrite_template(body, field_map, lambda _: _ANY_VECTOR, options).passed
+    passed = rewrite_template(body, field_map, lambda _: _ANY_VECTOR, options, check).passed
     # Policies decide as they do, whatever stands in a blank.
     return any(decision.policy == "" for decision in passed)
 

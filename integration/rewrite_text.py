@@ -31,7 +31,7 @@ class TextRewriter:
     def rewritten(self, kind: str, body: JsonObject, place: Place) -> JsonObject | None:
         """Return what takes the place of a clause of one of the `TEXT_KINDS`; None: nothing does."""
         try:
-            clause = read_text_clause(kind, body, self._resolve)
+            clause = read_text_clause(kind, body, self._resolve, self._options.longest_text)
         except UnreadableClause as error:
             self._journal.passed(place.path, kind, str(error))
             return None

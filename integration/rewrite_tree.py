@@ -24,6 +24,8 @@ from csplade.integration.rewrite_scores import (
 )
 from csplade.integration.rewrite_text import TextRewriter
 
+Check = Callable[[], None]
+"""Is called before each clause; what it raises ends the rewriting."""
 DEEPEST = 50
 """Levels of a query that are looked at; clusters refuse deeper ones."""
 
@@ -61,8 +63,9 @@ _ONLY_MATCHES = "only whether it matches counts here, not its score"
 class TreeRewriter:
     """Rewrites query trees, and notes in its journal what became of each clause."""
 
-    def __init__(self, text: TextRewriter, options: RewriteOptions, journal: Journal) -> None:
+    def __init__(self, text: TextRewriter, options: RewriteOptions, journal: Journal, check: Check) -> None:
         self._options = options
+        self._check = check
         self._journal = journal
         self._text = text
         self._special: Mapping[str, Callable[[str, JsonObject, Place], JsonObject | None]] = {
@@ -76,6 +79,7 @@ class TreeRewriter:
 
     def query(self, query: object, place: Place) -> object:
         """Return the query that takes the place of one that is scored; the same object if nothing changes."""
+        self._check()
         if not isinstance(query, Mapping) or len(query) != 1:
             self._journal.passed(place.path, "query", "it is not one clause")
             return query
@@ -89,6 +93,7 @@ class TreeRewriter:
     def unscored(self, value: object, place: Place) -> None:
         """Note clauses of which only matching counts."""
         for position, clause in enumerate(value if isinstance(value, list) else [value]):
+            self._check()
             kind = next(iter(clause), "query") if isinstance(clause, Mapping) else "query"
             path = place.at(position).path if isinstance(value, list) else place.path
             self._journal.kept(path, kind, _ONLY_MATCHES)
