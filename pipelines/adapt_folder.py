@@ -60,9 +60,19 @@ def _check_same(folder: Path, fingerprint: Mapping[str, Any]) -> None:
 
 
 def write_model(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:
-    """Write model and tokenizer; a folder whose writing was stopped is no model yet, as its config comes last."""
+    """Write model and tokenizer; a folder whose writing was stopped is no model yet, as its config comes last.
+
+    Raises:
+        SourceError: they cannot be written, mostly as the disk is full; the checkpoints are still there.
+    """
     with tempfile.TemporaryDirectory(dir=folder, prefix=".model-") as fresh:
-        model.save_pretrained(fresh)
-        tokenizer.save_pretrained(fresh)
+        try:
+            model.save_pretrained(fresh)
+            tokenizer.save_pretrained(fresh)
+        # The tokenizer's own error has no base but this.
+        except Exception as error:
+            raise SourceError(
+                f"the model cannot be written to {folder} ({error}): make room there, and run again with --resume"
+            ) from error
         for path in sorted(Path(fresh).iterdir(), key=lambda path: path.name == _CONFIG):
             os.replace(path, folder / path.name)

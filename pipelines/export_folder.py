@@ -112,7 +112,8 @@ def _write_graph(trained: Trained, work: Path, folder: Path, quantize: bool, gra
 
 def _complete(trained: Trained, folder: Path, quantize: bool, opset: int) -> Exported:
     """Write all but the graph, and check the whole."""
-    trained.tokenizer.save(str(folder / TOKENIZER_FILE))
+    # Not by `Tokenizer.save`, whose error of a full disk is of no kind of its own.
+    (folder / TOKENIZER_FILE).write_text(trained.tokenizer.to_str(pretty=True), encoding="utf-8")
     tables = Tables(trained.terms, trained.idf)
     write_tables(folder, tables)
     contract = describe(trained, folder, quantize, opset)

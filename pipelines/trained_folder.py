@@ -139,7 +139,8 @@ def _write(folder: Path, trained: Trained, recipe: Mapping[str, Any] | None) -> 
     backbone: PreTrainedModel = trained.model.backbone
     backbone.save_pretrained(folder / _BACKBONE)
     save_file(head_state(trained.model), folder / _HEAD_FILE)
-    trained.tokenizer.save(str(folder / TOKENIZER_FILE))
+    # Not by `Tokenizer.save`, whose error of a full disk is of no kind of its own.
+    (folder / TOKENIZER_FILE).write_text(trained.tokenizer.to_str(pretty=True), encoding="utf-8")
     write_tables(folder, Tables(trained.terms, trained.idf))
     (folder / TRAINING_FILE).write_bytes(orjson.dumps(described, option=orjson.OPT_INDENT_2) + b"\n")
 
