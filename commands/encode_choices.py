@@ -81,6 +81,8 @@ class EncodeChoices(EngineChoices):
         self.check_engine({"--block": self.block}, {"--dead-letters": self.dead_letters})
         if self.keep_fields and self.as_parquet:
             raise UsageError(f"--keep-fields writes JSON lines, and {self.output} is Parquet: name it otherwise")
+        if self.output is not None and self.dead_letters is not None:
+            _check_two(self.output, self.dead_letters)
         if self.engine == RAY:
             self._check_device()
         elif self.output is not None:
@@ -95,6 +97,12 @@ class EncodeChoices(EngineChoices):
                 f"--gpus-per-worker {self.gpus_per_worker:g} would reserve GPUs that --device cpu does not use: "
                 "leave one of them out"
             )
+
+
+def _check_two(output: Path, dead_letters: Path) -> None:
+    """Check that vectors, which take their place at the end, take that of nothing else."""
+    if output.resolve() == dead_letters.resolve():
+        raise UsageError(f"--output and --dead-letters are both {output}: name another file for one of them")
 
 
 def _check_ending(output: Path) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ import orjson
 from csplade.commands.encode_choices import EncodeChoices
 from csplade.commands.output import notice, print_json, print_table
 from csplade.commands.records import Plan, find_sources, plan_all, record_options
-from csplade.integration.dead_letters import DeadLetters
+from csplade.integration.dead_letters import DeadLetters, Mark, choose_path
 from csplade.integration.documents import Document, Rejected
 from csplade.pipelines.contract import read_contract
 from csplade.pipelines.encode_lines import vector_line
@@ -29,7 +29,8 @@ from csplade.pipelines.stopping import StopSignal
 if TYPE_CHECKING:
     from csplade.pipelines.encode import Encoder
 
-DEAD_LETTERS = Path("encode.failed.jsonl")
+_COMMAND = "encode"
+"""Names the dead letters, where nobody did."""
 
 
 @dataclass
@@ -43,6 +44,30 @@ class _Summary:
     failed: int = 0
     first_reason: str = ""
     dead_letters: Path | None = None
+
+
+@dataclass(frozen=True)
+class _Outputs:
+    """Where the records of a run go."""
+
+    part: PartFile | None
+    """None: vectors go to standard output."""
+    dead: DeadLetters
+
+    def write(self, line: bytes) -> None:
+        """Write the line of a record."""
+        if self.part is None:
+            sys.stdout.buffer.write(line)
+        else:
+            self.part.append(line)
+
+    def reject(self, record: Document | Rejected, reason: str) -> None:
+        """Write a record that gets no line; the job knows the file for them, before another run meets it."""
+        if not self.dead.begun:
+            self.dead.begin()
+            if self.part is not None:
+                self.part.name_dead_letters(self.dead.path)
+        self.dead.add(record, reason)
 
 
 def encode_here(arguments: Sequence[str], choices: EncodeChoices, folder: Path, as_json: bool) -> None:
@@ -66,13 +91,12 @@ def encode_here(arguments: Sequence[str], choices: EncodeChoices, folder: Path, 
             job = Job(tuple(filter(None, digests)) if all(digests) else (), contract.fingerprint, choices.deciding)
             part = stack.enter_context(PartFile.open(choices.output, job, choices.force))
             _tell_resumed(part)
+        dead = stack.enter_context(_dead_letters(choices, part))
         encoder = open_for_many(folder, choices.options, choices.lanes)
-        dead = DeadLetters(choices.dead_letters or DEAD_LETTERS, numbered=choices.dead_letters is None)
-        stack.enter_context(dead)
         # A stop inside a lock of the encoder's threads could leave it locked; and a pipe may have nothing to read.
         files = all(source.rereadable for source in sources)
         with StopSignal() if files else nullcontext() as stop:
-            summary = _encode(encoder, planned, part, dead, choices, stop)
+            summary = _encode(encoder, planned, _Outputs(part, dead), choices, stop)
         if part is not None:
             part.finish(to_parquet if choices.as_parquet else None)
     _print(summary, encoder, choices, time.monotonic() - began, as_json)
@@ -84,6 +108,25 @@ def encode_here(arguments: Sequence[str], choices: EncodeChoices, folder: Path, 
         )
 
 
+def _dead_letters(choices: EncodeChoices, part: PartFile | None) -> DeadLetters:
+    """Return the dead letters of a run, not begun; of a job that is gone on with, its own, begun anew.
+
+    All its records without a vector are met once more, as only those with one are passed over.
+
+    Raises:
+        SourceError: its own cannot be written.
+        UsageError: the file that was asked for is not the job's own and exists, or could not be written.
+    """
+    asked, own = choices.dead_letters, None if part is None else part.dead_letters
+    resuming = own is not None and (asked is None or asked.resolve() == own)
+    # Nobody asked for a file that perhaps no record needs, as records are looked over before.
+    path = choose_path(asked, _COMMAND, resuming) if asked or choices.skip else Path(f"{_COMMAND}.failed.jsonl")
+    dead = DeadLetters(path, numbered=asked is None)
+    if own is not None and resuming:
+        dead.resume(Mark(str(own), size=0, count=0, first=""))
+    return dead
+
+
 def _tell_resumed(part: PartFile) -> None:
     if part.lines:
         notice(f"Going on behind the {number_of(part.lines, 'vector')} of {part.path}; delete that file to begin anew.")
@@ -92,23 +135,22 @@ def _tell_resumed(part: PartFile) -> None:
 def _encode(
     encoder: "Encoder",
     planned: Plan,
-    part: PartFile | None,
-    dead: DeadLetters,
+    outputs: _Outputs,
     choices: EncodeChoices,
     stop: StopSignal | None,
 ) -> _Summary:
     """Encode and write all; whatever stops it, say what is left and how it goes on."""
     from tqdm import tqdm
 
+    part, dead = outputs.part, outputs.dead
     summary = _Summary(skipped=part.lines if part else 0)
-    write: Callable[[bytes], object] = part.append if part else sys.stdout.buffer.write
     # disable=None: no bar where standard error is not a terminal.
     with tqdm(total=planned.total, unit=" texts", disable=None, file=sys.stderr) as bar:
         fresh = _fresh(planned, summary, choices, stop)
         encode = encoder.documents if choices.role == "document" else encoder.queries
         try:
             for record, vector in with_vectors(fresh, _text, encode):
-                _take(summary, dead, record, vector, choices, write)
+                _take(summary, outputs, record, vector, choices)
                 bar.update(summary.read - bar.n)
                 _check(stop)
         except BaseException:
@@ -124,7 +166,7 @@ def _encode(
 
 def _left(part: PartFile) -> str:
     """Return what a run that ends early leaves, and how it goes on."""
-    if not part.lines:
+    if not part.kept:
         return f"No vector was written yet, so that {part.path} is not kept: run it again from the beginning."
     there = number_of(part.lines, "vector is", "vectors are")
     if part.lasting:
@@ -167,24 +209,23 @@ def _expressible(document: Document, choices: EncodeChoices) -> bool:
 
 def _take(
     summary: _Summary,
-    dead: DeadLetters,
+    outputs: _Outputs,
     record: Document | Rejected,
     vector: SparseVector | None,
     choices: EncodeChoices,
-    write: Callable[[bytes], object],
 ) -> None:
     """Write the line of a record, or the record to the dead letters."""
     summary.read += 1
     if isinstance(record, Rejected) or vector is None:
         reason = record.sentence if isinstance(record, Rejected) else "has no vector"
-        dead.add(record, reason)
+        outputs.reject(record, reason)
         return
     try:
         line = vector_line(record.id, vector, record.record if choices.keep_fields else None)
     except TypeError as error:
-        dead.add(record, f"cannot be written as JSON ({error}): correct its fields")
+        outputs.reject(record, f"cannot be written as JSON ({error}): correct its fields")
         return
-    write(line)
+    outputs.write(line)
     summary.written += 1
 
 

@@ -1,6 +1,7 @@
 """Vectors into a file of JSON lines that is whole or not there; a run that was stopped goes on in the part beside it.
 
-While it is written, FILE.part holds the lines and FILE.part.job tells of what: only the same job goes on in it.
+While it is written, FILE.part holds the lines and FILE.part.job tells of what: only the same job goes on in it. Its
+second line names the file of dead letters, once there is one.
 """
 
 import os
@@ -34,30 +35,38 @@ class Job:
 
 
 class PartFile:
-    """The growing part of an output file; a context manager that closes it, and leaves it there if it holds a line."""
+    """The growing part of an output file; a context manager that closes it, and leaves it there if it is worth it."""
 
-    def __init__(self, output: Path, file: FileIO, lines: int, lasting: bool) -> None:
+    def __init__(self, output: Path, file: FileIO, job: Job, lines: int, dead_letters: Path | None) -> None:
         self.path = _part_of(output)
         self.lines = lines
         """Those there, whole ones."""
-        self.lasting = lasting
+        self.lasting = bool(job.sources)
         """Whether another run can go on in it; not where a source can be read only once."""
-        self._output, self._file = output, file
+        self.dead_letters = dead_letters
+        """The file that holds the job's records without a vector, by its whole path; None if it has none yet."""
+        self._output, self._file, self._job = output, file, job
+
+    @property
+    def kept(self) -> bool:
+        """Return whether it is left there for another run: it holds a line, or tells whose dead letters there are."""
+        return bool(self.lines or (self.lasting and self.dead_letters))
 
     @classmethod
     def open(cls, output: Path, job: Job, force: bool = False) -> "PartFile":
         """Begin the part, or go on in that of the same job.
 
         Raises:
-            UsageError: the output is there, or the part of another job, and neither is to be replaced; or another run
-                writes it.
+            UsageError: the output is there, or the part of another job, and neither is to be replaced; or it is no
+                file; or another run writes it.
             SourceError: it cannot be written.
         """
-        if output.exists() and not force:
-            raise UsageError(f"{output} exists, and is not overwritten: name another file, or add --force")
+        _check_free(output, force)
         part, told = _part_of(output), _job_of(output)
         try:
-            same = bool(job.sources) and part.exists() and told.exists() and told.read_bytes() == job.line
+            found, dead_letters = _told(told)
+            ours = bool(job.sources) and found == job.line
+            same = ours and part.exists()
             if part.exists() and not same and not force:
                 raise UsageError(
                     f"{part} was left by a run with another source, encoder or options, or of standard input: move it "
@@ -68,10 +77,23 @@ class PartFile:
             lines, size = _whole_lines(file) if same else (0, 0)
             file.truncate(size)
             file.seek(size)
-            replace_bytes(told, job.line)
+            if not ours:
+                replace_bytes(told, job.line)
         except OSError as error:
             raise _unwritable(part, error) from error
-        return cls(output, file, lines, bool(job.sources))
+        return cls(output, file, job, lines, dead_letters if ours else None)
+
+    def name_dead_letters(self, path: Path) -> None:
+        """Remember the file of dead letters that was begun, which another run of the job begins anew.
+
+        Raises:
+            SourceError: it cannot be written down.
+        """
+        self.dead_letters = path.resolve()
+        try:
+            replace_bytes(_job_of(self._output), self._job.line + os.fsencode(self.dead_letters))
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
 
     def append(self, line: bytes) -> None:
         """Write a line at once.
@@ -110,7 +132,7 @@ class PartFile:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if not self.lines:
+        if not self.kept:
             self.path.unlink(missing_ok=True)
             _job_of(self._output).unlink(missing_ok=True)
         self._file.close()
@@ -130,6 +152,23 @@ def _part_of(output: Path) -> Path:
 
 def _job_of(output: Path) -> Path:
     return output.with_name(f"{output.name}.part.job")
+
+
+def _check_free(output: Path, force: bool) -> None:
+    if output.is_dir():
+        raise UsageError(f"{output} is a folder, and vectors go into a file: name one in it, or another")
+    if output.exists() and not output.is_file():
+        raise UsageError(f"{output} is no file that could be replaced: name another, or leave --output out and pipe")
+    if output.exists() and not force:
+        raise UsageError(f"{output} exists, and is not overwritten: name another file, or add --force")
+
+
+def _told(path: Path) -> tuple[bytes, Path | None]:
+    """Return the job's line that a file holds, empty if there is none, and the dead letters that it names."""
+    if not path.exists():
+        return b"", None
+    job, end, named = path.read_bytes().partition(b"\n")
+    return job + end, Path(os.fsdecode(named)) if named else None
 
 
 def _whole_lines(file: FileIO) -> tuple[int, int]:

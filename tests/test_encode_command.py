@@ -4,9 +4,7 @@ import functools
 import io
 import os
 import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import orjson
@@ -14,11 +12,10 @@ import pyarrow.parquet
 import pytest
 from csplade.pipelines.encode import Encoder
 from csplade.tests.command_run import Run, runner
+from csplade.tests.stopped_encoding import stop_encoding
 from csplade.tests.tiny_encoder import TEXTS
 
 pytestmark = pytest.mark.model
-
-START = "from csplade.cli import main; main()"
 
 
 @pytest.fixture(scope="module")
@@ -199,14 +196,8 @@ def test_what_is_left_of_standard_input_is_said_as_it_is(run: Run, monkeypatch: 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_that_was_stopped_goes_on_in_its_part(run: Run, encoder_folder: Path, how: signal.Signals) -> None:
     source = write("a.jsonl", records(3000))
-    command = [sys.executable, "-c", START, "encode", source, "--output", "v.jsonl", "--encoder", str(encoder_folder)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    part, deadline = Path("v.jsonl.part"), time.monotonic() + 120
-    while not (part.exists() and part.stat().st_size > 100_000) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    process.send_signal(how)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode in (1, -signal.SIGKILL), err
+    err = stop_encoding(source, encoder_folder, how)
+    part = Path("v.jsonl.part")
     assert not Path("v.jsonl").exists()
     # As a machine that loses power leaves it.
     with part.open("ab") as file:
