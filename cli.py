@@ -4,10 +4,13 @@ Exit code 0 means full success, 2 wrong usage, 1 anything else. Results go to st
 """
 
 import importlib
+import signal
 import sys
+from contextlib import suppress
 
 import click
 from csplade import __version__
+from csplade.commands.standard_streams import drop_unwritten, flush_all, open_missing
 from csplade.pipelines.errors import CspladeError
 
 # In data order. A command's module is loaded when it is called, so that `csplade --help` needs none of them.
@@ -71,27 +74,47 @@ def program() -> None:
 
 def main() -> None:
     """Run the program and exit."""
+    open_missing()
     try:
+        code = _run()
+    except BrokenPipeError:
+        # The reader of a pipe (head, less) has gone: there is nobody left to tell.
+        code = 1
+    except OSError as error:
+        # What no command expects: a name that is too long, a folder that may not be entered, a full disk.
+        code = 1
+        # Standard error may be what is on the full disk.
+        with suppress(OSError):
+            click.echo(f"Error: {_os_sentence(error)}", err=True)
+    drop_unwritten()
+    sys.exit(code)
+
+
+def _run() -> int:
+    """Run the command that is called, tell why it ends if it fails, and return the exit code."""
+    try:
+        _heed_sigterm()
         # A command that ends with ctx.exit(1) comes back here with that number, any other with None.
-        sys.exit(program.main(standalone_mode=False))
+        code: int | None = program.main(standalone_mode=False)
+        flush_all()
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        return error.exit_code
     except CspladeError as error:
         _tell(f"Error: {error}", error)
-        sys.exit(error.exit_code)
+        return error.exit_code
     except (click.Abort, KeyboardInterrupt) as error:
         # click puts its own error in the place of what was raised.
         _tell("Stopped.", error.__cause__ or error)
-        sys.exit(1)
-    except BrokenPipeError:
-        # The reader of a pipe (head, less) has gone: there is nobody left to tell.
-        sys.stderr.close()
-        sys.exit(1)
-    except OSError as error:
-        # What no command expects: a name that is too long, a folder that may not be entered, a full disk.
-        click.echo(f"Error: {_os_sentence(error)}", err=True)
-        sys.exit(1)
+        return 1
+    return code or 0
+
+
+def _heed_sigterm() -> None:
+    """Let a service manager's way to stop a program be Ctrl-C's, so that whatever runs tidies up."""
+    # Whoever starts the program may have chosen that it is ignored.
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _tell(sentence: str, error: BaseException) -> None:

@@ -17,6 +17,9 @@ from hypothesis import settings
 # A run in the background of a shell ignores SIGINT, and so would the programs that tests start and stop by it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Where it is set, programs that tests start keep nothing in memory to write at exit, as they do for most users.
+os.environ.pop("PYTHONUNBUFFERED", None)
+
 # Tiny models are slower on several threads than on one, and much slower beside other work. Programs that tests start
 # inherit it; torch reads it when it is first imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -6,6 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from csplade.tests.command_run import Run, runner
 CHECKOUT = Path(__file__).resolve().parent.parent
 NOWHERE = "http://127.0.0.1:9"
 WORD = ["query", "bread", "--index", "articles", "--mode", "bm25"]
-START = "from csplade.cli import main; main()"
+PROGRAM = [sys.executable, "-c", "from csplade.cli import main; main()"]
 
 
 @pytest.fixture
@@ -148,18 +150,34 @@ def test_a_mistake_of_ours_is_not_hidden_behind_a_sentence(run: Run, monkeypatch
         run(*WORD)
 
 
-def test_stopped_by_hand_while_a_cluster_does_not_answer(tmp_path: Path) -> None:
+@contextmanager
+def waiting(before: str = "") -> Iterator[subprocess.Popen[str]]:
+    """Give a program that waits for the answer of a cluster; `before` is what the shell does first."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        process = started(*WORD, "--url", url)
+        process = by_shell(f'{before} exec "$@"', *WORD, "--url", url)
         silent.settimeout(30)
         connection, _ = silent.accept()
         with connection:
             connection.recv(1)
-            process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=30)
-    assert (process.returncode, out) == (1, "")
-    assert err.strip() == "Stopped."
+            yield process
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_while_a_cluster_does_not_answer(number: signal.Signals) -> None:
+    with waiting() as process:
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err.strip()) == (1, "", "Stopped.")
+
+
+def test_whoever_starts_it_may_have_sigterm_ignored() -> None:
+    with waiting("trap '' TERM;") as process:
+        process.send_signal(signal.SIGTERM)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.5)
+        process.send_signal(signal.SIGINT)
+        assert (process.wait(30), process.communicate()[1].strip()) == (1, "Stopped.")
 
 
 def test_a_password_that_leaves_unencrypted_is_told_on_stderr() -> None:
@@ -193,23 +211,60 @@ def test_a_path_that_cannot_even_be_looked_at_is_one_sentence(run: Run, argument
     assert result.err.count("\n") == 1
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="writes to a full device")
-def test_a_full_disk_behind_the_output_is_one_sentence() -> None:
-    with open("/dev/full", "w") as full:
-        process = started("--version", stdout=full.fileno())
-        _, err = process.communicate(timeout=30)
+full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="writes to a full device")
+
+
+@full_device
+@pytest.mark.parametrize("arguments", [["--version"], ["inspect", "--json"]])
+def test_a_full_disk_behind_the_output_is_one_sentence(arguments: list[str]) -> None:
+    process = by_shell('exec "$@" >/dev/full', *arguments)
+    _, err = process.communicate(timeout=30)
+    assert err == (
+        "Error: the output cannot be used (No space left on device): check the path, its permissions and its disk\n"
+    )
     assert process.returncode == 1
-    assert err.startswith("Error: the output cannot be used (No space left on device)")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["query", "--help"], ["--version"]])
+@full_device
+@pytest.mark.parametrize("where", ["2>/dev/full", ">/dev/full 2>&1"])
+@pytest.mark.parametrize("arguments", [["--nonsense"], [*WORD, "--url", NOWHERE]])
+def test_an_error_that_cannot_be_told_is_exit_code_1(where: str, arguments: list[str]) -> None:
+    process = by_shell(f'exec "$@" {where}', *arguments)
+    assert (process.communicate(timeout=30), process.returncode) == (("", ""), 1)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["query", "--help"], ["--version"], ["inspect", "--json"]])
 def test_a_pipe_that_nobody_reads_any_more_is_no_traceback(arguments: list[str]) -> None:
-    reading, writing = os.pipe()
-    os.close(reading)
-    process = started(*arguments, stdout=writing)
-    os.close(writing)
+    with unread() as writing:
+        process = started(*arguments, stdout=writing)
     _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (1, "")
+
+
+@pytest.mark.parametrize("arguments", [["--nonsense"], [*WORD, "--url", NOWHERE]])
+def test_an_error_that_nobody_reads_is_exit_code_1(arguments: list[str]) -> None:
+    with unread() as writing:
+        process = started(*arguments, stdout=writing, stderr=writing)
+    assert process.wait(30) == 1
+
+
+@pytest.mark.parametrize(
+    ("closed", "arguments", "code", "said"),
+    [
+        (">&-", ["inspect"], 0, ""),
+        (">&-", ["query", "--help"], 0, ""),
+        ("2>&-", [*WORD, "--url", NOWHERE], 1, ""),
+        ("<&- >&- 2>&-", [*WORD, "--url", NOWHERE], 1, ""),
+        ("<&-", ["rewrite"], 1, "Error: standard input is not JSON"),
+        ("<&-", ["ingest", "-", "--index", "articles", "--url", NOWHERE], 1, "Error: standard input is empty"),
+        ("<&-", ["encode", "-"], 1, "Error: standard input is empty"),
+    ],
+)
+def test_closed_standard_streams_are_empty(closed: str, arguments: list[str], code: int, said: str) -> None:
+    process = by_shell(f'exec "$@" {closed}', *arguments)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (code, "")
+    assert err.startswith(said) and err.count("\n") == bool(said)
 
 
 @pytest.mark.parametrize("folder", [CHECKOUT, Path("/")])
@@ -242,5 +297,23 @@ def test_help_comes_at_once() -> None:
     assert 0 < min(seconds) < 0.5
 
 
-def started(*arguments: str, stdout: int = subprocess.PIPE) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-c", START, *arguments], stdout=stdout, stderr=subprocess.PIPE, text=True)
+@contextmanager
+def unread() -> Iterator[int]:
+    """Give the end of a pipe whose reader has gone."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    yield writing
+    os.close(writing)
+
+
+def by_shell(line: str, *arguments: str) -> subprocess.Popen[str]:
+    """Start the program by a line for the shell, in which it is "$@"."""
+    return _popen(["sh", "-c", line, "sh", *PROGRAM, *arguments])
+
+
+def started(*arguments: str, stdout: int = subprocess.PIPE, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
+    return _popen([*PROGRAM, *arguments], stdout, stderr)
+
+
+def _popen(command: list[str], stdout: int = subprocess.PIPE, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
+    return subprocess.Popen(command, stdout=stdout, stderr=stderr, text=True)
