@@ -1,6 +1,5 @@
 """`csplade encode`: texts from files into sparse vectors, for use elsewhere or for `csplade ingest --vectors`."""
 
-import signal
 from pathlib import Path
 
 import click
@@ -31,8 +30,6 @@ def command(sources: tuple[str, ...], choices: EncodeChoices, encoder_folder: Pa
       csplade encode books.jsonl --stride 192 --deterministic --output books.vectors.jsonl
       csplade encode part-*.parquet --engine ray --workers 4 --gpus-per-worker 1 --output vectors
     """
-    # A service manager's way to stop a program: let it end as by Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     choices.check()
     if choices.output is not None and not choices.output.parent.is_dir():
         raise UsageError(f"there is no folder {choices.output.parent} for the vectors: create it, or name another")

@@ -11,7 +11,6 @@ With --json exactly one object, with --watch when it is stopped, always with the
 its rounds is on standard error.
 """
 
-import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,8 +108,6 @@ def command(choices: EnrichChoices, connection: Connection, encoder_folder: Path
     from csplade.integration.patience import patient
     from csplade.pipelines.contract import read_contract
 
-    # A service manager's way to stop a program: let it end as by Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     contract = read_contract(encoder_folder)
     client = open_cluster(connection)
     dialect = prepare_index(client, choices.index, contract, choices.replace_encoder, choices.patience)

@@ -1,6 +1,5 @@
 """`csplade ingest`: documents from files into an index, encoded on the way."""
 
-import signal
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -72,8 +71,6 @@ def command(
         return
     if not sources:
         raise click.MissingParameter(param_type="argument", param_hint="'SOURCE'")
-    # A service manager's way to stop a program: let it end as by Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     records = record_options(choices.id_field, choices.text_fields)
     resuming = choices.checkpoint is not None and choices.checkpoint.exists()
     options = IngestOptions(

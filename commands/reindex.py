@@ -11,7 +11,6 @@ With --json exactly one object, always with these names:
 """
 
 import hashlib
-import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,8 +65,6 @@ def command(choices: ReindexChoices, connection: Connection, encoder_folder: Pat
 
     for name in (choices.origin, choices.target):
         check_name(name)
-    # A service manager's way to stop a program: let it end as by Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     resuming = choices.checkpoint is not None and choices.checkpoint.exists()
     letters = choose_path(choices.dead_letters, choices.target, resuming)
     contract = read_contract(encoder_folder)
