@@ -95,7 +95,8 @@ class SparseEncoderModel(nn.Module):
         gates = self.gates(hidden, role)
         terms = self.terms(hidden, counted, role)
         if self.options.residual:
-            terms = terms.scatter_add(-1, input_ids, gates * self._own(input_ids, counted))
+            # With autocast on a processor gates are bfloat16, and terms are not.
+            terms = terms.scatter_add(-1, input_ids, (gates * self._own(input_ids, counted)).to(terms.dtype))
         # A tensor, not a number: so the exported graph chooses by role.
         best = torch.topk(terms, self.kept[role], dim=-1)  # type: ignore[arg-type]
         return Vectors(best.indices, best.values, gates)

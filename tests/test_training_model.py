@@ -10,6 +10,7 @@ from csplade.pipelines.graph import Role
 from csplade.pipelines.literal_training import literal_vectors
 from csplade.pipelines.training_model import TrainingModel, own_pieces, own_words
 from csplade.pipelines.training_options import QueryPath, ReadingOptions
+from csplade.pipelines.training_run import precision
 from csplade.pipelines.words import split_words
 from csplade.tests.tiny_encoder import IDF, TEXTS, literal_path, tiny_tokenizer
 from csplade.tests.training_parts import EXAMPLES, PIECES, WORDS, collator, fold_for, training_model
@@ -35,6 +36,18 @@ def test_expansion_and_residual_equal_the_exported_models(reading: ReadingOption
         wanted = _exported(model, texts.ids, texts.mask, role)
     torch.testing.assert_close(found.expansion if model.literal else found.vectors, wanted, rtol=1e-5, atol=1e-5)
     assert (wanted > 0).sum(dim=1).min() > 0
+
+
+@pytest.mark.parametrize("residual", [False, True])
+def test_the_exported_model_can_be_measured_in_bfloat16(residual: bool) -> None:
+    """As `prosper` does on its development collection; on a processor gates are of another type than terms."""
+    model, texts = training_model(PIECES, residual), collator(PIECES).documents(TEXTS, {})
+    with torch.no_grad():
+        wanted = _exported(model, texts.ids, texts.mask, Role.DOCUMENT)
+        with precision(torch.device("cpu"), bf16=True):
+            found = _exported(model, texts.ids, texts.mask, Role.DOCUMENT)
+    assert found.dtype is torch.float32
+    torch.testing.assert_close(found, wanted, rtol=0.02, atol=0.1)
 
 
 @pytest.mark.parametrize("role", _ROLES)
