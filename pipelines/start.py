@@ -59,7 +59,8 @@ def begin(
 ) -> Trained:
     """Return the untrained encoder; over documents of the training it is calibrated and its idf is counted.
 
-    `idf`, a table with the value of terms that are not in it, is taken instead if given.
+    `idf`, a table with the value of terms that are not in it, is taken instead if given. Where terms are pieces, the
+    encoder's table has all of them, so that queries can be weighed by it alone.
 
     Raises:
         UsageError: no piece of the vocabulary can be a term, or none ends texts where one has to.
@@ -67,6 +68,8 @@ def begin(
     reading, texts = recipe.reading, distinct(documents)
     fold = _fold(opened, reading)
     statistics = _statistics(count_terms(texts, reading, opened.tokenizer, fold.terms), idf)
+    if reading.term_space is TermSpace.PIECES:
+        statistics = _of_all(statistics, fold.terms)
     options = HeadOptions(
         opened.bos_id,
         reading.document_terms,
@@ -183,6 +186,12 @@ def _set_head(started: Trained, start: StartOptions, bias: Tensor | None, texts:
 
 def _statistics(counted: TextStatistics, idf: tuple[Mapping[str, float], float] | None) -> TextStatistics:
     return counted if idf is None else TextStatistics(idf[0], idf[1], counted.average_words)
+
+
+def _of_all(statistics: TextStatistics, terms: Sequence[str]) -> TextStatistics:
+    """Let the table have each term: a contract without a literal path has no idf for those that it leaves out."""
+    idf = {term: statistics.idf.get(term, statistics.default_idf) for term in terms}
+    return dataclasses.replace(statistics, idf=idf)
 
 
 def _fold(opened: Opened, reading: ReadingOptions) -> Fold:

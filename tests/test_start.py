@@ -1,6 +1,7 @@
 """Where a training starts: how texts are read with tokenizers of every kind, and what is calibrated and counted."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,11 +11,15 @@ from csplade.pipelines.attention_kinds import Attention
 from csplade.pipelines.batches import Collator
 from csplade.pipelines.broad_text import count_terms
 from csplade.pipelines.development import encoder_of
+from csplade.pipelines.encode import EncodeOptions, Encoder
 from csplade.pipelines.errors import UsageError
+from csplade.pipelines.folder import Tables
 from csplade.pipelines.graph import Role
 from csplade.pipelines.pooling import max_pool
 from csplade.pipelines.start import begin, continued, open_backbone, pooled_statistics, reading_tokenizer
+from csplade.pipelines.torch_graph import TorchGraph
 from csplade.pipelines.trained import Trained
+from csplade.pipelines.trained_contract import contract_of
 from csplade.pipelines.training_options import ReadingOptions, Recipe, StartOptions, TermSpace
 from csplade.pipelines.words import split_words
 from csplade.tests.tiny_backbone import BOS, pairs, topic_tokenizer, write_backbone
@@ -179,6 +184,21 @@ def test_idf_is_counted_over_the_documents_unless_it_is_given(backbone: str) -> 
     given = begin(open_backbone(backbone, WORDS), recipe(), DOCUMENTS, ({"oven": 4.5}, 7.0))
     assert (given.idf, given.default_idf) == ({"oven": 4.5}, 7.0)
     assert given.average_words == counted.average_words
+
+
+@pytest.mark.parametrize("given", [None, ({"▁oven": 2.5}, 7.0)])
+def test_queries_by_table_weigh_every_piece(backbone: str, given: tuple[dict[str, float], float] | None) -> None:
+    """A piece of one text, or of none, most of all: no contract of pieces says what one weighs that is not there."""
+    opened, texts = open_backbone(backbone, PIECES), ["a oven flour", "a oven loaf", "a oven", "a flour"]
+    trained = begin(opened, recipe(PIECES), texts, given)
+    holding = {"a": 4, "▁oven": 3, "▁flour": 2, "▁loaf": 1, "▁piano": 1}
+    counted = {key: math.log((4 + 1) / (count + 0.5)) for key, count in holding.items()}
+    tables, options = Tables(trained.terms, trained.idf), EncodeOptions(table_queries=True)
+    encoder = Encoder(contract_of(trained), opened.tokenizer.to_str(), TorchGraph(trained.model), tables, options)
+    (vector,) = encoder.queries(["a piano oven flour loaf"])
+    expected = counted if given is None else {key: given[0].get(key, given[1]) for key in holding}
+    assert vector.weights == pytest.approx(expected, abs=1e-4)
+    assert trained.idf.keys() == set(trained.terms)
 
 
 def test_bos_is_read_and_not_pooled_or_not_there_at_all(backbone: str) -> None:
