@@ -22,16 +22,17 @@ _LUCENE = re.compile(
     """,
     re.VERBOSE,
 )
+# A hyphen excludes what stands right behind it, and one takes another back. No other white space parts words here.
 _SIMPLE = re.compile(
     r"""
-    (?P<space>\s+)
+    (?P<space>(?:[ \t\n\r]|--|-(?=[ \t\n\r+|)]|$))+)
     | "(?P<phrase>[^"]*)"(?:~\d+)?
     | (?P<open>\()
     | (?P<close>\))
     | (?P<not>-)
     | (?P<join>[+|])
-    | (?P<word>[^\s"()+|*~-][^\s"()+|*~]*)(?:(?P<plus>\++(?=[\s,.;:!?)]|$))|(?P<mark>[~*][^\s"()+|]*))?
-    | (?P<wild>[*~][^\s"()+|]*)
+    | (?P<word>[^ \t\n\r"()+|*~-][^ \t\n\r"()+|*~]*)(?:(?P<plus>\++(?=[\s,.;:!?)]|$))|(?P<mark>[~*][^ \t\n\r"()+|]*))?
+    | (?P<wild>[*~][^ \t\n\r"()+|]*)
     """,
     re.VERBOSE,
 )

@@ -1,6 +1,9 @@
 """Query strings: what in them a person would look for, and what is left to the server."""
 
+import re
+
 import pytest
+from csplade.integration.client import connect
 from csplade.integration.query_strings import FreeText, free_text
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,6 +58,24 @@ def test_a_query_string_in_doubt_is_not_read(text: str) -> None:
     assert free_text("query_string", text) is None
 
 
+HYPHENS = {
+    "iphone 12 - 64gb": plain("iphone 12 - 64gb"),
+    "fresh -\tbread -": plain("fresh -\tbread -"),
+    "fresh --rye bread": plain("fresh --rye bread"),
+    "fresh - -rye bread": mixed("fresh bread"),
+    "fresh ---rye bread": mixed("fresh bread"),
+    "fresh -- rye ----bread": plain("fresh -- rye ----bread"),
+    "fresh -+ rye -| bread": mixed("fresh rye bread"),
+    "fresh +-rye|-bread loaf": mixed("fresh loaf"),
+    "(fresh -) rye (- loaf)": mixed("fresh rye loaf"),
+    "fresh --(rye loaf) bread": mixed("fresh rye loaf bread"),
+    "fresh -(rye loaf) bread": mixed("fresh bread"),
+    "fresh -\u00a0rye bread": mixed("fresh bread"),
+    "fresh -rye\u3000loaf bread": mixed("fresh bread"),
+}
+"""Hyphens of `simple_query_string` between, before and behind words."""
+
+
 @pytest.mark.parametrize(
     ("text", "free"),
     [
@@ -71,10 +92,23 @@ def test_a_query_string_in_doubt_is_not_read(text: str) -> None:
         ("wi-fi -stale", mixed("wi-fi")),
         ('fresh -"rye loaf" -(a b) "new bread"', mixed("fresh new bread")),
         ("bre* bred~1 bread", mixed("bread")),
+        *HYPHENS.items(),
     ],
 )
 def test_free_text_of_a_simple_query_string(text: str, free: FreeText) -> None:
     assert free_text("simple_query_string", text) == free
+
+
+@pytest.mark.cluster
+def test_words_behind_hyphens_are_excluded_where_the_server_excludes_them(opensearch: str, index_name: str) -> None:
+    client = connect(opensearch)
+    client.indices.create(index=index_name, body={"mappings": {"properties": {"text": {"type": "text"}}}})
+    for text, free in HYPHENS.items():
+        body = {"query": {"simple_query_string": {"query": text, "fields": ["text"]}}}
+        told = client.indices.validate_query(index=index_name, body=body, params={"explain": "true"})
+        (each,) = told["explanations"]
+        words = re.findall(r"(?<!-)text:(\w+)", re.sub(r"-\([^)]*\)", "", each["explanation"]))
+        assert words == re.findall(r"\w+", free.text), (text, each)
 
 
 @pytest.mark.parametrize("text", ["fresh\\ bread", "(fresh", 'a "b'])
