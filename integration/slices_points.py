@@ -32,7 +32,7 @@ class Points:
     def __init__(
         self, client: OpenSearch, index: str, elastic: bool, patience: Patience, kept_seconds: int = KEPT_SECONDS
     ) -> None:
-        # To read twice does no harm. Renewing and closing have no patience: what fails is done later, or by itself.
+        # To open twice does no harm. Renewing and closing have no patience: what fails is done later, or by itself.
         self._client, self._plain, self._index, self._elastic = patient(client, patience), client, index, elastic
         self._kept = kept_seconds
         self._ids: list[str | None] = []
@@ -45,7 +45,10 @@ class Points:
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
-        self._renewing.join()
+        self._renewing.join(_CLOSING_SECONDS)
+        if self._renewing.is_alive():
+            # Its request hangs, and so would these.
+            return
         for point in filter(None, self._ids):
             # They end by themselves; and what stops a run now should be told, not this.
             try:
@@ -78,13 +81,13 @@ class Points:
         return self._ids[shard] is not None
 
     def ask(self, shard: int, body: _Json, params: Mapping[str, object]) -> _Json:
-        """Return the answer to a search in the point in time of a shard, of which there is one.
+        """Return the answer to a search in the point in time of a shard, of which there is one; without patience.
 
         Raises:
-            ClusterError: it is gone, or the cluster does not answer for longer than the patience lasts.
+            ClusterError: it is gone, or the cluster does not answer.
         """
         try:
-            return self._search(self._client, shard, body, params)
+            return self._search(shard, body, params)
         except RequestError as error:
             if _EXPIRED not in error.reason:
                 raise
@@ -100,11 +103,11 @@ class Points:
                 if point is not None and not self._ended.is_set():
                     # What cannot be asked now is asked again soon, and what is gone is told to whoever reads it.
                     with suppress(ClusterError):
-                        self._search(self._plain, shard, _NOTHING, {"request_timeout": _RENEWAL_SECONDS})
+                        self._search(shard, _NOTHING, {"request_timeout": _RENEWAL_SECONDS})
 
-    def _search(self, client: OpenSearch, shard: int, body: _Json, params: Mapping[str, object]) -> _Json:
+    def _search(self, shard: int, body: _Json, params: Mapping[str, object]) -> _Json:
         point = {"id": self._ids[shard], "keep_alive": f"{self._kept}s"}
-        answer: _Json = client.search(body={**body, "pit": point}, params=dict(params))
+        answer: _Json = self._plain.search(body={**body, "pit": point}, params=dict(params))
         self._ids[shard] = answer.get("pit_id", point["id"])
         return answer
 
