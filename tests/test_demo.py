@@ -270,14 +270,15 @@ main()
 
 
 @pytest.mark.cluster
-def test_stopped_by_hand_it_keeps_what_it_encoded(
-    run: Run, opensearch: str, client: OpenSearch, small: tuple[Entry, ...]
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_it_keeps_what_it_encoded(
+    run: Run, opensearch: str, client: OpenSearch, small: tuple[Entry, ...], number: signal.Signals
 ) -> None:
     program = [sys.executable, "-c", SLOW_PROGRAM, "demo", "--url", opensearch]
     process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "a hundred\n"
-    os.kill(process.pid, signal.SIGINT)
+    os.kill(process.pid, number)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (1, "")
     assert "What is encoded is kept: the same command continues from there." in err
