@@ -14,7 +14,7 @@ from csplade.pipelines.contract import Contract
 from csplade.pipelines.encode import Encoder
 from csplade.pipelines.errors import SourceError, UsageError
 from csplade.pipelines.export import OPSET, export_graph
-from csplade.pipelines.export_parity import EXACT, MOST_ROUNDED, check_parity, golden_vectors
+from csplade.pipelines.export_parity import EXACT, MOST_ROUNDED, as_measured, check_parity, golden_vectors
 from csplade.pipelines.folder import MODEL_FILE, TOKENIZER_FILE, Tables, deciding_files, write_tables
 from csplade.pipelines.golden import Drift, write_golden
 from csplade.pipelines.model_card import CARD_FILE, model_card
@@ -123,16 +123,7 @@ def _complete(trained: Trained, folder: Path, quantize: bool, opset: int) -> Exp
     write_golden(folder, golden)
     found = check_parity(folder, exact, golden)
     if quantize:
-        contract = _as_measured(contract, found)
+        contract = as_measured(contract, found)
         contract.write(folder)
     (folder / CARD_FILE).write_text(model_card(contract, trained.reading, len(trained.terms)), encoding="utf-8")
     return Exported(contract, found)
-
-
-def _as_measured(contract: Contract, found: tuple[Drift, ...]) -> Contract:
-    """Return the contract with the drift that was found here as its tolerance, and room for another machine."""
-    return dataclasses.replace(
-        contract,
-        tolerance=round(max(drift.distance for drift in found) + EXACT.whole, 3),
-        expansion_tolerance=round(max(drift.expansion for drift in found) + EXACT.expansion, 3),
-    )

@@ -1,6 +1,8 @@
 """Whether an exported folder says what the torch model says: text by text, at full length, and in a padded batch."""
 
-from collections.abc import Sequence
+import dataclasses
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +62,20 @@ def check_parity(folder: Path, exact: Encoder, golden: Sequence[Golden]) -> tupl
     alone = _with_vectors(encoder, [(one.role, one.text) for one in golden])
     _check_padding(drifts(Encoder.open(folder, _ONE_BATCH), alone, together=True))
     return found
+
+
+def largest(found: Iterable[Drift]) -> Tolerance:
+    """Return the largest drift; that of a text without a golden vector, which no number can tell, is left out."""
+    finite = [drift for drift in found if math.isfinite(_off(drift))]
+    whole = max((drift.distance for drift in finite), default=0.0)
+    return Tolerance(whole, max((drift.expansion for drift in finite), default=0.0))
+
+
+def as_measured(contract: Contract, found: Iterable[Drift]) -> Contract:
+    """Return the contract with the largest drift that was found here as its tolerance, and room for other machines."""
+    off = largest(found)
+    whole, expansion = round(off.whole + EXACT.whole, 3), round(off.expansion + EXACT.expansion, 3)
+    return dataclasses.replace(contract, tolerance=whole, expansion_tolerance=expansion)
 
 
 def _with_vectors(encoder: Encoder, texts: Sequence[tuple[Role, str]]) -> list[Golden]:

@@ -4,9 +4,10 @@ The new folder differs in its graph, and so in its fingerprint: an index must be
 """
 
 import dataclasses
+import math
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +17,9 @@ from csplade.pipelines.encode import Encoder
 from csplade.pipelines.encode_processor import read_processor
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.export_folder import check_output
-from csplade.pipelines.export_parity import MOST_ROUNDED
+from csplade.pipelines.export_parity import MOST_ROUNDED, as_measured, largest
 from csplade.pipelines.folder import IDF_FILE, MODEL_FILE, TERMS_FILE, TOKENIZER_FILE, deciding_files
-from csplade.pipelines.golden import GOLDEN_FILE, drifts, read_golden
+from csplade.pipelines.golden import GOLDEN_FILE, Drift, drifts, read_golden
 from csplade.pipelines.model_card import CARD_FILE
 from csplade.pipelines.quantize import QuantizeOptions, quantize_graph
 from csplade.pipelines.quantize_kinds import Precision, Target, needs_wide_sums
@@ -27,8 +28,6 @@ from csplade.pipelines.quantize_products import products
 from csplade.pipelines.quantize_static import calibration_texts, chosen_layers, layers_of, seen_in_folder
 
 EXACT = "fp32"
-_ROOM = 0.01, 0.05
-"""Between the drift of golden vectors here and what the contract allows, whole and expansion: for other processors."""
 _CHOOSING = (Precision.INT8, Precision.INT8_STATIC)
 """Formats that round activations: where that costs too much, some layers go on with float ones."""
 _COPIED = (TOKENIZER_FILE, TERMS_FILE, IDF_FILE, GOLDEN_FILE)
@@ -86,11 +85,10 @@ def quantize_folder(
         fresh = Path(work) / "encoder"
         if settings.precision in _CHOOSING:
             options = _with_float_layers(source, Path(work), options, settings, development, tell)
-        else:
-            write_precision(source, fresh, options)
+        found = write_precision(source, fresh, options)
         tell(f"measuring {EXACT} and {settings.precision} on {len(development.documents)} documents")
         rows = tuple(compared({EXACT: source, settings.precision.value: fresh}, development))
-        refused = "" if settings.force else _refusal(rows[-1], read_contract(fresh), settings.most_loss)
+        refused = "" if settings.force else _refusal(rows[-1], found, settings.most_loss)
         if not refused:
             _finish_card(source, fresh, rows)
             fresh.rename(output)
@@ -108,7 +106,7 @@ def _check_target(options: QuantizeOptions) -> None:
         )
 
 
-def _refusal(row: Measured, contract: Contract, most_loss: float) -> str:
+def _refusal(row: Measured, found: Sequence[Drift], most_loss: float) -> str:
     """Return why it is not good enough, if it is not.
 
     A small collection may rank well with vectors that have little to do with the model's. So golden vectors are looked
@@ -116,16 +114,14 @@ def _refusal(row: Measured, contract: Contract, most_loss: float) -> str:
     """
     if row.loss > most_loss:
         return f"loses {row.loss:.1%} of nDCG@10, allowed are {100 * most_loss:g}%"
-    whole, expansion = (
-        round(allowed - room, 3)
-        for allowed, room in zip((contract.tolerance, contract.expansion_tolerance), _ROOM, strict=True)
-    )
-    if whole > MOST_ROUNDED.whole or expansion > MOST_ROUNDED.expansion:
+    off = largest(found)
+    if off.whole > MOST_ROUNDED.whole or off.expansion > MOST_ROUNDED.expansion:
         return (
-            f"moves golden vectors by up to {whole:g} of their length (allowed are {MOST_ROUNDED.whole:g}), and their "
-            f"expansion by up to {expansion:g} (allowed are {MOST_ROUNDED.expansion:g})"
+            f"moves golden vectors by up to {off.whole:.3g} of their length (allowed are {MOST_ROUNDED.whole:g}), and "
+            f"their expansion by up to {off.expansion:.3g} (allowed are {MOST_ROUNDED.expansion:g})"
         )
-    return ""
+    raised = next((drift.golden.text for drift in found if math.isinf(drift.distance)), None)
+    return "" if raised is None else f"gives terms to texts that have none in {EXACT}, such as {raised[:40]!r}"
 
 
 def _with_float_layers(
@@ -136,7 +132,7 @@ def _with_float_layers(
     development: Development,
     tell: Callable[[str], None],
 ) -> QuantizeOptions:
-    """Write the folder, with float activations in those layers where the ranking needs them."""
+    """Return the options with float activations in those layers where the ranking needs them; `work` is for trials."""
     import onnx
 
     static = options.precision is Precision.INT8_STATIC
@@ -156,13 +152,14 @@ def _with_float_layers(
         tell(f"nDCG@10 {found:.4f} ({lost(exact, found):+.1%} lost) without {', '.join(sorted(kept)) or 'exclusions'}")
         return found
 
-    chosen = with_kept(chosen_layers(layers, score, exact * (1 - settings.most_loss)))
-    write_precision(source, work / "encoder", chosen)
-    return chosen
+    return with_kept(chosen_layers(layers, score, exact * (1 - settings.most_loss)))
 
 
-def write_precision(source: Path, folder: Path, options: QuantizeOptions) -> None:
-    """Write all but the card; the contract allows the drift of the golden vectors here, and some room."""
+def write_precision(source: Path, folder: Path, options: QuantizeOptions) -> list[Drift]:
+    """Write all but the card, and return how far golden vectors are off.
+
+    The contract allows that, and some room, but no terms of a text that has none in float32.
+    """
     folder.mkdir()
     for name in _COPIED:
         shutil.copy2(source / name, folder / name)
@@ -170,11 +167,8 @@ def write_precision(source: Path, folder: Path, options: QuantizeOptions) -> Non
     contract = dataclasses.replace(read_contract(source), quantization=options.said, files=deciding_files(folder))
     contract.write(folder)
     found = drifts(Encoder.open(folder), read_golden(folder))
-    whole, expansion = (max(getattr(each, name) for each in found) for name in ("distance", "expansion"))
-    contract = dataclasses.replace(
-        contract, tolerance=round(whole + _ROOM[0], 3), expansion_tolerance=round(expansion + _ROOM[1], 3)
-    )
-    contract.write(folder)
+    as_measured(contract, found).write(folder)
+    return found
 
 
 def _finish_card(source: Path, folder: Path, rows: tuple[Measured, ...]) -> None:

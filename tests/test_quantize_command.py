@@ -14,12 +14,13 @@ from csplade.pipelines.encode import Encoder
 from csplade.pipelines.encode_processor import Processor
 from csplade.pipelines.export_folder import export_folder
 from csplade.pipelines.folder import MODEL_FILE
-from csplade.pipelines.golden import allowed, drifts, read_golden
+from csplade.pipelines.golden import allowed, drifts, read_golden, write_golden
 from csplade.pipelines.quantize import QuantizeOptions
 from csplade.pipelines.quantize_blocks import block_product
 from csplade.pipelines.quantize_int8 import Int8Weights, static_product, token_products
 from csplade.pipelines.quantize_kinds import Precision
 from csplade.pipelines.quantize_products import Pieces, Product, products
+from csplade.pipelines.sparse import SparseVector
 from csplade.pipelines.training_options import TermSpace
 from csplade.tests.command_run import Run, runner
 from csplade.tests.tiny_encoder import TEXTS
@@ -135,6 +136,26 @@ def test_what_ranks_well_and_is_far_off_is_not_written(
     assert list(tmp_path.iterdir()) == []
     assert run(*arguments, *options, "--force").code == 0
     assert read_contract(tmp_path / "small").expansion_tolerance > 1
+
+
+@pytest.mark.parametrize("precision", ["int8", "int4"])
+def test_terms_of_a_text_that_had_none_are_told_and_no_tolerance(
+    run: Run, exact: Path, collection: Path, tmp_path: Path, precision: str
+) -> None:
+    """There is no share of nothing: as a tolerance, infinity made a folder that nobody could open."""
+    source, output = tmp_path / "source", tmp_path / "small"
+    shutil.copytree(exact, source)
+    first, *others = read_golden(source)
+    write_golden(source, [dataclasses.replace(first, vector=SparseVector({})), *others])
+    arguments = ("quantize", source, "--output", output, "--collection", collection, "--precision", precision)
+    result = run(*arguments)
+    told = f"{precision} gives terms to texts that have none in fp32, such as {first.text[:40]!r}"
+    assert result.code == 1 and told in result.err and not output.exists()
+    assert run(*arguments, "--force").code == 0
+    contract = read_contract(output)
+    beyond = [drift for drift in drifts(Encoder.open(output), read_golden(output)) if not allowed(drift, contract)]
+    assert [drift.golden.text for drift in beyond] == [first.text]
+    assert contract.tolerance < 1
 
 
 @pytest.mark.parametrize("precision", ["int8", "int8-static"])
