@@ -1,15 +1,21 @@
 """The options of `csplade encode`, gathered in one object."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from csplade.commands.engine_options import ENGINE_OPTIONS, RAY, EngineChoices
 from csplade.commands.options import gathered
+from csplade.commands.records import record_options
 from csplade.commands.source_options import delimiter_option, format_option, id_field_option, on_bad_record_option
+from csplade.pipelines.encode_lines import VECTOR_FIELD
 from csplade.pipelines.encode_options import Device, EncodeOptions, LongTexts
 from csplade.pipelines.encode_parquet import PARQUET
 from csplade.pipelines.errors import UsageError
+
+if TYPE_CHECKING:
+    from csplade.integration.documents import RecordOptions
 
 _FILE = click.Path(path_type=Path)
 _LINES = (".jsonl", ".ndjson")
@@ -25,6 +31,7 @@ class EncodeChoices(EngineChoices):
     output: Path | None
     force: bool
     keep_fields: bool
+    vector_field: str | None
     format: str | None
     delimiter: str | None
     id_field: str | None
@@ -55,11 +62,26 @@ class EncodeChoices(EngineChoices):
         return None if self.stride is None else LongTexts(self.stride, self.passages)
 
     @property
+    def kept_vector(self) -> str | None:
+        """Return the field that vectors get in records that are kept whole, None if those are not."""
+        return (self.vector_field or VECTOR_FIELD) if self.keep_fields else None
+
+    @property
+    def records(self) -> "RecordOptions":
+        """Return which fields of a record mean what.
+
+        Raises:
+            UsageError: a name of a text field is empty.
+        """
+        options = record_options(self.id_field, self.text_fields, indexed=False)
+        return replace(options, vector_field=self.kept_vector)
+
+    @property
     def deciding(self) -> str:
         """Return what decides which lines come of a source, besides the encoder."""
         kept = (self.role, self.keep_fields, self.format, self.id_field, self.text_fields, self.on_bad_record)
         # Parts of a run were written before there was a choice.
-        chosen = () if self.delimiter is None else (self.delimiter,)
+        chosen = filter(None, (self.delimiter, self.vector_field and f"vector field {self.vector_field}"))
         return " ".join(map(str, (*kept, self.long_texts, self.deterministic, *chosen)))
 
     @property
@@ -81,6 +103,8 @@ class EncodeChoices(EngineChoices):
         self.check_engine({"--block": self.block}, {"--dead-letters": self.dead_letters})
         if self.keep_fields and self.as_parquet:
             raise UsageError(f"--keep-fields writes JSON lines, and {self.output} is Parquet: name it otherwise")
+        if self.vector_field is not None and not self.keep_fields:
+            raise UsageError("--vector-field names a field of whole records: add --keep-fields, or leave it out")
         if self.output is not None and self.dead_letters is not None:
             _check_two(self.output, self.dead_letters)
         if self.engine == RAY:
@@ -140,7 +164,14 @@ _OPTIONS = (
     click.option(
         "--keep-fields",
         is_flag=True,
-        help="Write the whole record, with its vector in the field `vector`; JSON lines only.",
+        help="Write the whole record with its vector; JSON lines only.",
+    ),
+    click.option(
+        "--vector-field",
+        default=None,
+        metavar="NAME",
+        help="The field for vectors of whole records, which none may have already; with --keep-fields. Default: "
+        f"{VECTOR_FIELD}.",
     ),
     format_option,
     delimiter_option,

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import orjson
 from csplade.commands.encode_choices import EncodeChoices
 from csplade.commands.output import notice, print_json, print_table
-from csplade.commands.records import Plan, find_sources, plan_all, record_options
+from csplade.commands.records import Plan, find_sources, plan_all
 from csplade.integration.dead_letters import DeadLetters, Mark, choose_path
 from csplade.integration.documents import Document, Rejected
 from csplade.pipelines.contract import read_contract
-from csplade.pipelines.encode_lines import vector_line
+from csplade.pipelines.encode_lines import vector_line, whole_of
 from csplade.pipelines.encode_many import open_for_many
 from csplade.pipelines.encode_output import Job, PartFile
 from csplade.pipelines.encode_parquet import require_parquet, to_parquet
@@ -81,8 +81,7 @@ def encode_here(arguments: Sequence[str], choices: EncodeChoices, folder: Path, 
     if choices.as_parquet:
         require_parquet()
     contract = read_contract(folder)
-    records = record_options(choices.id_field, choices.text_fields, indexed=False)
-    planned = plan_all(sources, records, choices.skip)
+    planned = plan_all(sources, choices.records, choices.skip)
     began = time.monotonic()
     with ExitStack() as stack:
         part = None
@@ -202,7 +201,7 @@ def _text(record: Document | Rejected) -> str | None:
 
 def _expressible(document: Document, choices: EncodeChoices) -> bool:
     try:
-        return bool(vector_line(document.id, SparseVector(), document.record if choices.keep_fields else None))
+        return bool(vector_line(document.id, SparseVector(), whole_of(document.record, choices.kept_vector)))
     except TypeError:
         return False
 
@@ -221,7 +220,7 @@ def _take(
         outputs.reject(record, reason)
         return
     try:
-        line = vector_line(record.id, vector, record.record if choices.keep_fields else None)
+        line = vector_line(record.id, vector, whole_of(record.record, choices.kept_vector))
     except TypeError as error:
         outputs.reject(record, f"cannot be written as JSON ({error}): correct its fields")
         return

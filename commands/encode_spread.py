@@ -11,7 +11,7 @@ from csplade.commands.encode_choices import BLOCK, EncodeChoices
 from csplade.commands.encode_run import tell_cut
 from csplade.commands.engine_options import tell_workers
 from csplade.commands.output import notice, print_json, print_table
-from csplade.commands.records import count_records, find_sources, record_options
+from csplade.commands.records import count_records, find_sources
 from csplade.integration.documents import Document, RecordOptions, dead_letter, read_documents
 from csplade.pipelines.contract import check_files, read_contract
 from csplade.pipelines.encode_blocks import (
@@ -23,7 +23,7 @@ from csplade.pipelines.encode_blocks import (
     plan_blocks,
 )
 from csplade.pipelines.encode_folder import claim_folder, files_to_replace
-from csplade.pipelines.encode_lines import vector_line
+from csplade.pipelines.encode_lines import vector_line, whole_of
 from csplade.pipelines.encode_many import worker_texts
 from csplade.pipelines.encode_output import Job
 from csplade.pipelines.encode_parquet import require_parquet
@@ -69,14 +69,13 @@ def encode_on_ray(arguments: Sequence[str], choices: EncodeChoices, folder: Path
     if choices.as_parquet:
         require_parquet()
     check_files(folder, contract := read_contract(folder))
-    options = record_options(choices.id_field, choices.text_fields, indexed=False)
     sources, output = _sources(arguments, choices), choices.output.resolve()
-    plan = _planned(sources, output, options, choices, contract.fingerprint)
+    plan = _planned(sources, output, choices, contract.fingerprint)
     before = plan.finished()
     if before:
         notice(f"Of {number_of(len(plan.blocks), 'block')} {len(before)} had been finished before.")
     began = time.monotonic()
-    read = partial(entries, options=options, keep=choices.keep_fields)
+    read = partial(entries, options=choices.records)
     run = worker_texts(choices.options, choices.pool.gpus, choices.lanes or 1)
     work = Work(folder.resolve(), run, Role[choices.role.upper()], read, plan.left())
     now = _on_cluster(work, choices.pool, plan) if work.blocks else []
@@ -99,29 +98,25 @@ def _sources(arguments: Sequence[str], choices: EncodeChoices) -> list[Source]:
     return [replace(source, path=source.path and source.path.resolve()) for source in found]
 
 
-def _planned(
-    sources: Sequence[Source], output: Path, options: RecordOptions, choices: EncodeChoices, fingerprint: str
-) -> _Plan:
+def _planned(sources: Sequence[Source], output: Path, choices: EncodeChoices, fingerprint: str) -> _Plan:
     """Cut the sources into blocks, and look at the folder for them."""
     size = choices.block or BLOCK
-    counts = count_records(sources, options, choices.skip)
+    counts = count_records(sources, choices.records, choices.skip)
     blocks = plan_blocks(list(zip(sources, counts, strict=True)), size, output)
     digests = tuple(source.digest() or "" for source in sources)
     job = Job(digests, fingerprint, f"{choices.deciding} {size}")
     return _Plan(output, job, blocks, files_to_replace(output, job, choices.force))
 
 
-def entries(
-    records: Iterable[Record | Unreadable], name: str, options: RecordOptions, keep: bool
-) -> Iterator[Entry | Unusable]:
+def entries(records: Iterable[Record | Unreadable], name: str, options: RecordOptions) -> Iterator[Entry | Unusable]:
     """Read records of a source as a worker does; one that JSON cannot express is of use only without its fields."""
     for record in read_documents(records, options):
         if not isinstance(record, Document):
             yield Unusable(dead_letter(record, f"{name} {record.sentence}"))
             continue
-        entry = Entry(record.id, record.text, record.record if keep else None)
+        entry = Entry(record.id, record.text, whole_of(record.record, options.vector_field))
         try:
-            vector_line(entry.id, SparseVector(), entry.record)
+            vector_line(entry.id, SparseVector(), entry.whole)
         except TypeError as error:
             yield Unusable(dead_letter(record, f"cannot be written as JSON ({error}): correct its fields"))
         else:

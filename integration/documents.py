@@ -61,6 +61,8 @@ class RecordOptions:
     """Joined in this order; at least one besides `title` must be there."""
     indexed: bool = True
     """Whether the texts become the field `text` of an index, where no other text may stand; or are only encoded."""
+    vector_field: str | None = None
+    """The field in which a record that is kept whole gets its vector, and may have nothing else; None: none is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +111,13 @@ def to_document(record: Mapping[str, Any], options: RecordOptions) -> Document: 
     """Return the record as a document.
 
     Raises:
-        RecordError: it has no usable id, no text, something else where text belongs, or a `text` that would be lost.
+        RecordError: it has no usable id, no text, something else where text belongs, or a field that would be lost.
     """
+    if options.vector_field in record:
+        raise RecordError(
+            f"has a field {options.vector_field!r} of its own, which its vector would replace: name another with "
+            "--vector-field, or rename it"
+        )
     title = _title_of(record)
     texts = {name: title if name == TITLE_FIELD else _text_of(record, name) for name in options.text_fields}
     if all(text is None for name, text in texts.items() if name != TITLE_FIELD or len(texts) == 1):

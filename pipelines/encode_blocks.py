@@ -4,15 +4,15 @@ A block's file has a name that its place decides, and is whole or not there. So 
 worker died, is written once, and a finished one is not done again. One over which worker after worker dies is given up.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple
 
 from csplade.pipelines.encode import Encoder
 from csplade.pipelines.encode_folder import failed_of, one_try, tries_of
-from csplade.pipelines.encode_lines import vector_line
+from csplade.pipelines.encode_lines import Whole, vector_line
 from csplade.pipelines.encode_parquet import PARQUET, count_rows, write_parquet
 from csplade.pipelines.encode_records import with_vectors
 from csplade.pipelines.errors import SourceError
@@ -30,8 +30,8 @@ class Entry:
 
     id: str
     text: str
-    record: Mapping[str, Any] | None  # Any: JSON values
-    """The whole of it, if it is to be kept."""
+    whole: Whole | None
+    """All its fields, if they are to be kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ def _write(pairs: Iterable[tuple[Entry, SparseVector]], file: IO[bytes], as_parq
         write_parquet(((entry.id, vector.weights) for entry, vector in pairs), file)
         return
     for entry, vector in pairs:
-        file.write(vector_line(entry.id, vector, entry.record))
+        file.write(vector_line(entry.id, vector, entry.whole))
 
 
 def _text(entry: Entry | Unusable) -> str | None:

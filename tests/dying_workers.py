@@ -18,7 +18,7 @@ DEADLY = "3"
 
 def deadly_entries(records: Iterable[Record | Unreadable], name: str, trace: Path) -> Iterator[Entry | Unusable]:
     """Read records, and end the process over the deadly one; `trace` gets a byte for each time."""
-    for entry in entries(records, name, RecordOptions(), keep=False):
+    for entry in entries(records, name, RecordOptions()):
         if isinstance(entry, Entry) and entry.id == DEADLY:
             _die(trace)
         yield entry

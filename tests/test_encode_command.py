@@ -94,6 +94,27 @@ def test_whole_records_are_kept_with_their_vectors(run: Run) -> None:
     assert "v.parquet is Parquet: name it otherwise" in refused.err
 
 
+def test_no_field_of_a_record_is_replaced_by_its_vector(run: Run) -> None:
+    own = {"id": 1, "text": "bread", "vector": [0.1, 0.2]}
+    source = write("a.jsonl", [orjson.dumps({"id": 0, "text": "salt"}), orjson.dumps(own)])
+    refused = run(source, "--keep-fields")
+    assert (refused.code, refused.out) == (1, "")
+    assert "a.jsonl line 2 has a field 'vector' of its own, which its vector would replace: name another" in refused.err
+    skipped = run(source, "--keep-fields", "--on-bad-record", "skip", "--dead-letters", "dead.jsonl")
+    assert skipped.code == 1 and [orjson.loads(line)["id"] for line in skipped.out.splitlines()] == [0]
+    (letter,) = Path("dead.jsonl").read_bytes().splitlines()
+    assert {**own, "csplade_error": orjson.loads(letter)["csplade_error"]} == orjson.loads(letter)
+    kept = run(source, "--keep-fields", "--vector-field", "terms")
+    assert kept.code == 0
+    first, second = map(orjson.loads, kept.out.splitlines())
+    assert {**own, "terms": second["terms"]} == second and first.keys() == {"id", "text", "terms"}
+    # Where records are not kept there is nothing to replace.
+    assert second["terms"] == pytest.approx(vectors(run(source).out)["1"])
+    refused = run(source, "--vector-field", "terms")
+    assert (refused.code, refused.out) == (2, "")
+    assert "--vector-field names a field of whole records: add --keep-fields" in refused.err
+
+
 @pytest.mark.parametrize("name", ["v.csv", "v.json", "v.PARQUET", "v.jsonl.gz"])
 def test_a_file_is_not_called_what_it_would_not_be(run: Run, name: str) -> None:
     refused = run(write("a.jsonl", records(1)), "--output", name)

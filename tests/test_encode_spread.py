@@ -7,9 +7,11 @@ from pathlib import Path
 
 import orjson
 import pytest
+from csplade.commands.encode_spread import entries
+from csplade.integration.documents import RecordOptions
 from csplade.pipelines.encode import Encoder
-from csplade.pipelines.encode_blocks import plan_blocks
-from csplade.pipelines.encode_folder import TRIES
+from csplade.pipelines.encode_blocks import encode_block, plan_blocks
+from csplade.pipelines.encode_folder import TRIES, failed_of
 from csplade.pipelines.encode_many import worker_texts
 from csplade.pipelines.encode_ray import Work, Workers, encode_blocks
 from csplade.pipelines.errors import EncoderError
@@ -145,6 +147,21 @@ def test_vectors_of_another_job_stay_until_a_worker_has_opened_the_encoder(run: 
     assert {path.name: path.read_bytes() for path in Path("out").iterdir()} == before
     # The folder is still that of the first job.
     assert orjson.loads(run(*ours).out)["skipped"] == 5
+
+
+@pytest.mark.usefixtures("run")
+def test_a_block_keeps_whole_records_and_replaces_no_field_of_theirs(encoder_folder: Path) -> None:
+    records = [{"id": "0", "text": "bread", "vector": [0.5]}, {"id": "1", "text": "salt", "terms": 1}]
+    Path("b.jsonl").write_bytes(b"".join(orjson.dumps(record) + b"\n" for record in records))
+    (block,) = plan_blocks([(find_source("b.jsonl"), 2)], 2, Path.cwd())
+    encoder, read = Encoder.open(encoder_folder), partial(entries, options=RecordOptions(vector_field="terms"))
+    report = encode_block(encoder, Role.DOCUMENT, block, read)
+    assert (report.written, report.failed) == (1, 1)
+    written = orjson.loads(block.output.read_bytes())
+    (vector,) = encoder.documents(["bread"])
+    assert written == {**records[0], "terms": pytest.approx(dict(vector.weights), rel=1e-4)}
+    letter = orjson.loads(failed_of(block.output).read_bytes())
+    assert "b.jsonl line 2 has a field 'terms' of its own" in letter["csplade_error"]
 
 
 def _work(folder: Path, trace: Path) -> Work:
