@@ -4,14 +4,14 @@ With --json exactly one object, always with these names; `hits` is null with --d
 
     {"query": text, "index": name, "mode": "sparse" | "bm25" | "hybrid",
      "terms": [{"term": text, "key": term key, "weight": number}, ...],    those that are sent
-     "hits": [as of `csplade query --explain`, each with "unmet": [as in terms, ...]],
+     "hits": [as of `csplade query --explain`, each with "unmet": [as in terms, ...]; null with `--fusion rrf`],
      "document": {"id": text, "reasons": [see `Reason`, ...], "rank": number or null, "score": number or null,
                   "contributions": [as of a hit, ...], "filters": [{"clause": JSON, "passes": true | false}, ...],
                   "shared": [{"term": text, "key": term key, "field": name, "query_weight": number,
                               "document_weight": number, "sent": true | false}, ...],
                   "query_only": [as in terms, ...], "document_terms": {field: [as in terms, ...]} or null}}
 
-The contributions of a hit sum up to its score.
+The contributions of a hit sum up to its score; with `--fusion rrf` they are those of its ranks, which name no terms.
 """
 
 from pathlib import Path
@@ -32,7 +32,7 @@ from csplade.commands.search_options import (
     plan_options,
 )
 from csplade.integration.errors import ClusterError
-from csplade.integration.planner import PlanOptions
+from csplade.integration.planner import Fusion, PlanOptions
 from csplade.integration.query import Mode, QueryOptions, Question, parse_filter, planned
 from csplade.pipelines.errors import UsageError
 
@@ -97,12 +97,12 @@ def command(
         from csplade.integration.search import search
 
         hits = search(client, index, question, options, size, explain=True)
-        fields = [field.name for field in options.plan.fields]
+        lacking = [_lacking(hit, sent.vector, options) for hit in hits]
         if as_json:
-            print_json({**shown, "hits": [_hit_json(hit, sent.vector, fields) for hit in hits], "document": None})
+            print_json({**shown, "hits": list(map(_hit_json, hits, lacking)), "document": None})
         else:
-            for hit in hits:
-                print_hit(hit, sent.vector, fields, limit)
+            for hit, terms in zip(hits, lacking, strict=True):
+                print_hit(hit, terms, limit)
         tell_question(text, options.mode, sent, bool(hits))
     else:
         found = _place(client, index, question, options, identity, size)
@@ -133,7 +133,14 @@ def _place(
     return found
 
 
-def _hit_json(hit: "Hit", sent: "SparseVector", fields: list[str]) -> dict[str, Any]:  # Any: a JSON object
+def _lacking(hit: "Hit", sent: "SparseVector", options: QueryOptions) -> "SparseVector | None":
+    """Return the terms of the query that are not in a hit; None where its score is made of ranks, which name none."""
     from csplade.integration.explain import unmet
 
-    return {**hit_json(hit), "unmet": terms_json(unmet(sent, hit.contributions or (), fields))}
+    if options.fusion is Fusion.RRF:
+        return None
+    return unmet(sent, hit.contributions or (), [field.name for field in options.plan.fields])
+
+
+def _hit_json(hit: "Hit", lacking: "SparseVector | None") -> dict[str, Any]:  # Any: a JSON object
+    return {**hit_json(hit), "unmet": None if lacking is None else terms_json(lacking)}

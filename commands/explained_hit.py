@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from csplade.commands.explanations import contribution_row, weight_text
 from csplade.commands.output import print_table
-from csplade.integration.explain import Contribution, Origin, unmet
+from csplade.integration.explain import Contribution, Origin
 from csplade.pipelines.sparse import SparseVector
 from csplade.pipelines.vocab import readable
 
@@ -22,11 +22,10 @@ _BAR = 20
 _COLUMNS = ("", "share", "term", "from", "query", "document", "adds")
 
 
-def print_hit(hit: "Hit", sent: SparseVector, fields: "Sequence[str]", limit: int | None) -> None:
-    """Print what a hit's score is made of, and the terms of the query that it lacks; `limit` of each at most."""
-    parts = hit.contributions or ()
-    rows = parts_rows(parts, hit.score, limit)
-    rows += _lacking(unmet(sent, parts, fields), limit)
+def print_hit(hit: "Hit", lacking: SparseVector | None, limit: int | None) -> None:
+    """Print what a hit's score is made of, and the query's terms that it lacks, if known; `limit` of each at most."""
+    rows = parts_rows(hit.contributions or (), hit.score, limit)
+    rows += _lacking(lacking or SparseVector(), limit)
     text = ": ".join(filter(None, (hit.title, hit.snippet)))
     print_table(f"{hit.rank}. {hit.id}: score {hit.score:.4f}. {text}", _COLUMNS, rows)
 

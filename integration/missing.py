@@ -15,7 +15,15 @@ from csplade.integration.index_mapping import mapping_of
 from csplade.integration.planner import Anchor, Fusion
 from csplade.integration.query import Mode, QueryOptions, Question, any_of, planned, weighed
 from csplade.integration.search import search_many
-from csplade.integration.searches import build_searches, falls_short, in_one_phase, is_approximate, phases_of, ranked
+from csplade.integration.searches import (
+    build_searches,
+    depth_of,
+    falls_short,
+    in_one_phase,
+    is_approximate,
+    phases_of,
+    ranked,
+)
 from csplade.integration.stored_weights import keeps_weights, source_with, weights_of
 from csplade.pipelines.sparse import SparseVector
 from opensearchpy import OpenSearch
@@ -257,7 +265,7 @@ def _without_term(terms: Terms, question: Question, light: Set[str]) -> Reason |
 
 def _light(question: Question, options: QueryOptions, size: int) -> Set[str]:
     """Return the terms that only score."""
-    return phases_of(question, options, size)[1].weights.keys()
+    return phases_of(question, options, depth_of(options, size))[1].weights.keys()
 
 
 def _filter_name(number: int) -> str:

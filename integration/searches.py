@@ -32,8 +32,6 @@ class Search:
 def build_searches(question: Question, options: QueryOptions, size: int) -> tuple[Search, ...]:
     """Return the searches for the best `size` documents: one, none if nothing can match, or those that RRF merges.
 
-    With a fusion of rankings more hits come back, so that a document's score does not depend on `size`.
-
     Raises:
         UsageError: the cluster or the index lacks what the options want.
     """
@@ -42,8 +40,7 @@ def build_searches(question: Question, options: QueryOptions, size: int) -> tupl
             "the index has no SEISMIC field: make one that has with `csplade index create --seismic`, or choose other "
             "phases"
         )
-    # The cluster's own fusion too depends on how many hits of each side it looks at.
-    depth = max(size, options.plan.rank_depth)
+    depth = depth_of(options, size)
     if options.fusion is Fusion.RRF:
         weights = {Mode.SPARSE: 1.0, Mode.BM25: options.bm25_weight}
         exact = _exact(options)
@@ -54,8 +51,16 @@ def build_searches(question: Question, options: QueryOptions, size: int) -> tupl
     asked = _hybrid(question, options) if by_server else _in_phases(question, options, size)
     if asked is None:
         return ()
-    body = {**asked, "size": depth if by_server else size, "track_total_hits": _TOTALS[options.plan.total]}
+    body = {**asked, "size": depth, "track_total_hits": _TOTALS[options.plan.total]}
     return (Search(body, options.mode),)
+
+
+def depth_of(options: QueryOptions, size: int) -> int:
+    """Return how many hits a search asks for, so that `size` come of it.
+
+    They are more where rankings are merged, by the cluster too, so that a document's score does not depend on `size`.
+    """
+    return max(size, options.plan.rank_depth) if options.fusion in (Fusion.RRF, Fusion.SERVER) else size
 
 
 def falls_short(search: Search, options: QueryOptions, hits: int) -> bool:

@@ -87,6 +87,21 @@ def test_the_table_shows_bars_shares_and_what_is_lacking(explain: Run) -> None:
 
 
 @pytest.mark.cluster
+def test_ranks_tell_nothing_of_the_terms_that_a_hit_lacks(explain: Run) -> None:
+    merged = ("bread bread cloth butter", "--size", 1, "--mode", "hybrid", "--fusion", "rrf")
+    (hit,) = json_of(explain(*merged, "--json"))["hits"]
+    ranks = [(part["term"], part["origin"]) for part in hit["contributions"]]
+    assert ranks == [("rank 1", "sparse"), ("rank 2", "bm25")]
+    assert (hit["id"], hit["unmet"]) == ("bread", None)
+    shown = rows(explain(*merged))
+    assert len(shown) == 4
+    assert not any("not in it" in line for line in shown)
+    # Of one ranking alone nothing is merged.
+    (alone,) = json_of(explain(*merged[:3], "--mode", "sparse", "--fusion", "rrf", "--json"))["hits"]
+    assert [term["key"] for term in alone["unmet"]] == ["butter", "cloth"]
+
+
+@pytest.mark.cluster
 def test_bars_are_as_long_as_shares(explain: Run) -> None:
     shown = rows(explain("bread cloth cloth keep keep keep", "--filter", '{"ids": {"values": ["loaf"]}}'))
     lengths = {line.split()[2]: line.split()[0].count("█") for line in shown[2:]}

@@ -9,6 +9,7 @@ from csplade.integration.missing import Placement, Reason, SharedTerm, look_for
 from csplade.integration.planner import Anchor, Fusion, Phases, PlanOptions
 from csplade.integration.query import Mode, QueryOptions, Question
 from csplade.integration.search import search, search_many
+from csplade.pipelines.sparse import SparseVector
 from csplade.tests.cluster_lines import ClusterLine
 from csplade.tests.versioned_index import DOCUMENTS, add_version, fill, filled_once, versioned, versioned_once
 from csplade.tests.word_encoder import word_vector
@@ -108,6 +109,19 @@ def test_what_is_only_better_known_by_others_is_said(filled_once: ClusterLine) -
     assert place(filled_once, "breads", "bread", QueryOptions()).reasons == (Reason.NO_COMMON_TERM,)
     anchored = QueryOptions(plan=PlanOptions(anchor=Anchor.TEXT))
     assert place(filled_once, "breads", "bread", anchored).rank is not None
+
+
+def test_all_terms_find_where_rankings_are_merged(filled_once: ClusterLine) -> None:
+    question = Question("elsewhere", SparseVector({"bread": 5.0, "salt": 0.5}))
+    for fusion, reasons in (
+        (Fusion.RRF, (Reason.RANKED_LOWER,)),
+        (Fusion.SUM, (Reason.ONLY_LIGHT_TERMS, Reason.NO_COMMON_WORD)),
+    ):
+        options = QueryOptions(Mode.HYBRID, plan=PlanOptions(fusion=fusion), dialect=filled_once.dialect)
+        found = look_for(filled_once.client, filled_once.index, question, options, "salt", 1)
+        assert (found.rank, found.reasons) == (None, reasons)
+        ranked = search(filled_once.client, filled_once.index, question, options, 100)
+        assert "salt" in [hit.id for hit in ranked]
 
 
 def test_what_the_second_phase_does_not_reach_has_rank_and_score_of_the_first(filled_once: ClusterLine) -> None:
