@@ -18,6 +18,8 @@ from csplade.pipelines.vocab import readable
 # Term keys hold no white space.
 _TERM = re.compile(r"Linear function on the (\S+) field for the (\S+) feature, ")
 _WORD = re.compile(r"weight\((.+) in \d+\) ")
+# Several words may stand together, as in Synonym(text:bread text:loaf); other fields' names may end like this one.
+_IN_TEXT = re.compile(rf"(?<![^\s(\[]){TEXT_FIELD}:")
 _SUM = "sum of:"
 # Of several fields the best one alone counts.
 _BEST = "max of:"
@@ -99,7 +101,7 @@ def _part(description: str, value: float, details: Sequence[Mapping[str, Any]]) 
         document = factors.pop("tf", None)
         # A boost of 1 is left out, and then idf may be the only factor.
         query = math.prod(factors.values()) if "idf" in factors else None
-        return Contribution(found[1].replace(f"{TEXT_FIELD}:", ""), Origin.BM25, value, query, document)
+        return Contribution(_IN_TEXT.sub("", found[1]), Origin.BM25, value, query, document)
     return Contribution(description.rstrip(":"), Origin.OTHER, value)
 
 

@@ -79,6 +79,21 @@ def test_a_term_of_another_field_is_told_with_the_field() -> None:
     assert contributions(tree) == (Contribution("title_terms:loaf", Origin.SPARSE, 6.0, 2.0, 3.0),)
 
 
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("fulltext:bread", "fulltext:bread"),
+        ("body.text:bread", "body.text:bread"),
+        ("my-text:bread", "my-text:bread"),
+        ('text:"fresh bread"', '"fresh bread"'),
+        ("Synonym(text:bread fulltext:loaf text:rye)", "Synonym(bread fulltext:loaf rye)"),
+        ("spanNear([text:fresh, text:bread], 0, true)", "spanNear([fresh, bread], 0, true)"),
+    ],
+)
+def test_a_word_of_another_field_keeps_the_name_of_the_field(told: str, shown: str) -> None:
+    assert contributions(word(2.0, told, IDF, TF)) == (Contribution(shown, Origin.BM25, 2.0, 3.0, 0.5),)
+
+
 def test_a_score_of_nothing_has_no_percentages() -> None:
     assert contributions(node(0.0, "no match")) == ()
     assert Contribution("a", Origin.OTHER, 0.0).percent(0.0) == pytest.approx(0.0)
