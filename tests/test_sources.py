@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from csplade.pipelines import tables
 from csplade.pipelines.errors import SourceError
 from csplade.pipelines.jsonl import Record, Unreadable
 from csplade.pipelines.sources import STDIN, Format, find_source
@@ -87,12 +88,55 @@ def test_a_bad_row_is_told_and_its_neighbours_are_read(tmp_path: Path) -> None:
     assert found[4] == Record(6, {"id": "5", "text": "good"})
 
 
-def test_a_quote_that_never_ends_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("a.csv", '"1, or one","a"b'),
+        ("a.csv", '"1","two\r\nlines","or ""three"""'),
+        ("a.tsv", '1\t"a, b"\tc'),
+        ("a.csv", '1,"caf\udce9"'),
+    ],
+)
+def test_a_bad_row_is_kept_as_it_stands(tmp_path: Path, name: str, row: str) -> None:
+    header, good = ("id\ttext", "5\tgood") if name.endswith("tsv") else ("id,text", "5,good")
+    (tmp_path / name).write_bytes(f"{header}\r\n{good}\r\n{row}\r\n{good}\r\n".encode(errors="surrogateescape"))
+    first, bad, last = find_source(str(tmp_path / name)).records()
+    assert isinstance(bad, Unreadable)
+    assert (bad.line, bad.raw) == (3, row.replace("\udce9", "\ufffd"))
+    assert isinstance(first, Record) and isinstance(last, Record) and first.value == last.value
+
+
+def test_a_quote_that_never_ends_is_told_with_the_lines_it_took(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b'id,text\n1,"open\n2,b\n')
     (found,) = find_source(str(path)).records()
-    assert isinstance(found, Unreadable)
-    assert (found.line, found.reason) == (2, "is not CSV (unexpected end of data)")
+    assert found == Unreadable(2, "is not CSV (unexpected end of data)", '1,"open\n2,b')
+
+
+def test_a_quote_that_never_ends_does_not_take_the_file_into_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is kept of it is bounded, and behind the longest cell that can be, rows are read again."""
+    monkeypatch.setattr(tables, "_LONGEST_CELL", 100)
+    monkeypatch.setattr(tables, "_LONGEST_RAW", 12)
+    path = tmp_path / "a.csv"
+    path.write_bytes(b'id,text\n1,"open\n' + b"".join(b"%02d,good\n" % number for number in range(20)))
+    found, *others = find_source(str(path)).records()
+    told = "is not CSV (field larger than field limit (100)); only its first 12 characters are kept"
+    assert found == Unreadable(2, told, '1,"open\n00,g')
+    # 5 characters on the quote's own line, then 8 a line.
+    assert [record.value["id"] for record in others if isinstance(record, Record)] == [str(n) for n in range(12, 20)]
+
+
+def test_blank_lines_may_stand_before_the_header(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"\xef\xbb\xbf\r\n\r\nid,text\r\n1,good\r\n")
+    assert list(find_source(str(path)).records()) == [Record(4, {"id": "1", "text": "good"})]
+    path.write_bytes(b"\nid,id\n")
+    with pytest.raises(SourceError, match=r"a\.csv line 2 must name each column once, it is 'id,id'"):
+        list(find_source(str(path)).records())
+    path.write_bytes(b"\n\n")
+    assert list(find_source(str(path)).records()) == []
 
 
 @pytest.mark.parametrize("header", [b"id,id\n", b"id,\n"])
