@@ -168,6 +168,7 @@ def _adapt(
     from csplade.pipelines.adapt_folder import check_free, claim, write_model
     from csplade.pipelines.adapt_texts import read_texts
     from csplade.pipelines.backbone import open_language_model
+    from csplade.pipelines.fingerprint import weights_digest
 
     check_free(output, resume)
     texts = read_texts(paths, fields)
@@ -176,7 +177,7 @@ def _adapt(
     mask_id = _mask_id(tokenizer, mask_token) if options.attention is Attention.BIDIRECTIONAL else 0
     separator = _end_of_text(model, tokenizer, backbone)
     sequences = _packed(texts, tokenizer.backend_tokenizer, separator, options)
-    fingerprint = _fingerprint(backbone, options, sequences, mask_id)
+    fingerprint = _fingerprint({"name": backbone, "weights": weights_digest(model)}, options, sequences, mask_id)
     claim(output, resume, fingerprint)
     report = _run(model, sequences, mask_id, options, output, fingerprint)
     if report.finished:
@@ -254,7 +255,7 @@ def _end_of_text(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast",
 
 
 def _fingerprint(
-    backbone: str, options: AdaptOptions, sequences: "NDArray[np.int32]", mask_id: int
+    backbone: dict[str, str], options: AdaptOptions, sequences: "NDArray[np.int32]", mask_id: int
 ) -> dict[str, Any]:  # Any: JSON values
     chosen = {name: value for name, value in asdict(options).items() if name not in _SAME_WEIGHTS}
     texts = {"sequences": len(sequences), "checksum": f"{zlib.crc32(sequences.data):08x}"}

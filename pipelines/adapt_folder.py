@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from csplade.pipelines.checkpoints import as_json, differences
+from csplade.pipelines.differences import as_json, differences
 from csplade.pipelines.errors import SourceError, UsageError
 from csplade.pipelines.folder_lock import contents
 from csplade.pipelines.json_object import read_object

@@ -14,13 +14,13 @@ from typing import Any
 
 import orjson
 import torch
+from csplade.pipelines.differences import as_json, differences
 from csplade.pipelines.errors import SourceError
 from csplade.pipelines.whole_file import replace_bytes, replace_file
 from torch import Tensor
 
 _NAME = re.compile(r"step-(\d+)\.pt")
 _BEST_FILE = "best.json"
-_Json = dict[str, Any]  # Any: JSON values
 
 
 @dataclass(frozen=True)
@@ -137,21 +137,3 @@ class Checkpoints:
         for step in self.steps()[: -self._keep]:
             if best is None or step != best.step:
                 self.path(step).unlink()
-
-
-def differences(theirs: Mapping[str, Any], ours: Mapping[str, Any], place: str = "") -> list[str]:
-    """Return each value in which two fingerprints differ, as `recipe.loss.kl is 0.5 there and 1.0 here`."""
-    found = []
-    for name in sorted({*theirs, *ours}):
-        there, here = theirs.get(name), ours.get(name)
-        if isinstance(there, Mapping) and isinstance(here, Mapping):
-            found += differences(there, here, f"{place}{name}.")
-        elif there != here:
-            found.append(f"{place}{name} is {there!r} there and {here!r} here")
-    return found
-
-
-def as_json(value: Mapping[str, Any]) -> _Json:
-    """Make tuples lists and enumerations strings, as in a file, so that both sides of `differences` compare alike."""
-    plain: _Json = orjson.loads(orjson.dumps(value))
-    return plain

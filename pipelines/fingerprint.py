@@ -11,6 +11,7 @@ from csplade.pipelines.recipe_values import to_json
 from csplade.pipelines.trained import Trained
 from csplade.pipelines.training_data import Example
 from csplade.pipelines.training_options import Recipe
+from torch import nn
 
 _SAMPLED = 256
 """Numbers of each weight that tell one backbone from another."""
@@ -18,14 +19,19 @@ _NOT_COMPARED = ("keep", "save_every", "evaluate_every")
 """Settings of `run` that change no weight."""
 
 
-def backbone_digest(trained: Trained) -> str:
-    """Return a digest of the shapes and of a sample of the language model's weights."""
+def weights_digest(model: nn.Module) -> str:
+    """Return a digest of the shapes and of a sample of a model's weights."""
     digest = hashlib.sha256()
-    for name, weight in sorted(trained.model.backbone.state_dict().items()):
+    for name, weight in sorted(model.state_dict().items()):
         flat = weight.detach().cpu().reshape(-1)
         sample = flat[:: max(1, flat.numel() // _SAMPLED)].to(torch.float64).numpy()
         digest.update(f"{name} {tuple(weight.shape)}".encode() + sample.tobytes())
     return digest.hexdigest()[:16]
+
+
+def idf_digest(trained: Trained) -> str:
+    """Return a digest of the idf of all terms, in whatever order they stand."""
+    return hashlib.sha256(orjson.dumps(sorted(trained.idf.items()))).hexdigest()[:16]
 
 
 def examples_digest(examples: Sequence[Example]) -> str:
@@ -57,9 +63,9 @@ def fingerprint_of(
     settings["run"] = {name: value for name, value in settings["run"].items() if name not in _NOT_COMPARED}
     return {
         "recipe": settings,
-        "backbone": {"name": trained.about.base_model, "weights": backbone_digest(trained)},
+        "backbone": {"name": trained.about.base_model, "weights": weights_digest(trained.model.backbone)},
         "data": {"examples": len(examples), "digest": examples_digest(examples)},
-        "idf": {"terms": len(trained.idf), "default": trained.default_idf},
+        "idf": {"terms": len(trained.idf), "default": trained.default_idf, "digest": idf_digest(trained)},
         "teachers": list(teachers),
         # The best checkpoint of one collection says nothing of another.
         "development": development_digest(development),

@@ -32,8 +32,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
     return runner(monkeypatch, capsys)
 
 
-def write_model(folder: Path) -> None:
-    tiny_llama(600, seed=1, spread=0.02).save_pretrained(folder)
+def write_model(folder: Path, seed: int = 1) -> None:
+    tiny_llama(600, seed=seed, spread=0.02).save_pretrained(folder)
     PreTrainedTokenizerFast(tokenizer_object=tiny_tokenizer(), bos_token="<s>").save_pretrained(folder)
 
 
@@ -134,6 +134,16 @@ def test_going_on_with_other_options_is_refused_before_the_first_checkpoint_too(
         checkpoint.unlink()
     result = run(*arguments, "--lambda-relu", "0.5", "--resume")
     assert result.code == 1 and "options.lambda_relu is 1.0 there and 0.5 here" in result.err
+    assert run(*arguments, "--resume").code == 0
+
+
+def test_going_on_with_other_weights_of_the_same_name_is_refused(run: Run) -> None:
+    arguments = ("adapt", "texts.txt", *SMALL, "--output", "out", "--steps", "2")
+    assert run(*arguments).code == 0
+    write_model(Path("model"), seed=2)
+    result = run(*arguments, "--resume")
+    assert result.code == 1 and "out is of another adaptation: backbone.weights is '" in result.err
+    write_model(Path("model"))
     assert run(*arguments, "--resume").code == 0
 
 

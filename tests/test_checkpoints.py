@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 import torch
-from csplade.pipelines.checkpoints import Best, Checkpoints, differences
+from csplade.pipelines.checkpoints import Best, Checkpoints
+from csplade.pipelines.differences import differences
 from csplade.pipelines.errors import SourceError
 
 FINGERPRINT = {"recipe": {"loss": {"kl": 0.5}, "run": {"steps": 9}}, "data": {"digest": "ab"}}

@@ -50,6 +50,18 @@ def test_a_checkpoint_of_another_recipe_is_refused_with_the_difference(
     assert (refused.code, "backbone.name is" in refused.err) == (1, True)
 
 
+def test_another_table_of_as_many_idf_is_refused(run: Run, tmp_path: Path, backbone: Path, data: Path) -> None:
+    table = tmp_path / "idf.json"
+    arguments = ("train", data, "--backbone", backbone, "--output", tmp_path / "run", "--steps", 1, "--idf", table)
+    table.write_bytes(orjson.dumps({"idf": {"bread": 5.0, "salt": 2.0}, "default": 9.0}))
+    assert run(*arguments, *settings()).code == 0
+    table.write_bytes(orjson.dumps({"idf": {"salt": 2.0, "bread": 5.0}, "default": 9.0}))
+    assert run(*arguments, *settings(), "--resume").code == 0
+    table.write_bytes(orjson.dumps({"idf": {"bread": 4.0, "salt": 2.0}, "default": 9.0}))
+    refused = run(*arguments, *settings(), "--resume")
+    assert (refused.code, "is of another training: idf.digest is" in refused.err) == (1, True)
+
+
 def test_an_output_folder_with_something_in_it_is_refused(run: Run, tmp_path: Path, backbone: Path, data: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     refused = run("train", data, "--backbone", backbone, "--output", tmp_path, *settings())
