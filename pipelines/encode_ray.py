@@ -6,7 +6,9 @@ is lost or written twice, and `tries` counts here when it is enough. (Ray Data t
 
 import logging
 import re
+import signal
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
@@ -187,8 +189,21 @@ def ray_cluster() -> Iterator[None]:
         return
     # Ray tells of workers that die on standard output, which is the report's: whoever reads --json wants nothing else.
     with redirect_stdout(sys.stderr):
-        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        with _sigterm_as_before():
+            ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
         try:
             yield
         finally:
             ray.shutdown()
+
+
+@contextmanager
+def _sigterm_as_before() -> Iterator[None]:
+    """Put back what SIGTERM does: `ray.init` lets it end the program with 15, and without a word."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        # In another thread Ray has left it as it was. None is of another language, and cannot be put back.
+        if before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)

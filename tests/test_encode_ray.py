@@ -57,3 +57,19 @@ def test_a_worker_that_is_killed_loses_and_duplicates_nothing(tmp_path: Path, en
     for part in (found[:5], found[RECORDS : RECORDS + 5]):
         for each, wanted in zip(part, alone.documents(TEXTS[:5]), strict=True):
             assert each["vector"] == pytest.approx(dict(wanted.weights), rel=1e-5)
+
+
+def test_sigterm_ends_it_as_ctrl_c_does(tmp_path: Path, encoder_folder: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(
+        b"\n".join(orjson.dumps({"_id": str(n), "text": TEXTS[n % 5]}) for n in range(20 * BLOCK))
+    )
+    process = started(tmp_path, encoder_folder, "a.jsonl")
+    deadline = time.monotonic() + 150
+    while not any((tmp_path / "out").glob("0*.jsonl")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    said, err = process.communicate(timeout=150)
+    assert (process.returncode, said) == (1, ""), err
+    assert "blocks were finished. Run again, the same command does the others." in err
+    assert err.splitlines()[-1] == "Stopped."
+    assert "Traceback" not in err

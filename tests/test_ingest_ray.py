@@ -73,6 +73,21 @@ def test_a_worker_that_is_killed_loses_and_duplicates_nothing(
         assert kept == pytest.approx(dict(wanted.weights), rel=2**-8)
 
 
+def test_sigterm_ends_it_as_ctrl_c_does(tmp_path: Path, opensearch: str, index_name: str, encoder_folder: Path) -> None:
+    lines = [orjson.dumps({"_id": str(n), "text": f"{TEXTS[n % 5]} number {n}"}) for n in range(2 * DOCUMENTS)]
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join(lines))
+    process = started(tmp_path, opensearch, index_name, encoder_folder)
+    client, deadline = connect(opensearch), time.monotonic() + 150
+    while not arrived(client, index_name) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    said, err = process.communicate(timeout=150)
+    assert (process.returncode, said) == (1, ""), err
+    assert "documents are indexed. Run again, the same command goes on from there." in err
+    assert err.splitlines()[-1] == "Stopped."
+    assert "Traceback" not in err
+
+
 def test_what_does_not_go_together_is_told(
     tmp_path: Path, opensearch: str, index_name: str, encoder_folder: Path
 ) -> None:
