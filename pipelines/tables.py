@@ -8,8 +8,8 @@ from csplade.pipelines.errors import SourceError
 from csplade.pipelines.jsonl import Record, Unreadable, without_mark
 
 _LONGEST_CELL = 2**26
-"""Characters; the module's own limit is 128 Ki. More are not of one cell but of a quote that nobody closed, which would take
-the whole file into memory."""
+"""Characters; the module's own limit is 128 Ki. More are not of one cell but of a quote that nobody closed, which would
+take the whole file into memory."""
 _LONGEST_RAW = 2**20
 """Characters that are kept of a row that cannot be read; what is longer is mended in the table."""
 # What separates cells in other tables, and what helps.

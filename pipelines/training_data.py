@@ -9,6 +9,7 @@ from csplade.pipelines.errors import SourceError
 from csplade.pipelines.evaluate import Judgment, read_judgments
 from csplade.pipelines.identified import add_text, identified_text
 from csplade.pipelines.jsonl import Unreadable
+from csplade.pipelines.source_names import source_names
 from csplade.pipelines.sources import Source, find_source
 from csplade.pipelines.training_line import FORM, LineError, parse_texts
 
@@ -25,7 +26,7 @@ class Example:
     scores: tuple[float, ...] | None
     """A teacher's score of each document, None if the file has none."""
     source: str
-    """Stem of the file or name of the BEIR folder."""
+    """As `source_names` calls its file or BEIR folder."""
     line: int
     """Counted from 1; of the judgments for a BEIR folder."""
 
@@ -158,7 +159,11 @@ def find_data(paths: Sequence[Path], split: str = "train") -> list[ExampleFile |
     Raises:
         SourceError: there is no such file, or a folder lacks one of its files.
     """
-    return [_folder(path, split) if path.is_dir() else _file(path) for path in paths]
+    named = zip(paths, source_names(paths), strict=True)
+    return [
+        _folder(path, name, split) if path.is_dir() else ExampleFile(name, find_source(str(path)))
+        for path, name in named
+    ]
 
 
 def _all_sound(found: Sequence[ExampleFile | JudgedFolder]) -> Iterator[Example]:
@@ -173,13 +178,7 @@ def _all_sound(found: Sequence[ExampleFile | JudgedFolder]) -> Iterator[Example]
             raise SourceError(data.nothing)
 
 
-def _file(path: Path) -> ExampleFile:
-    source = find_source(str(path))
-    name = source.name if source.path is None else Path(path.name.removesuffix(".gz")).stem
-    return ExampleFile(name, source)
-
-
-def _folder(path: Path, split: str) -> JudgedFolder:
+def _folder(path: Path, name: str, split: str) -> JudgedFolder:
     corpus = find_source(str(path))
     queries = next((path / name for name in _QUERIES if (path / name).is_file()), None)
     if queries is None:
@@ -188,7 +187,7 @@ def _folder(path: Path, split: str) -> JudgedFolder:
     if not judgments.is_file():
         there = ", ".join(sorted(file.stem for file in judgments.parent.glob("*.tsv"))) or "none"
         raise SourceError(f"the folder {path} holds no qrels/{split}.tsv: choose with --split one of its own ({there})")
-    return JudgedFolder(path.resolve().name, corpus, Source(str(queries), queries), judgments)
+    return JudgedFolder(name, corpus, Source(str(queries), queries), judgments)
 
 
 def _judged(path: Path) -> tuple[dict[str, dict[str, Judgment]], list[Flaw]]:
