@@ -64,7 +64,7 @@ class Worker:
         context = tls_context(options.trust) if secure else None
         self.upstream = Upstream(options.upstream, context, limits)
         self.metrics = Metrics(folder)
-        self.log = AccessLog(sys.stderr.buffer, options.log_queries) if options.log_requests else None
+        self.log = _log(options, self.metrics)
         self.vectors: Vectors | None = None
         self.shadows: Shadows | None = None
         self._sender = Sender(self.upstream, via, open_signer(options.trust, options.upstream))
@@ -97,6 +97,10 @@ class Worker:
         if self.vectors is not None:
             self.vectors.close()
         await self.upstream.close()
+
+
+def _log(options: GatewayOptions, metrics: Metrics) -> AccessLog | None:
+    return AccessLog(sys.stderr.buffer, options.log_queries, metrics) if options.log_requests else None
 
 
 class GatewayApp:

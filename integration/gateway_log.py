@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import BinaryIO
 
 import orjson
+from csplade.integration.gateway_metrics import Metrics
 
 
 @dataclass(slots=True)
@@ -38,11 +39,12 @@ class Exchange:
 
 
 class AccessLog:
-    """Writes lines to a stream."""
+    """Writes lines to a stream, and counts those that it does not take."""
 
-    def __init__(self, stream: BinaryIO, queries: bool) -> None:
+    def __init__(self, stream: BinaryIO, queries: bool, metrics: Metrics) -> None:
         self._stream = stream
         self._queries = queries
+        self._metrics = metrics
 
     def write(self, exchange: Exchange) -> None:
         """Write down one exchange that has ended."""
@@ -68,6 +70,10 @@ class AccessLog:
 
     def note(self, line: Mapping[str, object]) -> None:
         """Write down something else."""
-        # One write, so that lines of several workers do not mix.
-        self._stream.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
-        self._stream.flush()
+        try:
+            # One write, so that lines of several workers do not mix.
+            self._stream.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+            self._stream.flush()
+        except OSError:
+            # The disk is full, or who read the pipe has gone: no reason for a request to fail, and nowhere to tell it.
+            self._metrics.add("missed_log_lines_total")

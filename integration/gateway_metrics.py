@@ -58,6 +58,7 @@ _FAMILIES = (
     ),
     _Family("broken_answers_total", "counter", "Answers of the cluster that ended before their end."),
     _Family("callers_gone_total", "counter", "Requests whose caller left before the end of the answer."),
+    _Family("missed_log_lines_total", "counter", "Lines of the log that were lost or late."),
     _Family("request_bytes_total", "counter", "Bytes of request bodies."),
     _Family("answer_bytes_total", "counter", "Bytes of answer bodies."),
     _Family("rewriting_total", "counter", "Searches and writes, by what became of them.", _VERDICTS),
