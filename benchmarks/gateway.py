@@ -34,6 +34,7 @@ from csplade.integration.gateway_params import Params
 from csplade.integration.gateway_rules import load_rules
 from csplade.integration.gateway_searches import Asked, Sent, rewritten_search
 from csplade.integration.gateway_targets import Kind
+from csplade.integration.gateway_vectors import TimedEncode
 from csplade.integration.index import create_index
 from csplade.integration.ingest import IngestOptions, ingest
 from csplade.integration.node import NodeOptions
@@ -118,9 +119,8 @@ def rewritten(url: str, config: Path, index: str, body: bytes) -> bytes:
     rules = load_rules(config).towards(read_dialect(connect(url))).for_index(index)
     encoder = Encoder.open(SHIPPED_ENCODER)
     assert rules is not None
-    done = rewritten_search(
-        Asked(Kind.SEARCH, Params(()), body), rules, lambda text: next(iter(encoder.queries([text])))
-    )
+    timed = TimedEncode(lambda text: next(iter(encoder.queries([text]))))
+    done = rewritten_search(Asked(Kind.SEARCH, Params(()), body), rules, timed)
     assert isinstance(done, Sent)
     return done.body
 

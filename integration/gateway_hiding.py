@@ -19,7 +19,7 @@ from csplade.integration.gateway_source import (
     hide_in_search,
     hide_in_written,
 )
-from csplade.integration.gateway_targets import SEVERAL, TEMPLATES, Kind
+from csplade.integration.gateway_targets import SEARCHES, SEVERAL, TEMPLATES, Kind
 from csplade.integration.gateway_upstream import Answer
 from csplade.integration.gateway_verdict import Shown, Why
 from csplade.integration.gateway_work import Finding
@@ -72,7 +72,7 @@ class Hiding:
             Refusal: it comes too slowly, or it is not as it should be.
             CallerGone: it ends too early.
         """
-        body = await gather(request, self._rules.largest_body)
+        body = await gather(request, self._rules.largest_read(request.target.kind in SEARCHES))
         if not self._rules.hide_weights or request.target.kind in _WITHOUT:
             return Hidden(request, body)
         try:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from csplade.integration.gateway_compared import BM25, JSON_KIND, read_asked, read_modes
+from csplade.integration.gateway_ease import Late
 from csplade.integration.gateway_headers import answer_headers
 from csplade.integration.gateway_json import write_json
 from csplade.integration.gateway_pages import SAFE_HEADERS
@@ -25,9 +26,9 @@ from csplade.integration.gateway_resolve import Resolver
 from csplade.integration.gateway_rules import GatewayRules
 from csplade.integration.gateway_sending import EMPTY, Message, Sender, with_body
 from csplade.integration.gateway_upstream import Answer
-from csplade.integration.gateway_vectors import EncoderFailed, EncoderLate, TextTooLong, Vectors
+from csplade.integration.gateway_vectors import EncoderFailed, TextTooLong, TimedEncode, Vectors
 from csplade.integration.gateway_verdict import Why
-from csplade.integration.rewrite import Encode, RewriteMode, rewrite
+from csplade.integration.rewrite import RewriteMode, rewrite
 from csplade.integration.rewrite_config import IndexRules
 from csplade.integration.rewrite_report import JsonObject
 from csplade.integration.snippet import words_of
@@ -99,7 +100,7 @@ class Playground:
                 searches += rewritten
             except TextTooLong:
                 note = f"a text of it is longer than is encoded: searches like it pass as they are ({Why.LONG.value})"
-            except EncoderLate:
+            except Late:
                 late = f"the encoder did not answer within {_PATIENCE_SECONDS:g} s, or too many ask it"
                 note = f"{late}: searches pass as they are"
             except EncoderFailed:
@@ -122,10 +123,10 @@ class Playground:
     async def _rewritten(
         self, body: JsonObject, rules: IndexRules, modes: Sequence[str]
     ) -> tuple[list[Prepared], dict[str, Encoded]]:
-        def work(encode: Encode) -> tuple[list[Prepared], dict[str, Encoded]]:
+        def work(timed: TimedEncode) -> tuple[list[Prepared], dict[str, Encoded]]:
             texts: dict[str, Encoded] = {}
             wanted = [mode for mode in RewriteMode if mode.value in modes]
-            return [_prepared(body, rules, mode, encode, texts) for mode in wanted], texts
+            return [_prepared(body, rules, mode, timed, texts) for mode in wanted], texts
 
         return await self._vectors.aside(work, _PATIENCE_SECONDS)
 
@@ -163,21 +164,21 @@ class Playground:
 
 
 def _prepared(
-    body: JsonObject, rules: IndexRules, mode: RewriteMode, encode: Encode, texts: dict[str, Encoded]
+    body: JsonObject, rules: IndexRules, mode: RewriteMode, timed: TimedEncode, texts: dict[str, Encoded]
 ) -> Prepared:
     """Rewrite a search, and keep the vectors of its texts with the time that each took."""
     encoding = 0.0
 
-    def timed(text: str) -> SparseVector:
+    def kept(text: str) -> SparseVector:
         nonlocal encoding
         if text not in texts:
             began = time.perf_counter()
-            texts[text] = Encoded(encode(text), time.perf_counter() - began)
+            texts[text] = Encoded(timed.encode(text), time.perf_counter() - began)
             encoding += texts[text].seconds
         return texts[text].vector
 
     began = time.perf_counter()
-    done = rewrite(body, rules.field_map, timed, replace(rules.options, mode=mode))
+    done = rewrite(body, rules.field_map, kept, replace(rules.options, mode=mode), check=timed.check)
     return Prepared(mode.value, done.body, done.decisions, time.perf_counter() - began - encoding)
 
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
 from csplade.integration.gateway_body import BodyGuard
-from csplade.integration.gateway_json import unpacked
+from csplade.integration.gateway_json import beginning, unpacked
 from csplade.integration.gateway_log import Exchange
 from csplade.integration.gateway_network import Body
 from csplade.integration.gateway_params import Params
@@ -13,6 +13,7 @@ from csplade.integration.gateway_sending import Message, with_body
 from csplade.integration.gateway_signing import signed
 from csplade.integration.gateway_targets import Target
 from csplade.integration.gateway_transfer import Transfer
+from csplade.integration.gateway_verdict import Why
 
 # Answers in which nobody here could see that shards failed.
 _OTHER_FORMS = (b"cbor", b"smile", b"yaml")
@@ -85,15 +86,18 @@ class Gathered:
         """Return the whole body, unpacked; None if it is larger, or packed in a way that is not known."""
         return None if self._rest is not None else unpacked(self._head, self._request.coding, largest)
 
+    def read(self, largest: int) -> bytes | Why:
+        """Return the whole body, unpacked, or why it is not read."""
+        plain = self.plain(largest)
+        if plain is not None:
+            return plain
+        more = self._rest is not None or len(beginning(self._head, self._request.coding, largest + 1)) > largest
+        return Why.TOO_LARGE if more else Why.NOT_READ
+
     @property
     def size(self) -> int:
         """Return how many bytes are here."""
         return len(self._head)
-
-    @property
-    def whole(self) -> bool:
-        """Return whether all of it is here."""
-        return self._rest is None
 
     def of(self, request: Request) -> "Gathered":
         """Return the same body of a request that differs in its parameters alone."""

@@ -7,7 +7,7 @@ from functools import partial
 
 from csplade.integration.gateway_checks import with_errors
 from csplade.integration.gateway_delivery import Delivery
-from csplade.integration.gateway_ease import SMALL_BYTES, at_ease
+from csplade.integration.gateway_ease import SMALL_BYTES, Late, at_ease, in_time
 from csplade.integration.gateway_hiding import Hidden, Hiding
 from csplade.integration.gateway_json import UnreadJson, write_json
 from csplade.integration.gateway_log import Exchange
@@ -25,10 +25,11 @@ from csplade.integration.gateway_sending import Sender
 from csplade.integration.gateway_shadow import LARGEST, SHADOW_SECONDS, Shadows
 from csplade.integration.gateway_targets import READS, WRITES, Kind, Target, read_reading, read_target
 from csplade.integration.gateway_upstream import Answer
-from csplade.integration.gateway_vectors import EncoderFailed, EncoderLate, TextTooLong, Vectors
+from csplade.integration.gateway_vectors import EncoderFailed, TextTooLong, TimedEncode, Vectors
 from csplade.integration.gateway_verdict import Outcome, Verdict, Why, failed_open, passed
 from csplade.integration.gateway_work import Finding, Work
 from csplade.integration.gateway_writing import Writing
+from csplade.integration.rewrite import Check
 from csplade.pipelines.errors import EncoderError
 from csplade.pipelines.sparse import SparseVector
 
@@ -58,7 +59,7 @@ class Rewriting:
         self._resolver = Resolver(parts.sender, parts.rules, parts.vectors.fingerprint)
         self._finding = Finding(parts.rules, self._resolver, self._moments)
         self._hiding = Hiding(parts.rules, self._finding, parts.metrics)
-        self._rendering = Rendering(self._delivery, parts.rules.largest_body)
+        self._rendering = Rendering(self._delivery, parts.rules.largest_search)
         self._write = Writing(parts.rules, parts.vectors, self._resolver, self._delivery)
 
     def target(self, method: str, path: bytes) -> Target | None:
@@ -195,23 +196,36 @@ class Rewriting:
             return passed(Why.NOT_READ)
         except TextTooLong:
             verdict = passed(Why.LONG)
-        except EncoderLate:
+        except Late:
             verdict = failed_open(Why.ENCODER_SLOW)
         except (EncoderFailed, EncoderError):
             verdict = failed_open(Why.ENCODER_BROKEN)
         except ForbiddenSearch as error:
             raise _forbidden(error) from error
-        return await at_ease(work.size, lambda: _allowed(work, verdict))
+        return await self._allowed(work, verdict)
+
+    async def _allowed(self, work: Work, trouble: Verdict) -> Partly | Verdict:
+        """Return what runs without vectors, as far as that can be told within the time that a search has.
+
+        Raises:
+            Refusal: nothing may.
+        """
+        seconds = self._rules.deadline_seconds
+        try:
+            return await in_time(work.size, seconds, lambda check: _allowed(work, trouble, check))
+        except Late:
+            return trouble
 
 
-def _allowed(work: Work, trouble: Verdict) -> Partly | Verdict:
+def _allowed(work: Work, trouble: Verdict, check: Check) -> Partly | Verdict:
     """Return what runs without vectors: what the configuration forbids does not hang on the vectors of its texts.
 
     Raises:
         Refusal: nothing may.
+        Late: `check` says so.
     """
     try:
-        found = work.made(lambda _: _ANY_VECTOR)
+        found = work.made(TimedEncode(lambda _: _ANY_VECTOR, check))
     except ForbiddenSearch as error:
         raise _forbidden(error) from error
     return replace(found, sent=trouble) if isinstance(found, Partly) else trouble

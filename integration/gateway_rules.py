@@ -84,6 +84,8 @@ class GatewayRules:
     """Headers on which nobody's rights depend, beside those that are known."""
     largest_body: int = 16 * 2**20
     """Bytes, decompressed; what is larger passes as it is."""
+    largest_search: int = 2**20
+    """The same of a search that may be rewritten, as rewriting keeps other searches waiting."""
     largest_sent: int = 100 * 2**20
     """Bytes of what is made of it: the `http.max_content_length` of clusters, which is this by default."""
 
@@ -101,6 +103,10 @@ class GatewayRules:
     def hide_weights(self) -> bool:
         """Return whether weights of any index are kept out of what is read."""
         return any(rules.hide_weights for rules in self.config.rules)
+
+    def largest_read(self, search: bool) -> int:
+        """Return how many bytes are gathered of a body; `search`: only to be rewritten, unless weights are hidden."""
+        return self.largest_search if search and not self.hide_weights else self.largest_body
 
     @property
     def typed(self) -> bool:
@@ -131,9 +137,11 @@ def read_rules(raw: object, place: str) -> GatewayRules:
     config = read_config(raw, place)
     table = _checked(raw.get("gateway", {}) if isinstance(raw, Mapping) else {}, f"{place}: gateway")
     usual = GatewayRules(config)
+    longest = table.get("longest_query", usual.longest_query)
+    largest = table.get("largest_body", usual.largest_body)
     rollout = Rollout(share=0.0 if table.get("shadow") else 1.0)
     return GatewayRules(
-        config,
+        _shortened(config, longest),
         Rollout(
             share=table.get("rollout", rollout.share),
             sticky_header=table.get("sticky_header", rollout.sticky_header).lower(),
@@ -144,12 +152,19 @@ def read_rules(raw: object, place: str) -> GatewayRules:
         deadline_seconds=table.get("deadline_ms", usual.deadline_seconds * 1000) / 1000,
         write_deadline_seconds=table.get("write_deadline_s", usual.write_deadline_seconds),
         cached_vectors=table.get("cached_vectors", usual.cached_vectors),
-        longest_query=table.get("longest_query", usual.longest_query),
+        longest_query=longest,
         lookup_deadline_seconds=table.get("lookup_deadline_ms", usual.lookup_deadline_seconds * 1000) / 1000,
         harmless_headers=tuple(name.lower() for name in table.get("harmless_headers", usual.harmless_headers)),
-        largest_body=table.get("largest_body", usual.largest_body),
+        largest_body=largest,
+        largest_search=min(largest, table.get("largest_search", usual.largest_search)),
         largest_sent=table.get("largest_sent", usual.largest_sent),
     )
+
+
+def _shortened(config: RewriteConfig, longest: int) -> RewriteConfig:
+    """Return the same rules by which no longer query strings are taken apart."""
+    limited = (replace(rules, options=replace(rules.options, longest_text=longest)) for rules in config.rules)
+    return replace(config, rules=tuple(limited))
 
 
 def _number(low: float, high: float) -> Callable[[object], bool]:
@@ -183,6 +198,7 @@ _KEYS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "lookup_deadline_ms": (_number(_ABOVE_ZERO, _DAY_MS), "a number of milliseconds above 0"),
     "harmless_headers": (_names, "a list of names of headers"),
     "largest_body": (_whole, "a whole number of bytes, at least 1"),
+    "largest_search": (_whole, "a whole number of bytes, at least 1"),
     "largest_sent": (_whole, "a whole number of bytes, at least 1"),
 }
 

@@ -10,9 +10,9 @@ from csplade.integration.gateway_params import Params
 from csplade.integration.gateway_source import Read, hide_in_body
 from csplade.integration.gateway_targets import TEMPLATES, Kind
 from csplade.integration.gateway_templates import NOTHING_RENDERED, Rendered, names_pit
-from csplade.integration.gateway_vectors import TextTooLong
+from csplade.integration.gateway_vectors import TextTooLong, TimedEncode
 from csplade.integration.gateway_verdict import Verdict, Why, passed
-from csplade.integration.rewrite import Encode, rewrite
+from csplade.integration.rewrite import rewrite
 from csplade.integration.rewrite_config import IndexRules
 from csplade.integration.rewrite_policy import ScorePolicy
 from csplade.integration.rewrite_report import Decision, JsonObject, Rewritten
@@ -87,9 +87,11 @@ Rules = IndexRules | Why
 
 
 def rewritten_search(
-    asked: Asked, rules: IndexRules, encode: Encode, rendered: Rendered = NOTHING_RENDERED
+    asked: Asked, rules: IndexRules, timed: TimedEncode, rendered: Rendered = NOTHING_RENDERED
 ) -> Sent | Why:
     """Return what is sent instead of a single search, or why it stays; `rendered`: if it is a template.
+
+    Whatever `timed` raises is raised.
 
     Raises:
         ForbiddenSearch: the configuration forbids it.
@@ -104,7 +106,7 @@ def rewritten_search(
         return Why.NOT_READ
     if asked.params.get("q") is not None and _asks_twice(asked):
         return Why.NOT_READ
-    done = _rewritten(asked.kind, asked_body(asked), asked.params, rules, encode, rendered.bodies.get(0))
+    done = _rewritten(asked.kind, asked_body(asked), asked.params, rules, timed, rendered.bodies.get(0))
     if isinstance(done, Why):
         return done
     params = asked.params.body_moved()
@@ -140,17 +142,19 @@ def rewritten_items(
     params: Params,
     items: Sequence[Item],
     rules: Sequence[Rules],
-    encode: Encode,
+    timed: TimedEncode,
     rendered: Rendered = NOTHING_RENDERED,
 ) -> Sent | Partly | Why:
     """Return what is sent instead of several searches, or why all of them stay; `rendered`: if they are templates.
+
+    Whatever `timed` raises is raised, but `TextTooLong`.
 
     Raises:
         ForbiddenSearch: the configuration forbids all of them.
     """
     single = Kind.TEMPLATE if kind in TEMPLATES else Kind.SEARCH
     found = [
-        _item(single, item, each, encode, rendered.bodies.get(place))
+        _item(single, item, each, timed, rendered.bodies.get(place))
         for place, (item, each) in enumerate(zip(items, rules, strict=True))
     ]
     forbidden = {place: each for place, each in enumerate(found) if isinstance(each, ForbiddenSearch)}
@@ -166,12 +170,13 @@ def rewritten_items(
 
 
 def _item(
-    kind: Kind, item: Item, rules: Rules, encode: Encode, rendered: JsonObject | Why | None
+    kind: Kind, item: Item, rules: Rules, timed: TimedEncode, rendered: JsonObject | Why | None
 ) -> Sent | Why | ForbiddenSearch:
+    timed.check()
     if isinstance(rules, Why):
         return rules
     try:
-        done = _rewritten(kind, read_object(item.body), Params(()), rules, encode, rendered)
+        done = _rewritten(kind, read_object(item.body), Params(()), rules, timed, rendered)
         return done if isinstance(done, Why) else _as_sent(Params(()), done)
     except UnreadJson:
         return Why.NOT_READ
@@ -203,7 +208,12 @@ def _lines(pairs: Sequence[tuple[bytes, bytes]]) -> bytes:
 
 
 def _rewritten(
-    kind: Kind, body: JsonObject, params: Params, rules: IndexRules, encode: Encode, rendered: JsonObject | Why | None
+    kind: Kind,
+    body: JsonObject,
+    params: Params,
+    rules: IndexRules,
+    timed: TimedEncode,
+    rendered: JsonObject | Why | None,
 ) -> _Changed | Why:
     if isinstance(rendered, Why):
         return rendered
@@ -211,14 +221,14 @@ def _rewritten(
         # What it was opened for is not what the request names.
         return Why.UNKNOWN_PIT
     if rendered is not None:
-        return _filled(body, rendered, rules, encode)
+        return _filled(body, rendered, rules, timed)
     if kind is Kind.TEMPLATE:
-        return _changed(rewrite_template(body, rules.field_map, encode, rules.options))
+        return _changed(rewrite_template(body, rules.field_map, timed.encode, rules.options, timed.check))
     over = params.over(body) if kind is Kind.SEARCH else {}
     if kind is Kind.COUNT:
         # As a search without hits, so that both count the same.
         over = {"size": 0, **params.least_score()}
-    done = _changed(rewrite({**body, **over}, rules.field_map, encode, rules.options))
+    done = _changed(rewrite({**body, **over}, rules.field_map, timed.encode, rules.options, check=timed.check))
     if isinstance(done, Why):
         return done
     # What the parameters decide goes on standing there.
@@ -230,9 +240,9 @@ def _rewritten(
     return replace(done, body=kept)
 
 
-def _filled(body: JsonObject, rendered: JsonObject, rules: IndexRules, encode: Encode) -> _Changed | Why:
+def _filled(body: JsonObject, rendered: JsonObject, rules: IndexRules, timed: TimedEncode) -> _Changed | Why:
     hidden = hide_in_body(rendered, rules.hidden_fields) if rules.hide_weights else Read(rendered, Params(()))
-    done = _changed(rewrite_rendered(body, hidden.body, rules.field_map, encode, rules.options))
+    done = _changed(rewrite_rendered(body, hidden.body, rules.field_map, timed.encode, rules.options, timed.check))
     return done if isinstance(done, Why) else replace(done, shown=hidden.shown)
 
 

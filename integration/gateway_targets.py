@@ -34,6 +34,7 @@ SEVERAL = frozenset({Kind.MANY, Kind.MANY_TEMPLATES})
 TEMPLATES = frozenset({Kind.TEMPLATE, Kind.MANY_TEMPLATES})
 WRITES = frozenset({Kind.BULK, Kind.INDEX, Kind.UPDATE})
 READS = frozenset({Kind.DOCUMENT, Kind.DOCUMENTS})
+SEARCHES = SEVERAL | {Kind.SEARCH, Kind.TEMPLATE, Kind.COUNT, Kind.VALIDATE, Kind.EXPLAIN}
 
 _ASKED = ("GET", "POST")
 _WRITTEN = ("PUT", "POST")

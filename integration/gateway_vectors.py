@@ -1,7 +1,7 @@
 """Vectors of one worker: its encoder, opened once, runs in threads of its own, with a deadline and a memory of queries.
 
-Whoever waits gets the work's result, `EncoderLate`, or `EncoderFailed`; nobody waits for another's long text, as what
-comes too late is not begun.
+Whoever waits gets the work's result, `Late`, or `EncoderFailed`; nobody waits for another's long text, as what comes
+too late is not begun, or ends at its next clause.
 """
 
 import asyncio
@@ -9,12 +9,15 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 from threading import Lock
 from typing import TypeVar
 
 from csplade.integration.encoder import Encoder, TellingEncoder
+from csplade.integration.gateway_ease import AT_ONCE_SECONDS, Late, check_until
 from csplade.integration.gateway_metrics import Metrics
-from csplade.integration.rewrite import Encode
+from csplade.integration.rewrite import Check, Encode, unhurried
 from csplade.pipelines.encode_kept import LARGEST, ROOM, KeptVectors
 from csplade.pipelines.sparse import SparseVector
 
@@ -27,16 +30,21 @@ class TextTooLong(Exception):
     """A text of a search is longer than searches may have encoded."""
 
 
-class EncoderLate(Exception):
-    """The vectors were not there in time."""
-
-
 class EncoderFailed(Exception):
     """The encoder could not be opened, or does not make vectors."""
 
 
 class _Unknown(Exception):
     """A vector is not remembered."""
+
+
+@dataclass(frozen=True)
+class TimedEncode:
+    """What gives searches their vectors as long as there is time."""
+
+    encode: Encode
+    check: Check = unhurried
+    """Raises `Late` once there is none; called before each clause."""
 
 
 class Vectors:
@@ -83,40 +91,38 @@ class Vectors:
         self._documents.shutdown(wait=False, cancel_futures=True)
         self._asides.shutdown(wait=False, cancel_futures=True)
 
-    async def with_queries(self, work: Callable[[Encode], _Found], seconds: float, small: bool) -> _Found:
-        """Return what `work` makes of the vectors of queries; `small`: it takes no time itself.
+    async def with_queries(self, work: Callable[[TimedEncode], _Found], seconds: float, small: bool) -> _Found:
+        """Return what `work` makes of the vectors of queries; `small`: it mostly takes no time itself.
 
         Whatever `work` raises is raised.
 
         Raises:
-            EncoderLate: not within `seconds`.
+            Late: not within `seconds`.
             EncoderFailed: the encoder does not make a vector.
             TextTooLong: a query's text is longer than is encoded.
         """
         if small:
-            try:
-                return work(self._remembered)
-            except _Unknown:
-                pass
+            with suppress(_Unknown, Late):
+                return work(TimedEncode(self._remembered, check_until(time.monotonic() + AT_ONCE_SECONDS)))
         until = time.monotonic() + seconds
-        return await self._within(self._queries, seconds, lambda: work(lambda text: self._query(text, until)))
+        return await self._within(self._queries, seconds, lambda: work(self._timed(until)))
 
-    async def aside(self, work: Callable[[Encode], _Found], seconds: float) -> _Found:
+    async def aside(self, work: Callable[[TimedEncode], _Found], seconds: float) -> _Found:
         """Return what `work` makes of the vectors of queries that no caller's search waits for.
 
         Whatever `work` raises is raised.
 
         Raises:
-            EncoderLate: not within `seconds`, or there are too many that wait already.
+            Late: not within `seconds`, or there are too many that wait already.
             EncoderFailed: the encoder does not make a vector.
             TextTooLong: a query's text is longer than is encoded.
         """
         if self._waiting_aside >= _MOST_ASIDE:
-            raise EncoderLate
+            raise Late
         until = time.monotonic() + seconds
         self._waiting_aside += 1
         try:
-            return await self._within(self._asides, seconds, lambda: work(lambda text: self._query(text, until)))
+            return await self._within(self._asides, seconds, lambda: work(self._timed(until)))
         finally:
             self._waiting_aside -= 1
 
@@ -124,7 +130,7 @@ class Vectors:
         """Return the vectors of documents' texts.
 
         Raises:
-            EncoderLate: not within `seconds`.
+            Late: not within `seconds`.
             EncoderFailed: the encoder does not make them.
         """
         until = time.monotonic() + seconds
@@ -136,7 +142,7 @@ class Vectors:
             async with asyncio.timeout(seconds):
                 return await asyncio.get_running_loop().run_in_executor(pool, work)
         except TimeoutError as error:
-            raise EncoderLate from error
+            raise Late from error
         finally:
             self._metrics.took("encoding_seconds", time.perf_counter() - began)
 
@@ -148,10 +154,11 @@ class Vectors:
         self._metrics.add("remembered_vectors_total")
         return vector
 
-    def _query(self, text: str, until: float) -> SparseVector:
+    def _timed(self, until: float) -> TimedEncode:
         # Nobody waits any more for a request with thousands of texts, however well they are remembered.
-        if time.monotonic() > until:
-            raise EncoderLate
+        return TimedEncode(lambda text: self._query(text, until), check_until(until))
+
+    def _query(self, text: str, until: float) -> SparseVector:
         self._check_length(text)
         vector = self._memory.get(text)
         if vector is None:
@@ -164,11 +171,12 @@ class Vectors:
             raise TextTooLong
 
     def _all(self, texts: Sequence[str], until: float) -> list[SparseVector]:
+        check = check_until(until)
+
         def made(encoder: Encoder) -> list[SparseVector]:
             found: list[SparseVector] = []
             for vector in encoder.documents(texts):
-                if time.monotonic() > until:
-                    raise EncoderLate
+                check()
                 found.append(vector)
             return found
 
@@ -180,13 +188,12 @@ class Vectors:
     def _made(self, make: Callable[[Encoder], list[SparseVector]], until: float) -> list[SparseVector]:
         if self._encoder is None:
             raise EncoderFailed
-        if time.monotonic() > until:
-            raise EncoderLate
+        check_until(until)()
         try:
             vectors = make(self._encoder)
             self._count_cut(self._encoder)
             return vectors
-        except EncoderLate:
+        except Late:
             raise
         # A runtime's exceptions have no common base but this; none of them may cost a caller the answer.
         except Exception as error:

@@ -55,6 +55,7 @@ class Why(enum.StrEnum):
     LEFT = "left_for_enrich"
     """A write whose weights `csplade enrich` makes."""
     ENCODER_SLOW = "encoder_slow"
+    """Vectors, or the rewriting itself, took longer than there was time for."""
     ENCODER_BROKEN = "encoder_broken"
     RENDERING_SLOW = "rendering_slow"
     """The cluster did not say in time what it makes of a template."""

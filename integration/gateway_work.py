@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from csplade.integration.gateway_ease import at_ease
+from csplade.integration.gateway_ease import Late, at_ease, in_time
 from csplade.integration.gateway_items import read_items, too_many
 from csplade.integration.gateway_json import UnreadJson
 from csplade.integration.gateway_moments import Moments
@@ -22,12 +22,12 @@ from csplade.integration.gateway_searches import (
 )
 from csplade.integration.gateway_targets import SEVERAL, TEMPLATES, Kind
 from csplade.integration.gateway_templates import NOTHING_RENDERED, Rendered, unrendered
-from csplade.integration.gateway_verdict import Verdict, Why, passed
-from csplade.integration.rewrite import Encode
+from csplade.integration.gateway_vectors import TimedEncode
+from csplade.integration.gateway_verdict import Verdict, Why, failed_open, passed
 
 # A search counts for so many bytes at least: rewriting one takes time, however short it is.
 _SHORTEST = 2**12
-Make = Callable[[Encode, Rendered], Sent | Partly | Why]
+Make = Callable[[TimedEncode, Rendered], Sent | Partly | Why]
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class Work:
     pit: str | None = None
     """The point in time that a single search is in."""
 
-    def made(self, encode: Encode) -> Sent | Partly | Why:
+    def made(self, timed: TimedEncode) -> Sent | Partly | Why:
         """Return what is sent instead, or why nothing is."""
-        return self.make(encode, self.rendered)
+        return self.make(timed, self.rendered)
 
     @property
     def size(self) -> int:
@@ -62,15 +62,17 @@ class Finding:
 
     async def __call__(self, request: Request, body: Gathered) -> Work | Verdict:
         """Return how a search is rewritten, or what becomes of the caller's own."""
-        plain = await at_ease(body.size, lambda: body.plain(self._rules.largest_body))
-        if plain is None:
-            return passed(Why.NOT_READ if body.whole else Why.TOO_LARGE)
+        plain = await at_ease(body.size, lambda: body.read(self._rules.largest_search))
+        if isinstance(plain, Why):
+            return passed(plain)
         if request.answered_otherwise:
             return passed(Why.NOT_READ)
         try:
             found = await (self._several if request.target.kind in SEVERAL else self._single)(request, plain)
         except UnreadJson:
             return passed(Why.NOT_READ)
+        except Late:
+            return failed_open(Why.ENCODER_SLOW)
         return passed(found) if isinstance(found, Why) else found
 
     async def _single(self, request: Request, plain: bytes) -> Work | Why:
@@ -100,7 +102,8 @@ class Finding:
         size = sum(max(len(body), _SHORTEST) for body in bodies)
         templates: dict[int, bytes] = {}
         if request.target.kind in TEMPLATES and not request.params.doubtful and not _passed_over(request):
-            templates = await at_ease(size, lambda: unrendered(bodies, rules))
+            seconds = self._rules.deadline_seconds
+            templates = await in_time(size, seconds, lambda check: unrendered(bodies, rules, check))
         return Work(make, size, templates, pit=pit)
 
     async def rules_of_each(self, request: Request, searches: Sequence[tuple[str, bytes]]) -> list[Rules]:

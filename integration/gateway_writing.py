@@ -7,14 +7,14 @@ from csplade.integration.gateway_bulk import merged, read_actions, refused_place
 from csplade.integration.gateway_delivery import Delivery
 from csplade.integration.gateway_documents import Aim
 from csplade.integration.gateway_drafts import Drafts, read_many, read_one
-from csplade.integration.gateway_ease import at_ease
+from csplade.integration.gateway_ease import Late, at_ease
 from csplade.integration.gateway_json import UnreadJson, write_json
 from csplade.integration.gateway_request import Gathered, Request
 from csplade.integration.gateway_resolve import Found, Resolver
 from csplade.integration.gateway_rules import GatewayRules, Writes
 from csplade.integration.gateway_targets import Kind
 from csplade.integration.gateway_upstream import Answer
-from csplade.integration.gateway_vectors import EncoderFailed, EncoderLate, Vectors
+from csplade.integration.gateway_vectors import EncoderFailed, Vectors
 from csplade.integration.gateway_verdict import Outcome, Verdict, Why, failed_open, passed
 from csplade.pipelines.errors import EncoderError
 
@@ -104,9 +104,9 @@ class Writing:
         await self._delivery.give(request, answer, sent.verdict)
 
     async def _prepared(self, request: Request, body: Gathered) -> _Prepared | Verdict:
-        plain = await at_ease(body.size, lambda: body.plain(self._rules.largest_body))
-        if plain is None:
-            return passed(Why.NOT_READ if body.whole else Why.TOO_LARGE)
+        plain = await at_ease(body.size, lambda: body.read(self._rules.largest_body))
+        if isinstance(plain, Why):
+            return passed(plain)
         try:
             drafts = await self._drafts(request, plain)
         except UnreadJson:
@@ -120,7 +120,7 @@ class Writing:
             if len(weighted) <= self._rules.largest_sent:
                 return _Prepared(plain, drafts, weighted, drafts.verdict(), weighted=True)
             verdict = failed_open(Why.TOO_LARGE)
-        except EncoderLate:
+        except Late:
             verdict = failed_open(Why.ENCODER_SLOW)
         except (EncoderFailed, EncoderError):
             verdict = failed_open(Why.ENCODER_BROKEN)

@@ -9,8 +9,7 @@ import orjson
 import pytest
 from csplade.commands.serve import open_encoder
 from csplade.integration.gateway_metrics import Metrics, exposition
-from csplade.integration.gateway_vectors import Vectors
-from csplade.integration.rewrite import Encode
+from csplade.integration.gateway_vectors import TimedEncode, Vectors
 from csplade.pipelines.sparse import SparseVector
 from csplade.tests.command_run import Run, runner
 from csplade.tests.tiny_encoder import TEXTS, write_tiny_encoder
@@ -74,8 +73,8 @@ def test_the_gateway_counts_them_and_no_documents(folder: Path, tmp_path: Path) 
         lines = exposition(tmp_path, frozenset({os.getpid()})).splitlines()
         return next(line.rpartition(" ")[2] for line in lines if line.startswith("csplade_gateway_cut_queries_total"))
 
-    def encoded(text: str, encode: Encode) -> SparseVector:
-        return encode(text)
+    def encoded(text: str, timed: TimedEncode) -> SparseVector:
+        return timed.encode(text)
 
     async def ask() -> list[str]:
         await vectors.open()

@@ -31,6 +31,7 @@ from csplade.integration.gateway_searches import (
 from csplade.integration.gateway_source import hide_in_body, hide_in_documents, hide_in_search
 from csplade.integration.gateway_targets import SEVERAL, TEMPLATES, WRITES, Kind, read_target
 from csplade.integration.gateway_templates import NOTHING_RENDERED, Rendered, unrendered
+from csplade.integration.gateway_vectors import TimedEncode
 from csplade.integration.gateway_verdict import Why
 from csplade.integration.rewrite_config import IndexRules
 from csplade.integration.rewrite_policy import RewriteMode, RewriteOptions
@@ -211,11 +212,11 @@ def _read(kind: Kind, params: Params, body: bytes, applied: IndexRules, chance: 
         elif kind in SEVERAL:
             items, each = read_items(body), [applied] * body.count(b"\n")
             filled = _filled(kind, [item.body for item in items], applied, chance)
-            several = rewritten_items(kind, params, items, each[: len(items)], word_vector, filled)
+            several = rewritten_items(kind, params, items, each[: len(items)], TimedEncode(word_vector), filled)
             assert isinstance(several, Sent | Partly | Why)
         else:
             filled = _filled(kind, [body], applied, chance)
-            done = rewritten_search(Asked(kind, params, body), applied, word_vector, filled)
+            done = rewritten_search(Asked(kind, params, body), applied, TimedEncode(word_vector), filled)
             assert isinstance(done, Sent | Why)
             # What is filled is another body.
             assert filled.bodies or not isinstance(done, Sent) or NAME.findall(done.body) == NAME.findall(body)

@@ -1,5 +1,7 @@
-"""Long texts in searches: they are not encoded, and no memory is lost to what was encoded."""
+"""Long texts and large bodies in searches: they keep nobody waiting, and no memory is lost to what was encoded."""
 
+import gzip
+import time
 from collections.abc import Iterator
 
 import orjson
@@ -37,6 +39,69 @@ def test_of_several_searches_those_with_a_long_text_pass(play: Play) -> None:
     first = play.cluster.of("_msearch")[0].body.splitlines()
     assert (orjson.loads(first[1]), b"rank_feature" in first[3]) == (match(LONG), True)
     assert answer.status == 200
+
+
+SEVERAL_MB = 4 * 2**20
+ENDLESS_SECONDS = 6.0
+"""Well below what it takes to read a query string of several megabytes."""
+
+
+@pytest.mark.parametrize("kind", ["query_string", "simple_query_string"])
+def test_a_long_query_string_is_not_read_as_one(play: Play, kind: str) -> None:
+    with playing(largest_search=2 * SEVERAL_MB) as large:
+        body = orjson.dumps({"query": {kind: {"query": "a " * (SEVERAL_MB // 2), "fields": ["text"]}}})
+        began = time.monotonic()
+        answer = large.ask("POST", f"/{INDEX}/_search", gzip.compress(body), content_encoding="gzip")
+        assert time.monotonic() - began < ENDLESS_SECONDS
+        assert (verdict(answer), ids(answer)) == ("passed; long_text", ["bm25"])
+    # Of a text that may be encoded it is still known what is searched for.
+    short: object = {"query": {kind: {"query": "bread -salt", "fields": ["text"]}}}
+    assert verdict(play.ask("POST", f"/{INDEX}/_search", short)) == "rewritten"
+
+
+@pytest.mark.parametrize("clause", [{"match": {"a": "b"}}, {"term": {"a": "b"}}])
+@pytest.mark.parametrize("kind", ["_search", "_search/template"])
+def test_a_search_with_clauses_without_end_is_given_up_in_time(clause: object, kind: str) -> None:
+    search = {"query": {"bool": {"should": [clause] * 60_000}}}
+    body = {"source": {**search, "size": "{{n}}"}, "params": {"n": 1}} if kind != "_search" else search
+    with playing(deadline_ms=20, largest_search=SEVERAL_MB) as play:
+        answer = play.ask("POST", f"/{INDEX}/{kind}", body)
+        assert (verdict(answer), ids(answer)) == ("failed-open; encoder_slow", ["bm25"])
+        assert not play.cluster.of("_render")
+
+
+def test_a_small_search_that_takes_its_time_leaves_the_event_loop() -> None:
+    # Each text is short enough, and all of them fit into a body that is usually rewritten at once.
+    strings = [{"query_string": {"query": "a " * 1950, "default_field": "text"}}] * 16
+    with playing(deadline_ms=60_000) as play:
+        for _ in range(2):
+            answer = play.ask("POST", f"/{INDEX}/_search", {"query": {"bool": {"should": strings}}})
+            assert verdict(answer) == "rewritten"
+        counts = play.gateway.counts()
+        # Though its vector is remembered the second time, it is taken to the encoder's thread.
+        assert counts["encoding_seconds_count"] == 2
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_search_that_is_larger_than_is_rewritten_passes_and_a_document_does_not(packed: bool) -> None:
+    with playing(largest_search=1000) as play:
+
+        def sent(method: str, path: str, body: object) -> str | None:
+            written = orjson.dumps(body)
+            more = {"content_encoding": "gzip"} if packed else {}
+            return verdict(play.ask(method, path, gzip.compress(written) if packed else written, **more))
+
+        large = {**match("bread"), "note": "a" * 1000}
+        assert sent("POST", f"/{INDEX}/_search", large) == "passed; too_large"
+        assert sent("POST", f"/{INDEX}/_search", match("bread")) == "rewritten"
+        assert sent("PUT", f"/{INDEX}/_doc/1", {"text": "bread " * 1000}) == "rewritten"
+
+
+def test_weights_are_hidden_in_searches_that_are_too_large_to_be_rewritten() -> None:
+    with playing(hide_weights=True, largest_search=1000) as play:
+        large = {**match("bread"), "note": "a" * 1000}
+        assert verdict(play.ask("POST", f"/{INDEX}/_search", large)) == "passed; too_large"
+        assert "csplade_terms" in play.cluster.asked[-1].target, play.cluster.asked[-1]
 
 
 def test_the_page_compares_nothing_for_a_long_text(play: Play) -> None:
