@@ -5,6 +5,7 @@ idf(t) = log(1 + (N - df + 0.5) / (df + 0.5)), as in Lucene's BM25
 
 import gzip
 import math
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ def read_idf(path: Path) -> tuple[dict[str, float], float]:
         table = found["idf"] if isinstance(found.get("idf"), dict) else found
         idf = {str(key): float(value) for key, value in table.items()}
         default = float(found["default"]) if table is not found else max(idf.values())
-    except (OSError, EOFError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (OSError, EOFError, zlib.error, KeyError, TypeError, ValueError, AttributeError) as error:
         raise SourceError(
             f'{path} holds no table of idf ({error}): write {{"idf": {{"bread": 5.1}}, "default": 9.0}}'
         ) from error

@@ -1,6 +1,7 @@
 """The files of an encoder folder besides contract, graph and golden vectors: names, reading, writing."""
 
 import gzip
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,5 +70,5 @@ def _read(path: Path) -> object:
     try:
         value: object = orjson.loads(gzip.decompress(path.read_bytes()))
         return value
-    except (OSError, EOFError, orjson.JSONDecodeError) as error:
+    except (OSError, EOFError, zlib.error, orjson.JSONDecodeError) as error:
         raise EncoderError(f"{path} cannot be read ({error}): copy the encoder folder again") from error
