@@ -15,6 +15,8 @@ DEPTH = 100
 ASKED_DEPTH = DEPTH + 50
 """Hits to ask for: more, so that documents of equal score at the end of a ranking do not depend on the index."""
 
+_LARGEST_GRADE = 1000
+"""What is larger is no grade but a time, or another column; the program that measures keeps 32 bits of it."""
 _QUERIES = ("queries.jsonl", "queries.jsonl.gz")
 _JUDGMENTS = "qrels/test.tsv"
 
@@ -74,16 +76,24 @@ def read_judgments(path: Path) -> Iterator[Judgment | Unreadable]:
     for number, line in enumerate(_lines(path), start=1):
         cells = line.split("\t")
         grade = _grade(cells[2]) if len(cells) == 3 else None
-        if grade is not None:
+        if grade is None:
+            if number > 1 and line.strip():  # The first is the header.
+                reason = f"is {line[:100]!r}: write query id, document id and a whole number, with tabs"
+                yield Unreadable(number, reason, line)
+        elif abs(grade) <= _LARGEST_GRADE:
             yield Judgment(number, cells[0], cells[1], grade)
-        elif number > 1 and line.strip():  # The first is the header.
-            reason = f"is {line[:100]!r}: write query id, document id and a whole number, with tabs"
+        else:
+            reason = f"has the grade {cells[2][:30]}: write a whole number from -{_LARGEST_GRADE} to {_LARGEST_GRADE}"
             yield Unreadable(number, reason, line)
 
 
-def order(scores: Iterable[tuple[str, float]], depth: int = DEPTH) -> tuple[str, ...]:
-    """Return the `depth` best ids; equal scores in the order of ids, so that a run never depends on the index."""
-    return tuple(identity for identity, _ in sorted(scores, key=lambda pair: (-pair[1], pair[0]))[:depth])
+def order(scores: Iterable[tuple[str, float]], depth: int = DEPTH, without: str | None = None) -> tuple[str, ...]:
+    """Return the `depth` best ids; equal scores in the order of ids, so that a run never depends on the index.
+
+    `without` is the query's own document, if it is one.
+    """
+    best = sorted((pair for pair in scores if pair[0] != without), key=lambda pair: (-pair[1], pair[0]))
+    return tuple(identity for identity, _ in best[:depth])
 
 
 def require_ir_measures() -> None:

@@ -83,6 +83,18 @@ def test_a_broken_judgment_is_named_with_its_line(folder: Path, line: str, numbe
     assert f"test.tsv line {number} is {line!r}: write query id, document id and a whole number" in said
 
 
+@pytest.mark.parametrize("grade", [1700000000000, -1700000000000, 1001, 2**40, 2**70])
+def test_a_number_that_is_no_grade_is_named_with_its_line(folder: Path, grade: int) -> None:
+    """On the first line too, which would have been a header if it were no number."""
+    path = folder / "qrels" / "test.tsv"
+    for number, before in ((1, b""), (6, QRELS)):
+        path.write_bytes(before + f"q1\td8\t{grade}\nq1\td9\t1\n".encode())
+        said = f"test.tsv line {number} has the grade {grade}: write a whole number from -1000 to 1000"
+        assert said in refusal(folder)
+    path.write_bytes(QRELS + b"q1\td8\t1000\nq1\td9\t-1000\n")
+    assert read_collection(folder).judgments["q1"]["d8"] == 1000
+
+
 def test_two_grades_for_one_document_are_refused_and_the_same_twice_is_not(folder: Path) -> None:
     path = folder / "qrels" / "test.tsv"
     path.write_bytes(QRELS + b"q1\td1\t2\n")
