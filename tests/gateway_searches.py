@@ -15,6 +15,8 @@ from opensearchpy import OpenSearch
 
 Json = dict[str, Any]  # Any: JSON values
 DOCUMENTS = 120
+UNHURRIED: Json = {"deadline_ms": 10_000, "lookup_deadline_ms": 60_000}
+"""Deadlines that a busy machine does not miss, where what a search becomes is looked at."""
 
 
 def rules(pattern: str, **more: object) -> Json:
@@ -79,13 +81,13 @@ def stage(
 ) -> Iterator[Stage]:
     """Fill an index for each mode and run a gateway in front; `other` is an index without rules.
 
-    `gateway` is the configuration's table of that name, `more` what the rules of each index hold besides, `mapped` the
-    mapping for servers that do not take the usual one.
+    `gateway` is the configuration's table of that name, with much time unless it says how much, `more` what the rules of
+    each index hold besides, `mapped` the mapping for servers that do not take the usual one.
     """
     name, client = f"test-{uuid4().hex}", connect(url)
     config = {
         "index": [rules(f"{name}-{mode}*", mode=mode, **(more or {})) for mode in modes],
-        "gateway": gateway or {},
+        "gateway": {**UNHURRIED, **(gateway or {})},
     }
     for mode in (*modes, "other"):
         fill_index(client, f"{name}-{mode}", DOCUMENTS, mapped)

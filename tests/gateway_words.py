@@ -18,8 +18,8 @@ from csplade.tests.gateway_process import Gateway, serving
 from csplade.tests.word_encoder import WordEncoder, word_vector
 
 SLOW, BROKEN, DOTTED = "slowword", "brokenword", "dottedword"
-"""Texts with these take two seconds, cannot be encoded, or get a term that no cluster takes."""
-SLOW_SECONDS = 2.0
+"""Texts with these take four seconds, cannot be encoded, or get a term that no cluster takes."""
+SLOW_SECONDS = 4.0
 EXPANDING, EXPANSION = "expandingword", "expansionword"
 """Texts with the first get the second as a term besides, as from a model that knows what else fits."""
 NO_ENCODER = "CSPLADE_TEST_NO_ENCODER"

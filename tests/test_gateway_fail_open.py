@@ -18,7 +18,7 @@ _TOOK = re.compile(rb'"took":\d+')
 
 @pytest.fixture(scope="module")
 def staged(opensearch: str) -> Iterator[Stage]:
-    gateway = {"deadline_ms": 600, "largest_body": 20_000}
+    gateway = {"deadline_ms": 2000, "largest_body": 20_000}
     with stage(opensearch, "replace", gateway=gateway, options=("--workers", "1")) as running:
         running.direct.indices.create(index=f"{running.name}-replace-bad", body={"mappings": odd_mapping()})
         lines = [{"index": {"_id": "odd"}}, {"text": "bread of an odd index"}]

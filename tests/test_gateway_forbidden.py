@@ -17,7 +17,7 @@ PHRASES_ARE_REFUSED: Json = {"policy": {"phrase": "refuse"}}
 
 @pytest.fixture(scope="module")
 def strict(opensearch: str) -> Iterator[Stage]:
-    with stage(opensearch, "replace", more=PHRASES_ARE_REFUSED, gateway={"deadline_ms": 600}) as running:
+    with stage(opensearch, "replace", more=PHRASES_ARE_REFUSED, gateway={"deadline_ms": 2000}) as running:
         yield running
 
 
@@ -119,7 +119,7 @@ def test_a_search_that_the_rules_forbid_is_refused(opensearch: str) -> None:
 
 @pytest.mark.parametrize("word", [BROKEN, SLOW])
 def test_a_search_that_the_rules_forbid_is_refused_whatever_the_encoder_does(opensearch: str, word: str) -> None:
-    more, gateway = {"policy": {"operator_and": "refuse"}}, {"deadline_ms": 600}
+    more, gateway = {"policy": {"operator_and": "refuse"}}, {"deadline_ms": 2000}
     with stage(opensearch, "replace", more=more, gateway=gateway) as staged:
         path = f"/{staged.index('replace')}/_search"
         asked = {"query": f"fresh {word} bread", "operator": "and"}

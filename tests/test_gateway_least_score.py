@@ -7,7 +7,7 @@ import orjson
 import pytest
 from csplade.integration.client import connect
 from csplade.tests.gateway_process import Answer, Gateway, ask
-from csplade.tests.gateway_searches import Json, request, rules, verdict
+from csplade.tests.gateway_searches import UNHURRIED, Json, request, rules, verdict
 from csplade.tests.gateway_words import rewriting
 from csplade.tests.rewrite_index import fill_index, stored_weights
 from opensearchpy import OpenSearch
@@ -59,7 +59,7 @@ def served(opensearch: str) -> Iterator[Served]:
         for policy in POLICIES
     ]
     try:
-        with rewriting(opensearch, {"index": own}) as gateway:
+        with rewriting(opensearch, {"index": own, "gateway": UNHURRIED}) as gateway:
             yield Served(client, gateway, index)
     finally:
         client.indices.delete(index=index)

@@ -37,7 +37,7 @@ def marked(staged: Stage) -> str:
 
 @pytest.fixture(scope="module")
 def synchronous(opensearch: str) -> Iterator[tuple[Stage, str]]:
-    with stage(opensearch, "replace", gateway={"write_deadline_s": 0.5}) as staged:
+    with stage(opensearch, "replace", gateway={"write_deadline_s": 2}) as staged:
         yield staged, marked(staged)
 
 

@@ -17,15 +17,15 @@ TEXT = f"slow {SLOW}"
 
 
 @contextmanager
-def meanwhile(*asks: Callable[[], Answer]) -> Iterator[list[Answer]]:
+def meanwhile(*asks: Callable[[], Answer], begun: float = 0.3) -> Iterator[list[Answer]]:
     """Ask in threads; the answers are there at the end."""
     answers: list[Answer] = []
     threads = [threading.Thread(target=lambda ask=ask: answers.append(ask())) for ask in asks]
     for thread in threads:
         thread.start()
     try:
-        # They have begun to encode.
-        time.sleep(0.3)
+        # After that they have begun to encode.
+        time.sleep(begun)
         yield answers
     finally:
         for thread in threads:
@@ -56,7 +56,8 @@ def test_a_slow_text_of_a_shadow_lets_no_search_fail_open() -> None:
 def test_more_than_a_few_on_the_page_are_told_that_the_encoder_is_slow() -> None:
     with playing() as play:
         play.search("warm")
-        asks = [lambda number=number: compare(play, f"{TEXT} {number}") for number in range(8)]
-        with meanwhile(*asks):
+        others = [lambda number=number: compare(play, f"bread {number}") for number in range(7)]
+        # They wait behind the slow one.
+        with meanwhile(lambda: compare(play, TEXT), begun=1.2), meanwhile(*others, begun=1.4):
             told = orjson.loads(compare(play, f"{TEXT} last").body)
             assert "the encoder did not answer" in told["note"]

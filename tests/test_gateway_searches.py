@@ -9,7 +9,7 @@ import pytest
 from csplade.integration.rewrite import rewrite
 from csplade.integration.rewrite_policy import RewriteMode, RewriteOptions
 from csplade.tests.gateway_process import ask
-from csplade.tests.gateway_searches import Json, Stage, hits, rules, stage, verdict
+from csplade.tests.gateway_searches import UNHURRIED, Json, Stage, hits, rules, stage, verdict
 from csplade.tests.gateway_words import rewriting
 from csplade.tests.rewrite_index import FIELD_MAP
 from csplade.tests.word_encoder import word_vector
@@ -252,7 +252,7 @@ def test_a_search_of_everything_passes_where_not_all_have_rules(staged: Stage) -
 def test_an_alias_without_rules_of_its_index_may_have_its_own(opensearch: str, staged: Stage) -> None:
     alias = f"{staged.name}-named"
     staged.direct.indices.put_alias(index=staged.index("other"), name=alias)
-    with rewriting(opensearch, {"index": [rules(alias)]}) as gateway:
+    with rewriting(opensearch, {"index": [rules(alias)], "gateway": UNHURRIED}) as gateway:
         raw = orjson.dumps(MATCH)
         head = f"POST /{alias}/_search HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"
         answer = ask(gateway.port, head.encode() + b"content-length: %d\r\n\r\n" % len(raw) + raw)

@@ -81,7 +81,7 @@ def updating(line: ClusterLine, request: pytest.FixtureRequest) -> Iterator[Upda
     mappings = {"properties": {**properties, "csplade_encoded": {"type": "keyword"}}}
     line.client.indices.create(index=line.index, body={"mappings": mappings})
     own = [rules(line.index, mode="replace")]
-    config = {"index": own, "gateway": {"writes": "sync", "write_deadline_s": 1.0}}
+    config = {"index": own, "gateway": {"writes": "sync", "write_deadline_s": 2.0}}
     with rewriting(line.url, config) as first:
         at_once = Updating(line, first, later=False)
         at_once.fill([name for name in CASES if not name.startswith("made")])

@@ -20,7 +20,7 @@ WEIGHTS = word_vector(TEXT).weights
 
 @pytest.fixture(scope="module")
 def staged(opensearch: str) -> Iterator[Stage]:
-    with stage(opensearch, "replace", gateway={"write_deadline_s": 0.5}) as running:
+    with stage(opensearch, "replace", gateway={"write_deadline_s": 2}) as running:
         marked = {"properties": {**mapping()["properties"], "csplade_encoded": {"type": "keyword"}}}
         running.direct.indices.create(index=f"{running.name}-replace-marked", body={"mappings": marked})
         running.direct.indices.create(index=f"{running.name}-replace-plain", body={})
