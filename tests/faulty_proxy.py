@@ -16,7 +16,7 @@ DROP = 0
 HALF = -1
 """Instead of a status: let the cluster do it, and cut the connection in the middle of its answer."""
 SLOW = -2
-"""Instead of a status: let the cluster do it, and take a second for the answer."""
+"""Instead of a status: let the cluster do it, and take `slow_seconds` for the answer."""
 
 
 class FaultyProxy(ThreadingHTTPServer):
@@ -28,18 +28,21 @@ class FaultyProxy(ThreadingHTTPServer):
     `unknown`: what holds this in its path is answered as by a cluster that does not know the path.
     `troubles`: faults of requests whose method and path, `GET /articles/_mapping`, hold a text, as for bulk requests.
     `locked`: the status of every answer, whatever is asked.
+    `slow_seconds`: how long a slow answer takes.
     `most_at_once`: how many bulk requests it held at one moment, at most.
     """
 
     daemon_threads = True
 
-    def __init__(self, target: str, faults: Sequence[int | None] = (), largest: int | None = None) -> None:
+    def __init__(
+        self, target: str, faults: Sequence[int | None] = (), largest: int | None = None, slow_seconds: float = 1.0
+    ) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         parts = urlsplit(target)
         self.target = (parts.hostname or "", parts.port or 80)
         self.faults = list(faults)
         self.troubles: dict[str, list[int | None]] = {}
-        self.largest = largest
+        self.largest, self.slow_seconds = largest, slow_seconds
         self.locked: int | None = None
         self.unknown: str | None = None
         self.unserved: re.Pattern[str] | None = None
@@ -112,7 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._half(*self._forward(body))
         elif fault is None or fault == SLOW:
             answer = self._forward(body)
-            time.sleep(1.0 if fault else 0.0)
+            time.sleep(self.server.slow_seconds if fault else 0.0)
             self._answer(*answer)
         else:
             self._answer(fault, b'{"error": {"type": "injected", "reason": "by the proxy"}}')
@@ -128,7 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self._half(*self._forward(body))
         elif fault == SLOW:
-            time.sleep(1.0)
+            time.sleep(self.server.slow_seconds)
             self._bulk(body)
         elif fault is not None:
             self._answer(fault, b'{"error": {"type": "injected", "reason": "by the proxy"}}')

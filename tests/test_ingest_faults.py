@@ -184,13 +184,13 @@ def test_a_run_that_lost_its_cluster_goes_on_from_its_checkpoint_with_its_dead_l
 def test_what_is_sent_again_because_its_answer_is_late_is_there_once(
     opensearch: str, client: OpenSearch, options: IngestOptions, index_name: str
 ) -> None:
-    # The proxy holds a slow request for a second, and then still passes it on.
-    hasty = replace(options, patience=replace(PATIENT, request_seconds=0.4))
-    with running(FaultyProxy(opensearch, [None, SLOW, SLOW, None, SLOW])) as proxy:
+    # The proxy holds a slow request for longer than it is waited for, and then still passes it on.
+    hasty = replace(options, patience=replace(PATIENT, request_seconds=3))
+    with running(FaultyProxy(opensearch, [None, SLOW, SLOW, None, SLOW], slow_seconds=6)) as proxy:
         report = load(connect(proxy.url), some_documents(60), hasty)
         assert proxy.bulks >= 6 + 3
         # What was given up arrives as well.
-        time.sleep(1.5)
+        time.sleep(7)
     assert (report.read, report.indexed, report.failed) == (60, 60, 0)
     assert (report.created, report.doubtful) == (60, 0)
     assert check_count(report, count_if_allowed(client, index_name), index_name, 0) is None
