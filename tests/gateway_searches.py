@@ -81,8 +81,8 @@ def stage(
 ) -> Iterator[Stage]:
     """Fill an index for each mode and run a gateway in front; `other` is an index without rules.
 
-    `gateway` is the configuration's table of that name, with much time unless it says how much, `more` what the rules of
-    each index hold besides, `mapped` the mapping for servers that do not take the usual one.
+    `gateway` is the configuration's table of that name, with much time unless it says how much, `more` what the rules
+    of each index hold besides, `mapped` the mapping for servers that do not take the usual one.
     """
     name, client = f"test-{uuid4().hex}", connect(url)
     config = {
