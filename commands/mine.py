@@ -34,7 +34,7 @@ from csplade.pipelines.number_of import number_of
 @click.option(
     "--output", required=True, type=click.Path(path_type=Path), metavar="FILE", help="The file of JSON lines to write."
 )
-@click.option("--resume", is_flag=True, help="Continue the output of a stopped run.")
+@click.option("--resume", is_flag=True, help="Continue the output of a run with the same options.")
 @click.option(
     "--split", default="train", show_default=True, metavar="NAME", help="Of a BEIR folder: read qrels/NAME.tsv."
 )
@@ -107,8 +107,9 @@ def command(
       csplade mine pairs.jsonl --index articles --output scored.jsonl --teacher dense:minilm --teacher bm25@0.3
       csplade mine pairs.jsonl --index articles --output harder.jsonl --mode sparse --encoder first-model --skip-top 2
     """
-    from csplade.commands.mine_run import MineRun, distinct_examples, for_index, open_mine_teacher, run_mine
+    from csplade.commands.mine_run import MineRun, distinct_examples, for_index, job_of, open_mine_teacher, run_mine
     from csplade.integration.mine import DEFAULT_MARGIN, MineOptions
+    from csplade.integration.mine_job import check_job
     from csplade.integration.mine_output import find_earlier
     from csplade.pipelines.teacher import parse_specs
 
@@ -122,11 +123,14 @@ def command(
         raise UsageError(f"{output} cannot be read and written at once: name another --output")
     least = negatives if drop_short else 0
     earlier = find_earlier(output, resume, scored=bool(teachers), least=least)
+    job = job_of(options, teachers, encoder_folder)
+    if earlier is not None and earlier.size:
+        check_job(output, job)
     examples, repeated = distinct_examples(paths, split)
     client = open_cluster(connection)
     options = for_index(client, options, encoder_folder)
     teacher = open_mine_teacher(teachers, encoder_folder)
-    tally = run_mine(MineRun(client, options, encoder_folder, teacher, output, earlier, least), examples)
+    tally = run_mine(MineRun(client, options, encoder_folder, teacher, output, earlier, job, least), examples)
     _print(tally, output, 0 if earlier is None else len(earlier.done), repeated, as_json)
     _advise(tally, negatives)
 

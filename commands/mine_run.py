@@ -9,8 +9,9 @@ from pathlib import Path
 from csplade.commands.output import notice
 from csplade.integration.index_facts import facts_of
 from csplade.integration.mine import Mined, MineOptions, mine, positives_of
+from csplade.integration.mine_job import MineJob
 from csplade.integration.mine_output import Earlier, open_output
-from csplade.integration.query import Question
+from csplade.integration.query import Mode, Question
 from csplade.pipelines.contract import read_contract
 from csplade.pipelines.errors import CspladeError, UsageError
 from csplade.pipelines.folder import read_tables
@@ -32,6 +33,8 @@ class MineRun:
     output: Path
     earlier: Earlier | None
     """What an earlier run has written into the output."""
+    job: MineJob
+    """That of the output's lines."""
     least: int
     """Negatives without which a pair is not written."""
 
@@ -59,6 +62,28 @@ def for_index(client: OpenSearch, options: MineOptions, encoder_folder: Path) ->
     contract = read_contract(encoder_folder) if options.mode.needs_vector else None
     facts = facts_of(client, options.index, contract)
     return replace(options, dialect=facts.dialect, calibration=facts.calibration)
+
+
+def job_of(options: MineOptions, teachers: tuple[str, ...], encoder_folder: Path) -> MineJob:
+    """Return what decides the lines of a run with these options and teachers.
+
+    Raises:
+        CspladeError: the encoder is needed and cannot be read.
+    """
+    kinds = [spec.kind for spec in parse_specs(teachers)] if teachers else []
+    needed = options.mode.needs_vector or BM25 in kinds
+    # Both look at all hits together: the ranks of two searches, the mean and deviation of a mix.
+    together = options.mode is Mode.HYBRID or len(teachers) > 1
+    return MineJob(
+        index=options.index,
+        mode=options.mode.value,
+        negatives=options.negatives,
+        depth=options.depth if together else None,
+        skip_top=options.skip_top,
+        teachers=teachers,
+        margin=options.margin if teachers else None,
+        encoder=read_contract(encoder_folder).fingerprint if needed else None,
+    )
 
 
 def open_mine_teacher(specs: tuple[str, ...], encoder_folder: Path) -> Teacher | None:
@@ -93,7 +118,7 @@ def run_mine(run: MineRun, examples: list[Example]) -> Counter[str]:
     asked = _asked(rest, run.encoder_folder if run.options.mode.needs_vector else None)
     found = mine(run.client, asked, positives_of(examples), run.options, run.teacher)
     tally = Counter[str]()
-    with open_output(run.output, run.earlier) as file:
+    with open_output(run.output, run.earlier, run.job) as file:
         try:
             for mined in _watched(found, len(rest)):
                 kept = len(mined.negatives) >= run.least

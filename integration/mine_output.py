@@ -7,6 +7,7 @@ from io import FileIO
 from pathlib import Path
 
 from csplade.integration.mine import Mined
+from csplade.integration.mine_job import MineJob, write_job
 from csplade.pipelines.errors import SourceError, UsageError
 from csplade.pipelines.jsonl import Unreadable, append_line, parse_line, write_line
 
@@ -62,8 +63,8 @@ def find_earlier(path: Path, resume: bool, scored: bool, least: int = 0) -> Earl
 
 
 @contextmanager
-def open_output(path: Path, earlier: Earlier | None) -> Iterator[MineOutput]:
-    """Open the file for what comes behind its earlier lines; a line that was cut is removed.
+def open_output(path: Path, earlier: Earlier | None, job: MineJob) -> Iterator[MineOutput]:
+    """Open the file for what comes behind its earlier lines, of the same job; a line that was cut is removed.
 
     Raises:
         UsageError: another program has made the file meanwhile.
@@ -73,6 +74,8 @@ def open_output(path: Path, earlier: Earlier | None) -> Iterator[MineOutput]:
         file = path.open("xb" if earlier is None else "ab", buffering=0)
         if earlier is not None:
             file.truncate(earlier.size)
+        if earlier is None or not earlier.size:
+            write_job(path, job)
     except FileExistsError as error:
         raise UsageError(f"the file {path} was made by another program: name another --output") from error
     except OSError as error:

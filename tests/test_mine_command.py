@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,7 @@ def test_a_stopped_run_goes_on_where_it_stopped(mine: Run) -> None:
     whole = Path("whole.jsonl").read_bytes()
     # Killed in the midst of its third line.
     Path("out.jsonl").write_bytes(b"\n".join(whole.split(b"\n")[:3])[:-20])
+    shutil.copy("whole.jsonl.job", "out.jsonl.job")
     result = mine("out.jsonl", *EIGHT, "--resume", "--json")
     assert result.code == 0
     assert result.err == "2 pairs were written by an earlier run.\n"
@@ -174,6 +176,31 @@ def test_a_stopped_run_goes_on_where_it_stopped(mine: Run) -> None:
     again = orjson.loads(mine("out.jsonl", *EIGHT, "--resume", "--json").out)
     assert (again["kept"], again["pairs"], again["negatives_per_pair"]) == (6, 0, 0.0)
     assert Path("out.jsonl").read_bytes() == whole
+
+
+@pytest.mark.cluster
+def test_a_run_goes_on_only_in_lines_of_the_same_options(mine: Run, run: Run, tmp_path: Path) -> None:
+    assert mine("out.jsonl", *EIGHT).code == 0
+    before = Path("out.jsonl").read_bytes()
+    for options, said in (
+        (("--negatives", 3), "negatives is 8 there and 3 here"),
+        ((*EIGHT, "--skip-top", 1), "skip_top is 0 there and 1 here"),
+        ((*EIGHT, "--mode", "sparse"), "mode is 'bm25' there and 'sparse' here"),
+        ((*EIGHT, "--index", "other"), "there and 'other' here"),
+    ):
+        result = mine("out.jsonl", "--resume", *options)
+        assert result.code == 2
+        assert "out.jsonl was mined otherwise" in one_sentence(result) and said in result.err
+    assert Path("out.jsonl").read_bytes() == before
+    # A deeper look changes no line that has all its negatives, nor do more pairs.
+    write_lines("pairs.jsonl", *lines("pairs.jsonl"), {"query": "cold bread", "positive": TEXTS[8]})
+    deeper = mine("out.jsonl", *EIGHT, "--resume", "--depth", 200, "--json")
+    assert (deeper.code, orjson.loads(deeper.out)["pairs"]) == (0, 1)
+    # Queries are vectors of one encoder.
+    assert mine("sparse.jsonl", *EIGHT, "--mode", "sparse").code == 0
+    word_contract(opset=2).write(tmp_path / "encoder")
+    result = mine("sparse.jsonl", *EIGHT, "--mode", "sparse", "--resume")
+    assert result.code == 2 and "encoder is '" in one_sentence(result)
 
 
 @pytest.mark.cluster

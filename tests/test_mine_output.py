@@ -1,27 +1,31 @@
 """The file of mined examples: written line by line, continued behind the last whole line, never overwritten."""
 
+import dataclasses
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 from csplade.integration.mine import Mined
+from csplade.integration.mine_job import MineJob, check_job
 from csplade.integration.mine_output import Earlier, MineOutput, find_earlier, open_output
 from csplade.pipelines.errors import SourceError, UsageError
 from csplade.pipelines.training_data import read_examples
 
+JOB = MineJob("bakery", "bm25", 2, None, 0, ("dense:minilm",), 0.95, None)
 FIRST = Mined("Brot?", "ein Laib", ("Salz", "Öl\n"), (2.0, 1.5, -0.25), 1)
 SECOND = Mined("bread", "a loaf", (), (3.0,), 0)
 
 
 def write(path: Path, *mined: Mined, earlier: Earlier | None = None) -> None:
-    with open_output(path, earlier) as output:
+    with open_output(path, earlier, JOB) as output:
         for each in mined:
             output.add(each)
 
 
 def test_lines_are_training_data_and_there_as_soon_as_they_are_added(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
-    with open_output(path, None) as output:
+    with open_output(path, None, JOB) as output:
         output.add(FIRST)
         assert orjson.loads(path.read_bytes()) == FIRST.to_json()
         output.add(SECOND)
@@ -56,7 +60,7 @@ def test_a_file_that_exists_is_refused_unless_it_is_to_be_continued(tmp_path: Pa
     path.touch()
     with pytest.raises(UsageError, match=r"out.jsonl exists, and nothing is overwritten: .* add --resume"):
         find_earlier(path, resume=False, scored=True)
-    with pytest.raises(UsageError, match="was made by another program"), open_output(path, None):
+    with pytest.raises(UsageError, match="was made by another program"), open_output(path, None, JOB):
         pass
     assert find_earlier(path, resume=True, scored=True) == Earlier(frozenset(), 0)
 
@@ -97,6 +101,43 @@ def test_lines_that_a_run_would_leave_out_are_not_continued(tmp_path: Path) -> N
     with pytest.raises(UsageError, match="line 2 has 0 negatives"):
         find_earlier(path, resume=True, scored=True, least=2)
     assert find_earlier(path, resume=True, scored=True, least=0) is not None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"index": "other"},
+        {"mode": "sparse", "encoder": "a1b2"},
+        {"negatives": 3},
+        {"depth": 200},
+        {"skip_top": 1},
+        {"teachers": ("dense:minilm", "bm25@0.5")},
+        {"margin": 0.9},
+    ],
+)
+def test_lines_of_another_job_are_not_continued(tmp_path: Path, other: dict[str, Any]) -> None:
+    path = tmp_path / "out.jsonl"
+    write(path, FIRST)
+    check_job(path, JOB)
+    name = next(iter(other))
+    with pytest.raises(UsageError, match=rf"out.jsonl was mined otherwise: .*{name} is .* there and .*: ask for what"):
+        check_job(path, dataclasses.replace(JOB, **other))
+
+
+def test_lines_of_which_nothing_tells_the_job_are_not_continued(tmp_path: Path) -> None:
+    path, job = tmp_path / "out.jsonl", tmp_path / "out.jsonl.job"
+    write(path, FIRST)
+    for broken in (b"{", b"[]"):
+        job.write_bytes(broken)
+        with pytest.raises(SourceError, match=r"out.jsonl.job .*: name another --output"):
+            check_job(path, JOB)
+    job.unlink()
+    with pytest.raises(UsageError, match=r"there is no .*out.jsonl.job, which tells how the lines of .* were mined"):
+        check_job(path, JOB)
+    # Killed before its first line, a run has nothing that could be mixed.
+    path.write_bytes(b"half")
+    write(path, FIRST, earlier=find_earlier(path, resume=True, scored=True))
+    check_job(path, JOB)
 
 
 def test_a_folder_that_is_missing_and_a_file_that_cannot_be_read_are_told(tmp_path: Path) -> None:
