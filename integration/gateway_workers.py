@@ -54,19 +54,23 @@ class Workers:
         self._config, self._listener, self._prepare, self._patience = config, listener, prepare, patience
         self._method = "spawn"
         self._workers: list[_Worker] = []
-        self._stop = self._renew = False
+        self._stop = self._renew = self._no_room = False
 
     def run(self) -> bool:
         """Work until a signal asks for the end; False: the workers cannot start."""
         for number in _HEEDED:
             signal.signal(number, self._heed)
         self._method = self._prepare()
-        self._workers = [self._begun() for _ in range(self._config.workers)]
-        while not self._stop and self._whole():
-            if self._renew:
-                self._replace_all()
-            time.sleep(LOOK_SECONDS)
-        _end(self._workers)
+        try:
+            if not self._begin_all():
+                return False
+            while not self._stop and self._whole():
+                if self._renew:
+                    self._replace_all()
+                time.sleep(LOOK_SECONDS)
+        finally:
+            # At its exit Python would wait for those that are left, and nobody could end it.
+            _end(self._workers)
         return self._stop
 
     def _heed(self, number: int, _: FrameType | None) -> None:
@@ -75,14 +79,24 @@ class Workers:
         else:
             self._renew = True
 
+    def _begin_all(self) -> bool:
+        for _ in range(self._config.workers):
+            if (worker := self._begun()) is None:
+                return False
+            self._workers.append(worker)
+        return True
+
     def _whole(self) -> bool:
-        """Replace the workers that have died; False: one ended by itself before it answered, as all others would."""
+        """Replace the workers that have died; False: one ended by itself before it answered, as all others would.
+
+        Where no other can be begun, the dead one keeps its place until the next look.
+        """
         for place, worker in enumerate(self._workers):
             if worker.look():
                 continue
             if not worker.pulse.answers and (worker.process.exitcode or 0) > 0:
                 return False
-            self._workers[place] = self._begun()
+            self._workers[place] = self._begun() or worker
         return True
 
     def _replace_all(self) -> None:
@@ -91,16 +105,20 @@ class Workers:
         self._method = self._prepare()
         for place, old in enumerate(self._workers):
             new = self._begun()
-            if not self._await(new):
-                new.process.kill()
-                new.process.join()
-                if not self._stop:
-                    _LOG.error("a new worker does not answer, so that the old ones go on: what it says is above")
+            if new is None or not self._await(new):
+                self._give_up(new)
                 return
             self._workers[place] = new
             _end([old])
         # Whoever sends the signal looks for this, and the level of what is only told is not shown.
         _LOG.warning("the workers are renewed: %d started in the place of the old", len(self._workers))
+
+    def _give_up(self, new: _Worker | None) -> None:
+        if new is not None:
+            new.process.kill()
+            new.process.join()
+        if not self._stop:
+            _LOG.error("a new worker does not answer, so that the old ones go on: what it says is above")
 
     def _await(self, worker: _Worker) -> bool:
         until = time.monotonic() + READY_SECONDS
@@ -110,7 +128,19 @@ class Workers:
             time.sleep(LOOK_SECONDS)
         return False
 
-    def _begun(self) -> _Worker:
+    def _begun(self) -> _Worker | None:
+        """Begin a worker; None: the system has no room for one, which is told once."""
+        try:
+            worker = self._started()
+        except OSError as error:
+            if not self._no_room:
+                _LOG.error("no worker can be started (%s): raise the limits of processes, open files or memory", error)
+            self._no_room = True
+            return None
+        self._no_room = False
+        return worker
+
+    def _started(self) -> _Worker:
         forking = self._method == "fork"
         context = multiprocessing.get_context("fork") if forking else multiprocessing.get_context("spawn")
         pulse = Pulse(context)

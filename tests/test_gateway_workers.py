@@ -2,7 +2,10 @@
 
 import os
 import re
+import resource
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -199,6 +202,71 @@ def test_a_gateway_whose_workers_stand_still_can_be_renewed_and_stopped() -> Non
         stopped(gateway, 2)
         gateway.process.send_signal(signal.SIGTERM)
         assert gateway.process.wait(60) == 0
+
+
+# For so few open files that none can be opened, whoever runs it.
+NO_FILES = 3
+
+
+def limit(gateway: Gateway, files: int) -> int:
+    """Let the parent open no more files, and return what the limit was; those that are open stay."""
+    before, hard = resource.prlimit(gateway.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(gateway.process.pid, resource.RLIMIT_NOFILE, (files, hard))
+    return before
+
+
+def test_a_gateway_that_can_start_no_worker_goes_on_and_can_be_stopped() -> None:
+    with raw_upstream() as upstream, serving(upstream.url, *WORKERS) as gateway:
+        answering(gateway)
+        killed, kept = workers(gateway)
+        usual = limit(gateway, NO_FILES)
+        os.kill(killed, signal.SIGKILL)
+        while b"no worker can be started" not in gateway.errors.read_bytes():
+            time.sleep(0.1)
+        gateway.process.send_signal(signal.SIGHUP)
+        while b"the old ones go on" not in gateway.errors.read_bytes():
+            time.sleep(0.1)
+        assert workers(gateway) - {killed} == {kept}
+        assert ask(gateway.port, b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").status == 200
+        limit(gateway, usual)
+        answering(gateway)
+        assert kept in workers(gateway)
+        assert gateway.errors.read_bytes().count(b"no worker can be started") == 1
+
+        limit(gateway, NO_FILES)
+        os.kill(kept, signal.SIGKILL)
+        while gateway.errors.read_bytes().count(b"no worker can be started") < 2:
+            time.sleep(0.1)
+        gateway.process.send_signal(signal.SIGTERM)
+        # Its folder is deleted at the end.
+        limit(gateway, usual)
+        assert gateway.process.wait(60) == 0
+
+
+SECOND_FAILS = """
+from multiprocessing.popen_spawn_posix import Popen
+launch, launched = Popen._launch, []
+
+def launch_one(self, process):
+    if launched:
+        raise BlockingIOError("no room for another process")
+    launched.append(process)
+    launch(self, process)
+
+Popen._launch = launch_one
+from csplade.cli import main
+main()
+"""
+
+
+def test_a_gateway_whose_second_worker_cannot_be_started_ends_with_the_first() -> None:
+    with raw_upstream() as upstream:
+        asked = ["serve", "--url", upstream.url, "--port", "0", *WORKERS]
+        done = subprocess.run([sys.executable, "-c", SECOND_FAILS, *asked], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    told = done.stderr.splitlines()
+    assert any(line.startswith("no worker can be started (no room for another process)") for line in told)
+    assert told[-1] == "Error: the gateway's workers could not start: what they say is above"
 
 
 def test_workers_that_share_an_encoder_are_replaced_and_renewed(opensearch: str, index_name: str) -> None:
