@@ -23,7 +23,7 @@ def read_parquet(path: Path, name: str, begin: int = 0) -> Iterator[Record | Unr
 
     Raises:
         MissingExtraError: pyarrow is not installed.
-        SourceError: the file called `name` is no Parquet file, or damaged.
+        SourceError: the file called `name` is no Parquet file, is damaged, or has a column twice.
     """
     try:
         from pyarrow import ArrowException
@@ -33,6 +33,7 @@ def read_parquet(path: Path, name: str, begin: int = 0) -> Iterator[Record | Unr
     number = begin
     try:
         with ParquetFile(path) as file:
+            _check_columns(file, name)
             for batch in _batches(file, begin):
                 for row in _rows(batch, number + 1):
                     number += 1
@@ -40,6 +41,14 @@ def read_parquet(path: Path, name: str, begin: int = 0) -> Iterator[Record | Unr
     except (ArrowException, OSError) as error:
         reason = str(error).partition("\n")[0][:300]
         raise SourceError(f"{name} cannot be read as Parquet after row {number} ({reason}): check the file") from error
+
+
+def _check_columns(file: "ParquetFile", name: str) -> None:
+    """Refuse a column that is there twice: of the two a record would have the later one."""
+    columns = file.schema_arrow.names
+    twice = next((column for column in columns if columns.count(column) > 1), None)
+    if twice is not None:
+        raise SourceError(f"{name} must name each column once, and has {twice!r} twice: rename one of them")
 
 
 def _batches(file: "ParquetFile", begin: int) -> Iterator["RecordBatch"]:

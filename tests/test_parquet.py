@@ -93,16 +93,15 @@ def test_a_row_that_is_not_utf8_costs_no_other(broken: str) -> None:
     assert [one.value["text"] for one in found if isinstance(one, Record)] == ["bread"] * 1198
 
 
-def test_a_row_is_told_though_two_columns_have_one_name(write: Write) -> None:
+def test_a_column_that_is_there_twice_is_refused(write: Write) -> None:
+    """Of the two a record would have had the later one, and nobody would have known."""
     pyarrow = pytest.importorskip("pyarrow")
     path = Path(write({"text": ["bread"]}))
-    bad = pyarrow.array([b"caf\xe9"], pyarrow.binary())
-    text = pyarrow.Array.from_buffers(pyarrow.string(), 1, bad.buffers())
-    table = pyarrow.Table.from_arrays([text, pyarrow.array(["fine"])], names=["text", "text"])
+    columns = [pyarrow.array([text]) for text in ("1", "bread", "salt")]
+    table = pyarrow.Table.from_arrays(columns, names=["_id", "text", "text"])
     pytest.importorskip("pyarrow.parquet").write_table(table, path)
-    (found,) = find_source(str(path)).records()
-    assert isinstance(found, Unreadable)
-    assert found.reason.startswith("is not UTF-8")
+    with pytest.raises(SourceError, match=r"a\.parquet must name each column once, and has 'text' twice"):
+        list(find_source(str(path)).records())
 
 
 def test_the_commands_refuse_such_a_row_or_pass_over_it(
