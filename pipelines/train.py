@@ -107,8 +107,9 @@ def _is_measured(options: RunOptions, done: int) -> bool:
 def _measure(run: Run, done: int, development: Development, write: Write) -> None:
     found = run.measure(development)
     if run.devices.is_main:
-        write({"step": done, "development": found})
+        # In this order: a step whose line is there is not measured again by a run that goes on.
         _note(run, Best(done, found[BEST_MEASURE]))
+        write({"step": done, "development": found})
     run.devices.wait()
 
 

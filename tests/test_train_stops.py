@@ -8,6 +8,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from csplade.pipelines.checkpoints import Best, Checkpoints
 from csplade.pipelines.training_run import Run as Training
 from csplade.tests.command_run import Result, Run, runner
 from csplade.tests.tiny_backbone import write_backbone, write_collection, write_pairs
@@ -60,3 +61,36 @@ def test_ctrl_c_at_the_end_of_a_stage_begins_no_other_and_loses_nothing(
     assert resumed.code == 0, resumed.err
     assert _stages(resumed) == _stages(undisturbed)
     assert same_weights(tmp_path / "undisturbed" / "model", tmp_path / "stopped" / "model")
+
+
+class _Killed(BaseException):
+    """What nobody catches, as nobody catches `kill -9`."""
+
+
+def test_a_step_whose_measurement_was_cut_off_can_still_be_the_best(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that goes on measures what has no line in the log, and nothing else: the line has to come last."""
+    measured, noted = count(1), count(1)
+
+    def better_each_time(training: Training, development: object) -> dict[str, float]:
+        return {"nDCG@10": next(measured) / 100}
+
+    def killed(checkpoints: Checkpoints, best: Best) -> None:
+        if next(noted) == 2:
+            raise _Killed
+        note(checkpoints, best)
+
+    note = Checkpoints.note_best
+    monkeypatch.setattr(Training, "measure", better_each_time)
+    arguments = (
+        *("train", write_pairs(tmp_path / "pairs.jsonl", 32), "--backbone", write_backbone(tmp_path / "tiny")),
+        *("--steps", _STEPS, *settings(), "--development", write_collection(tmp_path / "development")),
+        *("--output", tmp_path / "run"),
+    )
+    with monkeypatch.context() as patch, pytest.raises(_Killed):
+        patch.setattr(Checkpoints, "note_best", killed)
+        run(*arguments)
+    resumed = run(*arguments, "--resume")
+    assert resumed.code == 0, resumed.err
+    assert orjson.loads((tmp_path / "run" / "checkpoints" / "best.json").read_bytes())["step"] == _STEPS
