@@ -16,7 +16,7 @@ import orjson
 import torch
 from csplade.pipelines.differences import as_json, differences
 from csplade.pipelines.errors import SourceError
-from csplade.pipelines.whole_file import replace_bytes, replace_file
+from csplade.pipelines.whole_file import remove_unfinished, replace_bytes, replace_file
 from torch import Tensor
 
 _NAME = re.compile(r"step-(\d+)\.pt")
@@ -71,6 +71,8 @@ class Checkpoints:
     def save(self, step: int, weights: Mapping[str, Tensor], optimizer: Mapping[str, Any]) -> Path:
         """Write a checkpoint, then delete those that are neither among the newest nor the best.
 
+        What a killed save has left goes as well, so that only one process at a time may do this.
+
         Raises:
             SourceError: the folder cannot be written.
         """
@@ -82,6 +84,8 @@ class Checkpoints:
         }
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            # Before, as each is as large as what is written now.
+            remove_unfinished(self.folder)
             replace_file(self.path(step), lambda file: torch.save(content, file), sync=True)
         except (OSError, RuntimeError) as error:
             raise SourceError(f"no checkpoint can be written to {self.folder} ({error}): make room there") from error

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from csplade.pipelines.encode_output import Job
 from csplade.pipelines.errors import EncoderError, UsageError
-from csplade.pipelines.whole_file import replace_bytes
+from csplade.pipelines.whole_file import remove_unfinished, replace_bytes
 
 JOB_FILE = "_job.json"
 _FAILED = ".failed.jsonl"
 _TRIES = ".tries"
-_OURS = re.compile(r"[._]?\d{4,}-\d{10}\.(jsonl|parquet|failed)(\..*)?|_[-\w]+\.tries")
-"""A block, what was begun of one, its dead letters; tries of a block, or of a worker."""
+_OURS = re.compile(r"\.?_?\d{4,}-\d{10}\.(jsonl|parquet|failed)(\..*)?|_[-\w]+\.tries|\._job\.json\..*")
+"""A block, its dead letters, and what was begun of them; tries of a block, or of a worker; a job that was not named."""
 TRIES = 3
 """How many workers may die over the same before a run ends."""
 
@@ -68,8 +68,9 @@ def tries_of(block: Path) -> Path:
     return block.with_name(f"_{block.stem}{_TRIES}")
 
 
-def forget_tries(folder: Path) -> None:
-    """Delete what is counted: workers that died in an earlier run are no reason to give up now."""
+def forget_dead(folder: Path) -> None:
+    """Delete what dead workers have left: what is counted, no reason to give up now, and blocks that were begun."""
+    remove_unfinished(folder)
     for counted in folder.glob(f"_*{_TRIES}"):
         counted.unlink(missing_ok=True)
 

@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 from csplade.pipelines.encode import Encoder
 from csplade.pipelines.encode_blocks import Block, BlockReport, Read, encode_block
-from csplade.pipelines.encode_folder import TRIES, forget_tries, one_try, tries_of
+from csplade.pipelines.encode_folder import TRIES, forget_dead, one_try, tries_of
 from csplade.pipelines.encode_options import EncodeOptions
 from csplade.pipelines.errors import EncoderError, MissingExtraError, UsageError
 from csplade.pipelines.graph import Role
@@ -107,7 +107,7 @@ def encode_blocks(work: Work, workers: Workers) -> Iterator[BlockReport]:
 
     if not work.blocks:
         return
-    forget_tries(folder := work.blocks[0].output.parent)
+    forget_dead(folder := work.blocks[0].output.parent)
     with ray_cluster():
         ray.data.DataContext.get_current().enable_progress_bars = False
         numbers = [{"number": number} for number in range(len(work.blocks))]
@@ -124,7 +124,7 @@ def encode_blocks(work: Work, workers: Workers) -> Iterator[BlockReport]:
         except RayError as error:
             raise worker_failed(error) from error
     # Ray waits for no worker that was still opening the encoder when the last block was done.
-    forget_tries(folder)
+    forget_dead(folder)
 
 
 def check_opens(work: Work, workers: Workers) -> None:

@@ -1,10 +1,13 @@
 """Files that are, at any moment, the old or the new one, whenever a program is stopped."""
 
 import os
+import re
 import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
+
+_UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}")
 
 
 def replace_bytes(path: Path, content: bytes) -> None:
@@ -34,6 +37,17 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], None], sync: bool = Fa
     except BaseException:
         fresh.unlink(missing_ok=True)
         raise
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Delete what writers that were killed have left in a folder; only for who is the only one to write there.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    for path in folder.glob(".*"):
+        if _UNFINISHED.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def _write(file: IO[bytes], content: bytes) -> None:

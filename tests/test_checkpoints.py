@@ -70,6 +70,15 @@ def test_what_a_killed_writer_left_is_no_checkpoint(tmp_path: Path) -> None:
     assert kept.steps() == [3]
 
 
+def test_what_a_killed_writer_left_goes_with_the_next_checkpoint(tmp_path: Path) -> None:
+    kept = checkpoints(tmp_path)
+    kept.folder.mkdir()
+    for name in (".step-000004.pt.0123abcd", ".best.json.89efab01"):
+        (kept.folder / name).write_bytes(b"half")
+    kept.save(3, {}, {})
+    assert [path.name for path in kept.folder.iterdir()] == ["step-000003.pt"]
+
+
 def test_differences_are_named_with_their_path() -> None:
     assert differences({"a": {"b": 1}, "c": 2}, {"a": {"b": 1}, "c": 3, "d": None}) == ["c is 2 there and 3 here"]
     assert differences({}, {"x": 1}) == ["x is None there and 1 here"]

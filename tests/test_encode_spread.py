@@ -119,6 +119,8 @@ def test_blocks_of_another_job_are_replaced_by_force_alone_and_other_files_never
     ours = ("--engine", "ray", "--output", "out", "--json")
     assert run(*ours).code == 0
     assert "Texts were encoded" not in run(*ours[:-1]).err
+    for left in ("._0000-0000000000.failed.jsonl.0123abcd", "._job.json.0123abcd"):
+        Path("out", left).write_bytes(b"of a run that was killed")
     other = (*ours, "--role", "query")
     refused = run(*other)
     assert refused.code == 2 and "holds vectors of another job" in refused.err and "--force" in refused.err
@@ -175,10 +177,12 @@ def _work(folder: Path, trace: Path) -> Work:
 def test_a_block_over_which_worker_after_worker_dies_is_given_up_and_named(encoder_folder: Path) -> None:
     trace = Path("trace").resolve()
     work = _work(encoder_folder, trace)
+    left = work.blocks[0].output.with_name(".0000-0000000000.jsonl.0123abcd")
+    left.write_bytes(b"of a run that was killed")
     with pytest.raises(EncoderError, match=r"3 workers died, perhaps .*, over the records 3 to 4 of .*a\.jsonl: give"):
         list(encode_blocks(work, Workers(2, 0.0)))
     assert trace.stat().st_size == TRIES == 3
-    assert not work.blocks[1].output.exists()
+    assert not work.blocks[1].output.exists() and not left.exists()
     assert not list(Path("out").glob("*.tries"))
 
 

@@ -1,13 +1,27 @@
 """A file is the old or the new one, as readable as any other, and nothing is left beside it."""
 
 import os
+import signal
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 import pytest
-from csplade.pipelines.whole_file import replace_bytes, replace_file
+from csplade.pipelines.whole_file import remove_unfinished, replace_bytes, replace_file
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from csplade.pipelines.whole_file import replace_file
+def write(file):
+    file.write(b"half")
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+replace_file(Path(sys.argv[1]), write)
+"""
 
 
 @pytest.fixture(params=[0o022, 0o027, 0o077])
@@ -53,3 +67,16 @@ def test_what_is_written_is_in_the_file_before_it_takes_its_place(
     monkeypatch.setattr(os, "replace", watching)
     replace_bytes(tmp_path / "log.jsonl", b"whole")
     assert seen == [b"whole"]
+
+
+def test_what_a_killed_writer_left_is_deleted_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "step-1.pt"
+    path.write_bytes(b"old")
+    (tmp_path / ".lock").write_bytes(b"")
+    writer = subprocess.run([sys.executable, "-c", _KILLED, str(path)], check=False)
+    assert writer.returncode == -signal.SIGKILL
+    assert len(os.listdir(tmp_path)) == 3
+    remove_unfinished(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == [".lock", "step-1.pt"]
+    assert path.read_bytes() == b"old"
+    remove_unfinished(tmp_path / "missing")
