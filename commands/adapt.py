@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from csplade.commands.given import check_files
+from csplade.commands.given import OnlyWith, check_files, check_looked_at
 from csplade.commands.options import json_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.pipelines.adapt_options import AdaptOptions
 from csplade.pipelines.attention_kinds import Attention
-from csplade.pipelines.errors import SourceError, UsageError
+from csplade.pipelines.errors import UsageError
 from csplade.pipelines.training_options import Tuned
 
 if TYPE_CHECKING:
@@ -29,12 +29,17 @@ if TYPE_CHECKING:
     from csplade.pipelines.adapt import AdaptReport
     from numpy.typing import NDArray
     from tokenizers import Tokenizer
-    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+    from transformers import PreTrainedModel
 
-_DEFAULT_MASK = "_"
 _DEFAULT = AdaptOptions()
 _SAME_WEIGHTS = ("save_every", "micro_batch", "checkpointing")
 """Options that a resumed adaptation may change."""
+_LOOKED_AT = (
+    OnlyWith("lora_rank", "tuned", (Tuned.LORA.value,)),
+    OnlyWith("top_layers", "tuned", (Tuned.TOP.value,)),
+    OnlyWith("mask_share", "attention", (Attention.BIDIRECTIONAL.value,)),
+    OnlyWith("mask_token", "attention", (Attention.BIDIRECTIONAL.value,)),
+)
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
 
@@ -70,8 +75,10 @@ def _setting(flag: str, kind: "click.ParamType[Any]", about: str) -> Callable[[_
     click.Choice([Attention.CAUSAL.value, Attention.BIDIRECTIONAL.value]),
     "Bidirectional models predict hidden tokens.",
 )
-@_setting("--mask-share", click.FloatRange(0, 1, min_open=True), "Tokens hidden.")
-@click.option("--mask-token", default=None, metavar="PIECE", help="Hides tokens. Default: the tokenizer's own, else _.")
+@_setting("--mask-share", click.FloatRange(0, 1, min_open=True), "Tokens hidden, with --attention bidirectional.")
+@click.option(
+    "--mask-token", default=None, metavar="PIECE", help="Hides tokens, likewise. Default: the tokenizer's own, else _."
+)
 @_setting(
     "--tuned",
     click.Choice([each.value for each in Tuned]),
@@ -123,6 +130,7 @@ def command(
     """
     fields = _fields(text_fields)
     check_files(paths)
+    check_looked_at(_LOOKED_AT)
     options = AdaptOptions(
         steps=steps,
         batch=batch,
@@ -167,6 +175,7 @@ def _adapt(
     from csplade.pipelines.adapt import check_options
     from csplade.pipelines.adapt_folder import check_free, claim, write_model
     from csplade.pipelines.adapt_texts import read_texts
+    from csplade.pipelines.adapt_tokens import end_of_text, mask_id
     from csplade.pipelines.backbone import open_language_model
     from csplade.pipelines.fingerprint import weights_digest
 
@@ -174,12 +183,12 @@ def _adapt(
     texts = read_texts(paths, fields)
     model, tokenizer = open_language_model(backbone)
     check_options(options, model)
-    mask_id = _mask_id(tokenizer, mask_token) if options.attention is Attention.BIDIRECTIONAL else 0
-    separator = _end_of_text(model, tokenizer, backbone)
+    hidden = mask_id(tokenizer, mask_token) if options.attention is Attention.BIDIRECTIONAL else 0
+    separator = end_of_text(model, tokenizer, backbone)
     sequences = _packed(texts, tokenizer.backend_tokenizer, separator, options)
-    fingerprint = _fingerprint({"name": backbone, "weights": weights_digest(model)}, options, sequences, mask_id)
+    fingerprint = _fingerprint({"name": backbone, "weights": weights_digest(model)}, options, sequences, hidden)
     claim(output, resume, fingerprint)
-    report = _run(model, sequences, mask_id, options, output, fingerprint)
+    report = _run(model, sequences, hidden, options, output, fingerprint)
     if report.finished:
         write_model(output, model, tokenizer)
     return report, len(sequences)
@@ -233,24 +242,6 @@ def _fields(names: str | None) -> tuple[str, ...]:
     found = () if names is None else tuple(name.strip() for name in names.split(","))
     if not all(found):
         raise UsageError(f"--text-fields {names!r} must be names with commas between them, like title,body")
-    return found
-
-
-def _mask_id(tokenizer: "PreTrainedTokenizerFast", piece: str | None) -> int:
-    wanted = piece or tokenizer.mask_token or _DEFAULT_MASK
-    found: int | None = tokenizer.get_vocab().get(wanted)
-    if found is None:
-        raise UsageError(f"the tokenizer has no piece {wanted!r} to hide tokens with: choose one with --mask-token")
-    return found
-
-
-def _end_of_text(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", backbone: str) -> int:
-    # The model's own word first: tokenizers read from a GGUF file may name another.
-    named = model.config.eos_token_id
-    first = named[0] if isinstance(named, list) else named
-    found: int | None = tokenizer.eos_token_id if first is None else first
-    if found is None:
-        raise SourceError(f"neither the model nor the tokenizer of {backbone} names an EOS: add it to its config.json")
     return found
 
 

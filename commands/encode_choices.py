@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _FILE = click.Path(path_type=Path)
 _LINES = (".jsonl", ".ndjson")
+DOCUMENT = "document"
 BLOCK = 2_000
 """Records of a block, if nobody says how many."""
 
@@ -43,7 +44,7 @@ class EncodeChoices(EngineChoices):
     batch_tokens: int
     deterministic: bool
     stride: int | None
-    passages: int
+    passages: int | None
     block: int | None
 
     @property
@@ -59,7 +60,9 @@ class EncodeChoices(EngineChoices):
     @property
     def long_texts(self) -> LongTexts | None:
         """Return how long documents are read."""
-        return None if self.stride is None else LongTexts(self.stride, self.passages)
+        if self.stride is None:
+            return None
+        return LongTexts(self.stride) if self.passages is None else LongTexts(self.stride, self.passages)
 
     @property
     def kept_vector(self) -> str | None:
@@ -100,6 +103,7 @@ class EncodeChoices(EngineChoices):
         Raises:
             UsageError: one would do nothing, or two say the opposite of each other.
         """
+        self._check_long()
         self.check_engine({"--block": self.block}, {"--dead-letters": self.dead_letters})
         if self.keep_fields and self.as_parquet:
             raise UsageError(f"--keep-fields writes JSON lines, and {self.output} is Parquet: name it otherwise")
@@ -111,6 +115,15 @@ class EncodeChoices(EngineChoices):
             self._check_device()
         elif self.output is not None:
             _check_ending(self.output)
+
+    def _check_long(self) -> None:
+        """Queries are cut whatever is asked, and documents are, unless passages of them are read."""
+        if self.stride is not None and self.role != DOCUMENT:
+            raise UsageError(f"--stride {self.stride} is for documents, and queries are always cut: leave it out")
+        if self.passages is not None and self.stride is None:
+            raise UsageError(
+                f"--passages {self.passages} is a limit of what --stride reads: add --stride, or leave --passages out"
+            )
 
     def _check_device(self) -> None:
         """Ray hides all GPUs from a worker that is to have none."""
@@ -143,9 +156,9 @@ def _check_ending(output: Path) -> None:
 _OPTIONS = (
     click.option(
         "--role",
-        default="document",
+        default=DOCUMENT,
         show_default=True,
-        type=click.Choice(["document", "query"]),
+        type=click.Choice([DOCUMENT, "query"]),
         help="The side that the texts are on.",
     ),
     click.option(
@@ -221,14 +234,13 @@ _OPTIONS = (
         default=None,
         type=click.IntRange(1),
         metavar="TOKENS",
-        help="Read long documents whole, in passages that begin so many tokens apart. Default: cut them.",
+        help="Read long documents, not queries, whole, in passages that begin so many tokens apart. Default: cut them.",
     ),
     click.option(
         "--passages",
-        default=64,
-        show_default=True,
+        default=None,
         type=click.IntRange(1),
-        help="The most passages of a document, with --stride.",
+        help=f"The most passages of a document; only with --stride. Default: {LongTexts.most}.",
     ),
     *ENGINE_OPTIONS,
     click.option(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
-from csplade.commands.encode_choices import EncodeChoices
+from csplade.commands.encode_choices import DOCUMENT, EncodeChoices
 from csplade.commands.output import notice, print_json, print_table
 from csplade.commands.records import Plan, find_sources, plan_all
 from csplade.integration.dead_letters import DeadLetters, Mark, choose_path
@@ -146,7 +146,7 @@ def _encode(
     # disable=None: no bar where standard error is not a terminal.
     with tqdm(total=planned.total, unit=" texts", disable=None, file=sys.stderr) as bar:
         fresh = _fresh(planned, summary, choices, stop)
-        encode = encoder.documents if choices.role == "document" else encoder.queries
+        encode = encoder.documents if choices.role == DOCUMENT else encoder.queries
         try:
             for record, vector in with_vectors(fresh, _text, encode):
                 _take(summary, outputs, record, vector, choices)
@@ -252,10 +252,11 @@ def _print(summary: _Summary, encoder: "Encoder", choices: EncodeChoices, second
         print_table("", ("output", *numbers), [(str(choices.output), *map(str, numbers.values()))])
     notice(f"It ran on {said(encoder.runs_on)}.")
     if summary.written and choices.long_texts is None:
-        tell_cut(counts.cut)
+        tell_cut(counts.cut, choices.role)
 
 
-def tell_cut(texts: int) -> None:
+def tell_cut(texts: int, role: str) -> None:
     """Say of how many texts the model did not see all, where they were not read in passages."""
+    step = "--stride reads texts whole, more slowly" if role == DOCUMENT else "queries are always cut"
     if texts:
-        notice(f"Of {number_of(texts, 'text')} the model did not see the end: --stride reads texts whole, more slowly.")
+        notice(f"Of {number_of(texts, 'text')} the model did not see the end: {step}.")

@@ -81,7 +81,7 @@ def encode_on_ray(arguments: Sequence[str], choices: EncodeChoices, folder: Path
     now = _on_cluster(work, choices.pool, plan) if work.blocks else []
     _print(output, before, now, len(plan.blocks), time.monotonic() - began, as_json)
     if choices.long_texts is None and not as_json:
-        tell_cut(sum(report.cut for report in now))
+        tell_cut(sum(report.cut for report in now), choices.role)
     if failed := sum(report.failed for report in (*before, *now)):
         raise SourceError(
             f"{number_of(failed, 'record has', 'records have')} no vector: mend them in {output}/_*.failed.jsonl and "

@@ -25,9 +25,6 @@ from csplade.pipelines.quantize_kinds import Precision, Target, said_of_bits
 from csplade.pipelines.quantize_products import Pieces, Product, lookups, products, replace, save_graph
 from onnx import ModelProto
 
-_NO_TARGET = (Precision.INT4, Precision.INT8_BLOCKS, Precision.FP16)
-"""Formats that are the same for all processors."""
-
 
 @dataclass(frozen=True)
 class QuantizeOptions:
@@ -42,14 +39,14 @@ class QuantizeOptions:
 
     @property
     def bits(self) -> int:
-        """Return the bits of a weight; products with float activations overflow nowhere."""
-        return 8 if self.precision is Precision.INT8_WEIGHTS else self.target.bits
+        """Return the bits of a weight that is rounded to int8; fewer where sums might overflow."""
+        return self.target.bits if self.precision.has_target else 8
 
     @property
     def said(self) -> str:
         """Return what the contract says."""
         kept = f", {len(self.kept)} products with float ones" if self.kept else ""
-        return said_of_bits(self.precision, 8 if self.precision in _NO_TARGET else self.bits) + kept
+        return said_of_bits(self.precision, self.bits) + kept
 
 
 def quantize_graph(graph: Path, output: Path, options: QuantizeOptions) -> None:

@@ -14,6 +14,11 @@ class Precision(enum.StrEnum):
     INT4 = "int4"
     FP16 = "fp16"
 
+    @property
+    def has_target(self) -> bool:
+        """Return whether it is made for a processor; blocks, float activations and floats are the same for all."""
+        return self in (Precision.INT8, Precision.INT8_STATIC, Precision.OPTIMUM)
+
 
 class Target(enum.StrEnum):
     """Processors that integer products are made for, by Optimum's names."""

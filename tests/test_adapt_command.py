@@ -210,6 +210,10 @@ def test_an_adaptation_is_not_begun_again_over_itself(run: Run) -> None:
         (("texts.txt", "--attention", "bidirectional", "--mask-token", "<nope>"), 2, "no piece '<nope>'"),
         (("texts.txt", "--text-fields", "a,,b"), 2, "--text-fields"),
         (("texts.txt", "--tuned", "top", "--top-layers", "9"), 2, "the last 9 cannot be trained"),
+        (("texts.txt", "--top-layers", "2"), 2, "--top-layers 2 does nothing with --tuned full: leave it out, or take"),
+        (("texts.txt", "--tuned", "top", "--lora-rank", "8"), 2, "--lora-rank 8 does nothing with --tuned top"),
+        (("texts.txt", "--mask-share", "0.3"), 2, "--mask-share 0.3 does nothing with --attention causal"),
+        (("texts.txt", "--mask-token", "_"), 2, "or take --attention bidirectional"),
     ],
 )
 def test_what_cannot_be_done_is_told_and_leaves_nothing(

@@ -115,6 +115,29 @@ def test_no_field_of_a_record_is_replaced_by_its_vector(run: Run) -> None:
     assert "--vector-field names a field of whole records: add --keep-fields" in refused.err
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--passages", 64), "--passages 64 is a limit of what --stride reads: add --stride, or leave --passages out"),
+        (("--stride", 8, "--role", "query"), "--stride 8 is for documents, and queries are always cut: leave it out"),
+        (("--passages", 8, "--role", "query"), "--passages 8 is a limit of what --stride reads"),
+    ],
+)
+def test_options_of_long_documents_are_refused_where_nothing_looks_at_them(
+    run: Run, options: tuple[object, ...], said: str
+) -> None:
+    refused = run(write("a.jsonl", records(1)), *options)
+    assert (refused.code, refused.out) == (2, "") and said in refused.err
+
+
+def test_long_documents_are_read_as_far_as_passages_are_allowed_and_queries_never(run: Run) -> None:
+    source = write("a.jsonl", [orjson.dumps({"id": 1, "text": "bread and salt " * 100})])
+    few, many = (run(source, "--stride", 20, "--json", *more).err for more in (("--passages", 2), ()))
+    assert orjson.loads(few)["passages"] == 2 < orjson.loads(many)["passages"] <= 64
+    assert "--stride reads texts whole" in run(source).err
+    assert "Of 1 text the model did not see the end: queries are always cut." in run(source, "--role", "query").err
+
+
 @pytest.mark.parametrize("name", ["v.csv", "v.json", "v.PARQUET", "v.jsonl.gz"])
 def test_a_file_is_not_called_what_it_would_not_be(run: Run, name: str) -> None:
     refused = run(write("a.jsonl", records(1)), "--output", name)

@@ -210,3 +210,9 @@ def test_weights_that_lie_beside_a_graph_are_quantized_like_those_inside(
 def test_weights_are_counted_wherever_they_are_kept(folder: Path) -> None:
     model = onnx.load(folder / "int8.onnx")
     assert weight_bytes(model) == sum(onnx.numpy_helper.to_array(each).nbytes for each in model.graph.initializer)
+
+
+def test_a_processor_decides_the_bits_of_those_formats_alone_that_have_a_target() -> None:
+    for precision in Precision:
+        said = {QuantizeOptions(precision, target).said for target in Target}
+        assert len(said) == (2 if precision.has_target else 1), precision
