@@ -5,6 +5,7 @@ Bulk requests are sent again by `bulk`, document by document; everything else th
 
 import logging
 import random
+import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
@@ -53,11 +54,13 @@ class Patience:
         return replace(self, attempts=min(self.attempts, _LAST_ATTEMPTS), outage=0.0)
 
 
-def patiently(ask: Callable[[], _Answer], patience: Patience) -> _Answer:
+def patiently(ask: Callable[[], _Answer], patience: Patience, stopped: threading.Event | None = None) -> _Answer:
     """Return what `ask`, which may be done twice, returns; while the cluster is busy or away, wait and ask again.
 
+    `stopped` ends the waiting of a thread that is not the main one: Ctrl-C, which reaches that one alone, does not.
+
     Raises:
-        ClusterError: as `ask`; also of a busy cluster, when the patience has come to its end.
+        ClusterError: as `ask`; also of a busy cluster, when the patience has come to its end or is `stopped`.
     """
     began = time.monotonic()
     for attempt in count(1):
@@ -69,7 +72,8 @@ def patiently(ask: Callable[[], _Answer], patience: Patience) -> _Answer:
             if attempt >= patience.attempts and time.monotonic() - began >= patience.outage:
                 raise
             _tell(error, attempt, patience)
-        time.sleep(patience.wait(attempt))
+            if _stopped_within(patience.wait(attempt), stopped):
+                raise
     raise AssertionError  # The loop has no end.
 
 
@@ -111,6 +115,13 @@ class _Patient(opensearchpy.Transport):
             return self._owner.perform_request(method, url, given, body, timeout, ignore, headers)
 
         return patiently(ask, self._patience)
+
+
+def _stopped_within(seconds: float, stopped: threading.Event | None) -> bool:
+    if stopped is not None:
+        return stopped.wait(seconds)
+    time.sleep(seconds)
+    return False
 
 
 def _tell(error: ClusterError, attempt: int, patience: Patience) -> None:

@@ -2,15 +2,19 @@
 
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from csplade.integration.slices import Found, Slice, cut, tails
 from csplade.integration.slices_snapshot import Snapshot
 
 _LOOK_SECONDS = 0.1
+# What waits ends at once. A request that meets a cluster which hangs is left alone, as nobody wants its answer.
+_GRACE_SECONDS = 5.0
 
+_Thing = TypeVar("_Thing")
 _Hits = list[Mapping[str, Any]]  # Any: JSON objects
 Settled = Callable[[int, int], int | None]
 """Tells up to before which place of a shard all is settled from a place on, None where it is not."""
@@ -58,20 +62,17 @@ def read_index(
 def _read_slices(
     snapshot: Snapshot, slices: Sequence[Slice], options: ReadOptions, settled: Settled
 ) -> Generator[Found, None, None]:
-    todo: queue.SimpleQueue[Slice] = queue.SimpleQueue()
-    for part in slices:
-        todo.put(part)
     # One page a thread waits, so that memory is bounded.
-    done: queue.Queue[_Page | Exception | None] = queue.Queue(maxsize=options.threads)
-    stop = threading.Event()
-    work = _Work(snapshot, options, settled, todo, done, stop)
+    room = _queue_of([None] * options.threads)
+    work = _Work(snapshot, options, settled, _queue_of(slices), room, queue.SimpleQueue(), threading.Event())
     threads = [threading.Thread(target=work.run, daemon=True) for _ in range(min(options.threads, len(slices)))]
-    for thread in threads:
-        thread.start()
     try:
+        for thread in threads:
+            thread.start()
         running = len(threads)
         while running:
-            page = done.get()
+            page = work.done.get()
+            room.put(None)
             if isinstance(page, Exception):
                 raise page
             if page is None:
@@ -79,10 +80,25 @@ def _read_slices(
             else:
                 yield from _in_order(page)
     finally:
-        stop.set()
-        # The points in time are given back when nobody asks any more.
-        for thread in threads:
-            thread.join()
+        work.stop.set()
+        _join(threads)
+
+
+def _queue_of(things: Iterable[_Thing]) -> "queue.SimpleQueue[_Thing]":
+    """Return a queue of this kind, as Ctrl-C while one of `queue.Queue` is asked could leave its lock taken."""
+    made: queue.SimpleQueue[_Thing] = queue.SimpleQueue()
+    for thing in things:
+        made.put(thing)
+    return made
+
+
+def _join(threads: Sequence[threading.Thread]) -> None:
+    """Wait for a while until nobody asks any more, since the points in time are given back then."""
+    deadline = time.monotonic() + _GRACE_SECONDS
+    for thread in threads:
+        # Ctrl-C may have come before all were started.
+        if thread.is_alive():
+            thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def _in_order(page: _Page) -> Iterator[Found]:
@@ -99,8 +115,11 @@ class _Work:
     options: ReadOptions
     settled: Settled
     todo: "queue.SimpleQueue[Slice]"
-    done: "queue.Queue[_Page | Exception | None]"
+    room: "queue.SimpleQueue[None]"
+    """One for each page that may still be put into `done`."""
+    done: "queue.SimpleQueue[_Page | Exception | None]"
     stop: threading.Event
+    """Ends also the waiting for a cluster that is away."""
 
     def run(self) -> None:
         """Read slices until there is none left."""
@@ -125,7 +144,7 @@ class _Work:
             if held is not None:
                 wanted = Slice(part.shard, part.begin, held if part.end is None else min(held, part.end))
                 source = False
-            hits = self.snapshot.page(wanted, after, self.options.page, source)
+            hits = self.snapshot.page(wanted, after, self.options.page, source, self.stop)
             if hits:
                 self._hand_over(_Page(part, after, hits))
                 after = int(hits[-1]["sort"][0])
@@ -137,7 +156,8 @@ class _Work:
     def _hand_over(self, page: _Page | Exception | None) -> None:
         while not self.stop.is_set():
             try:
-                self.done.put(page, timeout=_LOOK_SECONDS)
-            except queue.Full:
+                self.room.get(timeout=_LOOK_SECONDS)
+            except queue.Empty:
                 continue
+            self.done.put(page)
             return

@@ -5,6 +5,7 @@ higher number and comes once more; only the account may then differ from a count
 from one copy of a shard, which is its primary where a cluster can be asked for that.
 """
 
+import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any, Self
@@ -12,7 +13,7 @@ from typing import Any, Self
 from csplade.integration.answers import check_shards, hits_of
 from csplade.integration.dialect import Dialect
 from csplade.integration.errors import ClusterError, RequestError
-from csplade.integration.patience import Patience, patient
+from csplade.integration.patience import Patience, patient, patiently
 from csplade.integration.query import Mode
 from csplade.integration.refresh import refresh_all
 from csplade.integration.slices import Slice
@@ -36,7 +37,8 @@ class Snapshot:
         self, client: OpenSearch, index: str, dialect: Dialect, patience: Patience, kept_seconds: int = KEPT_SECONDS
     ) -> None:
         # To read twice does no harm.
-        self._client, self._index = patient(client, patience), index
+        self._client, self._plain, self._index = patient(client, patience), client, index
+        self._patience = patience
         self._elastic = dialect.distribution == _ELASTIC
         self._points = Points(client, index, self._elastic, patience, kept_seconds)
         self._primary = False
@@ -86,11 +88,12 @@ class Snapshot:
         after: int,
         size: int,
         source: object,
+        stopped: threading.Event | None = None,
     ) -> list[_Json]:
-        """Return the next documents of a slice behind a place, at most `size`.
+        """Return the next documents of a slice behind a place, at most `size`; see `patiently` about `stopped`.
 
         Raises:
-            ClusterError: the cluster does not answer in full for longer than the patience lasts.
+            ClusterError: the cluster does not answer in full for longer than the patience lasts, or until `stopped`.
         """
         body = {
             "query": part.query(after),
@@ -100,7 +103,7 @@ class Snapshot:
             "seq_no_primary_term": True,
             "track_total_hits": False,
         }
-        return hits_of(self._search(part.shard, body), Mode.BM25)
+        return hits_of(self._search(part.shard, body, stopped), Mode.BM25)
 
     def ask(self, body: _Json) -> list[_Json]:
         """Return the hits of a search of all shards as they are now, in the copies that pages are from.
@@ -144,10 +147,13 @@ class Snapshot:
         hits = hits_of(answer, Mode.BM25)
         return int(answer["hits"]["total"]["value"]), int(hits[0]["sort"][0]) if hits else -1
 
-    def _search(self, shard: int, body: _Json) -> _Json:
+    def _search(self, shard: int, body: _Json, stopped: threading.Event | None = None) -> _Json:
+        return patiently(lambda: self._search_once(shard, body), self._patience, stopped)
+
+    def _search_once(self, shard: int, body: _Json) -> _Json:
         params: dict[str, Any] = {**_WHOLE, "request_timeout": _REQUEST_SECONDS}  # Any: of opensearch-py
         if self._points.has(shard):
             return self._points.ask(shard, body, params)
         params["preference"] = self._copy(shard)
-        answer: _Json = self._client.search(index=self._index, body=body, params=params)
+        answer: _Json = self._plain.search(index=self._index, body=body, params=params)
         return answer
