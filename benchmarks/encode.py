@@ -89,7 +89,7 @@ def _p99(values: Sequence[float]) -> float:
 @click.argument("trained", type=click.Path(path_type=Path, exists=True))
 @click.option("--work", required=True, type=click.Path(path_type=Path), help="Where forms of the model are kept.")
 @click.option("--collection", type=click.Path(path_type=Path, exists=True), help="Judged BEIR folder, for nDCG@10.")
-@click.option("--most", default=2000, show_default=True, help="Documents of it, besides the judged ones.")
+@click.option("--most", default=2000, show_default=True, help="Documents of it, at most; the judged ones always.")
 @click.option("--lengths", default="64,128,256,512", show_default=True, help="Tokens of documents.")
 @click.option("--queries", "asked", default=200, show_default=True, help="Queries of each length.")
 @click.option("--precisions", default="int8,int8-weights,int4", show_default=True)

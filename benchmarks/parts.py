@@ -126,7 +126,7 @@ def measured(folder: Path, development: Development) -> Measured:
 @click.command()
 @click.argument("encoder", type=click.Path(path_type=Path, exists=True))
 @click.argument("collections", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
-@click.option("--most", default=100_000, show_default=True, help="Documents of a collection, besides the judged ones.")
+@click.option("--most", default=100_000, show_default=True, help="Documents of one, at most; the judged ones always.")
 @click.option("--json", "as_json", is_flag=True)
 def main(encoder: Path, collections: tuple[Path, ...], most: int, as_json: bool) -> None:
     """Print the tables."""

@@ -50,7 +50,7 @@ def _changes(rows: Sequence[Measured]) -> tuple[str, str]:
 @click.argument("trained", type=click.Path(path_type=Path, exists=True))
 @click.argument("collections", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 @click.option("--work", required=True, type=click.Path(path_type=Path), help="Where forms of the model are kept.")
-@click.option("--most", default=2000, show_default=True, help="Documents of each, besides the judged ones.")
+@click.option("--most", default=2000, show_default=True, help="Documents of each, at most; the judged ones always.")
 @click.option("--precisions", default=_EVERY, show_default=True)
 @click.option("--json", "as_json", is_flag=True)
 def main(trained: Path, collections: tuple[Path, ...], work: Path, most: int, precisions: str, as_json: bool) -> None:
