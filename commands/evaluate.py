@@ -16,6 +16,7 @@ import click
 from csplade.commands.connection import Connection, cluster_options, open_cluster
 from csplade.commands.options import encoder_option, index_option, json_option, query_path_option
 from csplade.commands.output import notice, print_json, print_table
+from csplade.commands.own_documents import find_own_documents
 from csplade.commands.question import tell_cut_queries
 from csplade.commands.search_options import MODES, bm25_weight_option, for_index, plan_options
 from csplade.integration.planner import PlanOptions
@@ -82,6 +83,9 @@ def command(
     MRR@10 is called RR@10, as ir-measures calls it. A document is relevant from grade 1 on. p is that of a paired
     randomization test: how often chance alone makes nDCG@10 differ so much from that of the first mode.
 
+    A query that is a document of the collection itself, as in ArguAna and Quora, does not find that one, as by BEIR: a
+    document with the query's id that is not judged relevant to it and, where the id is a number, has the query's text.
+
     \b
     Example:
       csplade ingest scifact --index scifact
@@ -99,6 +103,7 @@ def command(
     contract = None if encoder is None else read_contract(encoder)
     asked = for_index(client, index, asked, contract)
     _check_documents(client, index, collection)
+    collection = find_own_documents(client, index, collection)
     questions = _questions(collection, encoder, table_queries)
     each = {options.mode.value: _measure(client, index, collection, questions, options) for options in asked}
     results = _with_chance(each)
@@ -162,7 +167,7 @@ def _measure(
         notice(f"{told} sent; see --max-clauses.")
     found = search_many(client, index, questions, options, ASKED_DEPTH)
     rankings = {
-        query: order((hit.id, hit.score) for hit in hits)
+        query: order(((hit.id, hit.score) for hit in hits), without=collection.own_document(query))
         for query, hits in zip(collection.queries, _watched(found, len(questions), options.mode.value), strict=True)
     }
     return measure_each(collection.judgments, rankings)

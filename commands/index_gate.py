@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from csplade.commands.options import gathered
+from csplade.commands.own_documents import find_own_documents
 from csplade.commands.search_options import MODES, for_index
 from csplade.integration.errors import IndexConflictError
 from csplade.integration.planner import FieldWeight
@@ -16,6 +17,7 @@ from csplade.pipelines.errors import UsageError
 if TYPE_CHECKING:
     from csplade.integration.lifecycle import Switch
     from csplade.integration.lifecycle_gate import Comparison
+    from csplade.pipelines.evaluate import Collection
     from opensearchpy import OpenSearch
 
 _PATH = click.Path(path_type=Path)
@@ -138,14 +140,15 @@ def _compared(client: "OpenSearch", live: str, new: str, choices: GateChoices, f
     )
     copied = _copied_fields(ours, theirs)
     ready = [_options(client, each, copied) for each in both]
-    queries, judgments = _queries(client, both[0], choices.collection, copied)
+    judged = _judged(client, new, choices.collection)
+    queries = _titles(client, both[0], copied) if judged is None else list(judged.queries.values())
     folders = [each.folder if each.mode.needs_vector else None for each in both]
     # Of one encoder for both, which is usual, the vectors are computed once.
     questions = {each: _questions(queries, each) for each in dict.fromkeys(folders)}
     live_side, new_side = (
         Side(each.index, options, questions[folder]) for each, options, folder in zip(both, ready, folders, strict=True)
     )
-    return compare(client, live_side, new_side, judgments)
+    return compare(client, live_side, new_side, judged)
 
 
 def _live_way(live: str, mapping: Mapping[str, Any], choices: GateChoices, folder: Path) -> tuple[Mode, Path]:
@@ -189,18 +192,21 @@ def _options(client: "OpenSearch", side: _Asked, copied: tuple[str, ...]) -> Que
     return for_index(client, side.index, [asked], contract)[0]
 
 
-def _queries(
-    client: "OpenSearch", live: _Asked, collection: Path | None, copied: tuple[str, ...]
-) -> tuple[list[str], Mapping[str, Mapping[str, int]] | None]:
-    """Return the queries' texts, and their judgments in the same order if there are any."""
-    from csplade.integration.index_mapping import our_meta
-    from csplade.integration.sample import sample_titles
+def _judged(client: "OpenSearch", new: str, folder: Path | None) -> "Collection | None":
+    """Return the judged queries, None if there are none."""
     from csplade.pipelines.evaluate import read_collection, require_ir_measures
 
-    if collection is not None:
-        require_ir_measures()
-        judged = read_collection(collection)
-        return list(judged.queries.values()), {query: judged.judgments[query] for query in judged.queries}
+    if folder is None:
+        return None
+    require_ir_measures()
+    return find_own_documents(client, new, read_collection(folder))
+
+
+def _titles(client: "OpenSearch", live: _Asked, copied: tuple[str, ...]) -> list[str]:
+    """Return titles or texts of the live index, to ask for where no queries are named."""
+    from csplade.integration.index_mapping import our_meta
+    from csplade.integration.sample import sample_titles
+
     usual = our_meta(live.mapping) or not copied
     texts = sample_titles(client, live.index) if usual else sample_titles(client, live.index, copied)
     if not texts:
@@ -208,7 +214,7 @@ def _queries(
             f"the live index {live.index!r} has no titles or texts to ask for: name queries with --collection, or "
             "compare with --counts-only"
         )
-    return texts, None
+    return texts
 
 
 def _questions(texts: list[str], folder: Path | None) -> list[Question]:

@@ -3,7 +3,7 @@
 `compare` asks the cluster; whether what it found is good enough is decided by `faults`, which is pure.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from csplade.integration.answers import count_documents
@@ -11,7 +11,7 @@ from csplade.integration.query import QueryOptions, Question
 from csplade.integration.refresh import refresh
 from csplade.integration.search import search_many
 from csplade.pipelines.errors import UsageError
-from csplade.pipelines.evaluate import ASKED_DEPTH, measure, order
+from csplade.pipelines.evaluate import ASKED_DEPTH, Collection, measure, order
 from opensearchpy import OpenSearch
 
 TOP = 10
@@ -79,9 +79,9 @@ def compare(
     client: OpenSearch,
     live: Side,
     new: Side,
-    judgments: Mapping[str, Mapping[str, int]] | None = None,
+    judged: Collection | None = None,
 ) -> Comparison:
-    """Count, ask both indexes and compare what they find; with judgments, by query id in the order of the questions.
+    """Count, ask both indexes and compare what they find; `judged` holds the questions' judgments, in their order.
 
     Raises:
         UsageError: the cluster or an index lacks what the options want.
@@ -89,10 +89,13 @@ def compare(
         ClusterError: the cluster does not answer in full.
     """
     counted = count_both(client, live.index, new.index)
-    ours, theirs = _rankings(client, live), _rankings(client, new)
+    own = [None] * len(live.questions) if judged is None else list(map(judged.own_document, judged.queries))
+    ours, theirs = _rankings(client, live, own), _rankings(client, new, own)
     measured: list[float | None] = [None, None]
-    if judgments is not None:
-        measured = [measure(judgments, dict(zip(judgments, found, strict=True)))[_NDCG] for found in (ours, theirs)]
+    if judged is not None:
+        measured = [
+            measure(judged.judgments, dict(zip(judged.queries, found, strict=True)))[_NDCG] for found in (ours, theirs)
+        ]
     return Comparison(
         counted.live_documents, counted.new_documents, len(live.questions), mean_overlap(ours, theirs), *measured
     )
@@ -122,10 +125,10 @@ def faults(found: Comparison, options: GateOptions) -> tuple[str, ...]:
     return tuple(wrong)
 
 
-def _rankings(client: OpenSearch, side: Side) -> list[tuple[str, ...]]:
+def _rankings(client: OpenSearch, side: Side, own: Sequence[str | None]) -> list[tuple[str, ...]]:
     # More are asked for than compared, so that equal scores at the end are ordered by id in both.
     found = search_many(client, side.index, side.questions, side.options, ASKED_DEPTH)
-    return [order((hit.id, hit.score) for hit in hits) for hits in found]
+    return [order(((hit.id, hit.score) for hit in hits), without=each) for hits, each in zip(found, own, strict=True)]
 
 
 def _count(client: OpenSearch, index: str) -> int:

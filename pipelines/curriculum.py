@@ -22,6 +22,7 @@ from csplade.pipelines.devices import Devices
 from csplade.pipelines.errors import SourceError, UsageError
 from csplade.pipelines.fingerprint import fingerprint_of
 from csplade.pipelines.folder_lock import locked
+from csplade.pipelines.own_documents import own_note
 from csplade.pipelines.recipe_values import to_json
 from csplade.pipelines.start import begin, continued, open_backbone
 from csplade.pipelines.teacher import BM25, Teacher, open_teacher, parse_specs
@@ -57,7 +58,7 @@ class TrainRequest:
     teachers: tuple[str, ...] = ()
     development: Path | None = None
     development_documents: int = 20_000
-    """Documents of the development collection that are ranked, at most, besides the judged ones."""
+    """Documents of the development collection that are ranked, at most; the judged ones always."""
     idf: Path | None = None
     split: str = "train"
     resume: bool = False
@@ -199,6 +200,9 @@ def _development(request: TrainRequest, tell: Tell) -> Development | None:
             f"The development collection is ranked over {len(found.documents)} of its documents, all judged ones among "
             f"them; {found.left_out} are left out, so nDCG@10 is higher than over all."
         )
+    note = own_note(found.collection)
+    if note is not None:
+        tell(note)
     return found
 
 

@@ -16,6 +16,7 @@ from csplade.pipelines.errors import SourceError
 from csplade.pipelines.evaluate import ASKED_DEPTH, Collection, measure, order, read_collection, require_ir_measures
 from csplade.pipelines.folder import Tables
 from csplade.pipelines.identified import add_text, identified_text
+from csplade.pipelines.own_documents import with_own_documents
 from csplade.pipelines.sources import Source, find_source
 from csplade.pipelines.sparse import SparseVector
 from csplade.pipelines.torch_graph import TorchGraph
@@ -54,8 +55,8 @@ class Postings:
             term: (np.array(rows), np.array(weights)) for term, (rows, weights) in by_term.items()
         }
 
-    def best(self, query: SparseVector, depth: int = ASKED_DEPTH) -> tuple[str, ...]:
-        """Return the ids of the largest dot products, largest first; those of 0 are left out."""
+    def best(self, query: SparseVector, depth: int = ASKED_DEPTH, without: str | None = None) -> tuple[str, ...]:
+        """Return the ids of the largest dot products, largest first; those of 0 and `without` are left out."""
         scores = np.zeros(len(self._ids))
         for term, weight in query.weights.items():
             if term in self._lists:
@@ -66,7 +67,15 @@ class Postings:
             # All that are level with the last one stay, as `order` decides among them.
             last = np.partition(scores[alive], len(alive) - depth)[len(alive) - depth]
             alive = alive[scores[alive] >= last]
-        return order((self._ids[row], float(scores[row])) for row in alive)
+        return order(((self._ids[row], float(scores[row])) for row in alive), without=without)
+
+
+def ranked(
+    documents: Mapping[str, SparseVector], queries: Mapping[str, SparseVector], collection: Collection
+) -> dict[str, tuple[str, ...]]:
+    """Return the ids that each query finds by exact dot products, best first, but for the document that it is."""
+    postings = Postings(documents.items())
+    return {query: postings.best(vector, without=collection.own_document(query)) for query, vector in queries.items()}
 
 
 def read_development(folder: Path, most_documents: int) -> Development:
@@ -86,7 +95,9 @@ def read_development(folder: Path, most_documents: int) -> Development:
         )
     room = max(0, most_documents - len(kept))
     first = dict(list(others.items())[:room])
-    return Development(collection, kept | first, left_out + len(others) - len(first))
+    documents = kept | first
+    known = with_own_documents(collection, {identity: (text,) for identity, text in documents.items()})
+    return Development(known, documents, left_out + len(others) - len(first))
 
 
 def _documents(source: Source, judged: Set[str], most_others: int) -> tuple[dict[str, str], dict[str, str], int]:
@@ -124,9 +135,7 @@ def measured(trained: Trained, development: Development, shared: bool = False) -
     queries = development.collection.queries
     documents = _encoded(encoder.documents, development.documents, shared)
     vectors = _encoded(encoder.queries, queries, shared)
-    postings = Postings(documents.items())
-    rankings = {query: postings.best(vectors[query]) for query in queries}
-    return measure(development.collection.judgments, rankings)
+    return measure(development.collection.judgments, ranked(documents, vectors, development.collection))
 
 
 def _encoded(

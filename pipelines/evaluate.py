@@ -41,6 +41,12 @@ class Collection:
     """Grade by document id, by query id; 0 or less is not relevant."""
     without_text: int
     """Queries with judgments that the file of queries does not hold; left out above."""
+    own: frozenset[str] = frozenset()
+    """Queries that are documents of the collection themselves, under the same id, see `with_own_documents`."""
+
+    def own_document(self, query: str) -> str | None:
+        """Return the document that a query is, which its ranking leaves out; None: it is none."""
+        return query if query in self.own else None
 
     @property
     def documents(self) -> set[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from csplade.pipelines.development import BEST_MEASURE, Development, Postings
+from csplade.pipelines.development import BEST_MEASURE, Development, ranked
 from csplade.pipelines.encode import EncodeOptions, Encoder
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.evaluate import measure
@@ -56,9 +56,8 @@ def encoded(encoder: Encoder, development: Development) -> Encoded:
 
 def ndcg(vectors: Encoded, development: Development) -> float:
     """Return nDCG@10 of exact dot products."""
-    postings = Postings(vectors.documents.items())
-    rankings = {query: postings.best(vector) for query, vector in vectors.queries.items()}
-    return measure(development.collection.judgments, rankings)[BEST_MEASURE]
+    collection = development.collection
+    return measure(collection.judgments, ranked(vectors.documents, vectors.queries, collection))[BEST_MEASURE]
 
 
 def compared(folders: Mapping[str, Path], development: Development) -> list[Measured]:

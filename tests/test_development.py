@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from csplade.pipelines.development import Postings, encoder_of, measured, read_development
+from csplade.pipelines.development import Postings, encoder_of, measured, ranked, read_development
 from csplade.pipelines.errors import SourceError
 from csplade.pipelines.evaluate import order
 from csplade.pipelines.export_folder import describe
@@ -81,6 +81,21 @@ def test_the_measure_is_that_of_the_encoders_own_vectors(tmp_path: Path) -> None
         scores = [(identity, asked.dot(document)) for identity, document in documents.items()]
         rankings[query] = order(pair for pair in scores if pair[1] > 0)
     assert found == pytest.approx(plain_measures(development.collection.judgments, rankings), abs=1e-6)
+
+
+def test_a_query_that_is_a_document_does_not_find_it(tmp_path: Path) -> None:
+    folder = write_collection(tmp_path / "dev", documents=8, queries=8)
+    with (folder / "corpus.jsonl").open("ab") as corpus, (folder / "queries.jsonl").open("ab") as queries:
+        corpus.write(b'{"_id": "17", "title": "Kitchen", "text": "fresh bread"}\n{"_id": "18", "text": "salt"}\n')
+        queries.write(b'{"_id": "17", "text": "fresh bread"}\n{"_id": "18", "text": "pepper"}\n')
+    with (folder / "qrels" / "test.tsv").open("a") as judgments:
+        judgments.write("17\td0\t1\n18\td0\t1\n")
+    found = read_development(folder, 100)
+    assert found.collection.own == {"17"}
+    vectors = dict.fromkeys(("d0", "17", "18"), SparseVector({"bread": 1.0}))
+    rankings = ranked(vectors, dict.fromkeys(("17", "18"), SparseVector({"bread": 1.0})), found.collection)
+    assert rankings == {"17": ("18", "d0"), "18": ("17", "18", "d0")}
+    assert read_development(folder, 8).collection.own == frozenset()
 
 
 def test_what_is_measured_has_the_contract_of_what_is_exported(tmp_path: Path) -> None:

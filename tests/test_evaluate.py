@@ -144,6 +144,7 @@ def test_equal_scores_come_in_the_order_of_ids_whatever_the_index_gave() -> None
     scores = [("b", 1.0), ("d", 2.0), ("a", 1.0), ("c", 1.0)]
     assert order(scores) == order(reversed(scores)) == ("d", "a", "b", "c")
     assert order(scores, depth=2) == ("d", "a")
+    assert order(scores, depth=2, without="d") == ("a", "b")
     assert len(order((document, 1.0) for document in DOCUMENTS)) == 100
 
 

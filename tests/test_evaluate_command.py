@@ -141,6 +141,28 @@ def test_the_json_holds_the_measures_of_each_mode_as_their_definitions_give_them
 
 
 @pytest.mark.cluster
+def test_queries_that_are_documents_do_not_find_themselves_and_numbers_alone_make_none(
+    run: Run, opensearch: str, index_name: str
+) -> None:
+    judged = random_collection(seed=7)
+    own = {"1007": "rye " * 40, "speech-8": "butter " * 40}
+    judged.texts.update({**own, "1009": "bread " * 40})
+    judged.queries.update({**own, "1009": "bread"})
+    judged.judgments.update({name: {ranked(sparse_scores(judged, name))[1]: 2} for name in (*own, "1009")})
+    judged.write(Path("speeches"))
+    where = ("--index", index_name, "--url", opensearch)
+    assert run("ingest", "speeches", *where).code == 0
+    rankings = {query: ranked(sparse_scores(judged, query)) for query in judged.judgments}
+    assert [rankings[name].index(name) for name in (*own, "1009")] == [0, 0, 0]
+    kept = {query: [name for name in found if query not in own or name != query] for query, found in rankings.items()}
+    result = run("evaluate", *where, "--collection", "speeches", "--mode", "sparse", "--json")
+    measured = json_of(result)["sparse"]
+    assert measured == pytest.approx(plain_measures(judged.judgments, kept), abs=1e-9)
+    assert measured != pytest.approx(plain_measures(judged.judgments, rankings), abs=1e-9)
+    assert "2 of 15 queries are documents themselves, and are left out of their own hits, as by BEIR.\n" in result.err
+
+
+@pytest.mark.cluster
 def test_a_table_holds_the_same_numbers(evaluate: Run) -> None:
     measured = json_of(evaluate("--json"))
     result = evaluate()

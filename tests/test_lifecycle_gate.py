@@ -7,6 +7,7 @@ from csplade.integration.documents import Document
 from csplade.integration.lifecycle_gate import Comparison, GateOptions, Side, compare, count_both, faults, mean_overlap
 from csplade.integration.query import Mode, QueryOptions, Question
 from csplade.pipelines.errors import UsageError
+from csplade.pipelines.evaluate import Collection
 from csplade.tests.cluster_lines import ClusterLine
 from csplade.tests.plain_measures import plain_measures
 from csplade.tests.versioned_index import DOCUMENTS, OTHER, add_version, fill, versioned
@@ -68,11 +69,18 @@ def test_two_indexes_are_counted_asked_and_measured(versioned: ClusterLine, tmp_
     questions = [Question(text, word_vector(text)) for text in texts.values()]
     options = QueryOptions(Mode.SPARSE, dialect=versioned.dialect)
     judgments = {"q1": {"bread": 1, "brot": 2}, "q2": {"salt": 1}, "q3": {"loaf": 1}}
-    found = compare(versioned.client, Side(live, options, questions), Side(new, options, questions), judgments)
+    judged = Collection(texts, judgments, 0)
+    sides = (Side(live, options, questions), Side(new, options, questions))
+    found = compare(versioned.client, *sides, judged)
     assert (found.live_documents, found.new_documents, found.queries) == (5, 4, 3)
     # Bread finds bread, brot and loaf (equal scores by id), or only brot; the others find salt in both.
     assert found.overlap == pytest.approx((1 / 3 + 1 + 1) / 3)
     rankings = {"q1": ["bread", "brot", "loaf"], "q2": ["salt"], "q3": ["salt"]}
     assert found.live_ndcg == pytest.approx(plain_measures(judgments, rankings)["nDCG@10"], abs=1e-9)
     assert found.new_ndcg == pytest.approx(plain_measures(judgments, {**rankings, "q1": ["brot"]})["nDCG@10"], abs=1e-9)
+    # A query that is a document itself does not find that one.
+    judgments = {"q1": {"brot": 2}, "salt": {"loaf": 1}, "q3": {"loaf": 1}}
+    asked = Collection(dict(zip(judgments, texts.values(), strict=True)), judgments, 0, frozenset({"salt"}))
+    found = compare(versioned.client, *sides, asked)
+    assert found.overlap == pytest.approx((1 / 3 + 1) / 2)
     assert count_both(versioned.client, live, new) == Comparison(5, 4)
