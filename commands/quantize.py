@@ -17,6 +17,7 @@ import click
 from csplade.commands.given import check_folder
 from csplade.commands.options import json_option
 from csplade.commands.output import notice, print_json, print_table
+from csplade.commands.own_documents import tell_own_documents
 from csplade.pipelines.errors import EncoderError, MissingExtraError, UsageError
 from csplade.pipelines.quantize_kinds import Precision, Target
 
@@ -96,7 +97,9 @@ def command(
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "onnx", "export") from error
     settings = Settings(Precision(precision), Target(target), max_loss / 100, force)
-    done = quantize_folder(encoder, output, settings, read_development(collection, documents), notice)
+    development = read_development(collection, documents)
+    tell_own_documents(development.collection)
+    done = quantize_folder(encoder, output, settings, development, notice)
     _print(done, output, as_json)
     if done.refused:
         raise EncoderError(
