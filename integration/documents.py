@@ -243,9 +243,15 @@ def _id_of(record: Mapping[str, Any], field: str | None) -> str:  # Any: JSON va
             f"has no id in {' or '.join(candidates)} (its fields: {_names(record)}): name the id field with --id-field"
         )
     value = record[name]
+    if isinstance(value, float) and abs(value) >= 2.0**63:
+        # That of a dead letter would be another one.
+        raise RecordError(
+            f"has a number of more than 64 bits in the field {name!r} where an id belongs, and that was rounded: write "
+            "it in quotes, as the source has it"
+        )
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise RecordError(
-            f"has {kind(value)} in the field {name!r} where an id belongs: give it a text or a whole number"
+            f"has {kind(value)} in the field {name!r} where an id belongs: give it a text or a whole number of 64 bits"
         )
     size = len(str(value).encode())
     if not 0 < size <= _LONGEST_ID:

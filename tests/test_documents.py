@@ -113,6 +113,10 @@ def test_empty_text_is_a_document_and_a_title_alone_only_if_asked_for() -> None:
         ({"_id": None, "text": "x"}, "has null in the field '_id' where an id belongs"),
         ({"_id": True, "text": "x"}, "has true or false in the field '_id' where an id belongs"),
         ({"_id": 1.5, "text": "x"}, "has a number in the field '_id' where an id belongs"),
+        (
+            orjson.loads(b'{"_id": 12345678901234567890123, "text": "x"}'),
+            "has a number of more than 64 bits in the field",
+        ),
         ({"_id": "", "text": "x"}, "has an id of 0 bytes"),
         ({"_id": "é" * 257, "text": "x"}, "has an id of 514 bytes, a cluster takes 1 to 512"),
     ],
