@@ -5,7 +5,7 @@
 with t the transform of the masked-language-model head, e and b its decoder's rows and bias.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -102,17 +102,20 @@ def query_table(path: Path) -> dict[str, float]:
     """Read OpenSearch's weights by piece: `idf.json`, an object, or `query_token_weights.txt`, a tab on each line.
 
     Raises:
-        SourceError: it is neither.
+        SourceError: it is neither, or cannot be read.
     """
-    if path.suffix == ".json":
-        pairs = [(piece, weight) for piece, weight in read_object(path).items()]
-    else:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        pairs = [(piece, weight) for piece, _, weight in (line.rpartition("\t") for line in lines)]
     try:
+        pairs = read_object(path).items() if path.suffix == ".json" else _tabbed(path.read_bytes().decode())
         return {piece: float(str(weight)) for piece, weight in pairs}
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise SourceError(f"{path} is no table of weights by piece ({error}): copy the model again") from error
+
+
+def _tabbed(text: str) -> Iterable[tuple[str, str]]:
+    # Not by `splitlines`, which knows line ends that a piece may hold.
+    for line in text.removesuffix("\n").split("\n"):
+        piece, _, weight = line.rpartition("\t")
+        yield piece, weight
 
 
 def _load(folder: Path) -> PreTrainedModel:
