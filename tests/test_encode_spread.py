@@ -153,7 +153,10 @@ def test_vectors_of_another_job_stay_until_a_worker_has_opened_the_encoder(run: 
 
 @pytest.mark.usefixtures("run")
 def test_a_block_keeps_whole_records_and_replaces_no_field_of_theirs(encoder_folder: Path) -> None:
-    records = [{"id": "0", "text": "bread", "vector": [0.5]}, {"id": "1", "text": "salt", "terms": 1}]
+    records: list[dict[str, object]] = [
+        {"id": "0", "text": "bread", "vector": [0.5]},
+        {"id": "1", "text": "salt", "terms": 1},
+    ]
     Path("b.jsonl").write_bytes(b"".join(orjson.dumps(record) + b"\n" for record in records))
     (block,) = plan_blocks([(find_source("b.jsonl"), 2)], 2, Path.cwd())
     encoder, read = Encoder.open(encoder_folder), partial(entries, options=RecordOptions(vector_field="terms"))
