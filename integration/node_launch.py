@@ -10,11 +10,12 @@ from csplade.integration.fetch import Tell
 from csplade.integration.install import install, reachable
 from csplade.integration.java import Java, find_java
 from csplade.integration.node_config import SNAPSHOTS, Seat, environment, settings_of, write_config
-from csplade.integration.node_notes import Member, Node, write_note
+from csplade.integration.node_notes import Member, Node, delete_note, write_note
 from csplade.integration.places import Places, writing
 from csplade.integration.ports import free_port, is_free
 from csplade.integration.processes import Process, end, spawn
 from csplade.integration.servers import Server
+from csplade.pipelines.stopping import StopSignal
 
 _CURE = "give another folder with --data"
 _END_SECONDS = 30.0
@@ -86,18 +87,27 @@ def launch(ground: Ground, data: Path, port: int, count: int, notes: Path) -> No
     members: list[Member] = []
     try:
         for seat in seats:
-            with writing(data, _CURE):
-                process = _start_member(ground, data / seat.name, seat, seats)
-            members.append(Member(seat.name, seat.http, data / seat.name, process))
-            node = Node(ground.server.flavor, ground.server.version, data, tuple(members))
-            write_note(notes, node)
+            # Stopped between the start of a process and its note, this would leave a server that nobody knows.
+            with StopSignal() as stop:
+                members.append(_start_member(ground, data / seat.name, seat, seats))
+                node = Node(ground.server.flavor, ground.server.version, data, tuple(members))
+                write_note(notes, node)
+            if stop.asked:
+                raise KeyboardInterrupt
     except BaseException:
         end([member.process for member in members], _END_SECONDS)
+        delete_note(notes, port)
         raise
     return node
 
 
-def _start_member(ground: Ground, folder: Path, seat: Seat, seats: list[Seat]) -> Process:
+def _start_member(ground: Ground, folder: Path, seat: Seat, seats: list[Seat]) -> Member:
+    with writing(folder.parent, _CURE):
+        process = _start_process(ground, folder, seat, seats)
+    return Member(seat.name, seat.http, folder, process)
+
+
+def _start_process(ground: Ground, folder: Path, seat: Seat, seats: list[Seat]) -> Process:
     for part in ("data", "logs", "tmp"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     settings = settings_of(ground.server, seat, seats, folder)

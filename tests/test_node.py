@@ -1,14 +1,16 @@
 """Real servers of every line: each scores exactly, runs as nobody's superuser, and ends without a trace."""
 
 import os
+import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from csplade.integration import java
+from csplade.integration import java, node_launch
+from csplade.integration.account import Account
 from csplade.integration.client import LOCAL_URL, connect
 from csplade.integration.errors import NodeError
 from csplade.integration.node import NodeOptions, find, start, status, stop
@@ -69,6 +71,26 @@ def test_elasticsearch_9_scores_exactly() -> None:
         # Its process is a launcher, the server one below it; neither is cut off.
         assert any(line.endswith("closed") for line in tail(node.members[0].log, 5))
     assert not any(map(is_alive, node.processes))
+
+
+@pytest.mark.cluster
+def test_ctrl_c_before_a_process_is_noted_leaves_none(reachable_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spawned: list[Process] = []
+
+    def spawn_and_stop(
+        program: Path, folder: Path, environ: Mapping[str, str], log: Path, account: Account | None
+    ) -> Process:
+        spawned.append(spawn(program, folder, environ, log, account))
+        assert is_alive(spawned[-1])
+        signal.raise_signal(signal.SIGINT)
+        return spawned[-1]
+
+    monkeypatch.setattr(node_launch, "spawn", spawn_and_stop)
+    options = replace(QUICK, port=free_port(), data=reachable_path, members=2)
+    with pytest.raises(KeyboardInterrupt):
+        start(options)
+    assert len(spawned) == 1 and not is_alive(spawned[0])
+    assert find(options.port) is None
 
 
 @pytest.mark.cluster
