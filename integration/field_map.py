@@ -6,7 +6,7 @@ weights field. What lies inside nested objects has its weights inside them too, 
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,6 +16,8 @@ from csplade.pipelines.errors import UsageError
 _LAST = re.compile(r"(?:^|[._])(?P<part>[^._]*)$")
 # Names by custom of the fields beside a text that hold it whole, for filters and sorting: they are matched exactly.
 _EXACT = frozenset({"keyword", "raw", "exact", "sort"})
+# As searches and index.query.default_field write one.
+_BOOSTED = re.compile(r"\^[\d.]+$")
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,8 @@ class Coverage:
     """One weights field and the text fields whose text went into it.
 
     Raises:
-        UsageError: a name is empty, a boost is no positive number, or the weights lie outside their nested objects.
+        UsageError: a name is empty or holds a boost, a boost is no positive number, or the weights lie outside their
+            nested objects.
     """
 
     weights: str
@@ -35,6 +38,7 @@ class Coverage:
     def __post_init__(self) -> None:
         if not self.weights or not self.texts or not all(self.texts):
             raise UsageError(f"{self.weights!r} covers {[*self.texts]}: name the weights field and its text fields")
+        _check_unboosted(self.texts)
         for name, boost in self.texts.items():
             if not 0 < boost < math.inf:
                 raise UsageError(f"{name!r} has the boost {boost}: give a positive number")
@@ -54,11 +58,18 @@ class Covered:
 
 @dataclass(frozen=True)
 class FieldMap:
-    """What is covered in one index; the first coverage that names a field counts."""
+    """What is covered in one index; the first coverage that names a field counts.
+
+    Raises:
+        UsageError: a default field holds a boost.
+    """
 
     coverages: tuple[Coverage, ...] = ()
     default_fields: tuple[str, ...] = ()
-    """Fields of a query that names none, as in the index's setting `index.query.default_field`."""
+    """Fields of a query that names none, as in the index's setting `index.query.default_field`, but without boosts."""
+
+    def __post_init__(self) -> None:
+        _check_unboosted(self.default_fields)
 
     def covering(self, field: str, nested: str | None) -> Covered | None:
         """Return what covers a field that is asked for inside these nested objects.
@@ -82,6 +93,15 @@ class FieldMap:
         return any(
             matches(name, field) or field.startswith(f"{name}.") or name.startswith(f"{field}.") for name in known
         )
+
+
+def _check_unboosted(names: Iterable[str]) -> None:
+    for name in names:
+        if _BOOSTED.search(name):
+            raise UsageError(
+                f"{name!r} is a field with a boost: write {_BOOSTED.sub('', name)!r} here; the boosts of text fields "
+                "stand in `covers`, as { title = 2.0, text = 1.0 }"
+            )
 
 
 def _exact(name: str) -> bool:

@@ -139,13 +139,20 @@ def _rules(raw: object, place: str, dialect: Dialect) -> IndexRules:
         plan=PlanOptions(most, share, calibrated=calibrated),
         dialect=dialect,
     )
-    names: tuple[str, ...] = reader.take("default_fields", _names, (), "a list of field names")
     return IndexRules(
         reader.take("pattern", _name, None, "the name of an index, `*` for any characters"),
-        FieldMap(coverages, names),
+        _field_map(reader, coverages),
         options,
         reader.take("hide_weights", _truth, False, "true or false"),
     )
+
+
+def _field_map(reader: _Reader, coverages: tuple[Coverage, ...]) -> FieldMap:
+    names: tuple[str, ...] = reader.take("default_fields", _names, (), "a list of field names")
+    try:
+        return FieldMap(coverages, names)
+    except UsageError as error:
+        raise UsageError(f"{reader.place}.default_fields: {error}") from error
 
 
 def _coverage(raw: object, place: str) -> Coverage:

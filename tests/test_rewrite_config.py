@@ -91,6 +91,14 @@ def test_toml_and_json_say_the_same(tmp_path: Path) -> None:
         ),
         ({**LEAST, "policy": {"score_script": "drop"}}, "index[0].policy: a script cannot be left out"),
         ({**LEAST, "policy": []}, "index[0].policy is [], it must be a table"),
+        (
+            {**LEAST, "default_fields": ["text", "title^2"]},
+            "index[0].default_fields: 'title^2' is a field with a boost: write 'title' here; the boosts of text fields",
+        ),
+        (
+            {**LEAST, "weights": [{**WEIGHTS, "covers": ["title^0.5"]}]},
+            "index[0].weights[0]: 'title^0.5' is a field with a boost: write 'title' here",
+        ),
         ({**LEAST, "weights": [{"field": "terms"}]}, "index[0].weights[0].covers is missing"),
         ({**LEAST, "weights": [{**WEIGHTS, "covers": {"text": 0}}]}, "index[0].weights[0].covers is {'text': 0}"),
         ({**LEAST, "weights": [{**WEIGHTS, "covers": []}]}, "index[0].weights[0].covers is []"),
