@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from csplade.commands.given import check_folder
+from csplade.commands.given import OnlyWith, check_folder, check_looked_at
 from csplade.commands.options import json_option
 from csplade.commands.output import notice, print_json, print_table
 from csplade.commands.own_documents import tell_own_documents
@@ -24,6 +24,7 @@ from csplade.pipelines.quantize_kinds import Precision, Target
 if TYPE_CHECKING:
     from csplade.pipelines.quantize_folder import Quantized
 
+_TARGETED = OnlyWith("target", "precision", tuple(each.value for each in Precision if each.has_target))
 _COLUMNS = ("precision", "MB", "documents/s", "query p50 ms", "weight difference", "same top 10", "nDCG@10", "lost")
 
 
@@ -52,8 +53,9 @@ _COLUMNS = ("precision", "MB", "documents/s", "query p50 ms", "weight difference
     default="avx2",
     show_default=True,
     type=click.Choice([each.value for each in Target]),
-    help="Processor that int8 is for. avx2 and avx512 give weights 7 bits, which are right on every processor; the "
-    "others 8, which overflow on x86 without VNNI, where such an encoder can be neither made nor opened.",
+    help="Processor that int8, int8-static and int8-optimum are for; with no other precision. avx2 and avx512 give "
+    "weights 7 bits, which are right on every processor; the others 8, which overflow on x86 without VNNI, where such "
+    "an encoder can be neither made nor opened.",
 )
 @click.option("--max-loss", default=1.0, show_default=True, type=click.FloatRange(0, 100), help="Percent of nDCG@10.")
 @click.option("--force", is_flag=True, help="Write the folder whatever is lost, and however far off.")
@@ -62,7 +64,7 @@ _COLUMNS = ("precision", "MB", "documents/s", "query p50 ms", "weight difference
     default=2000,
     show_default=True,
     type=click.IntRange(min=1),
-    help="Documents of the collection that are encoded, besides the judged ones.",
+    help="Documents of the collection that are encoded, at most; the judged ones always.",
 )
 @json_option
 def command(
@@ -89,6 +91,7 @@ def command(
     """
     if output.resolve() == encoder.resolve():
         raise UsageError(f"{output} is the encoder itself: name a new folder")
+    check_looked_at([_TARGETED])
     check_folder(encoder, "ENCODER, the folder of a float32 encoder")
     check_folder(collection, "--collection")
     try:

@@ -213,6 +213,13 @@ def test_what_cannot_be_quantized_is_told(run: Run, exact: Path, collection: Pat
         (exact, "full", (), 2, "is there already: name a new folder"),
         (exact, "new", ("--precision", "int3"), 2, "int3"),
         (exact, "new", ("--max-loss", "-1"), 2, "max-loss"),
+        (
+            exact,
+            "new",
+            ("--precision", "int4", "--target", "avx2"),
+            2,
+            "--target avx2 does nothing with --precision int4",
+        ),
         (tmp_path / "int8", "new", (), 2, "is quantized already (int8 weights"),
         (tmp_path / "full", "new", (), 1, "is not an encoder folder"),
     ):
