@@ -17,6 +17,7 @@ from csplade.integration.rewrite_policy import RewriteOptions
 from csplade.tests.demo_cluster import without_demo_index
 from csplade.tests.gateway_process import Answer, Gateway, ask, started
 from csplade.tests.gateway_searches import Json, hits, request, verdict
+from csplade.tests.waiting import wait_until
 from csplade.tests.word_encoder import word_contract, word_vector
 from opensearchpy import OpenSearch
 
@@ -92,11 +93,10 @@ def test_the_page_and_its_gateway_stand_before_the_demo_until_ctrl_c(
     assert (page.status, page.header("content-type")) == (200, "text/html; charset=utf-8")
     assert b"playground.js" in page.body
     assert get(opened, "/_csplade/playground.js").status == 200
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "shown").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    assert (tmp_path / "shown").read_text() == f"{opened.url}/_csplade/"
+    shown = tmp_path / "shown"
+    # It is there before anything is written into it.
+    wait_until(lambda: shown.exists() and shown.read_text())
+    assert shown.read_text() == f"{opened.url}/_csplade/"
     assert f"Rankings are compared at {opened.url}/_csplade/" in opened.errors.read_text()
 
     answer = searched(opened)

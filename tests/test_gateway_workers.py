@@ -7,8 +7,8 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from csplade.tests.gateway_words import rewriting
 from csplade.tests.raw_upstream import raw_upstream
 from csplade.tests.rewrite_index import fill_index
 from csplade.tests.tls_files import TlsFiles, make_tls_files, needs_openssl
+from csplade.tests.waiting import wait_until
 from opensearchpy import OpenSearch
 
 pytestmark = [pytest.mark.cluster, needs_openssl]
@@ -45,9 +46,23 @@ class Chain:
 
 def workers(gateway: Gateway) -> set[int]:
     """Return the workers that are processes of their own."""
-    path = Path(f"/proc/{gateway.process.pid}/task/{gateway.process.pid}/children")
-    names = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in path.read_text().split()}
-    return {pid for pid, name in names.items() if b"spawn_main" in name}
+    return {pid for pid, name in children(gateway).items() if b"spawn_main" in name}
+
+
+def forked(gateway: Gateway) -> set[int]:
+    """Return the workers that are copies of their parent, which holds the encoder."""
+    same = Path(f"/proc/{gateway.process.pid}/cmdline").read_bytes()
+    return {pid for pid, name in children(gateway).items() if name == same}
+
+
+def children(gateway: Gateway) -> dict[int, bytes]:
+    """Return the processes that it has started, each with its command line."""
+    found = {}
+    for pid in Path(f"/proc/{gateway.process.pid}/task/{gateway.process.pid}/children").read_text().split():
+        # It may end meanwhile.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found[int(pid)] = Path(f"/proc/{pid}/cmdline").read_bytes()
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +119,8 @@ def test_workers_count_together(chain: Chain) -> None:
     for _ in range(20):
         # Each on a connection of its own, so that both workers get some.
         chain.client().info()
+    # Each is counted after its answer.
+    wait_until(lambda: metrics(chain)[name] - before[name] >= 20)
     after = metrics(chain)
     assert after[name] - before[name] == 20
     assert after["seconds_count"] - before["seconds_count"] == 20
@@ -114,10 +131,7 @@ def test_a_worker_that_is_killed_is_replaced(chain: Chain) -> None:
     before = chain.workers()
     killed = min(before)
     os.kill(killed, signal.SIGKILL)
-    deadline = time.monotonic() + 60
-    while len(chain.workers() - {killed}) < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: len(chain.workers() - {killed}) >= 2)
     assert chain.client().ping()
 
 
@@ -137,10 +151,7 @@ def test_a_reload_loses_no_request(chain: Chain) -> None:
     for caller in callers:
         caller.start()
     chain.inner.process.send_signal(signal.SIGHUP)
-    deadline = time.monotonic() + 120
-    while chain.workers() & before or len(chain.workers()) < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: len(chain.workers()) >= 2 and not chain.workers() & before)
     done.set()
     for caller in callers:
         caller.join()
@@ -153,8 +164,7 @@ def test_a_request_under_way_is_answered_before_the_gateway_stops() -> None:
         raw = b"GET /slow HTTP/1.1\r\nhost: a\r\n\r\n"
         caller = threading.Thread(target=lambda: answers.append(ask(gateway.port, raw).status))
         caller.start()
-        while not upstream.seen:
-            time.sleep(0.01)
+        wait_until(lambda: upstream.seen)
         gateway.process.send_signal(signal.SIGTERM)
         caller.join()
         assert answers == [200]
@@ -174,18 +184,14 @@ def stopped(gateway: Gateway, count: int) -> set[int]:
 
 def answering(gateway: Gateway) -> None:
     """Wait until all workers answer, and none is there that does not; on a busy machine one may be replaced again."""
-    deadline = time.monotonic() + 60
-    while gateway.counts()["workers"] != 2 or len(workers(gateway)) != 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: gateway.counts()["workers"] == len(workers(gateway)) == 2)
 
 
 def test_a_worker_that_stands_still_is_replaced() -> None:
     with raw_upstream() as upstream, serving(upstream.url, *STILL) as gateway:
         answering(gateway)
         (still,) = stopped(gateway, 1)
-        while still in workers(gateway):
-            time.sleep(0.1)
+        wait_until(lambda: still not in workers(gateway))
         answering(gateway)
         assert still not in workers(gateway)
         assert f"the worker {still} stands still".encode() in gateway.errors.read_bytes()
@@ -196,8 +202,7 @@ def test_a_gateway_whose_workers_stand_still_can_be_renewed_and_stopped() -> Non
         answering(gateway)
         still = stopped(gateway, 2)
         gateway.process.send_signal(signal.SIGHUP)
-        while still & workers(gateway):
-            time.sleep(0.1)
+        wait_until(lambda: not still & workers(gateway))
         answering(gateway)
         stopped(gateway, 2)
         gateway.process.send_signal(signal.SIGTERM)
@@ -221,11 +226,9 @@ def test_a_gateway_that_can_start_no_worker_goes_on_and_can_be_stopped() -> None
         killed, kept = workers(gateway)
         usual = limit(gateway, NO_FILES)
         os.kill(killed, signal.SIGKILL)
-        while b"no worker can be started" not in gateway.errors.read_bytes():
-            time.sleep(0.1)
+        wait_until(lambda: b"no worker can be started" in gateway.errors.read_bytes())
         gateway.process.send_signal(signal.SIGHUP)
-        while b"the old ones go on" not in gateway.errors.read_bytes():
-            time.sleep(0.1)
+        wait_until(lambda: b"the old ones go on" in gateway.errors.read_bytes())
         assert workers(gateway) - {killed} == {kept}
         assert ask(gateway.port, b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").status == 200
         limit(gateway, usual)
@@ -235,8 +238,7 @@ def test_a_gateway_that_can_start_no_worker_goes_on_and_can_be_stopped() -> None
 
         limit(gateway, NO_FILES)
         os.kill(kept, signal.SIGKILL)
-        while gateway.errors.read_bytes().count(b"no worker can be started") < 2:
-            time.sleep(0.1)
+        wait_until(lambda: gateway.errors.read_bytes().count(b"no worker can be started") >= 2)
         gateway.process.send_signal(signal.SIGTERM)
         # Its folder is deleted at the end.
         limit(gateway, usual)
@@ -275,11 +277,8 @@ def test_workers_that_share_an_encoder_are_replaced_and_renewed(opensearch: str,
     with rewriting(opensearch, {"index": [rules(index_name)], "gateway": {"deadline_ms": 60_000}}, *WORKERS) as gateway:
 
         def answered(before: set[int]) -> set[int]:
-            """Wait until other workers are at work, and see that each rewrites."""
-            deadline = time.monotonic() + 120
-            while len(forked(gateway) - before) < 2:
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
+            """Wait until others are at work and these are not, and see that each rewrites."""
+            wait_until(lambda: len(forked(gateway)) >= 2 and not forked(gateway) & before)
             assert {ask(gateway.port, raw).header("x-csplade") for _ in range(12)} == {"rewritten"}
             return forked(gateway)
 
@@ -300,10 +299,7 @@ def test_rules_are_read_anew_and_stay_if_they_cannot_be_read(opensearch: str, in
         before = forked(gateway)
         config.write_bytes(written)
         gateway.process.send_signal(signal.SIGHUP)
-        deadline = time.monotonic() + 120
-        while forked(gateway) & before or len(forked(gateway)) < 1:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_until(lambda: forked(gateway) and not forked(gateway) & before)
         assert ask(gateway.port, raw).header("x-csplade") == said
 
     def of(pattern: str) -> bytes:
@@ -316,11 +312,3 @@ def test_rules_are_read_anew_and_stay_if_they_cannot_be_read(opensearch: str, in
         assert b"the workers are renewed: 1 started" in gateway.errors.read_bytes()
         renewed(gateway, b"no rules", "rewritten")
         assert b"the rules stay as they were" in gateway.errors.read_bytes()
-
-
-def forked(gateway: Gateway) -> set[int]:
-    """Return the workers that are copies of their parent, which holds the encoder."""
-    parent = Path(f"/proc/{gateway.process.pid}")
-    below = map(int, (parent / f"task/{gateway.process.pid}/children").read_text().split())
-    same = (parent / "cmdline").read_bytes()
-    return {pid for pid in below if Path(f"/proc/{pid}/cmdline").read_bytes() == same}

@@ -4,7 +4,7 @@ It looks at its disks every ten seconds at most, so that only `--every-line` run
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from csplade.integration.templates import IndexOptions
 from csplade.tests.cluster_lines import USUAL, ClusterLine
 from csplade.tests.ingest_stream import Stream
 from csplade.tests.load_settings_kept import settings
+from csplade.tests.waiting import wait_until
 from csplade.tests.word_encoder import word_contract
 from opensearchpy import OpenSearch
 
@@ -23,13 +24,6 @@ _DISK = "cluster.routing.allocation.disk"
 _BLOCK = "index.blocks.read_only_allow_delete"
 _LOOKS = {f"{_DISK}.threshold_enabled": "true", "cluster.info.update.interval": "10s"}
 _MARKS = tuple(f"{_DISK}.watermark.{name}" for name in ("low", "high", "flood_stage"))
-
-
-def wait_until(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 @contextmanager
