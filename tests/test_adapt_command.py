@@ -12,6 +12,7 @@ import pytest
 import torch
 from csplade.pipelines.backbone import open_language_model
 from csplade.pipelines.folder_lock import locked
+from csplade.tests import slow_training
 from csplade.tests.command_run import Run, runner
 from csplade.tests.tiny_encoder import TEXTS, tiny_tokenizer
 from csplade.tests.tiny_llama import tiny_llama
@@ -75,7 +76,7 @@ def test_texts_that_are_pairs_are_their_positives(run: Run) -> None:
 
 def test_a_stopped_run_says_how_to_go_on_and_then_ends_as_one_never_stopped(run: Run) -> None:
     arguments = ("adapt", "texts.txt", *SMALL, "--steps", "80", "--save-every", "1000")
-    program = (sys.executable, "-c", "from csplade.cli import main; main()")
+    program = (sys.executable, "-m", slow_training.MODULE)
     running = subprocess.Popen(
         [*program, *arguments, "--output", "stopped"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -100,7 +101,7 @@ def test_a_stopped_run_says_how_to_go_on_and_then_ends_as_one_never_stopped(run:
 
 def test_a_killed_run_goes_on_from_its_last_checkpoint_with_the_same_end(run: Run) -> None:
     arguments = ("adapt", "texts.txt", *SMALL, "--steps", "30", "--save-every", "3")
-    program = (sys.executable, "-c", "from csplade.cli import main; main()")
+    program = (sys.executable, "-m", slow_training.MODULE)
     running = subprocess.Popen([*program, *arguments, "--output", "killed"], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while (

@@ -267,8 +267,10 @@ from csplade.tests.word_encoder import WordEncoder
 
 url, index, folder = sys.argv[1:]
 def slowly():
-    for document in some_documents(800):
+    for number, document in enumerate(some_documents(800)):
         time.sleep(0.005)
+        while number == 700:
+            time.sleep(1)
         yield document
 options = IngestOptions(index, Path(folder) / "dead.jsonl", pace=PaceOptions(documents=20))
 ingest(connect(url), WordEncoder(), slowly(), options)

@@ -412,7 +412,7 @@ def test_stopped_by_hand_it_says_how_far_it_came_and_goes_on_when_run_again(
     run: Run, opensearch: str, index_name: str
 ) -> None:
     arguments = [str(write("a.jsonl", lines(800))), "--index", index_name, "--url", opensearch, "--batch", "10"]
-    process = start(Path(), arguments)
+    process = start(Path(), arguments, most=700)
     client = connect(opensearch)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:

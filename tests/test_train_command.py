@@ -12,6 +12,7 @@ from csplade.pipelines.jsonl import write_line
 from csplade.pipelines.trained_folder import read_trained
 from csplade.pipelines.training_log import read_log
 from csplade.pipelines.training_options import QueryPath
+from csplade.tests import slow_training
 from csplade.tests.command_run import Run, runner
 from csplade.tests.tiny_backbone import pairs, write_backbone, write_collection, write_pairs
 from csplade.tests.tiny_teachers import write_cross_encoder, write_dense
@@ -78,7 +79,7 @@ def test_killed_and_resumed_gives_the_weights_of_never_killed(
     changed = settings(tune__lora_dropout=0.2, run__save_every=4)
     arguments = (data, "--backbone", backbone, "--steps", 16, *changed)
     assert run("train", *arguments, "--output", tmp_path / "whole").code == 0
-    killed = start(*arguments, "--output", tmp_path / "killed")
+    killed = start(*arguments, "--output", tmp_path / "killed", module=slow_training.MODULE)
     wait_for_step(killed, tmp_path / "killed" / "log.jsonl", 6)
     killed.kill()
     assert killed.wait() == -signal.SIGKILL

@@ -33,10 +33,13 @@ def settings(**changed: object) -> list[str]:
 
 
 def start(
-    *arguments: object, launcher: tuple[str, ...] = (), environment: Mapping[str, str] = MappingProxyType({})
+    *arguments: object,
+    launcher: tuple[str, ...] = (),
+    environment: Mapping[str, str] = MappingProxyType({}),
+    module: str = "csplade.cli",
 ) -> "subprocess.Popen[str]":
-    """Start `csplade train ARGUMENTS`; a launcher such as torchrun starts it several times."""
-    command = [sys.executable, *launcher, "-m", "csplade.cli", "train", *map(str, arguments)]
+    """Start `csplade train ARGUMENTS`; a launcher such as torchrun starts it several times; `module` is the program."""
+    command = [sys.executable, *launcher, "-m", module, "train", *map(str, arguments)]
     chosen = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=chosen)
 
