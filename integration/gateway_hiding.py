@@ -7,8 +7,10 @@ from csplade.integration.gateway_ease import at_ease
 from csplade.integration.gateway_items import MOST_ITEMS, read_items, too_many
 from csplade.integration.gateway_json import UnreadJson, read_json, read_object, write_json
 from csplade.integration.gateway_metrics import Metrics
+from csplade.integration.gateway_names import Names
 from csplade.integration.gateway_params import Params
 from csplade.integration.gateway_request import Gathered, Request, changed, gather
+from csplade.integration.gateway_resolve import Found
 from csplade.integration.gateway_rules import GatewayRules
 from csplade.integration.gateway_searches import Sent
 from csplade.integration.gateway_source import (
@@ -23,7 +25,6 @@ from csplade.integration.gateway_targets import SEARCHES, SEVERAL, TEMPLATES, Ki
 from csplade.integration.gateway_upstream import Answer
 from csplade.integration.gateway_verdict import Shown, Why
 from csplade.integration.gateway_work import Finding
-from csplade.integration.rewrite_config import IndexRules
 from csplade.integration.rewrite_report import JsonObject
 
 Fields = Sequence[str]
@@ -95,7 +96,7 @@ class Hiding:
         whole = request.whole(plain)
         if kind is Kind.DOCUMENTS:
             return await self._documents(request, body, whole)
-        fields = _hidden(await self._finding.rules_of(request, whole))
+        fields = _hidden(await self._finding.found(request, whole))
         if isinstance(fields, Shown):
             return fields
         if not fields:
@@ -107,8 +108,8 @@ class Hiding:
         if too_many(plain):
             return Shown.NOT_READ
         items = await at_ease(len(plain), lambda: read_items(plain))
-        rules = await self._finding.rules_of_each(request, [(each.names, each.body) for each in items])
-        fields, template = [*map(_hidden, rules)], request.target.kind in TEMPLATES
+        found_each = await self._finding.found_each(request, [(each.names, each.body) for each in items])
+        fields, template = [*map(_hidden, found_each)], request.target.kind in TEMPLATES
         pairs = [*zip(items, fields, strict=True)]
         found = await at_ease(len(plain), lambda: [_line(item.body, each, template) for item, each in pairs])
         unread = frozenset(place for place, (_, shown) in enumerate(found) if shown is Shown.TEMPLATE)
@@ -124,9 +125,9 @@ class Hiding:
         if len(names) > MOST_ITEMS:
             return Shown.NOT_READ
         each = [name for name in dict.fromkeys(names) if name]
-        rules = await self._finding.rules_of_each(request, [(name, b"") for name in each])
+        found_each = await self._finding.found_each(request, [(Names(name), b"") for name in each])
         by_name: dict[str, Fields] = {"": ()}
-        for name, found in zip(each, map(_hidden, rules), strict=True):
+        for name, found in zip(each, map(_hidden, found_each), strict=True):
             self._count(found if isinstance(found, Shown) else None)
             by_name[name] = () if isinstance(found, Shown) else found
         fields = [by_name[name] for name in names]
@@ -178,11 +179,11 @@ def _whole(hide: Callable[[JsonObject, Params], Read], value: JsonObject, params
         raise UnreadJson("it is nested too deeply") from error
 
 
-def _hidden(rules: IndexRules | Why) -> Fields | Shown:
+def _hidden(found: Found) -> Fields | Shown:
     """Return the fields that are hidden by the rules of some indexes."""
-    if isinstance(rules, Why):
-        return () if rules in _NOTHING_TO_HIDE else Shown.UNRESOLVED
-    return rules.hidden_fields
+    if isinstance(found.rules, Why):
+        return () if found.rules in _NOTHING_TO_HIDE else Shown.UNRESOLVED
+    return found.rules.hidden_fields
 
 
 def _in_template(body: JsonObject, params: Params, fields: Fields) -> Read:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from csplade.integration.gateway_json import UnreadJson, read_object
+from csplade.integration.gateway_names import Names
 
 MOST_ITEMS = 10_000
 """Searches, or documents to be read, in one request: each takes time, however short it is."""
@@ -14,8 +15,8 @@ class Item:
 
     header: bytes
     body: bytes
-    names: str
-    """The indexes as its header names them; empty: it names none."""
+    names: Names
+    """The indexes as its header names them; what it does not say the whole request does."""
 
 
 def too_many(body: bytes) -> bool:
@@ -33,14 +34,4 @@ def read_items(body: bytes) -> list[Item]:
     if last.strip() or len(lines) % 2:
         raise UnreadJson("it is not pairs of lines")
     pairs = zip(lines[::2], lines[1::2], strict=True)
-    return [Item(header, search, _names(header.strip() or b"{}")) for header, search in pairs]
-
-
-def _names(line: bytes) -> str:
-    header = read_object(line)
-    names: object = header.get("index", header.get("indices", ""))
-    if isinstance(names, list) and all(isinstance(name, str) for name in names):
-        return ",".join(names)
-    if not isinstance(names, str):
-        raise UnreadJson("its index is no name")
-    return names
+    return [Item(header, search, Names.of_header(read_object(header.strip() or b"{}"))) for header, search in pairs]

@@ -18,6 +18,7 @@ from csplade.integration.gateway_compared import BM25, JSON_KIND, read_asked, re
 from csplade.integration.gateway_ease import Late
 from csplade.integration.gateway_headers import answer_headers
 from csplade.integration.gateway_json import write_json
+from csplade.integration.gateway_names import Names
 from csplade.integration.gateway_pages import SAFE_HEADERS
 from csplade.integration.gateway_ranking import Json, Prepared, ranking, shown_body, text_fields, told_error
 from csplade.integration.gateway_refusals import Reason, Refusal
@@ -91,7 +92,7 @@ class Playground:
     async def _compare(self, request: Request) -> None:
         """Run a search in several modes."""
         body, modes = await read_asked(request), read_modes(request.params.get("modes"))
-        found = await self._resolver.rules_of(request.target.names, None, request.headers)
+        found = (await self._resolver.found(Names(request.target.names), request.headers)).searched
         rules, note = (None, _why_not(found)) if isinstance(found, Why) else (found, None)
         searches, texts = [Prepared(BM25, body)] if BM25 in modes or rules is None else [], dict[str, Encoded]()
         if rules is not None:

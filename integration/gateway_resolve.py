@@ -14,10 +14,19 @@ from weakref import WeakValueDictionary
 
 from csplade.integration.calibrate import CALIBRATION_KEY, kept_calibration
 from csplade.integration.gateway_callers import caller_key
-from csplade.integration.gateway_fields import Fields, capable_fields, read_capabilities, read_fields, wanted_fields
+from csplade.integration.gateway_fields import (
+    Fields,
+    capable_fields,
+    dialect_of,
+    merged,
+    read_capabilities,
+    read_fields,
+    wanted_fields,
+)
 from csplade.integration.gateway_json import ODD_ANSWER, read_json, write_json
 from csplade.integration.gateway_log import Exchange
 from csplade.integration.gateway_lookup import Lookup
+from csplade.integration.gateway_names import Names
 from csplade.integration.gateway_refusals import Headers, Refusal
 from csplade.integration.gateway_rules import GatewayRules
 from csplade.integration.gateway_searches import Rules
@@ -33,7 +42,9 @@ _FINGERPRINT = f"_meta.{META_KEY}.fingerprint"
 _CALIBRATION = f"_meta.{META_KEY}.{CALIBRATION_KEY}"
 _UNNAMED = "*"
 _AT_ONCE = 8
-_WELL, _WHO_ARE_YOU = 200, 401
+_WELL, _WHO_ARE_YOU, _NO_INDEX = 200, 401, 404
+# Of who may not know more than this the names alone decide.
+_UNTOLD = {_WHO_ARE_YOU: Why.UNKNOWN_CALLER, _NO_INDEX: Why.UNRESOLVED}
 
 Json = Mapping[str, Any]  # Any: JSON values
 
@@ -47,6 +58,17 @@ class Found:
     fields: Fields | None = None
     """That all of them have; None: the caller may not know."""
 
+    @property
+    def searched(self) -> Rules:
+        """Return the rules with the dialect that the fields of the indexes speak, or why they are not searched."""
+        if isinstance(self.rules, Why) or self.fields is None:
+            return self.rules
+        options = self.rules.options
+        dialect = dialect_of(self.fields.kinds, options.dialect)
+        if isinstance(dialect, Why) or dialect is options.dialect:
+            return dialect if isinstance(dialect, Why) else self.rules
+        return replace(self.rules, options=replace(options, dialect=dialect))
+
 
 class Resolver:
     """Knows the rules by the names that callers use; `fingerprint` is that of the encoder."""
@@ -56,71 +78,66 @@ class Resolver:
         self._lookup = Lookup(rules.lookup_deadline_seconds, Found(Why.LOOKUP_SLOW))
         self._calibrations: WeakValueDictionary[bytes, Calibration] = WeakValueDictionary()
 
-    async def rules_of(self, names: str, wildcards: str | None, headers: Headers) -> Rules:
-        """Return the rules that all indexes share, or why there are none.
-
-        `names` as a caller writes them, empty for all indexes; `wildcards` is the caller's `expand_wildcards`.
-        """
-        return (await self.found(names, wildcards, headers)).rules
-
-    async def found(self, names: str, wildcards: str | None, headers: Headers) -> Found:
-        """Return all that is known of the indexes."""
-        names = _UNNAMED if names in ("", "_all") else names
-        if ":" in names:
+    async def found(self, names: Names, headers: Headers) -> Found:
+        """Return all that is known of the indexes that a caller with these headers names."""
+        if names.text in ("", "_all"):
+            names = replace(names, text=_UNNAMED)
+        if ":" in names.text:
             # Indexes of another cluster.
             return Found(Why.UNRESOLVED)
-        key = caller_key(headers, self._rules.harmless_headers, names, wildcards or "")
         try:
-            return await self._lookup.of(key, lambda: self._ask(names, wildcards, headers))
-        except (Refusal, *ODD_ANSWER):
+            quoted, options = names.written()
+            key = caller_key(headers, self._rules.harmless_headers, names.text, options.decode())
+            return await self._lookup.of(key, lambda: self._ask(names.text, quoted, options, headers))
+        except (Refusal, UnicodeEncodeError, *ODD_ANSWER):
             # The request itself will meet the same trouble, and its caller be told of it.
             return Found(Why.UNRESOLVED)
 
-    async def found_each(self, names: Iterable[str], wildcards: str | None, headers: Headers) -> dict[str, Found]:
+    async def found_each(self, names: Iterable[Names], headers: Headers) -> dict[Names, Found]:
         """Return what is known by each of several names, all of it within the time that one may take."""
         until = time.monotonic() + self._rules.lookup_deadline_seconds
-        each, found = [*dict.fromkeys(names)], dict[str, Found]()
+        each, found = [*dict.fromkeys(names)], dict[Names, Found]()
         for start in range(0, len(each), _AT_ONCE):
             some = each[start : start + _AT_ONCE]
-            told = await asyncio.gather(*(self._until(until, name, wildcards, headers) for name in some))
+            told = await asyncio.gather(*(self._until(until, name, headers) for name in some))
             found.update(zip(some, told, strict=True))
         return found
 
-    async def _until(self, until: float, names: str, wildcards: str | None, headers: Headers) -> Found:
+    async def _until(self, until: float, names: Names, headers: Headers) -> Found:
         left = until - time.monotonic()
         if left <= 0:
             return Found(Why.LOOKUP_SLOW)
         try:
             async with asyncio.timeout(left):
-                return await self.found(names, wildcards, headers)
+                return await self.found(names, headers)
         except TimeoutError:
             return Found(Why.LOOKUP_SLOW)
 
-    async def _ask(self, names: str, wildcards: str | None, headers: Headers) -> Found:
-        quoted = quote(names, safe=",*").encode()
-        query = b"" if wildcards is None else f"expand_wildcards={quote(wildcards)}".encode()
-        status, body = await self._told(b"/_resolve/index/" + quoted + (b"?" + query if query else b""), headers)
+    async def _ask(self, names: str, quoted: bytes, options: bytes, headers: Headers) -> Found:
+        status, body = await self._told(b"/_resolve/index/" + quoted + (b"?" + options if options else b""), headers)
         indexes = self._of_answer(body) if status == _WELL else {}
         found = _shared([*indexes.values()] if status == _WELL else self._of_names(names))
         if status == _WHO_ARE_YOU or isinstance(found, Why):
             return Found(found if status != _WHO_ARE_YOU else Why.UNKNOWN_CALLER)
         wanted = [_FINGERPRINT, *wanted_fields(found.field_map)] + [_CALIBRATION] * (len(indexes) <= 1)
         paths = quote(",".join(f"*.mappings.{path}" for path in wanted), safe=",*").encode()
-        asked = b"&".join(filter(None, (b"filter_path=" + paths, query)))
+        asked = b"&".join(filter(None, (b"filter_path=" + paths, options)))
         status, body = await self._told(b"/" + quoted + b"/_mapping?" + asked, headers)
-        if status == _WHO_ARE_YOU:
-            return Found(Why.UNKNOWN_CALLER)
+        if status in _UNTOLD:
+            return Found(_UNTOLD[status])
         if status != _WELL:
-            return await self._by_capabilities(found, quoted, query, headers)
+            return await self._by_capabilities(found, quoted, options, headers)
         mappings = {name: index["mappings"] for name, index in read_json(body).items()}
         # Of an index that has nothing of what is asked the answer says nothing.
         return self._checked(found, {**{name: {} for name in indexes}, **mappings})
 
-    async def _by_capabilities(self, rules: IndexRules, quoted: bytes, query: bytes, headers: Headers) -> Found:
+    async def _by_capabilities(self, rules: IndexRules, quoted: bytes, options: bytes, headers: Headers) -> Found:
         """Return the rules if the fields fit them: who may search may see these, though not the mapping."""
         names = quote(",".join(capable_fields(rules.field_map)), safe=",").encode()
-        asked = b"&".join(filter(None, (b"include_unmapped=true&fields=" + names, query)))
+        asked = b"&".join(filter(None, (b"include_unmapped=true&fields=" + names, options)))
         status, body = await self._told(b"/" + quoted + b"/_field_caps?" + asked, headers)
+        if status == _NO_INDEX:
+            return Found(Why.UNRESOLVED)
         if status != _WELL:
             return Found(rules)
         fields = read_capabilities(read_json(body)["fields"], rules.field_map)
@@ -132,9 +149,7 @@ class Resolver:
 
     def _checked(self, rules: IndexRules, mappings: Mapping[str, Json]) -> Found:
         """Return the rules if the mappings of all indexes fit them and the encoder."""
-        each = [read_fields(mapping, rules.field_map) for mapping in mappings.values()]
-        weights = all(one.weights for one in each) and each != []
-        fields = Fields(weights, all(one.mark for one in each), any(one.seismic for one in each))
+        fields = merged([read_fields(mapping, rules.field_map) for mapping in mappings.values()])
         if not fields.weights:
             return Found(Why.NO_FIELD, fields)
         ours = [mapping["_meta"][META_KEY] for mapping in mappings.values() if "_meta" in mapping]

@@ -52,6 +52,8 @@ class Why(enum.StrEnum):
     """The same, and term weights were tried beside it."""
     NO_FIELD = "no_weights_field"
     """The mapping of an index lacks a field for weights that its rules name, or may not be seen by who writes."""
+    MIXED_FIELDS = "mixed_fields"
+    """The fields for weights are of different types, which no one search asks."""
     LEFT = "left_for_enrich"
     """A write whose weights `csplade enrich` makes."""
     ENCODER_SLOW = "encoder_slow"

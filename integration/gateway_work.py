@@ -8,9 +8,10 @@ from csplade.integration.gateway_ease import Late, at_ease, in_time
 from csplade.integration.gateway_items import read_items, too_many
 from csplade.integration.gateway_json import UnreadJson
 from csplade.integration.gateway_moments import Moments
+from csplade.integration.gateway_names import Names
 from csplade.integration.gateway_pits import pit_of
 from csplade.integration.gateway_request import Gathered, Request
-from csplade.integration.gateway_resolve import Resolver
+from csplade.integration.gateway_resolve import Found, Resolver
 from csplade.integration.gateway_rules import GatewayRules
 from csplade.integration.gateway_searches import (
     Asked,
@@ -78,7 +79,7 @@ class Finding:
     async def _single(self, request: Request, plain: bytes) -> Work | Why:
         body = request.whole(plain)
         kind, names = request.target.kind, request.target.names
-        rules = await self.rules_of(request, body)
+        rules = (await self.found(request, body)).searched
         if isinstance(rules, Why):
             return rules
         pit = None if names else pit_of(plain)
@@ -89,7 +90,8 @@ class Finding:
         if too_many(plain):
             return Why.TOO_LARGE
         items = await at_ease(len(plain), lambda: read_items(plain))
-        rules = await self.rules_of_each(request, [(each.names, each.body) for each in items])
+        found = await self.found_each(request, [(each.names, each.body) for each in items])
+        rules = [each.searched for each in found]
         reasons = {each for each in rules if isinstance(each, Why)}
         if all(isinstance(each, Why) for each in rules):
             return reasons.pop() if len(reasons) == 1 else Why.NOTHING
@@ -106,8 +108,8 @@ class Finding:
             templates = await in_time(size, seconds, lambda check: unrendered(bodies, rules, check))
         return Work(make, size, templates, pit=pit)
 
-    async def rules_of_each(self, request: Request, searches: Sequence[tuple[str, bytes]]) -> list[Rules]:
-        """Return the rules of each of several searches, by the names that it has itself and by its body.
+    async def found_each(self, request: Request, searches: Sequence[tuple[Names, bytes]]) -> list[Found]:
+        """Return what is known of the indexes of each of several searches, by its own names and its body.
 
         Raises:
             UnreadJson: the body of one is no plain JSON.
@@ -115,24 +117,27 @@ class Finding:
         size = sum(len(body) for _, body in searches)
         meant = await at_ease(size, lambda: [self._meant(request, own, body) for own, body in searches])
         known = [names for names in meant if names is not None]
-        wildcards = request.params.get("expand_wildcards")
-        found = await self._resolver.found_each(known, wildcards, request.headers)
-        return [Why.UNKNOWN_PIT if names is None else found[names].rules for names in meant]
+        found = await self._resolver.found_each(known, request.headers)
+        return [Found(Why.UNKNOWN_PIT) if names is None else found[names] for names in meant]
 
-    async def rules_of(self, request: Request, body: bytes) -> Rules:
-        """Return the rules that the indexes of a single search share, or why there are none.
+    async def found(self, request: Request, body: bytes) -> Found:
+        """Return what is known of the indexes of a single search.
 
         Raises:
             UnreadJson: its body is no plain JSON.
         """
-        (rules,) = await self.rules_of_each(request, [("", body)])
-        return rules
+        (found,) = await self.found_each(request, [(Names(""), body)])
+        return found
 
-    def _meant(self, request: Request, own: str, body: bytes) -> str | None:
+    def _meant(self, request: Request, own: Names, body: bytes) -> Names | None:
         """Return the indexes of a search as they are named; None: those of a point in time opened elsewhere."""
-        names = own or request.target.names
-        pit = None if names else pit_of(body)
-        return names if pit is None else self._moments.names(pit)
+        names = own.within(Names.of_params(request.target.names, request.params))
+        pit = None if names.text else pit_of(body)
+        if pit is None:
+            return names
+        opened = self._moments.names(pit)
+        # It may have been opened in spite of a name that no index has.
+        return None if opened is None else Names(opened, ignore_unavailable="true")
 
 
 def _passed_over(request: Request) -> bool:

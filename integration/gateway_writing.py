@@ -9,6 +9,7 @@ from csplade.integration.gateway_documents import Aim
 from csplade.integration.gateway_drafts import Drafts, read_many, read_one
 from csplade.integration.gateway_ease import Late, at_ease
 from csplade.integration.gateway_json import UnreadJson, write_json
+from csplade.integration.gateway_names import Names
 from csplade.integration.gateway_request import Gathered, Request
 from csplade.integration.gateway_resolve import Found, Resolver
 from csplade.integration.gateway_rules import GatewayRules, Writes
@@ -155,8 +156,8 @@ class Writing:
 
     async def _aims(self, request: Request, names: Iterable[str]) -> dict[str, Aim | Why]:
         """Return how documents are written into each of some indexes, or why they are not changed."""
-        found = await self._resolver.found_each(filter(None, names), None, request.headers)
-        return {"": Why.UNRESOLVED, **{name: self._aim(each) for name, each in found.items()}}
+        found = await self._resolver.found_each(map(Names, filter(None, names)), request.headers)
+        return {"": Why.UNRESOLVED, **{name.text: self._aim(each) for name, each in found.items()}}
 
     def _aim(self, found: Found) -> Aim | Why:
         if isinstance(found.rules, Why):

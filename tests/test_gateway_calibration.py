@@ -50,6 +50,13 @@ def test_weights_are_those_for_the_index(staged: Stage) -> None:
     assert hits(answer) != wanted(staged, index, None)
 
 
+def test_an_index_that_is_not_there_takes_nothing_from_those_of_another(staged: Stage) -> None:
+    index = staged.index("replace")
+    answer = staged.ask("POST", f"/{index},{index}-gone/_search?ignore_unavailable=true", MATCH)
+    assert verdict(answer) == "rewritten"
+    assert hits(answer) == wanted(staged, index, MEASURED)
+
+
 def test_weights_for_several_indexes_are_those_of_the_encoder(staged: Stage) -> None:
     names = f"{staged.index('replace')},{staged.index('replace-too')}"
     answer = staged.ask("POST", f"/{names}/_search", MATCH)
