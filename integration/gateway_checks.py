@@ -4,6 +4,7 @@ What tells it stands before the hits, but behind the ids of scrolls and of point
 """
 
 import enum
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,7 +23,12 @@ _SHARDS = re.compile(rb'"_shards"\s*:\s*\{[^{}]*"failed"\s*:\s*(?P<failed>\d+)|"
 _LATE = re.compile(rb'"timed_out"\s*:\s*true')
 _SUSPECT = re.compile(rb'"error"|"_shards"\s*:\s*\{[^{}]*"failed"\s*:\s*[1-9]')
 _INVALID = re.compile(rb'"valid"\s*:\s*false')
-_HEAD, _LONGEST_HEAD, _SEVERAL = 2**14, 2**22, 2**25
+_DECODER = json.JSONDecoder()
+# What a shard says that has too much to do, whatever the server.
+_REJECTED = "rejected_execution_exception"
+_HEAD, _SEVERAL = 2**14, 2**25
+LONGEST_HEAD = 2**22
+"""Bytes of an answer in which what tells it is looked for."""
 # Their answers hold nothing large.
 _SHORT = (Kind.COUNT, Kind.VALIDATE, Kind.EXPLAIN)
 
@@ -41,8 +47,8 @@ def sizes(kind: Kind) -> list[int]:
     """Return how much of an answer has to be known, more and more of it until it is enough."""
     if kind in SEVERAL:
         return [_SEVERAL]
-    found = [_LONGEST_HEAD] if kind in _SHORT else [_HEAD]
-    while found[-1] < _LONGEST_HEAD:
+    found = [LONGEST_HEAD] if kind in _SHORT else [_HEAD]
+    while found[-1] < LONGEST_HEAD:
         found.append(found[-1] * 4)
     return found
 
@@ -65,8 +71,31 @@ def how(
     if found is None:
         return None
     if int(found["failed"] or 0):
-        return Ran.NOT
+        rejected = _all_rejected(plain[found.start() :].partition(b":")[2])
+        if rejected is None and most < LONGEST_HEAD:
+            return None
+        if not rejected:
+            return Ran.NOT
     return Ran.LATE if _LATE.search(plain, 0, found.start()) else Ran.WHOLE
+
+
+def _all_rejected(start: bytes) -> bool | None:
+    """Return `_rejected` of what some JSON begins with; None: that is not all there."""
+    try:
+        shards, _ = _DECODER.raw_decode(start.decode(errors="replace").lstrip())
+    except (ValueError, RecursionError):
+        return None
+    return _rejected(shards)
+
+
+def _rejected(shards: Any) -> bool:  # noqa: ANN401 - JSON values
+    """Return whether all shards that failed have too much to do, of which the caller's own search would be more."""
+    try:
+        failures = shards["failures"]
+        return len(failures) > 0 and all(each["reason"]["type"].endswith(_REJECTED) for each in failures)
+    except (LookupError, TypeError, AttributeError):
+        # Filtered, or of a form that is not known.
+        return False
 
 
 def with_errors(answer: object, found: Partly) -> dict[str, Any] | None:  # Any: a JSON object
@@ -80,11 +109,15 @@ def with_errors(answer: object, found: Partly) -> dict[str, Any] | None:  # Any:
     return {**answer, "responses": whole}
 
 
+def _failed(shards: Mapping[str, Any]) -> bool:  # Any: JSON values
+    return bool(shards.get("failed")) and not _rejected(shards)
+
+
 def _several(plain: bytes, places: Sequence[int] | None) -> Ran:
     try:
         told = read_json(plain)["responses"]
         answers = told if places is None else [told[place] for place in places]
-        if any(one.get("status") in _BY_QUERY or one.get("_shards", {}).get("failed") for one in answers):
+        if any(one.get("status") in _BY_QUERY or _failed(one.get("_shards", {})) for one in answers):
             return Ran.NOT
         return Ran.LATE if any(one.get("timed_out") for one in answers) else Ran.WHOLE
     except (UnreadJson, LookupError, TypeError, AttributeError):

@@ -101,6 +101,40 @@ def test_a_cluster_that_has_too_much_to_do_is_not_asked_again() -> None:
         assert len(play.cluster.of("_search")) == 1
 
 
+def rejections(*kinds: str, **more: object) -> Json:
+    """Return what is said of shards that failed with errors of these types."""
+    each = [{"shard": 0, "index": INDEX, "reason": {"type": kind, "reason": "no", **more}} for kind in kinds]
+    return {**WELL, "total": 5, "failed": len(kinds), "failures": each}
+
+
+REJECTED, OTHER = ("es_rejected_execution_exception", "rejected_execution_exception"), "query_shard_exception"
+
+
+@pytest.mark.parametrize(
+    ("shards", "said"),
+    [
+        (rejections(REJECTED[0]), "rewritten"),
+        (rejections(*REJECTED), "rewritten"),
+        # Longer than what is looked at first.
+        (rejections(REJECTED[0], stack_trace="a" * 100_000), "rewritten"),
+        (rejections(REJECTED[0], OTHER), FAILED_OPEN),
+        ({**PARTLY, "failures": []}, FAILED_OPEN),
+        ({**PARTLY, "failures": [{"shard": 0}]}, FAILED_OPEN),
+        (PARTLY, FAILED_OPEN),
+    ],
+)
+@pytest.mark.parametrize("kind", ["_search", "_msearch"])
+def test_shards_that_have_too_much_to_do_are_not_asked_again(shards: Json, said: str, kind: str) -> None:
+    told = {"took": 1, "timed_out": False, "_shards": shards, "hits": found("a")["hits"]}
+    if kind == "_msearch":
+        answer, times = ask_several(several(told, found("b")))
+        assert (verdict(answer), times) == ((f"{said}; 2 of 2", 1) if said == "rewritten" else (said, 2))
+        return
+    with playing(weights_get(Said(told))) as play:
+        answer = play.search()
+        assert (verdict(answer), ids(answer)) == (said, ["a"] if said == "rewritten" else ["bm25"])
+
+
 def several(*answers: Json) -> Script:
     return weights_get(Said({"took": 1, "responses": answers}))
 
