@@ -60,15 +60,15 @@ class Delivery:
         target = request.path + b"?" + query if query else request.path
         return await self._sender.send(Message(request.message.method, target, headers, frame), lambda: body, exchange)
 
-    async def ask(self, request: Request, path: bytes, body: bytes, exchange: Exchange) -> Answer:
-        """Ask the cluster something else with the caller's credentials: POST some JSON to another path.
+    async def ask(self, request: Request, path: bytes, body: bytes, exchange: Exchange, method: str = "POST") -> Answer:
+        """Ask the cluster something else with the caller's credentials: send some JSON to another path.
 
         Raises:
             Refusal: there is no answer.
         """
         # Its own kind of content may be that of several lines.
         headers, frame = with_body(readable_answer(request.headers), len(body), had_body=False)
-        return await self._sender.send(Message("POST", path, headers, frame), lambda: body, exchange)
+        return await self._sender.send(Message(method, path, headers, frame), lambda: body, exchange)
 
     async def give(self, request: Request, answer: Answer, verdict: Verdict) -> None:
         """Give the caller an answer, and say what was done.

@@ -10,6 +10,7 @@ from csplade.tests.gateway_process import Answer, Gateway, ask, serving
 from csplade.tests.gateway_searches import Json, Stage, hits, odd_mapping, request, stage, verdict
 from csplade.tests.gateway_words import BROKEN, DOTTED, NO_ENCODER, SLOW
 from csplade.tests.rewrite_bodies import make_body
+from csplade.tests.scripted_cluster import INDEX, WELL, Asked, Said, found, ids, playing
 
 pytestmark = pytest.mark.cluster
 
@@ -79,6 +80,42 @@ def test_a_search_that_fails_on_some_shards_once_it_is_rewritten_runs_as_it_was(
     assert plain(answer) == plain(direct)
     packed, _ = both(staged, path, match("fresh bread"), accept_encoding="gzip")
     assert verdict(packed) == "failed-open; cluster_refused"
+
+
+def test_a_scroll_that_runs_as_it_was_leaves_no_other_one_open(staged: Stage) -> None:
+    names = f"{staged.index('replace')},{staged.name}-replace-bad"
+    answer = staged.ask("POST", f"/{names}/_search?scroll=10m", {**match("fresh bread"), "size": 1})
+    assert verdict(answer) == "failed-open; cluster_refused"
+    assert open_scrolls(staged, names) > 0
+    staged.ask("DELETE", "/_search/scroll", {"scroll_id": orjson.loads(answer.body)["_scroll_id"]}, direct=True)
+    assert open_scrolls(staged, names) == 0
+
+
+def open_scrolls(staged: Stage, names: str) -> int:
+    """Return of how many shards a scroll is open."""
+    told: Json = staged.direct.indices.stats(index=names, metric="search")
+    found: int = told["_all"]["primaries"]["search"]["scroll_current"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("path", "closed"),
+    [
+        (f"/{INDEX}/_async_search", "/_async_search/Rm%3D%3D"),
+        ("/_plugins/_asynchronous_search?index=articles", "/_plugins/_asynchronous_search/Rm%3D%3D"),
+        (f"/{INDEX}/_search?scroll=1m", None),
+    ],
+)
+def test_a_stored_result_that_nobody_is_told_of_is_dropped(path: str, closed: str | None) -> None:
+    def failing(asked: Asked) -> Said | None:
+        response = {**found("a"), "_shards": {**WELL, "failed": 1}}
+        return Said({"id": "Rm==", "is_running": False, "response": response}) if asked.by_weights else None
+
+    with playing(failing) as play:
+        answer = play.ask("POST", path, match("bread"), authorization="Basic YTpi")
+        assert (verdict(answer), ids(answer)) == ("failed-open; cluster_refused", ["bm25"])
+        sent = [(each.target, each.headers["authorization"]) for each in play.cluster.asked if each.method == "DELETE"]
+        assert sent == ([(closed, "Basic YTpi")] if closed is not None else [])
 
 
 def test_all_of_several_searches_run_as_they_were_if_one_is_refused(staged: Stage) -> None:
