@@ -130,8 +130,9 @@ def test_a_call_that_is_cancelled_sends_nothing_more(line: ClusterLine, options:
         ):
             endless = ({"id": one, "text": "bread"} for one in range(100_000))
             call = asyncio.create_task(search.bulk(endless, options))
-            while proxy.bulks < 2:
-                await asyncio.sleep(0.01)
+            async with asyncio.timeout(60):
+                while proxy.bulks < 2:
+                    await asyncio.sleep(0.01)
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await call

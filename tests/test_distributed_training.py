@@ -13,7 +13,9 @@ from csplade.tests.tiny_backbone import write_backbone, write_collection, write_
 from csplade.tests.training_process import WAIT_SECONDS, settings, start, weights
 
 AVERAGED = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-SHARDED = ("-m", "accelerate.commands.accelerate_cli", "launch", "--use_fsdp", "--num_processes", "2")
+# Otherwise it takes the same port each time, which may be another's.
+_ANY_PORT = ("--main_process_port", "0")
+SHARDED = ("-m", "accelerate.commands.accelerate_cli", "launch", "--use_fsdp", "--num_processes", "2", *_ANY_PORT)
 
 # All weights of the language model, measured before the first step and after the last.
 STEPS = 3

@@ -60,7 +60,7 @@ def test_the_cluster_is_asked_as_the_caller_and_with_the_caller_s_own_bytes() ->
 )
 def test_without_what_it_stands_for_a_template_passes(said: Said, told: str) -> None:
     # Only who has to wait for it in vain waits for as long.
-    with playing(rendering(said), deadline_ms=500 if said.seconds else 10_000, largest_body=10_000) as play:
+    with playing(rendering(said), deadline_ms=1500 if said.seconds else 10_000, largest_body=10_000) as play:
         answer = search(play)
         assert (verdict(answer), ids(answer)) == (told, ["bm25"])
         outcome, _, reason = told.partition("; ")
@@ -78,7 +78,7 @@ def test_an_answer_that_is_none_costs_nobody_the_search() -> None:
 
 
 def test_several_templates_share_the_time_and_are_asked_about_once_each() -> None:
-    slow = Said(RENDERED, seconds=0.4)
+    slow = Said(RENDERED, seconds=1.0)
     responses = {"took": 1, "responses": [found("one"), found("two")]}
 
     def script(asked: Asked) -> Said | None:
@@ -86,8 +86,8 @@ def test_several_templates_share_the_time_and_are_asked_about_once_each() -> Non
             return slow if b"slow" in asked.body else Said(RENDERED)
         return Said(responses) if "_msearch" in asked.target else None
 
-    # Eight times, or 64 times, 0.4 s would be more.
-    with playing(script, deadline_ms=3000) as play:
+    # Eight times, or 64 times, 1 s would be more.
+    with playing(script, deadline_ms=6000) as play:
         bodies = [TEMPLATE, *({"id": f"slow{number % 8}"} for number in range(64))]
         body = lines(*(line for each in bodies for line in ({}, each)))
         answer = play.ask("POST", f"/{INDEX}/_msearch/template", body, content_type="application/x-ndjson")
