@@ -6,7 +6,6 @@ What cannot be fetched is skipped; with `CSPLADE_REQUIRE_CLIENTS=1` it fails, so
 import hashlib
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import NoReturn
 
 import pytest
 from csplade.integration.places import find_places, locked
+from csplade.tests.fetching import run_fetching
 
 _POM = """\
 <project xmlns="http://maven.apache.org/POM/4.0.0">
@@ -69,7 +69,7 @@ def _fetched(command: Sequence[str], tool: str, kind: str, pom: str = "") -> Pat
 
 
 def _run(command: Sequence[str], tool: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = run_fetching(command)
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip())[-300:]
         _without(f"{tool} cannot fetch the client: {said}")

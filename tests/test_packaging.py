@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 import pytest
+from csplade.tests.fetching import run_fetching
 
 ROOT = Path(__file__).resolve().parent.parent
 _PACKAGES = {"adapters", "commands", "integration", "mappings", "models", "pipelines"}
@@ -34,7 +35,7 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, tree / name)
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(output), str(tree)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = run_fetching(command)
     assert done.returncode == 0, done.stderr
     (wheel,) = output.glob("csplade-*.whl")
     with zipfile.ZipFile(wheel) as archive:
