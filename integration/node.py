@@ -5,18 +5,19 @@ folder tells later programs about it. Servers listen on the loopback address onl
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from csplade.integration.account import server_account
 from csplade.integration.errors import NodeError
 from csplade.integration.fetch import Tell
-from csplade.integration.node_config import java_switches
+from csplade.integration.node_config import Seat, java_switches
 from csplade.integration.node_health import ask_health, await_up
-from csplade.integration.node_launch import launch, prepare, require_free, require_usable
+from csplade.integration.node_launch import launch, prepare, require_free, require_usable, seats_of
 from csplade.integration.node_notes import Member, Node, delete_note, read_note, read_notes
 from csplade.integration.places import Places, find_places, locked, make_places
-from csplade.integration.ports import DEFAULT_PORT, free_port
+from csplade.integration.ports import DEFAULT_PORT, FreePorts
 from csplade.integration.processes import end, is_alive
 from csplade.integration.servers import OPENSEARCH_3, Server
 
@@ -65,20 +66,18 @@ def start(options: NodeOptions, progress: Tell | None = None) -> Node:
     tell = progress or _silent
     places = _places()
     make_places(places, server_account())
-    port = options.port or free_port()
-    node = _same(places, port, options)
-    ours = False
-    if node is None:
-        require_free(port)
-        node, ours = _launch(options, port, places, tell)
-    if not ours:
-        tell(f"{node.title} already runs on port {port}; its data and logs are in {node.data}")
-    try:
-        await_up(node, options.patience_seconds, tell)
-    except BaseException:
-        if ours:
-            _end(node, places)
-        raise
+    # Nobody else gets its ports before it listens on them.
+    with FreePorts() as free:
+        seats = seats_of(options.port, options.members, free)
+        node, ours = _found_or_launched(options, seats, places, tell)
+        if not ours:
+            tell(f"{node.title} already runs on port {node.port}; its data and logs are in {node.data}")
+        try:
+            await_up(node, options.patience_seconds, tell)
+        except BaseException:
+            if ours:
+                _end(node, places)
+            raise
     return node
 
 
@@ -124,9 +123,18 @@ def _places() -> Places:
     return find_places(os.environ, server_account())
 
 
-def _launch(options: NodeOptions, port: int, places: Places, tell: Tell) -> tuple[Node, bool]:
+def _found_or_launched(options: NodeOptions, seats: Sequence[Seat], places: Places, tell: Tell) -> tuple[Node, bool]:
+    """Return the node on the first seat's port, and whether it was started here."""
+    node = _same(places, seats[0].http, options)
+    if node is not None:
+        return node, False
+    require_free(seats[0].http)
+    return _launch(options, seats, places, tell)
+
+
+def _launch(options: NodeOptions, seats: Sequence[Seat], places: Places, tell: Tell) -> tuple[Node, bool]:
     """Return the node and whether it was started here: another start may have been quicker."""
-    server = options.server
+    server, port = options.server, seats[0].http
     account = server_account()
     data = _data(options, places, port)
     require_usable(data, account)
@@ -139,7 +147,7 @@ def _launch(options: NodeOptions, port: int, places: Places, tell: Tell) -> tupl
         require_free(port)
         who = f" as the user {account.name}, for it refuses root" if account else ""
         tell(f"Starting {server.title} on Java {ground.java.major}{who}; its data and logs are in {data}")
-        return launch(ground, data, port, options.members, places.notes), True
+        return launch(ground, data, seats, places.notes), True
 
 
 def _data(options: NodeOptions, places: Places, port: int) -> Path:

@@ -1,6 +1,7 @@
 """Starts the processes of a node, with everything they need before: Java, the unpacked server, folders of their own."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from csplade.integration.java import Java, find_java
 from csplade.integration.node_config import SNAPSHOTS, Seat, environment, settings_of, write_config
 from csplade.integration.node_notes import Member, Node, delete_note, write_note
 from csplade.integration.places import Places, writing
-from csplade.integration.ports import free_port, is_free
+from csplade.integration.ports import FreePorts, is_free
 from csplade.integration.processes import Process, end, spawn
 from csplade.integration.servers import Server
 from csplade.pipelines.stopping import StopSignal
@@ -73,8 +74,14 @@ def require_usable(data: Path, account: Account | None) -> None:
         )
 
 
-def launch(ground: Ground, data: Path, port: int, count: int, notes: Path) -> Node:
-    """Start `count` processes that will find each other, and note them; if one cannot be started none is left.
+def seats_of(port: int, count: int, free: FreePorts) -> list[Seat]:
+    """Return the seats of `count` members; the first one answers at `port` (0: any), all other ports are free ones."""
+    first = Seat("n1", port or free.take(), free.take())
+    return [first, *(Seat(f"n{number}", free.take(), free.take()) for number in range(2, count + 1))]
+
+
+def launch(ground: Ground, data: Path, seats: Sequence[Seat], notes: Path) -> Node:
+    """Start a process for each seat, which will find each other, and note them; if one cannot be started none is left.
 
     Raises:
         NodeError: the folder cannot be used, or a process cannot be started.
@@ -83,7 +90,6 @@ def launch(ground: Ground, data: Path, port: int, count: int, notes: Path) -> No
         (data / SNAPSHOTS).mkdir(parents=True, exist_ok=True)
     require_usable(data, ground.account)
     give(data / SNAPSHOTS, ground.account)
-    seats = [Seat("n1", port, free_port()), *(Seat(f"n{n}", free_port(), free_port()) for n in range(2, count + 1))]
     members: list[Member] = []
     try:
         for seat in seats:
@@ -96,18 +102,18 @@ def launch(ground: Ground, data: Path, port: int, count: int, notes: Path) -> No
                 raise KeyboardInterrupt
     except BaseException:
         end([member.process for member in members], _END_SECONDS)
-        delete_note(notes, port)
+        delete_note(notes, seats[0].http)
         raise
     return node
 
 
-def _start_member(ground: Ground, folder: Path, seat: Seat, seats: list[Seat]) -> Member:
+def _start_member(ground: Ground, folder: Path, seat: Seat, seats: Sequence[Seat]) -> Member:
     with writing(folder.parent, _CURE):
         process = _start_process(ground, folder, seat, seats)
     return Member(seat.name, seat.http, folder, process)
 
 
-def _start_process(ground: Ground, folder: Path, seat: Seat, seats: list[Seat]) -> Process:
+def _start_process(ground: Ground, folder: Path, seat: Seat, seats: Sequence[Seat]) -> Process:
     for part in ("data", "logs", "tmp"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     settings = settings_of(ground.server, seat, seats, folder)

@@ -1,7 +1,10 @@
 """Ports of this machine's loopback address: which are free."""
 
 import errno
+import platform
 import socket
+from contextlib import ExitStack
+from typing import Self
 
 from csplade.integration.errors import NodeError
 
@@ -9,6 +12,35 @@ DEFAULT_PORT = 9200
 """Where a search server listens unless told otherwise."""
 
 _LOOPBACK = "127.0.0.1"
+# Elsewhere a port that is bound can be bound by nobody else, whether anything listens on it or not.
+_KEEPS = platform.system() == "Linux"
+
+
+class FreePorts:
+    """A context manager that gives ports that nothing listens on, and on Linux keeps them while it is entered.
+
+    Servers take long to start. Until then nobody who asks for any free port, or connects from one, gets one of these;
+    a server that is told to listen on it and sets SO_REUSEADDR, as Java does, can.
+    """
+
+    def __init__(self) -> None:
+        self._probes = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._probes.close()
+
+    def take(self) -> int:
+        """Return a port."""
+        probe = self._probes.enter_context(socket.socket())
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((_LOOPBACK, 0))
+        port = int(probe.getsockname()[1])
+        if not _KEEPS:
+            probe.close()
+        return port
 
 
 def free_port() -> int:

@@ -13,9 +13,9 @@ from csplade.integration.client import connect
 from csplade.integration.errors import ClusterError
 from csplade.integration.install import descriptor_of
 from csplade.integration.node_config import java_switches
-from csplade.integration.node_launch import Ground, launch, prepare
+from csplade.integration.node_launch import Ground, launch, prepare, seats_of
 from csplade.integration.places import find_places, make_places
-from csplade.integration.ports import free_port
+from csplade.integration.ports import FreePorts
 from csplade.integration.processes import end
 from csplade.integration.servers import Artifact, Module, Server
 from csplade.tests.gateway_installs import java_packages
@@ -31,15 +31,15 @@ def extended(server: Server, add: Callable[[Ground, Path], None]) -> Iterator[st
     places = find_places(os.environ, account)
     make_places(places, account)
     ground = prepare(server, java_switches(512, quick_start=True), places, account, lambda _text: None)
-    with reachable_folder() as folder:
-        home, notes, port = folder / "home", folder / "notes", free_port()
+    with reachable_folder() as folder, FreePorts() as free:
+        home, notes = folder / "home", folder / "notes"
         shutil.copytree(ground.home, home)
         add(ground, home)
         notes.mkdir()
-        node = launch(replace(ground, home=home), folder / "node", port, 1, notes)
+        node = launch(replace(ground, home=home), folder / "node", seats_of(0, 1, free), notes)
         try:
-            _await_server(f"http://127.0.0.1:{port}")
-            yield f"http://127.0.0.1:{port}"
+            _await_server(node.url)
+            yield node.url
         finally:
             end(node.processes, 30)
 

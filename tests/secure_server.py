@@ -13,10 +13,10 @@ from csplade.integration.account import server_account
 from csplade.integration.client import connect
 from csplade.integration.errors import ClusterError
 from csplade.integration.node_config import java_switches
-from csplade.integration.node_launch import Ground, launch, prepare
+from csplade.integration.node_launch import Ground, launch, prepare, seats_of
 from csplade.integration.node_log import tail
 from csplade.integration.places import find_places, make_places
-from csplade.integration.ports import free_port
+from csplade.integration.ports import FreePorts
 from csplade.integration.processes import end, is_alive
 from csplade.integration.servers import Server
 from csplade.tests.local_node import reachable_folder
@@ -64,17 +64,17 @@ def running_secure(
     places = find_places(os.environ, account)
     make_places(places, account)
     ground = prepare(server, java_switches(512, quick_start=True), places, account, lambda _text: None)
-    with reachable_folder() as folder:
+    with reachable_folder() as folder, FreePorts() as free:
         home = folder / "home"
         shutil.copytree(ground.home, home)
         ground = replace(ground, server=replace(server, settings=settings), home=home)
         files = _certificates(home)
         equip(ground)
-        port, notes = free_port(), folder / "notes"
+        notes = folder / "notes"
         notes.mkdir()
-        node = launch(ground, folder / "node", port, 1, notes)
+        node = launch(ground, folder / "node", seats_of(0, 1, free), notes)
         try:
-            secure = seen(f"https://127.0.0.1:{port}", files)
+            secure = seen(f"https://127.0.0.1:{node.port}", files)
             _await(secure.admin, ready, lambda: is_alive(node.processes[0]), node.members[0].log)
             yield secure
         finally:
