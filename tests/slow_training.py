@@ -16,8 +16,8 @@ _PAUSE_SECONDS = 0.2
 _write = TrainingLog.write
 
 
-def _write_slowly(log: TrainingLog, line: Mapping[str, Any]) -> None:  # Any: JSON values
-    _write(log, line)
+def _write_slowly(self: TrainingLog, line: Mapping[str, Any]) -> None:  # Any: JSON values
+    _write(self, line)
     time.sleep(_PAUSE_SECONDS)
 
 
