@@ -1,6 +1,8 @@
 """The file of documents that could not be indexed, as JSON lines; it appears with its first line."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -52,8 +54,7 @@ class DeadLetters:
         try:
             if found.is_file() and found.stat().st_size >= mark.size:
                 self._file = found.open("r+b", buffering=0)
-                self._file.truncate(mark.size)
-                self._file.seek(mark.size)
+                self._cut(mark.size)
                 self.path = found
         except OSError as error:
             raise self._unwritable(error) from error
@@ -95,6 +96,25 @@ class DeadLetters:
         self.first_reason = self.first_reason or reason
         self.count += 1
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Let all that is added inside the block stay, or, if the block fails, nothing of it.
+
+        Raises:
+            SourceError: what was added cannot be taken back.
+        """
+        size = 0 if self._file is None else self._file.tell()
+        count, first = self.count, self.first_reason
+        try:
+            yield
+        except BaseException:
+            self.count, self.first_reason = count, first
+            try:
+                self._cut(size)
+            except OSError as error:
+                raise self._unwritable(error) from error
+            raise
+
     def __enter__(self) -> Self:
         return self
 
@@ -102,6 +122,11 @@ class DeadLetters:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def _cut(self, size: int) -> None:
+        if self._file is not None:
+            self._file.truncate(size)
+            self._file.seek(size)
 
     def _unwritable(self, error: OSError) -> SourceError:
         return SourceError(

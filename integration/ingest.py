@@ -27,6 +27,7 @@ from csplade.integration.seismic import Coverage, Remap
 from csplade.integration.seismic_field import remap_in
 from csplade.integration.survey import DuplicateCounter
 from csplade.pipelines.sparse import SparseVector
+from csplade.pipelines.stopping import uninterrupted
 from opensearchpy import OpenSearch
 
 __all__ = ["IngestOptions", "IngestReport", "Progress", "ingest"]
@@ -236,26 +237,35 @@ class _Run:
             self._settle([(batch, Sent())])
 
     def _settle(self, results: Iterable[tuple[Batch, Sent]]) -> None:
-        """Write down what became of batches: first what failed, then that they are settled."""
+        """Take note of what became of batches, of each all or nothing: one that is settled later marks all letters."""
         for batch, sent in results:
-            refused = [(batch.positions[one.document.id], one.document, one.reason) for one in sent.failures]
-            failed = sorted([*batch.unusable, *refused], key=lambda one: one[0])
-            if failed and self._checkpoint is not None and not self._dead.begun:
-                # Before anything is in the file: a run that is killed now must find it as its own.
-                self._dead.begin()
-                self._checkpoint.settle(batch.begin, batch.begin, [], self._dead.mark)
-            for _, record, reason in failed:
-                self._dead.add(record, reason)
-            lost = {one.document.id for one in sent.failures}
-            for identity, action in batch.actions.items():
-                if identity not in lost:
-                    self._ids.add(identity, action.document.routing)
-            self._indexed += len(batch.actions) - len(lost)
-            self._created += sent.created
-            self._doubtful += sent.doubtful
-            if self._checkpoint is not None:
-                self._checkpoint.settle(batch.begin, batch.end, [number for number, *_ in failed], self._dead.mark)
+            with uninterrupted():
+                with self._dead.together():
+                    self._write_down(batch, sent)
+                self._count(batch, sent)
             self._tell()
+
+    def _write_down(self, batch: Batch, sent: Sent) -> None:
+        """Write down first what failed, then that the batch is settled."""
+        refused = [(batch.positions[one.document.id], one.document, one.reason) for one in sent.failures]
+        failed = sorted([*batch.unusable, *refused], key=lambda one: one[0])
+        if failed and self._checkpoint is not None and not self._dead.begun:
+            # Before anything is in the file: a run that is killed now must find it as its own.
+            self._dead.begin()
+            self._checkpoint.settle(batch.begin, batch.begin, [], self._dead.mark)
+        for _, record, reason in failed:
+            self._dead.add(record, reason)
+        if self._checkpoint is not None:
+            self._checkpoint.settle(batch.begin, batch.end, [number for number, *_ in failed], self._dead.mark)
+
+    def _count(self, batch: Batch, sent: Sent) -> None:
+        lost = {one.document.id for one in sent.failures}
+        for identity, action in batch.actions.items():
+            if identity not in lost:
+                self._ids.add(identity, action.document.routing)
+        self._indexed += len(batch.actions) - len(lost)
+        self._created += sent.created
+        self._doubtful += sent.doubtful
 
     def _tell(self, pause: float = 0.0) -> None:
         """Report, unless the last report is no longer ago than that."""

@@ -72,12 +72,15 @@ def write_line(value: object) -> bytes:
 
 
 def append_line(file: FileIO, line: bytes) -> None:
-    """Write a line at once, so that a killed program has lost none; a buffer would fail once more when it is closed.
+    """Write a line at the end at once, so that a killed program has lost none; a buffer would fail again when closed.
 
     Raises:
-        OSError: it cannot be written, or not the whole of it.
+        OSError: there is no room for the whole of it, and nothing of it stays; or it cannot be written.
     """
+    begin = file.seek(0, os.SEEK_END)
     if file.write(line) != len(line):
+        file.truncate(begin)
+        file.seek(begin)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 

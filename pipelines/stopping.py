@@ -2,6 +2,8 @@
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 
 
@@ -32,3 +34,31 @@ class StopSignal:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let SIGINT and SIGTERM that come inside the block act at its end, so that it is not done by half.
+
+    It should be short: nothing else ends it.
+    """
+    # One inside the other: what the first does at its end must not keep the second from its own.
+    with _uninterrupted_by(signal.SIGTERM), _uninterrupted_by(signal.SIGINT):
+        yield
+
+
+@contextmanager
+def _uninterrupted_by(number: signal.Signals) -> Iterator[None]:
+    before = signal.getsignal(number)
+    # Only the main thread is interrupted; and what Python did not set it cannot set again.
+    if threading.current_thread() is not threading.main_thread() or before is None:
+        yield
+        return
+    came: list[int] = []
+    try:
+        signal.signal(number, lambda came_now, _: came.append(came_now))
+        yield
+    finally:
+        signal.signal(number, before)
+        if came:
+            signal.raise_signal(number)

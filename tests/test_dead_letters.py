@@ -88,7 +88,30 @@ def test_a_full_disk_is_told_with_the_next_step(tmp_path: Path) -> None:
     ):
         for number in range(10):
             dead.add(Document(str(number), "x" * 20), "reason")
-    assert path.stat().st_size == 100
+    # Nothing of the line that found no room.
+    lines = [orjson.loads(line)["_id"] for line in path.read_bytes().splitlines()]
+    assert lines == [str(number) for number in range(len(lines))] != []
+    assert path.read_bytes().endswith(b"\n")
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_what_is_added_together_stays_together_or_not_at_all(tmp_path: Path, before: int) -> None:
+    path = tmp_path / "dead.jsonl"
+    with DeadLetters(path) as dead:
+        for number in range(before):
+            dead.add(Document(str(number), "x"), "early")
+        with pytest.raises(KeyboardInterrupt), dead.together():
+            dead.add(Document("a", "x"), "taken back")
+            raise KeyboardInterrupt
+        assert (dead.count, dead.first_reason) == (before, "early" * before)
+        with dead.together():
+            dead.add(Document("b", "x"), "late")
+            dead.add(Document("c", "x"), "later")
+        assert (dead.count, dead.first_reason) == (before + 2, "early" if before else "late")
+        assert dead.mark is not None
+        assert dead.mark.size == path.stat().st_size
+    names = [orjson.loads(line)["_id"] for line in path.read_bytes().splitlines()]
+    assert names == [*map(str, range(before)), "b", "c"]
 
 
 def test_a_folder_that_is_not_there_is_wrong_usage(tmp_path: Path) -> None:
