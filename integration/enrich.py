@@ -193,7 +193,10 @@ class Enricher:
                         writer.send(group, pace.bytes)
                 writer.finish()
             except BaseException:
-                writer.rescue()
+                try:
+                    writer.rescue()
+                finally:
+                    self._tally.stop()
                 raise
             everything = snapshot.frozen and not begin
             self._tally.end(snapshot.total if everything else None, before)
@@ -245,6 +248,6 @@ class Enricher:
                 self._tally.read(current=False)
                 writer.fail(str(found.hit["_id"]), version, str(error))
                 continue
-            self._tally.read(current=document is None, empty=document is not None and not document.text.strip())
+            self._tally.read(current=document is None)
             if document is not None:
                 yield document

@@ -11,7 +11,7 @@ from csplade.pipelines.number_of import number_of
 
 @dataclass(frozen=True)
 class EnrichReport:
-    """The account; after each round `read == current + encoded + superseded + failed`."""
+    """The account; after each round, also one that was stopped, `read == current + encoded + superseded + failed`."""
 
     read: int = 0
     """A document that changes between rounds is read again, and so is one that was encoded in the round before."""
@@ -59,12 +59,10 @@ class Tally:
         """Take note of a document that is as it was when it failed in an earlier round; it is counted there alone."""
         self._passed += 1
 
-    def read(self, current: bool, empty: bool = False) -> None:
-        """Take note of a document that was read, whether it is current, and whether it has no text."""
+    def read(self, current: bool) -> None:
+        """Take note of a document that was read, and whether it is current."""
         now = self._report
-        self._report = replace(
-            now, read=now.read + 1, current=now.current + current, without_text=now.without_text + empty
-        )
+        self._report = replace(now, read=now.read + 1, current=now.current + current)
         self._tell()
 
     def written(self, encoded: int, superseded: int) -> None:
@@ -78,6 +76,10 @@ class Tally:
         )
         self._tell()
 
+    def without_text(self, documents: int) -> None:
+        """Take note of documents without text, of those that were not current and are settled."""
+        self._report = replace(self._report, without_text=self._report.without_text + documents)
+
     def failed(self, reason: str, dead_letters: Path) -> None:
         """Take note of a document that failed for good."""
         now = self._report
@@ -90,9 +92,8 @@ class Tally:
         Raises:
             ClusterError: a document is not accounted for.
         """
-        now = self._report
+        now, settled = self._report, self._settled
         looked_at = now.read - before + self._passed
-        settled = now.current + now.encoded + now.superseded + now.failed
         if now.read != settled or (expected is not None and looked_at != expected):
             raise ClusterError(
                 f"{number_of(looked_at, 'document was', 'documents were')} read in this round, {expected} were "
@@ -100,6 +101,15 @@ class Tally:
                 "this"
             )
         self._report = replace(now, rounds=now.rounds + 1)
+
+    def stop(self) -> None:
+        """End a round before its end: what was read and is not settled is as if nobody had read it."""
+        self._report = replace(self._report, read=self._settled)
+
+    @property
+    def _settled(self) -> int:
+        now = self._report
+        return now.current + now.encoded + now.superseded + now.failed
 
     def _tell(self) -> None:
         if self._progress is not None:

@@ -12,6 +12,7 @@ from csplade.integration.enrich_documents import Stale, Version, Write, enriched
 from csplade.integration.enrich_report import Tally
 from csplade.integration.passages import Long, encode_long
 from csplade.integration.seismic import Remap
+from csplade.pipelines.stopping import uninterrupted
 
 # What the cluster says of a document that was changed or deleted since it was read.
 _SUPERSEDED = ("version_conflict_engine_exception", "document_missing_exception")
@@ -51,6 +52,7 @@ class Writer:
             try:
                 lines = update_lines(document, fields, self._write)
             except TypeError as error:
+                self._tally.without_text(_without_text([document.text]))
                 self.fail(document.id, document.version, f"cannot be written as JSON ({error}): correct its fields")
                 continue
             # Two of one id differ in their routing, and answers are told apart by ids.
@@ -73,9 +75,10 @@ class Writer:
 
     def fail(self, identity: str, version: Version, reason: str) -> None:
         """Write down a document that cannot be encoded, so that no later round takes this version of it up again."""
-        self._failed.add(version)
-        self._dead.add(Document(identity, "", record={"_id": identity}), reason)
-        self._tally.failed(reason, self._dead.path)
+        with uninterrupted():
+            self._dead.add(Document(identity, "", record={"_id": identity}), reason)
+            self._failed.add(version)
+            self._tally.failed(reason, self._dead.path)
 
     def _submit(self, batch: Batch) -> None:
         self._settle(self._senders.settled())
@@ -83,8 +86,17 @@ class Writer:
 
     def _settle(self, results: Iterable[tuple[Batch, Sent]]) -> None:
         for batch, sent in results:
-            versions = self._versions.pop(batch)
-            refused = [failure for failure in sent.failures if not failure.reason.startswith(_SUPERSEDED)]
-            for failure in refused:
-                self.fail(failure.document.id, versions[failure.document.id], failure.reason)
-            self._tally.written(len(batch.actions) - len(sent.failures), len(sent.failures) - len(refused))
+            with uninterrupted():
+                self._take_note(batch, sent)
+
+    def _take_note(self, batch: Batch, sent: Sent) -> None:
+        versions = self._versions.pop(batch)
+        refused = [failure for failure in sent.failures if not failure.reason.startswith(_SUPERSEDED)]
+        self._tally.written(len(batch.actions) - len(sent.failures), len(sent.failures) - len(refused))
+        for failure in refused:
+            self.fail(failure.document.id, versions[failure.document.id], failure.reason)
+        self._tally.without_text(_without_text(action.document.text for action in batch.actions.values()))
+
+
+def _without_text(texts: Iterable[str]) -> int:
+    return sum(not text.strip() for text in texts)

@@ -1,7 +1,7 @@
 """Rounds of `csplade enrich` on real servers: where one ends, and that no document is passed over by the next."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 from csplade.integration.client import connect
 from csplade.integration.enrich import Enricher
+from csplade.integration.templates import MARK_FIELD
+from csplade.pipelines.sparse import SparseVector
 from csplade.tests.cluster_lines import ClusterLine
 from csplade.tests.faulty_proxy import FaultyProxy, running
 from csplade.tests.test_enrich import COUNT, content, encoded, enricher, make, write
+from csplade.tests.word_encoder import WordEncoder
 from opensearchpy import OpenSearch
 
 pytestmark = pytest.mark.cluster
@@ -107,3 +110,35 @@ def test_who_is_not_told_that_place_reads_all_again_and_is_told_why(
         assert [reads(rounds) for _ in range(3)] == [COUNT] * 3
     assert caplog.text.count(f"does not tell up to where {line.index} is complete") == 1
     assert "indices:monitor/stats" not in caplog.text
+
+
+def test_a_round_that_is_stopped_accounts_for_what_is_settled_and_the_next_one_for_the_rest(
+    line: ClusterLine, tmp_path: Path
+) -> None:
+    class Stopped(WordEncoder):
+        """Is interrupted once, when documents before are on their way and others have been read."""
+
+        texts = 0
+
+        def documents(self, texts: Iterable[str]) -> Iterator[SparseVector]:
+            for vector in super().documents(texts):
+                self.texts += 1
+                if self.texts == COUNT // 2:
+                    raise KeyboardInterrupt
+                yield vector
+
+    make(line)
+    documents = {f"d{n}": {"text": f"bread {n}" if n % 3 else " "} for n in range(COUNT)}
+    write(line.client, line.index, documents)
+    rounds = enricher(line, tmp_path, Stopped())
+    with pytest.raises(KeyboardInterrupt):
+        rounds.round()
+    report = rounds.report
+    assert report.read == report.current + report.encoded + report.superseded + report.failed
+    done = [source for source in content(line).values() if MARK_FIELD in source]
+    assert 0 < report.encoded == len(done) < COUNT
+    assert report.without_text == sum(not source["text"].strip() for source in done)
+    report = rounds.until_current()
+    assert report.read == report.current + report.encoded + report.superseded + report.failed
+    assert (report.encoded, report.without_text) == (COUNT, len(range(0, COUNT, 3)))
+    assert content(line) == {name: encoded(source) for name, source in documents.items()}
