@@ -5,7 +5,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -88,7 +88,7 @@ def test_ctrl_c_leaves_alone_what_a_cluster_that_hangs_was_asked_for(
 
 
 def stopped_while_away(
-    folder: Path, command: str, where: list[object], proxy: FaultyProxy, how: int
+    folder: Path, command: str, where: Sequence[object], proxy: FaultyProxy, how: int
 ) -> tuple[str, str]:
     """Start a command, and stop it when only its readers are waiting for the cluster; return what it printed."""
     word_contract().write(folder)
@@ -132,7 +132,9 @@ def test_a_watch_that_is_stopped_while_the_cluster_is_away_prints_its_account(
 ) -> None:
     client = connect(opensearch)
     create_index(client, index_name, word_contract(), IndexOptions())
-    texts = [part for number in range(MANY) for part in ({"index": {}}, {"text": f"bread {number}"})]
+    texts: list[dict[str, object]] = []
+    for number in range(MANY):
+        texts += [{"index": {}}, {"text": f"bread {number}"}]
     assert not client.bulk(body=texts, index=index_name, params={"refresh": "true"})["errors"]
     with running(FaultyProxy(opensearch)) as proxy:
         where = ["--index", index_name, "--watch", 0.2]
