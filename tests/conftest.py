@@ -1,5 +1,6 @@
 """What tests share: a real OpenSearch for the whole run, an index name for each test, no settings of the user's."""
 
+import functools
 import os
 import signal
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pytest
 from csplade.integration.client import connect
 from csplade.integration.node import NodeOptions
 from csplade.tests.cluster_lines import OPTION, Worker, leave_out_lines, line, line_servers, take_over, told_reason
+from csplade.tests.command_run import Run, runner
 from csplade.tests.local_node import reachable_folder, running
 from csplade.tests.ray_workers import ray_with
 from hypothesis import settings
@@ -96,6 +98,16 @@ def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tiny") / "encoder"
     write_tiny_encoder(folder)
     return folder
+
+
+@pytest.fixture
+def encode_here(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, encoder_folder: Path
+) -> Run:
+    """Run `csplade encode` with the tiny encoder in an empty folder."""
+    monkeypatch.setenv("CSPLADE_ENCODER", str(encoder_folder))
+    monkeypatch.chdir(tmp_path)
+    return functools.partial(runner(monkeypatch, capsys), "encode")
 
 
 @pytest.fixture(scope="module")

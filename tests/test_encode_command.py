@@ -1,6 +1,5 @@
 """`csplade encode` with a real small encoder: lines, Parquet, going on where a run was stopped, bad records."""
 
-import functools
 import io
 import os
 import signal
@@ -11,7 +10,7 @@ import orjson
 import pyarrow.parquet
 import pytest
 from csplade.pipelines.encode import Encoder
-from csplade.tests.command_run import Run, runner
+from csplade.tests.command_run import Run
 from csplade.tests.stopped_encoding import stop_encoding
 from csplade.tests.tiny_encoder import TEXTS
 
@@ -24,13 +23,8 @@ def encoder(encoder_folder: Path) -> Encoder:
 
 
 @pytest.fixture
-def run(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, encoder_folder: Path
-) -> Run:
-    """Run `csplade encode` in an empty folder."""
-    monkeypatch.setenv("CSPLADE_ENCODER", str(encoder_folder))
-    monkeypatch.chdir(tmp_path)
-    return functools.partial(runner(monkeypatch, capsys), "encode")
+def run(encode_here: Run) -> Run:
+    return encode_here
 
 
 def records(count: int) -> list[bytes]:

@@ -1,13 +1,12 @@
 """The dead letters of `csplade encode`: a file of its own, which a run that goes on in its part begins anew."""
 
-import functools
 import os
 import signal
 from pathlib import Path
 
 import orjson
 import pytest
-from csplade.tests.command_run import Result, Run, runner
+from csplade.tests.command_run import Result, Run
 from csplade.tests.stopped_encoding import stop_encoding
 from csplade.tests.tiny_encoder import TEXTS
 
@@ -18,13 +17,8 @@ BAD = {"_id": "bad", "text": 5}
 
 
 @pytest.fixture
-def run(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, encoder_folder: Path
-) -> Run:
-    """Run `csplade encode` in an empty folder."""
-    monkeypatch.setenv("CSPLADE_ENCODER", str(encoder_folder))
-    monkeypatch.chdir(tmp_path)
-    return functools.partial(runner(monkeypatch, capsys), "encode")
+def run(encode_here: Run) -> Run:
+    return encode_here
 
 
 def write(name: str, *records: dict[str, object]) -> str:

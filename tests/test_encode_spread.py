@@ -17,7 +17,7 @@ from csplade.pipelines.encode_ray import Work, Workers, encode_blocks
 from csplade.pipelines.errors import EncoderError
 from csplade.pipelines.graph import Role
 from csplade.pipelines.sources import find_source
-from csplade.tests.command_run import Run, runner
+from csplade.tests.command_run import Run
 from csplade.tests.dying_workers import DeadlyFolder, deadly_entries
 from csplade.tests.tiny_encoder import TEXTS
 
@@ -31,15 +31,11 @@ parquet = pytest.importorskip("pyarrow.parquet", reason="the extra parquet is no
 
 
 @pytest.fixture
-def run(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, encoder_folder: Path
-) -> Run:
+def run(encode_here: Run) -> Run:
     """Run `csplade encode` in a folder with a source of five records and a broken line."""
-    monkeypatch.setenv("CSPLADE_ENCODER", str(encoder_folder))
-    monkeypatch.chdir(tmp_path)
     lines = [orjson.dumps({"_id": str(n), "text": text}) for n, text in enumerate(TEXTS[:5])]
     Path("a.jsonl").write_bytes(b"\n".join(lines) + b"\n")
-    return functools.partial(runner(monkeypatch, capsys), "encode", "a.jsonl")
+    return functools.partial(encode_here, "a.jsonl")
 
 
 @pytest.mark.parametrize(
