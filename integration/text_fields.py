@@ -4,13 +4,17 @@ Documents that are made of other fields are refused: whoever encodes them anew w
 enrich`, which looks at all documents, changes them.
 """
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
+from csplade.integration.documents import DEFAULT_TEXT_FIELDS
 from csplade.integration.errors import CredentialsError, IndexConflictError
 from csplade.integration.index_mapping import keep_in_meta, mapping_of, our_meta
 from csplade.integration.templates import TEXT_FIELDS_KEY
 from opensearchpy import OpenSearch
+
+_log = logging.getLogger(__name__)
 
 
 def recorded_fields(mapping: Mapping[str, Any]) -> tuple[str, ...] | None:  # Any: a JSON object
@@ -28,8 +32,15 @@ def record_fields(client: OpenSearch, index: str, names: tuple[str, ...]) -> Non
     """
     known = recorded_fields(mapping_of(client, index)[1])
     if known is None:
-        # The usual fields are taken where this user may only write documents.
-        change_fields(client, index, names)
+        # The usual fields are taken by themselves where none are kept.
+        if not change_fields(client, index, names) and names != DEFAULT_TEXT_FIELDS:
+            fields = ",".join(names)
+            _log.warning(
+                "This user may not keep with %s that it is filled from %s: give `csplade enrich` --text-fields %s",
+                index,
+                fields,
+                fields,
+            )
     elif known != names:
         raise IndexConflictError(
             f"the index {index!r} was filled with the text fields {','.join(known)}, and would get documents made of "

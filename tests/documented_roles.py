@@ -13,9 +13,11 @@ from csplade.integration.detect import read_dialect
 from csplade.integration.documents import mark_of
 from csplade.integration.errors import CredentialsError
 from csplade.integration.index import create_index
+from csplade.integration.index_mapping import mapping_of
 from csplade.integration.patience import Patience
 from csplade.integration.slices_snapshot import Snapshot
 from csplade.integration.templates import IndexOptions
+from csplade.integration.text_fields import recorded_fields
 from csplade.tests.command_run import Result, Run
 from csplade.tests.secure_server import SecureNode
 from csplade.tests.word_encoder import word_contract, word_vector
@@ -199,6 +201,8 @@ def copy_an_index(node: SecureNode, run: Run) -> None:
         assert "no checkpoint" not in done.err
     node.admin.indices.refresh(index=COPY)
     assert node.admin.count(index=COPY)["count"] == 3
+    # `csplade enrich` reads the same fields by itself.
+    assert recorded_fields(mapping_of(node.admin, COPY)[1]) == ("name",)
     client = as_user(node, "csplade_reindex")
     with Snapshot(client, SHOP, read_dialect(node.admin), Patience(attempts=1)) as snapshot:
         # Otherwise a checkpoint would hold places that a failover can give to other documents.
