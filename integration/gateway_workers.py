@@ -5,10 +5,11 @@ SIGTERM and SIGINT let what is under way end; SIGHUP puts a new worker in the pl
 
 import logging
 import multiprocessing
+import os
 import signal
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from socket import socket
@@ -148,10 +149,44 @@ class Workers:
         # A signal that comes before the worker has its own ways with it would be lost.
         signal.pthread_sigmask(signal.SIG_BLOCK, _HEEDED)
         try:
-            process.start()
+            with _pipes_closed() if forking else nullcontext():
+                process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEEDED)
         return _Worker(process, pulse, Watch(pulse, self._patience))
+
+
+@contextmanager
+def _pipes_closed() -> Iterator[None]:
+    """Close the two pipes of a fork that fails: Python's multiprocessing opens them before, and leaves them open.
+
+    The lowest free numbers are given out first, and only this thread asks for some, so that they are known before.
+    """
+    numbers = _next_numbers()
+    try:
+        yield
+    except OSError:
+        for number in numbers:
+            # Where the pipes failed themselves, not all are open.
+            with suppress(OSError):
+                os.close(number)
+        raise
+
+
+def _next_numbers() -> Sequence[int]:
+    """Return the numbers that the next two pipes get.
+
+    Raises:
+        OSError: there is no room for them.
+    """
+    numbers: list[int] = []
+    try:
+        for _ in range(2):
+            numbers.extend(os.pipe())
+    finally:
+        for number in numbers:
+            os.close(number)
+    return numbers
 
 
 def _end(workers: Sequence[_Worker]) -> None:
