@@ -6,7 +6,7 @@ Other programs clear old files away there, so that nobody may count on what is i
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -53,7 +53,9 @@ def _kept(folder: str) -> Iterator[None]:
 
     opened = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(opened, fcntl.LOCK_SH)
+        # Not every file system has locks; without one, only what clears old files away may take the folder.
+        with suppress(OSError):
+            fcntl.flock(opened, fcntl.LOCK_SH)
         yield
     finally:
         os.close(opened)

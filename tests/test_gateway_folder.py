@@ -1,5 +1,6 @@
 """The folder that a gateway's workers share: left alone by what clears old files away, and nobody else's."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -30,6 +31,19 @@ def test_systemd_leaves_an_old_folder_alone_as_long_as_it_is_held(
         subprocess.run(["systemd-tmpfiles", "--clean", str(rule)], check=True)
         assert not other.exists()
         assert {path.name for path in held.iterdir()} == {"pits", "7.counts"}
+    assert not held.exists()
+
+
+def test_a_file_system_without_locks_has_the_folder_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fcntl
+
+    def no_lock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(fcntl, "flock", no_lock)
+    with shared_folder() as held:
+        write_whole(held / "7.counts", b"counts")
     assert not held.exists()
 
 
