@@ -103,7 +103,7 @@ def command(
     contract = None if encoder is None else read_contract(encoder)
     asked = for_index(client, index, asked, contract)
     _check_documents(client, index, collection)
-    collection = find_own_documents(client, index, collection)
+    collection = find_own_documents(client, [index], collection)
     questions = _questions(collection, encoder, table_queries)
     each = {options.mode.value: _measure(client, index, collection, questions, options) for options in asked}
     results = _with_chance(each)

@@ -140,7 +140,7 @@ def _compared(client: "OpenSearch", live: str, new: str, choices: GateChoices, f
     )
     copied = _copied_fields(ours, theirs)
     ready = [_options(client, each, copied) for each in both]
-    judged = _judged(client, new, choices.collection)
+    judged = _judged(client, (live, new), choices.collection)
     queries = _titles(client, both[0], copied) if judged is None else list(judged.queries.values())
     folders = [each.folder if each.mode.needs_vector else None for each in both]
     # Of one encoder for both, which is usual, the vectors are computed once.
@@ -192,14 +192,18 @@ def _options(client: "OpenSearch", side: _Asked, copied: tuple[str, ...]) -> Que
     return for_index(client, side.index, [asked], contract)[0]
 
 
-def _judged(client: "OpenSearch", new: str, folder: Path | None) -> "Collection | None":
+def _judged(client: "OpenSearch", indexes: tuple[str, str], folder: Path | None) -> "Collection | None":
     """Return the judged queries, None if there are none."""
+    from csplade.integration.refresh import refresh
     from csplade.pipelines.evaluate import read_collection, require_ir_measures
 
     if folder is None:
         return None
     require_ir_measures()
-    return find_own_documents(client, new, read_collection(folder))
+    for index in indexes:
+        # A query that was written a moment ago will be found by itself as well.
+        refresh(client, index)
+    return find_own_documents(client, indexes, read_collection(folder))
 
 
 def _titles(client: "OpenSearch", live: _Asked, copied: tuple[str, ...]) -> list[str]:

@@ -1,5 +1,6 @@
 """Queries of a judged collection that are documents of an index themselves are looked up there, and told of."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from csplade.commands.output import notice
@@ -9,8 +10,8 @@ if TYPE_CHECKING:
     from opensearchpy import OpenSearch
 
 
-def find_own_documents(client: "OpenSearch", index: str, collection: "Collection") -> "Collection":
-    """Return the collection with the queries that are documents of the index, none of which is to find itself.
+def find_own_documents(client: "OpenSearch", indexes: Iterable[str], collection: "Collection") -> "Collection":
+    """Return the collection with the queries that are documents of an index, none of which is to find itself.
 
     Raises:
         ClusterError: the cluster does not answer in full.
@@ -18,7 +19,11 @@ def find_own_documents(client: "OpenSearch", index: str, collection: "Collection
     from csplade.integration.search import texts_of
     from csplade.pipelines.own_documents import with_own_documents
 
-    found = with_own_documents(collection, texts_of(client, index, collection.queries.keys()))
+    texts: dict[str, tuple[str, ...]] = {}
+    for index in indexes:
+        for identity, parts in texts_of(client, index, collection.queries.keys()).items():
+            texts[identity] = (*texts.get(identity, ()), *parts)
+    found = with_own_documents(collection, texts)
     tell_own_documents(found)
     return found
 

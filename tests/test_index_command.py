@@ -184,6 +184,18 @@ def test_a_swap_is_refused_until_the_new_index_is_as_good_and_taken_back(
     assert only_alias(index, alias) == first
 
 
+@pytest.mark.cluster
+def test_a_query_that_is_a_document_of_either_version_is_left_out_of_the_hits_of_both(
+    run: Run, index: Run, versioned: ClusterLine
+) -> None:
+    alias, where = versioned.index, ("--url", versioned.url)
+    for version, own in (("v1", {"q1": "bread bread bread"}), ("v2", {"q2": "salt salt salt"})):
+        index("create", alias, "--analyzer", versioned.analyzer)
+        assert run("ingest", corpus({**TEXTS, **own}), "--index", f"{alias}-{version}", *where).code == 0
+    swapped = json_of(index("swap", alias, "--collection", judged_collection(), "--json"))
+    assert swapped["gate"]["ndcg"] == {"live": 1.0, "new": 1.0}
+
+
 def only_alias(index: Run, alias: str) -> str:
     (live,) = [one["index"] for one in list_of(index("status", alias, "--json")) if one["aliases"] == [alias]]
     return str(live)
