@@ -109,6 +109,8 @@ class EncodeChoices(EngineChoices):
             raise UsageError(f"--keep-fields writes JSON lines, and {self.output} is Parquet: name it otherwise")
         if self.vector_field is not None and not self.keep_fields:
             raise UsageError("--vector-field names a field of whole records: add --keep-fields, or leave it out")
+        if self.vector_field == "":
+            raise UsageError("--vector-field is empty: name the field that vectors get, or leave it out")
         if self.output is not None and self.dead_letters is not None:
             _check_two(self.output, self.dead_letters)
         if self.engine == RAY:

@@ -103,7 +103,7 @@ class DeadLetters:
         Raises:
             SourceError: what was added cannot be taken back.
         """
-        size = 0 if self._file is None else self._file.tell()
+        size = self._size()
         count, first = self.count, self.first_reason
         try:
             yield
@@ -122,6 +122,11 @@ class DeadLetters:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def _size(self) -> int:
+        if self._file is not None:
+            return self._file.tell()
+        return self.path.stat().st_size if self._created and self.path.exists() else 0
 
     def _cut(self, size: int) -> None:
         if self._file is not None:

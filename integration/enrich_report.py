@@ -95,6 +95,8 @@ class Tally:
         now, settled = self._report, self._settled
         looked_at = now.read - before + self._passed
         if now.read != settled or (expected is not None and looked_at != expected):
+            # A round after this one must be able to add up.
+            self.stop()
             raise ClusterError(
                 f"{number_of(looked_at, 'document was', 'documents were')} read in this round, {expected} were "
                 f"there, and of {now.read} in all {settled} are settled: that does not add up, run again and report "

@@ -41,8 +41,8 @@ def check_job(output: Path, job: MineJob) -> None:
     told = _told(_job_of(output))
     if told is None:
         raise UsageError(
-            f"there is no {_job_of(output)}, which tells how the lines of {output} were mined: put it there again, or "
-            "name another --output"
+            f"there is no {_job_of(output)}, which tells how the lines of {output} were mined: put it there again, or, "
+            "if an earlier csplade mined them, name another --output"
         )
     if differing := differences(told, as_json(asdict(job))):
         raise UsageError(

@@ -1,5 +1,6 @@
 """What the sources of a training are called: paths in, names out that differ where paths do."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,17 @@ _STANDARD_INPUT = Path("standard input")
 def source_names(paths: Sequence[Path]) -> list[str]:
     """Return the stem of each file and the name of each folder, with folders above where others have it: `en/pairs`."""
     places = [_place(path) for path in paths]
-    return [_name(place, set(places) - {place}) for place in places]
+    parts = {place: (*place.parts[:-1], _stem(place)) for place in places}
+    # Where only the ending tells it from another of the same folder, its whole name.
+    names = {place: place.name for place in places}
+    left = set(places)
+    for depth in range(1, max(map(len, parts.values()), default=0)):
+        ends = {place: "/".join(own[-depth:]) for place, own in parts.items()}
+        often = Counter(ends.values())
+        found = {place: ends[place] for place in left if often[ends[place]] == 1 and depth < len(parts[place])}
+        names.update(found)
+        left -= found.keys()
+    return [names[place] for place in places]
 
 
 def _place(path: Path) -> Path:
@@ -20,15 +31,5 @@ def _place(path: Path) -> Path:
     return path.resolve() if path.is_dir() else path.parent.resolve() / path.name
 
 
-def _name(place: Path, others: set[Path]) -> str:
-    for depth in range(1, len(place.parts)):
-        name = _end(place, depth)
-        if all(_end(other, depth) != name for other in others):
-            return name
-    # Only the ending tells it from another of the same folder.
-    return place.name
-
-
-def _end(place: Path, depth: int) -> str:
-    stem = place.name if place.is_dir() else Path(place.name.removesuffix(".gz")).stem
-    return "/".join([*place.parts[:-1], stem][-depth:])
+def _stem(place: Path) -> str:
+    return place.name if place.is_dir() else Path(place.name.removesuffix(".gz")).stem

@@ -40,7 +40,7 @@ class StopSignal:
 def uninterrupted() -> Iterator[None]:
     """Let SIGINT and SIGTERM that come inside the block act at its end, so that it is not done by half.
 
-    It should be short: nothing else ends it.
+    It should be short: nothing else ends it. Not for inside of a `StopSignal`, whose own way it would bring back.
     """
     # One inside the other: what the first does at its end must not keep the second from its own.
     with _uninterrupted_by(signal.SIGTERM), _uninterrupted_by(signal.SIGINT):

@@ -57,6 +57,9 @@ def test_entered_again_it_goes_on_in_its_own_file(tmp_path: Path) -> None:
     for name in ("1", "2"):
         with dead:
             dead.add(Document(name, "x"), f"reason {name}")
+    with pytest.raises(KeyboardInterrupt), dead, dead.together():
+        dead.add(Document("not kept", "x"), "reason")
+        raise KeyboardInterrupt
     assert (dead.count, dead.first_reason, dead.path) == (2, "reason 1", tmp_path / "a.failed.2.jsonl")
     assert [orjson.loads(line)["_id"] for line in dead.path.read_bytes().splitlines()] == ["1", "2"]
     # Somebody took the file away to mend it.

@@ -107,6 +107,7 @@ def test_no_field_of_a_record_is_replaced_by_its_vector(run: Run) -> None:
     refused = run(source, "--vector-field", "terms")
     assert (refused.code, refused.out) == (2, "")
     assert "--vector-field names a field of whole records: add --keep-fields" in refused.err
+    assert "--vector-field is empty" in run("a.jsonl", "--keep-fields", "--vector-field", "").err
 
 
 @pytest.mark.parametrize(
