@@ -181,9 +181,10 @@ def _whole(hide: Callable[[JsonObject, Params], Read], value: JsonObject, params
 
 def _hidden(found: Found) -> Fields | Shown:
     """Return the fields that are hidden by the rules of some indexes."""
-    if isinstance(found.rules, Why):
-        return () if found.rules in _NOTHING_TO_HIDE else Shown.UNRESOLVED
-    return found.rules.hidden_fields
+    rules = found.hiding
+    if isinstance(rules, Why):
+        return () if rules in _NOTHING_TO_HIDE else Shown.UNRESOLVED
+    return rules.hidden_fields
 
 
 def _in_template(body: JsonObject, params: Params, fields: Fields) -> Read:

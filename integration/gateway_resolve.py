@@ -6,7 +6,7 @@ It is asked with the caller's own credentials, and what it says is good for a fe
 import asyncio
 import hashlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
@@ -57,6 +57,13 @@ class Found:
     """That all of them share, or why there are none."""
     fields: Fields | None = None
     """That all of them have; None: the caller may not know."""
+    shared: Rules | None = None
+    """The rules whether or not the indexes can be searched by them, or are there yet; None: there is no more to say."""
+
+    @property
+    def hiding(self) -> Rules:
+        """Return the rules that say what is hidden, or why there are none."""
+        return self.rules if self.shared is None or self.rules is Why.UNKNOWN_CALLER else self.shared
 
     @property
     def searched(self) -> Rules:
@@ -115,31 +122,51 @@ class Resolver:
 
     async def _ask(self, names: str, quoted: bytes, options: bytes, headers: Headers) -> Found:
         status, body = await self._told(b"/_resolve/index/" + quoted + (b"?" + options if options else b""), headers)
+        if status == _WHO_ARE_YOU:
+            return Found(Why.UNKNOWN_CALLER)
         indexes = self._of_answer(body) if status == _WELL else {}
-        found = _shared([*indexes.values()] if status == _WELL else self._of_names(names))
-        if status == _WHO_ARE_YOU or isinstance(found, Why):
-            return Found(found if status != _WHO_ARE_YOU else Why.UNKNOWN_CALLER)
-        wanted = [_FINGERPRINT, *wanted_fields(found.field_map)] + [_CALIBRATION] * (len(indexes) <= 1)
+        shared = _shared([*indexes.values()] or self._of_names(names))
+        if status == _WELL and not indexes:
+            return Found(Why.UNRESOLVED, shared=shared)
+        if isinstance(shared, Why):
+            return Found(shared)
+        return replace(await self._by_mappings(shared, indexes, quoted, options, headers), shared=shared)
+
+    async def _by_mappings(
+        self, rules: IndexRules, indexes: Collection[str], quoted: bytes, options: bytes, headers: Headers
+    ) -> Found:
+        """Return the rules if what the mappings have fits them; `indexes`: those that are known to be meant."""
+        wanted = [_FINGERPRINT, *wanted_fields(rules.field_map)] + [_CALIBRATION] * (len(indexes) <= 1)
         paths = quote(",".join(f"*.mappings.{path}" for path in wanted), safe=",*").encode()
         asked = b"&".join(filter(None, (b"filter_path=" + paths, options)))
         status, body = await self._told(b"/" + quoted + b"/_mapping?" + asked, headers)
         if status in _UNTOLD:
             return Found(_UNTOLD[status])
         if status != _WELL:
-            return await self._by_capabilities(found, quoted, options, headers)
+            return await self._by_capabilities(rules, Found(rules), quoted, options, headers)
         mappings = {name: index["mappings"] for name, index in read_json(body).items()}
-        # Of an index that has nothing of what is asked the answer says nothing.
-        return self._checked(found, {**{name: {} for name in indexes}, **mappings})
+        found = self._checked(rules, mappings)
+        if mappings and (isinstance(found.rules, Why) or mappings.keys() >= {*indexes}):
+            return found
+        # Nothing is said of an index that has nothing of what is asked. With `ignore_unavailable`, and for wildcards,
+        # Elasticsearch says nothing either of one whose mapping the caller may not see.
+        bare = self._checked(rules, {**{name: {} for name in indexes}, **mappings})
+        return await self._by_capabilities(rules, bare, quoted, options, headers)
 
-    async def _by_capabilities(self, rules: IndexRules, quoted: bytes, options: bytes, headers: Headers) -> Found:
-        """Return the rules if the fields fit them: who may search may see these, though not the mapping."""
+    async def _by_capabilities(
+        self, rules: IndexRules, untold: Found, quoted: bytes, options: bytes, headers: Headers
+    ) -> Found:
+        """Return the rules if the fields fit them: who may search may see these, though not the mapping.
+
+        `untold` is returned to who may not.
+        """
         names = quote(",".join(capable_fields(rules.field_map)), safe=",").encode()
         asked = b"&".join(filter(None, (b"include_unmapped=true&fields=" + names, options)))
         status, body = await self._told(b"/" + quoted + b"/_field_caps?" + asked, headers)
         if status == _NO_INDEX:
             return Found(Why.UNRESOLVED)
         if status != _WELL:
-            return Found(rules)
+            return untold
         fields = read_capabilities(read_json(body)["fields"], rules.field_map)
         return Found(rules if fields.weights else Why.NO_FIELD, fields)
 
