@@ -13,7 +13,7 @@ from csplade.commands.encode_choices import DOCUMENT, EncodeChoices
 from csplade.commands.output import notice, print_json, print_table
 from csplade.commands.records import Plan, find_sources, plan_all
 from csplade.integration.dead_letters import DeadLetters, Mark, choose_path
-from csplade.integration.documents import Document, Rejected
+from csplade.integration.documents import Document, Rejected, dead_letter
 from csplade.pipelines.contract import read_contract
 from csplade.pipelines.encode_lines import vector_line, whole_of
 from csplade.pipelines.encode_many import open_for_many
@@ -63,10 +63,10 @@ class _Outputs:
 
     def reject(self, record: Document | Rejected, reason: str) -> None:
         """Write a record that gets no line; the job knows the file for them, before another run meets it."""
-        if not self.dead.begun:
+        if not self.dead.count:
             self.dead.begin()
             if self.part is not None:
-                self.part.name_dead_letters(self.dead.path)
+                self.part.name_dead_letters(self.dead.path, dead_letter(record, reason))
         self.dead.add(record, reason)
 
 
@@ -116,7 +116,9 @@ def _dead_letters(choices: EncodeChoices, part: PartFile | None) -> DeadLetters:
         SourceError: its own cannot be written.
         UsageError: the file that was asked for is not the job's own and exists, or could not be written.
     """
-    asked, own = choices.dead_letters, None if part is None else part.dead_letters
+    asked, known = choices.dead_letters, None if part is None else part.dead_letters
+    # Moved away, it may have left its name to the dead letters of others.
+    own = known.path if known is not None and known.is_there() else None
     resuming = own is not None and (asked is None or asked.resolve() == own)
     # Nobody asked for a file that perhaps no record needs, as records are looked over before.
     path = choose_path(asked, _COMMAND, resuming) if asked or choices.skip else Path(f"{_COMMAND}.failed.jsonl")

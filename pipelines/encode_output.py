@@ -1,7 +1,7 @@
 """Vectors into a file of JSON lines that is whole or not there; a run that was stopped goes on in the part beside it.
 
 While it is written, FILE.part holds the lines and FILE.part.job tells of what: only the same job goes on in it. Its
-second line names the file of dead letters, once there is one.
+second line tells of the file of dead letters, once there is one.
 """
 
 import os
@@ -14,6 +14,7 @@ from typing import Self
 import orjson
 from csplade.pipelines.errors import SourceError, UsageError
 from csplade.pipelines.jsonl import append_line, write_line
+from csplade.pipelines.known_file import KnownFile
 from csplade.pipelines.whole_file import replace_bytes
 
 _CHUNK = 1 << 20
@@ -37,14 +38,14 @@ class Job:
 class PartFile:
     """The growing part of an output file; a context manager that closes it, and leaves it there if it is worth it."""
 
-    def __init__(self, output: Path, file: FileIO, job: Job, lines: int, dead_letters: Path | None) -> None:
+    def __init__(self, output: Path, file: FileIO, job: Job, lines: int, dead_letters: KnownFile | None) -> None:
         self.path = _part_of(output)
         self.lines = lines
         """Those there, whole ones."""
         self.lasting = bool(job.sources)
         """Whether another run can go on in it; not where a source can be read only once."""
         self.dead_letters = dead_letters
-        """The file that holds the job's records without a vector, by its whole path; None if it has none yet."""
+        """The file that holds the job's records without a vector; None if it has none yet."""
         self._output, self._file, self._job = output, file, job
 
     @property
@@ -67,7 +68,8 @@ class PartFile:
             found, dead_letters = _told(told)
             ours = bool(job.sources) and found == job.line
             same = ours and part.exists()
-            if part.exists() and not same and not force:
+            # One without a line is nobody's work; whoever writes it now has the lock.
+            if part.exists() and part.stat().st_size and not same and not force:
                 raise UsageError(
                     f"{part} was left by a run with another source, encoder or options, or of standard input: move it "
                     "away, or add --force"
@@ -83,15 +85,15 @@ class PartFile:
             raise _unwritable(part, error) from error
         return cls(output, file, job, lines, dead_letters if ours else None)
 
-    def name_dead_letters(self, path: Path) -> None:
-        """Remember the file of dead letters that was begun, which another run of the job begins anew.
+    def name_dead_letters(self, path: Path, first: bytes) -> None:
+        """Remember the file of dead letters that was begun, with its first line: another run of the job begins it anew.
 
         Raises:
             SourceError: it cannot be written down.
         """
-        self.dead_letters = path.resolve()
         try:
-            replace_bytes(_job_of(self._output), self._job.line + os.fsencode(self.dead_letters))
+            self.dead_letters = KnownFile.of(path, first)
+            replace_bytes(_job_of(self._output), self._job.line + self.dead_letters.told)
         except OSError as error:
             raise _unwritable(self.path, error) from error
 
@@ -163,12 +165,12 @@ def _check_free(output: Path, force: bool) -> None:
         raise UsageError(f"{output} exists, and is not overwritten: name another file, or add --force")
 
 
-def _told(path: Path) -> tuple[bytes, Path | None]:
-    """Return the job's line that a file holds, empty if there is none, and the dead letters that it names."""
+def _told(path: Path) -> tuple[bytes, KnownFile | None]:
+    """Return the job's line that a file holds, empty if there is none, and the dead letters that it tells of."""
     if not path.exists():
         return b"", None
     job, end, named = path.read_bytes().partition(b"\n")
-    return job + end, Path(os.fsdecode(named)) if named else None
+    return job + end, KnownFile.read(named)
 
 
 def _whole_lines(file: FileIO) -> tuple[int, int]:

@@ -2,10 +2,13 @@
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
 import pytest
+from csplade.pipelines.encode_output import Job, PartFile
+from csplade.pipelines.errors import UsageError
 from csplade.tests.command_run import Result, Run
 from csplade.tests.stopped_encoding import stop_encoding
 from csplade.tests.tiny_encoder import TEXTS
@@ -85,6 +88,51 @@ def test_a_file_of_somebody_elses_is_refused_before_anything_is_encoded(run: Run
     assert again.code == 2 and "the file mine.jsonl exists" in again.err
     assert Path("mine.jsonl").read_text() == "mine\n"
     assert (Path("v.jsonl.part").read_bytes(), letters("bad.jsonl")) == (done, ["bad"])
+
+
+@pytest.mark.parametrize("taken_away", [Path.unlink, lambda path: path.rename("mended.jsonl")])
+def test_dead_letters_of_another_job_that_have_the_name_by_now_are_left_alone(
+    run: Run, encoder_folder: Path, taken_away: Callable[[Path], object]
+) -> None:
+    source, name = write("a.jsonl", BAD, *good(3000)), "encode.failed.jsonl"
+    stop_encoding(source, encoder_folder, signal.SIGKILL, *SKIP)
+    taken_away(Path(name))
+    other = write("b.jsonl", {**BAD, "_id": "other"}, *good(1))
+    assert run(other, "--output", "w.jsonl", *SKIP).code == 1
+    assert letters(name) == ["other"]
+    refusal = run(source, "--output", "v.jsonl", *SKIP, "--dead-letters", name)
+    assert refusal.code == 2 and f"the file {name} exists" in refusal.err
+    again = run(source, "--output", "v.jsonl", *SKIP)
+    assert again.code == 1 and "Going on behind the" in again.err
+    assert (letters(name), letters("encode.failed.2.jsonl")) == (["other"], ["bad"])
+
+
+def test_dead_letters_that_were_mended_are_left_alone(run: Run, encoder_folder: Path) -> None:
+    source, name = write("a.jsonl", BAD, *good(3000)), "encode.failed.jsonl"
+    stop_encoding(source, encoder_folder, signal.SIGKILL, *SKIP)
+    # In place, as some editors write.
+    write(name, {"_id": "bad", "text": "mended"})
+    assert run(source, "--output", "v.jsonl", *SKIP).code == 1
+    assert orjson.loads(Path(name).read_bytes())["text"] == "mended"
+    assert letters("encode.failed.2.jsonl") == ["bad"]
+
+
+def test_a_part_without_a_line_is_kept_for_its_dead_letters_and_is_in_nobodys_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, other = (Job((digest,), "encoder", "") for digest in ("a", "b"))
+    monkeypatch.chdir(tmp_path)
+    output = Path("v.jsonl")
+    Path("d.jsonl").touch()
+    with PartFile.open(output, job) as part:
+        part.name_dead_letters(Path("d.jsonl"), b"{}\n")
+    with PartFile.open(output, job) as part:
+        assert part.dead_letters is not None and part.dead_letters.path.samefile("d.jsonl")
+    with PartFile.open(output, other) as part:
+        assert part.dead_letters is None
+        part.append(b"{}\n")
+    with pytest.raises(UsageError, match=r"v\.jsonl\.part was left by a run with another source"):
+        PartFile.open(output, job)
 
 
 def test_vectors_and_dead_letters_are_two_files(run: Run) -> None:
