@@ -19,6 +19,9 @@ _OURS = re.compile(r"\.?_?\d{4,}-\d{10}\.(jsonl|parquet|failed)(\..*)?|_[-\w]+\.
 """A block, its dead letters, and what was begun of them; tries of a block, or of a worker; a job that was not named."""
 TRIES = 3
 """How many workers may die over the same before a run ends."""
+_ABANDONED = 24 * 3600.0
+"""Seconds after which a block that was begun is nobody's: the folder has no lock, so another run may be writing it, and
+a large model may take hours for a block of Parquet, which is written at its end."""
 
 
 def files_to_replace(folder: Path, job: Job, force: bool = False) -> list[Path]:
@@ -69,8 +72,8 @@ def tries_of(block: Path) -> Path:
 
 
 def forget_dead(folder: Path) -> None:
-    """Delete what dead workers have left: what is counted, no reason to give up now, and blocks that were begun."""
-    remove_unfinished(folder)
+    """Delete what dead workers have left: what is counted, no reason to give up now, and blocks begun long ago."""
+    remove_unfinished(folder, _ABANDONED)
     for counted in folder.glob(f"_*{_TRIES}"):
         counted.unlink(missing_ok=True)
 

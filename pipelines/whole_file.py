@@ -3,7 +3,9 @@
 import os
 import re
 import secrets
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -39,15 +41,19 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], None], sync: bool = Fa
         raise
 
 
-def remove_unfinished(folder: Path) -> None:
-    """Delete what writers that were killed have left in a folder; only for who is the only one to write there.
+def remove_unfinished(folder: Path, age: float = 0.0) -> None:
+    """Delete what writers that were killed have left in a folder, if nothing was written to it for `age` seconds.
+
+    Who is not the only one to write there gives an age that no file reaches which is still being written.
 
     Raises:
         OSError: it cannot be written.
     """
     for path in folder.glob(".*"):
         if _UNFINISHED.fullmatch(path.name):
-            path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # Its writer has finished it meanwhile.
+                if time.time() - path.stat().st_mtime >= age:
+                    path.unlink()
 
 
 def _write(file: IO[bytes], content: bytes) -> None:

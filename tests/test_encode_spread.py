@@ -2,6 +2,7 @@
 
 import functools
 import os
+import time
 from functools import partial
 from pathlib import Path
 
@@ -176,12 +177,16 @@ def _work(folder: Path, trace: Path) -> Work:
 def test_a_block_over_which_worker_after_worker_dies_is_given_up_and_named(encoder_folder: Path) -> None:
     trace = Path("trace").resolve()
     work = _work(encoder_folder, trace)
-    left = work.blocks[0].output.with_name(".0000-0000000000.jsonl.0123abcd")
+    left, others = (
+        work.blocks[0].output.with_name(f".0000-0000000000.jsonl.{end}") for end in ("0123abcd", "4567cdef")
+    )
     left.write_bytes(b"of a run that was killed")
+    os.utime(left, (time.time() - 90_000,) * 2)
+    others.write_bytes(b"of a run that goes on in the same folder")
     with pytest.raises(EncoderError, match=r"3 workers died, perhaps .*, over the records 3 to 4 of .*a\.jsonl: give"):
         list(encode_blocks(work, Workers(2, 0.0)))
     assert trace.stat().st_size == TRIES == 3
-    assert not work.blocks[1].output.exists() and not left.exists()
+    assert not work.blocks[1].output.exists() and not left.exists() and others.exists()
     assert not list(Path("out").glob("*.tries"))
 
 

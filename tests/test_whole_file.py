@@ -76,6 +76,8 @@ def test_what_a_killed_writer_left_is_deleted_and_nothing_else(tmp_path: Path) -
     writer = subprocess.run([sys.executable, "-c", _KILLED, str(path)], check=False)
     assert writer.returncode == -signal.SIGKILL
     assert len(os.listdir(tmp_path)) == 3
+    remove_unfinished(tmp_path, age=3600)
+    assert len(os.listdir(tmp_path)) == 3
     remove_unfinished(tmp_path)
     assert sorted(os.listdir(tmp_path)) == [".lock", "step-1.pt"]
     assert path.read_bytes() == b"old"
