@@ -18,6 +18,8 @@ pyarrow = pytest.importorskip("pyarrow", reason="the extra parquet is not instal
 parquet = pytest.importorskip("pyarrow.parquet")
 
 RECORDS, PARQUET, BLOCK = 2500, 750, 500
+ENDLESS = 200_000
+"""Records that no machine can have encoded when the run is stopped behind the first block."""
 
 
 def started(folder: Path, encoder: Path, *sources: str) -> subprocess.Popen[str]:
@@ -61,7 +63,7 @@ def test_a_worker_that_is_killed_loses_and_duplicates_nothing(tmp_path: Path, en
 
 def test_sigterm_ends_it_as_ctrl_c_does(tmp_path: Path, encoder_folder: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(
-        b"\n".join(orjson.dumps({"_id": str(n), "text": TEXTS[n % 5]}) for n in range(20 * BLOCK))
+        b"\n".join(orjson.dumps({"_id": str(n), "text": TEXTS[n % 5]}) for n in range(ENDLESS))
     )
     process = started(tmp_path, encoder_folder, "a.jsonl")
     deadline = time.monotonic() + 150

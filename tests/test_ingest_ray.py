@@ -20,6 +20,8 @@ pyarrow = pytest.importorskip("pyarrow", reason="the extra parquet is not instal
 parquet = pytest.importorskip("pyarrow.parquet")
 
 DOCUMENTS, JSONL = 12_000, 5_000
+ENDLESS = 200_000
+"""Documents that no machine can have sent when the run is stopped behind the first."""
 
 
 def started(folder: Path, url: str, index: str, encoder: Path, *options: str) -> subprocess.Popen[str]:
@@ -74,7 +76,7 @@ def test_a_worker_that_is_killed_loses_and_duplicates_nothing(
 
 
 def test_sigterm_ends_it_as_ctrl_c_does(tmp_path: Path, opensearch: str, index_name: str, encoder_folder: Path) -> None:
-    lines = [orjson.dumps({"_id": str(n), "text": f"{TEXTS[n % 5]} number {n}"}) for n in range(2 * DOCUMENTS)]
+    lines = [orjson.dumps({"_id": str(n), "text": f"{TEXTS[n % 5]} number {n}"}) for n in range(ENDLESS)]
     (tmp_path / "a.jsonl").write_bytes(b"\n".join(lines))
     process = started(tmp_path, opensearch, index_name, encoder_folder)
     client, deadline = connect(opensearch), time.monotonic() + 150
