@@ -28,6 +28,11 @@ def rules(pattern: str, **more: object) -> Json:
     return {"pattern": pattern, "weights": weights, "default_fields": list(FIELD_MAP.default_fields), **more}
 
 
+def capable(*kinds: str) -> Json:
+    """Return the fields for weights of these rules as `_field_caps` tells them, each of so many kinds."""
+    return {each.weights: {kind: {"type": kind} for kind in kinds} for each in FIELD_MAP.coverages}
+
+
 @dataclass
 class Stage:
     """A cluster with an index of each mode, and the gateway in front of it."""
