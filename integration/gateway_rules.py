@@ -84,7 +84,7 @@ class GatewayRules:
     """Headers on which nobody's rights depend, beside those that are known."""
     largest_body: int = 16 * 2**20
     """Bytes, decompressed; what is larger passes as it is."""
-    largest_search: int = 2**20
+    largest_search: int = 2 * 2**20
     """The same of a search that may be rewritten, as rewriting keeps other searches waiting."""
     largest_sent: int = 100 * 2**20
     """Bytes of what is made of it: the `http.max_content_length` of clusters, which is this by default."""

@@ -43,7 +43,7 @@ def reading_takes(body: bytes) -> float:
 
 @pytest.mark.parametrize("path", BODIES)
 def test_a_large_body_is_read_while_others_are_answered(path: str) -> None:
-    with playing(options=("--workers", "1"), hide_weights=True, deadline_ms=100) as play:
+    with playing(options=("--workers", "1"), hide_weights=True, deadline_ms=100, largest_search=2**24) as play:
         play.search()
         # Other work on this machine makes somebody wait at times; a body that is read at once does so each time.
         found = [waited(play, path, BODIES[path]) for _ in range(3)]
