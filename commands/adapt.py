@@ -88,7 +88,7 @@ def _setting(flag: str, kind: "click.ParamType[Any]", about: str) -> Callable[[_
 @_setting("--top-layers", click.IntRange(1), "Layers, with --tuned top.")
 @_setting("--save-every", click.IntRange(1), "Steps between checkpoints.")
 @click.option("--checkpointing", is_flag=True, help="Compute activations again in the backward pass: less memory.")
-@click.option("--bf16", is_flag=True, help="Compute in bfloat16.")
+@click.option("--bf16", is_flag=True, help="Compute in bfloat16; on a processor without it in float32.")
 @click.option("--resume", is_flag=True, help="Go on with what --output holds.")
 @json_option
 def command(
@@ -218,13 +218,16 @@ def _run(
     fingerprint: dict[str, Any],  # Any: JSON values
 ) -> "AdaptReport":
     """Adapt behind a progress bar; Ctrl-C ends it after the step that runs."""
-    from csplade.pipelines.adapt import AdaptStep, Place, adapt
+    from csplade.pipelines.adapt import AdaptStep, Place, adapt, device_here
     from csplade.pipelines.adapt_folder import CHECKPOINTS
     from csplade.pipelines.checkpoints import Checkpoints
+    from csplade.pipelines.precision import FLOAT_INSTEAD, multiplies_bf16
     from csplade.pipelines.stopping import StopSignal
     from csplade.pipelines.training_log import LOG_FILE
     from tqdm import tqdm
 
+    if options.bf16 and not multiplies_bf16(device_here()):
+        notice(FLOAT_INSTEAD)
     place = Place(Checkpoints(output / CHECKPOINTS, fingerprint, keep=2), output / LOG_FILE)
     # disable=None: no bar where standard error is not a terminal.
     with StopSignal() as signal, tqdm(total=options.steps, unit=" steps", disable=None, file=sys.stderr) as bar:

@@ -11,7 +11,6 @@ stopped.
 import math
 import time
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,6 +27,7 @@ from csplade.pipelines.chance import seed_of
 from csplade.pipelines.checkpoints import Checkpoints
 from csplade.pipelines.errors import TrainingError, UsageError
 from csplade.pipelines.packing import rows_of_step
+from csplade.pipelines.precision import multiplies_bf16, precision
 from csplade.pipelines.schedules import rate_factor
 from csplade.pipelines.training_failures import naming_lack_of_memory
 from csplade.pipelines.training_log import TrainingLog
@@ -107,8 +107,7 @@ def adapt(
     began = time.perf_counter()
     if options.checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    wrapped = tune(model.to(device), options.tuned, options.lora_rank, options.top_layers, options.seed)
+    wrapped = tune(model.to(device_here()), options.tuned, options.lora_rank, options.top_layers, options.seed)
     run = _Run(model, sequences, mask_id, options, place.checkpoints)
     last, done = None, run.resume()
     model.train()
@@ -125,6 +124,11 @@ def adapt(
         wrapped.merge_and_unload()  # type: ignore[operator]
     model.eval()
     return AdaptReport(done, done == options.steps, last, time.perf_counter() - began)
+
+
+def device_here() -> torch.device:
+    """Return what an adaptation computes on."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 class _Run:
@@ -213,8 +217,7 @@ class _Run:
     def _predictions(self, read_ids: Tensor, ids: Tensor, wanted: Tensor) -> Predictions:
         head = self.model.get_output_embeddings()
         cap = soft_cap(self.model.config)
-        context = torch.autocast(ids.device.type, dtype=torch.bfloat16) if self.options.bf16 else nullcontext()
-        with context:
+        with precision(ids.device, self.options.bf16 and multiplies_bf16(ids.device)):
             states = read(self.model.base_model, read_ids, torch.ones_like(ids), self.options.attention)
             # The state before a token predicts it: (wanted, width).
             return predict(states[:, :-1][wanted[:, 1:]], ids[wanted], head, cap, head.weight.shape[0])

@@ -23,6 +23,7 @@ from csplade.pipelines.errors import SourceError, UsageError
 from csplade.pipelines.fingerprint import fingerprint_of
 from csplade.pipelines.folder_lock import locked
 from csplade.pipelines.own_documents import own_note
+from csplade.pipelines.precision import FLOAT_INSTEAD, multiplies_bf16
 from csplade.pipelines.recipe_values import to_json
 from csplade.pipelines.start import begin, continued, open_backbone
 from csplade.pipelines.teacher import BM25, Teacher, open_teacher, parse_specs
@@ -103,6 +104,8 @@ def _run_locked(request: TrainRequest, devices: Devices, tell: Tell) -> list[Sta
         check_language_model(request.backbone)
     stages = _with_examples(request)
     check_stages(stages, bool(request.teachers), devices.count)
+    if any(recipe.batch.bf16 for recipe, _ in stages) and not multiplies_bf16(devices.device):
+        tell(FLOAT_INSTEAD)
     development = _development(request, tell)
     done: list[Stage] = []
     for number, (recipe, examples) in enumerate(stages, start=1):

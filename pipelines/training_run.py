@@ -19,6 +19,7 @@ from csplade.pipelines.checkpoints import Best, Checkpoints
 from csplade.pipelines.collectives import average_gradients, gather_with_gradient
 from csplade.pipelines.development import Development, measured
 from csplade.pipelines.devices import Devices
+from csplade.pipelines.precision import multiplies_bf16, precision
 from csplade.pipelines.schedules import rate_factor
 from csplade.pipelines.shards import TrainedWeights, filled, shard, skeleton, whole_weights
 from csplade.pipelines.teacher import Teacher
@@ -68,7 +69,7 @@ class Run:
         """
         check_negatives(material.examples, recipe.batch.negatives)
         self.trained, self.recipe, self.material, self.devices = trained, recipe, material, devices
-        self.folder = folder
+        self.folder, self._bf16 = folder, recipe.batch.bf16 and multiplies_bf16(devices.device)
         self.checkpoints = Checkpoints(folder / CHECKPOINTS, fingerprint, recipe.run.keep)
         torch.manual_seed(recipe.run.seed)
         choose_weights(trained.model, recipe)
@@ -107,7 +108,7 @@ class Run:
         self.optimizer.zero_grad()
         with naming_memory_knobs(recipe.batch, step + 1):
             teacher = self._taught(batch)
-            with precision(devices.device, recipe.batch.bf16):
+            with precision(devices.device, self._bf16):
                 report = backward(self.model, batch, teacher, self._options, step)
             average_gradients(self.weights.replicated)
             self.weights.take_gradients()
@@ -144,7 +145,7 @@ class Run:
 
     def measure(self, development: Development) -> dict[str, float]:
         """Return how well the model ranks the development collection now; every process has to call."""
-        with precision(self.devices.device, self.recipe.batch.bf16):
+        with precision(self.devices.device, self._bf16):
             # With shards each batch of texts needs all processes, which could not do different numbers of them.
             return measured(self.snapshot(), development, shared=not self.devices.shards)
 
@@ -177,13 +178,6 @@ class Run:
         part = batch.part(self.devices.rank, self.devices.count)
         scores = torch.from_numpy(teacher.matrix(part.query_texts, batch.document_texts))
         return gather_with_gradient(scores.to(self.devices.device))
-
-
-def precision(device: torch.device, bf16: bool) -> torch.autocast:
-    """Return the context in which a model computes, in bfloat16 or as its weights are."""
-    # Without the cache of casts: it goes by a weight's place in memory, and FSDP puts other weights there whenever a
-    # layer is whole again, so that a later pass of gradient caching would take what an earlier one has left.
-    return torch.autocast(device.type, torch.bfloat16, enabled=bf16, cache_enabled=False)
 
 
 def idf_of_terms(trained: Trained) -> Tensor | None:

@@ -8,9 +8,9 @@ from csplade.pipelines.attention_kinds import Attention
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.graph import Role
 from csplade.pipelines.literal_training import literal_vectors
+from csplade.pipelines.precision import precision
 from csplade.pipelines.training_model import TrainingModel, own_pieces, own_words
 from csplade.pipelines.training_options import QueryPath, ReadingOptions
-from csplade.pipelines.training_run import precision
 from csplade.pipelines.words import split_words
 from csplade.tests.tiny_encoder import IDF, TEXTS, literal_path, tiny_tokenizer
 from csplade.tests.training_parts import EXAMPLES, PIECES, WORDS, collator, fold_for, training_model

@@ -9,10 +9,10 @@ import torch
 from csplade.pipelines import development
 from csplade.pipelines.collectives import average_gradients
 from csplade.pipelines.graph import GraphOutput, Role
+from csplade.pipelines.precision import precision
 from csplade.pipelines.shards import shard
 from csplade.pipelines.torch_graph import TorchGraph
 from csplade.pipelines.training_options import LossOptions, ReadingOptions
-from csplade.pipelines.training_run import precision
 from csplade.pipelines.training_step import StepOptions, StepReport, backward
 from csplade.tests.tiny_trained import tiny_trained
 from csplade.tests.training_parts import EXAMPLES, collator, training_model

@@ -24,6 +24,7 @@ from csplade.models.recipe.assemble import trained_of
 from csplade.models.recipe.corpus import Corpus, read_corpus
 from csplade.models.recipe.dictionary import Dictionary, read_dictionary
 from csplade.models.recipe.expansion import read_expansion
+from csplade.models.recipe.narrow import narrowly
 from csplade.models.recipe.plan import MINI, Stage
 from csplade.models.recipe.pupil import Pupil, build
 from csplade.models.recipe.reader import open_reader
@@ -99,7 +100,7 @@ def run(bench: Bench, arm: Arm, seed: int) -> dict[str, float]:
     teach(bench, arm, pupil, seed)
     trained = trained_of(pupil)
     short = replace(trained, reading=replace(trained.reading, document_tokens=_TOKENS))
-    with torch.autocast("cpu", torch.bfloat16):
+    with narrowly():
         return {name: measured(short, each)[BEST_MEASURE] for name, each in bench.collections.items()}
 
 

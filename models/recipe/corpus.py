@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import orjson
 import torch
+from csplade.models.recipe.narrow import NARROW
 from csplade.models.recipe.teacher import Teacher
 from csplade.pipelines.whole_file import replace_file
 from numpy.typing import NDArray
@@ -92,7 +93,7 @@ def _places(texts: list[str]) -> dict[str, int]:
 
 
 def _nearest(vectors: Tensor) -> NDArray[np.int64]:
-    narrow = vectors.bfloat16()
+    narrow = vectors.to(NARROW)
     parts = [(rows @ narrow.T).topk(_NEIGHBOURS).indices for rows in torch.split(narrow, _ROWS)]
     found: NDArray[np.int64] = torch.cat(parts).numpy()
     return found

@@ -17,6 +17,7 @@ from csplade.commands.output import print_table
 from csplade.models.recipe import arguments
 from csplade.models.recipe.corpus import read_corpus
 from csplade.models.recipe.expansion import read_expansion
+from csplade.models.recipe.narrow import narrowly
 from csplade.models.recipe.plan import WHOLE
 from csplade.models.recipe.pupil import Pupil, build
 from csplade.models.recipe.reader import open_reader
@@ -70,7 +71,7 @@ def main(gguf: Path, minilm: Path, work: Path, depths: tuple[int, ...]) -> None:
     places = random.Random(0).sample(range(len(corpus.documents)), _SEEN + _UNSEEN)
     pupil = build(gguf, reader, WHOLE.layers, frozen=WHOLE.layers)
     groups = documents_of(pupil, corpus, places)
-    with torch.autocast("cpu", torch.bfloat16):
+    with narrowly():
         states = states_of(pupil, groups, depths)
     parts = len(groups) * _SEEN // len(places)
     rows = []

@@ -1,13 +1,14 @@
 """SmolLM2's layers for processors with bf16 units: the same function as transformers', three times as fast in training.
 
-Weights are bf16, the residual stream is float; attention is causal, padding stands on the right. What transformers does
-in a dozen operations over memory is one function with its own gradient here.
+Weights are bf16 there, and float elsewhere; the residual stream is float; attention is causal, padding stands on the
+right. What transformers does in a dozen operations over memory is one function with its own gradient here.
 """
 
 from types import SimpleNamespace
 from typing import Any
 
 import torch
+from csplade.models.recipe.narrow import NARROW
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 from torch.nn.functional import linear, silu
@@ -20,7 +21,7 @@ _fused = torch.compile(dynamic=True)
 @_fused
 def _norm(x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
     factor = torch.rsqrt(x.square().mean(-1, keepdim=True) + eps)
-    return (x * factor * weight).bfloat16(), factor
+    return (x * factor * weight).to(NARROW), factor
 
 
 @_fused
@@ -34,13 +35,13 @@ def _norm_gradient(gradient: Tensor, x: Tensor, factor: Tensor, weight: Tensor) 
 @_fused
 def _softmax_gradient(for_shares: Tensor, shares: Tensor) -> Tensor:
     exact, share = for_shares.float(), shares.float()
-    return (share * (exact - (exact * share).sum(-1, keepdim=True))).bfloat16()
+    return (share * (exact - (exact * share).sum(-1, keepdim=True))).to(NARROW)
 
 
 @_fused
 def _gated(halves: Tensor) -> Tensor:
     gate, up = halves.float().chunk(2, -1)
-    return (silu(gate) * up).bfloat16()
+    return (silu(gate) * up).to(NARROW)
 
 
 @_fused
@@ -48,7 +49,7 @@ def _gated_gradient(gradient: Tensor, halves: Tensor) -> tuple[Tensor, Tensor]:
     gate, up = halves.float().chunk(2, -1)
     exact, share = gradient.float(), torch.sigmoid(gate)
     active = gate * share
-    return (exact * up * (share + active * (1 - share))).bfloat16(), (exact * active).bfloat16()
+    return (exact * up * (share + active * (1 - share))).to(NARROW), (exact * active).to(NARROW)
 
 
 def _saved(ctx: FunctionCtx) -> list[Tensor]:
@@ -57,7 +58,7 @@ def _saved(ctx: FunctionCtx) -> list[Tensor]:
 
 
 class _Norm(torch.autograd.Function):
-    """x / sqrt(mean(x^2) + eps) * weight: (..., width) float -> bf16."""
+    """x / sqrt(mean(x^2) + eps) * weight: (..., width) float -> narrow."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, x: Tensor, weight: Tensor, eps: float) -> Tensor:
@@ -124,14 +125,14 @@ class Llama(nn.Module):
         super().__init__()
         self.config = model.config
         self.size = self.config.hidden_size // self.config.num_attention_heads
-        self.embedding = nn.Parameter(model.embed_tokens.weight.detach().bfloat16(), requires_grad=False)
+        self.embedding = nn.Parameter(model.embed_tokens.weight.detach().to(NARROW), requires_grad=False)
         self.layers: Any = nn.ModuleList(_Layer(layer) for layer in model.layers)  # Any: it gives plain modules
         self.layers[:frozen].requires_grad_(False)
         self.frozen = frozen
         self.norm = nn.Parameter(model.norm.weight.detach().clone())
 
     def forward(self, input_ids: Tensor, attention_mask: None = None, use_cache: bool = False) -> SimpleNamespace:
-        """Return the last hidden states: (batch, length) -> `last_hidden_state` (batch, length, width), bf16."""
+        """Return the last hidden states: (batch, length) -> `last_hidden_state` (batch, length, width)."""
         turns = self._turns(input_ids.shape[1])
         states = self.embedding[input_ids].float()
         # Types are chosen here; autocast would widen some of them.
@@ -164,7 +165,7 @@ class Llama(nn.Module):
         rates = self.config.rope_theta ** -(torch.arange(0, self.size, 2).float() / self.size)
         angles = torch.outer(torch.arange(length).float(), rates).repeat(1, 2)
         mask = torch.full((length, length), -torch.inf).triu(1)
-        return angles.cos().bfloat16(), angles.sin().bfloat16(), mask.bfloat16()
+        return angles.cos().to(NARROW), angles.sin().to(NARROW), mask.to(NARROW)
 
     def _layer(self, states: Tensor, layer: _Layer, cosine: Tensor, sine: Tensor, mask: Tensor) -> Tensor:
         eps, heads, groups = (
@@ -186,4 +187,4 @@ class Llama(nn.Module):
 
 
 def _narrow(*weights: Tensor) -> nn.Parameter:
-    return nn.Parameter(torch.cat([weight.detach() for weight in weights]).bfloat16())
+    return nn.Parameter(torch.cat([weight.detach() for weight in weights]).to(NARROW))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from csplade.models.recipe.narrow import NARROW
 from csplade.pipelines.encode_batches import batches
 from csplade.pipelines.graph import padded_batch
 from torch import Tensor
@@ -15,11 +16,11 @@ _TOKENS_AT_ONCE = 2048
 
 
 class Teacher:
-    """The model with its tokenizer, in bf16."""
+    """The model with its tokenizer."""
 
     def __init__(self, folder: Path) -> None:
         self._tokenizer = AutoTokenizer.from_pretrained(folder)
-        self._model = AutoModel.from_pretrained(folder).eval().to(torch.bfloat16)
+        self._model = AutoModel.from_pretrained(folder).eval().to(NARROW)
 
     @torch.inference_mode()
     def embed(self, texts: Sequence[str], progress: str = "") -> Tensor:

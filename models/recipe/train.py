@@ -22,6 +22,7 @@ from csplade.models.recipe.dictionary import Dictionary, read_dictionary
 from csplade.models.recipe.expansion import read_expansion
 from csplade.models.recipe.literal_scores import literal_scores
 from csplade.models.recipe.masters import Group, Masters
+from csplade.models.recipe.narrow import narrowly
 from csplade.models.recipe.plan import DOCUMENT_TERMS, QUERY_TERMS, Size, Stage
 from csplade.models.recipe.pupil import Pupil, build
 from csplade.models.recipe.ranking import Target, ranking_loss
@@ -82,7 +83,7 @@ def draw(corpus: Corpus, collator: Collator, stage: Stage, teacher: Teacher, cha
 
 def loss_of(model: TrainingModel, lesson: Lesson, dictionary: Dictionary, stage: Stage, log_scale: Tensor) -> Tensor:
     """Return the loss of a batch."""
-    with torch.autocast("cpu", torch.bfloat16):
+    with narrowly():
         query, query_logits = encode(model, lesson.queries, Role.QUERY, lesson.extra, QUERY_TERMS)
         document, document_logits = encode(model, lesson.documents, Role.DOCUMENT, lesson.extra, DOCUMENT_TERMS)
     with torch.no_grad():
