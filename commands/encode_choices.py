@@ -60,9 +60,7 @@ class EncodeChoices(EngineChoices):
     @property
     def long_texts(self) -> LongTexts | None:
         """Return how long documents are read."""
-        if self.stride is None:
-            return None
-        return LongTexts(self.stride) if self.passages is None else LongTexts(self.stride, self.passages)
+        return None if self.stride is None else LongTexts(self.stride, self.passages or LongTexts.most)
 
     @property
     def kept_vector(self) -> str | None:

@@ -68,7 +68,7 @@ MINI = Size(
     frozen=4,
     stages=(_SHORT, replace(_SHORT, head_rate=2e-4, warm_up=5), _LONG, replace(_LONG, decay=0.9)),
 )
-"""Twelve layers are 2.5 times as fast as all, and fit into 96 MB; what their states tell less of a text (`layers.py`),
+"""Twelve layers are 2.3 times as fast as all, and fit into 96 MB; what their states tell less of a text (`layers.py`),
 training has to make good."""
 _FEWER, _SHORTER = replace(_SHORT, steps=100, seeds=8), replace(_LONG, steps=50, seeds=6)
 WHOLE = Size(
