@@ -124,6 +124,12 @@ class Play:
     cluster: ScriptedCluster
     gateway: Gateway
 
+    def under(self, script: Script) -> "Play":
+        """Let the cluster answer by this script from now on, as if nothing had been asked before."""
+        self.cluster.script = script
+        self.cluster.asked.clear()
+        return self
+
     def ask(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
         return ask(self.gateway.port, request(method, path, body, headers), method)
 
