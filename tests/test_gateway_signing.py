@@ -8,9 +8,9 @@ from csplade.tests.command_run import Run, runner
 from csplade.tests.gateway_process import Gateway, ask, serving
 from csplade.tests.gateway_searches import request, rules, verdict
 from csplade.tests.gateway_words import rewriting
-from csplade.tests.one_answer import Request, Server
+from csplade.tests.one_answer import Request, Server, running
 from csplade.tests.scripted_cluster import INDEX, Asked, Said, playing
-from csplade.tests.test_signing import REGION, aws, keys, server, signature_of
+from csplade.tests.test_signing import REGION, aws, keys, server, signature_of, with_keys, without_credentials
 
 __all__ = ["aws", "keys", "server"]
 
@@ -22,10 +22,25 @@ OF_CALLER = {
 }
 
 
+@pytest.fixture(scope="module")
+def signing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gateway, Server]]:
+    with pytest.MonkeyPatch.context() as patch, running(Server(200, b"{}")) as cluster:
+        without_credentials(patch, tmp_path_factory.mktemp("aws"))
+        with_keys(patch)
+        with serving(cluster.url, *SIGN) as gateway:
+            yield gateway, cluster
+
+
 @pytest.fixture
-def gateway(keys: None, server: Server) -> Iterator[Gateway]:
-    with serving(server.url, *SIGN) as running:
-        yield running
+def gateway(signing: tuple[Gateway, Server]) -> Gateway:
+    return signing[0]
+
+
+@pytest.fixture
+def cluster(signing: tuple[Gateway, Server]) -> Server:
+    """Give what the gateway asks, as if it had not been asked before."""
+    signing[1].requests.clear()
+    return signing[1]
 
 
 def check(arrived: Request) -> None:
@@ -45,10 +60,10 @@ def check(arrived: Request) -> None:
     ],
 )
 def test_what_carries_no_credentials_or_a_signature_is_signed(
-    gateway: Gateway, server: Server, method: str, path: str, body: object, headers: dict[str, str]
+    gateway: Gateway, cluster: Server, method: str, path: str, body: object, headers: dict[str, str]
 ) -> None:
     assert ask(gateway.port, request(method, path, body, headers), method).status == 200
-    (arrived,) = server.requests
+    (arrived,) = cluster.requests
     assert (arrived.method, arrived.target) == (method, path)
     check(arrived)
 
@@ -61,24 +76,24 @@ def test_what_carries_no_credentials_or_a_signature_is_signed(
         ("q=x%2By&&routing=%c3%bc=~", "q=x%2By&routing=%C3%BC%3D~"),
     ],
 )
-def test_parameters_are_spelled_as_aws_spells_them(gateway: Gateway, server: Server, sent: str, arrives: str) -> None:
+def test_parameters_are_spelled_as_aws_spells_them(gateway: Gateway, cluster: Server, sent: str, arrives: str) -> None:
     assert ask(gateway.port, request("GET", f"/articles/_search?{sent}", None, {})).status == 200
-    (arrived,) = server.requests
+    (arrived,) = cluster.requests
     assert arrived.target == f"/articles/_search?{arrives}"
     check(arrived)
 
 
-def test_a_body_in_chunks_is_signed_as_a_whole(gateway: Gateway, server: Server) -> None:
+def test_a_body_in_chunks_is_signed_as_a_whole(gateway: Gateway, cluster: Server) -> None:
     head = b"POST /a/_bulk HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
     assert ask(gateway.port, head + b"3\r\n{ }\r\n2\r\n\n\n\r\n0\r\n\r\n").status == 200
-    (arrived,) = server.requests
+    (arrived,) = cluster.requests
     assert (arrived.body, arrived.headers["content-length"]) == (b"{ }\n\n", "5")
     check(arrived)
 
 
-def test_other_credentials_stay(gateway: Gateway, server: Server) -> None:
+def test_other_credentials_stay(gateway: Gateway, cluster: Server) -> None:
     ask(gateway.port, request("GET", "/", None, {"authorization": "Basic YTpi"}))
-    (arrived,) = server.requests
+    (arrived,) = cluster.requests
     assert arrived.headers["authorization"] == "Basic YTpi"
     assert arrived.headers.get("x-amz-date") is None
 
@@ -86,13 +101,13 @@ def test_other_credentials_stay(gateway: Gateway, server: Server) -> None:
 def test_searches_that_are_signed_anew_are_no_longer_left_alone(keys: None, server: Server) -> None:
     raw = request("POST", "/articles/_search", {"query": {"match": {"text": "bread"}}}, OF_CALLER)
     config = {"index": [rules("articles")]}
-    with rewriting(server.url, config, *SIGN, "--dialect", "opensearch") as running:
+    with rewriting(server.url, config, *SIGN, "--dialect", "opensearch") as gateway:
         # This server does not say which index it is.
-        assert verdict(ask(running.port, raw)) == "passed; unresolved"
+        assert verdict(ask(gateway.port, raw)) == "passed; unresolved"
     for arrived in server.requests:
         check(arrived)
-    with rewriting(server.url, config, "--dialect", "opensearch") as running:
-        assert verdict(ask(running.port, raw)) == "passed; signed"
+    with rewriting(server.url, config, "--dialect", "opensearch") as gateway:
+        assert verdict(ask(gateway.port, raw)) == "passed; signed"
 
 
 def arrived_as(asked: Asked) -> Request:

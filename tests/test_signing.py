@@ -21,23 +21,33 @@ REGION = "eu-central-1"
 SIGNED = {"host", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token"}
 
 
+def without_credentials(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Let AWS's files be in this folder, and credentials nowhere else."""
+    pytest.importorskip("botocore", reason="needs csplade[aws]")
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID"):
+        patch.delenv(name, raising=False)
+    patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    patch.setenv("AWS_CONFIG_FILE", str(folder / "config"))
+    patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(folder / "credentials"))
+
+
+def with_keys(patch: pytest.MonkeyPatch) -> None:
+    """Put keys into the environment."""
+    for name, value in (("ACCESS_KEY_ID", KEY), ("SECRET_ACCESS_KEY", SECRET), ("SESSION_TOKEN", TOKEN)):
+        patch.setenv(f"AWS_{name}", value)
+
+
 @pytest.fixture
 def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give a folder for AWS's files and no credentials from anywhere else."""
-    pytest.importorskip("botocore", reason="needs csplade[aws]")
-    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    without_credentials(monkeypatch, tmp_path)
     return tmp_path
 
 
 @pytest.fixture
 def keys(aws: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Put keys where botocore looks first."""
-    for name, value in (("ACCESS_KEY_ID", KEY), ("SECRET_ACCESS_KEY", SECRET), ("SESSION_TOKEN", TOKEN)):
-        monkeypatch.setenv(f"AWS_{name}", value)
+    with_keys(monkeypatch)
 
 
 @pytest.fixture
