@@ -1,7 +1,9 @@
 """Updates through the gateway on real servers: searches find documents by their new text, and not by the old one."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 
 import orjson
 import pytest
@@ -14,6 +16,7 @@ from csplade.tests.gateway_process import Answer, Gateway, ask
 from csplade.tests.gateway_searches import Json, request, rules, verdict
 from csplade.tests.gateway_words import BROKEN, EXPANDING, EXPANSION, SLOW, rewriting
 from csplade.tests.rewrite_index import mapping
+from csplade.tests.waiting import wait_until
 from csplade.tests.word_encoder import word_contract, word_vector
 
 pytestmark = pytest.mark.cluster
@@ -42,6 +45,10 @@ CASES: dict[str, tuple[Json, str | None]] = {
     "made-otherwise": ({"doc": {"title": "x"}, "upsert": {**ALL, "csplade_terms": {"old": 1.0}}}, "fresh\nbread"),
     "made-in-vain": ({"doc": {"text": f"new {BROKEN}"}, "doc_as_upsert": True}, LEFT),
 }
+
+
+Gateways = Callable[[str, str], Gateway]
+"""By the server's URL and the configuration's `writes`."""
 
 
 @dataclass
@@ -75,21 +82,27 @@ class Updating:
         return {hit["_id"] for hit in hits}
 
 
+@pytest.fixture(scope="module")
+def gateways() -> Iterator[Gateways]:
+    """Give a gateway for each server and way to write, for as many tests as ask for it."""
+    with ExitStack() as stack:
+
+        @cache
+        def started(url: str, writes: str) -> Gateway:
+            table = {"writes": writes, "write_deadline_s": 2.0}
+            return stack.enter_context(rewriting(url, {"index": [rules("test-*", mode="replace")], "gateway": table}))
+
+        yield started
+
+
 @pytest.fixture(params=["sync", "enrich"])
-def updating(line: ClusterLine, request: pytest.FixtureRequest) -> Iterator[Updating]:
+def updating(line: ClusterLine, gateways: Gateways, request: pytest.FixtureRequest) -> Updating:
     properties = mapping(line.dialect.field_type, line.analyzer, joins=False)["properties"]
     mappings = {"properties": {**properties, "csplade_encoded": {"type": "keyword"}}}
     line.client.indices.create(index=line.index, body={"mappings": mappings})
-    own = [rules(line.index, mode="replace")]
-    config = {"index": own, "gateway": {"writes": "sync", "write_deadline_s": 2.0}}
-    with rewriting(line.url, config) as first:
-        at_once = Updating(line, first, later=False)
-        at_once.fill([name for name in CASES if not name.startswith("made")])
-        if request.param == "sync":
-            yield at_once
-            return
-    with rewriting(line.url, {**config, "gateway": {"writes": "enrich"}}) as second:
-        yield Updating(line, second, later=True)
+    at_once = Updating(line, gateways(line.url, "sync"), later=False)
+    at_once.fill([name for name in CASES if not name.startswith("made")])
+    return at_once if request.param == "sync" else Updating(line, gateways(line.url, "enrich"), later=True)
 
 
 def alone(updating: Updating, names: list[str]) -> dict[str, Answer]:
@@ -163,6 +176,8 @@ def test_an_update_that_comes_too_late_for_the_encoder_leaves_no_old_weights(upd
     assert verdict(answer) in ("failed-open; encoder_slow", "rewritten; left_for_enrich")
     assert updating.source("all")["csplade_encoded"] is None
     assert "all" not in updating.found("stale")
+    # Until the encoder has done with it, others would come too late as well.
+    wait_until(lambda: verdict(updating.ask("PUT", "_doc/after", BEFORE)) != "failed-open; encoder_slow")
 
 
 def test_what_else_an_update_asks_for_is_as_ever(updating: Updating, line: ClusterLine) -> None:
