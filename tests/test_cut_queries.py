@@ -12,7 +12,7 @@ from csplade.integration.gateway_metrics import Metrics, exposition
 from csplade.integration.gateway_vectors import TimedEncode, Vectors
 from csplade.pipelines.sparse import SparseVector
 from csplade.tests.command_run import Run, runner
-from csplade.tests.tiny_encoder import TEXTS, write_tiny_encoder
+from csplade.tests.tiny_encoder import TEXTS
 
 pytestmark = pytest.mark.model
 
@@ -22,23 +22,17 @@ SAID = "the model did not see the end: it reads 12 tokens."
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    write_tiny_encoder(tmp_path / "encoder")
-    return tmp_path / "encoder"
-
-
-@pytest.fixture
 def run(
     opensearch: str,
     index_name: str,
-    folder: Path,
+    encoder_folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Run:
-    """Run `csplade` in a folder with a judged collection, which an index holds."""
+    """Run `csplade` in a encoder_folder with a judged collection, which an index holds."""
     monkeypatch.setenv("CSPLADE_URL", opensearch)
-    monkeypatch.setenv("CSPLADE_ENCODER", str(folder))
+    monkeypatch.setenv("CSPLADE_ENCODER", str(encoder_folder))
     monkeypatch.chdir(tmp_path)
     queries = {"q1": LONG, "q2": SHORT, "q3": f"{LONG} again"}
     for name, records in (("corpus", dict(enumerate(TEXTS))), ("queries", queries)):
@@ -65,9 +59,9 @@ def test_commands_say_of_how_many_queries_the_end_was_not_seen(run: Run, index_n
     assert "did not see" not in run("evaluate", *where, "--collection", ".", "--query-path", "table").err
 
 
-def test_the_gateway_counts_them_and_no_documents(folder: Path, tmp_path: Path) -> None:
+def test_the_gateway_counts_them_and_no_documents(encoder_folder: Path, tmp_path: Path) -> None:
     metrics = Metrics(tmp_path)
-    vectors = Vectors(lambda: open_encoder(folder), cached=10, longest=10_000, metrics=metrics)
+    vectors = Vectors(lambda: open_encoder(encoder_folder), cached=10, longest=10_000, metrics=metrics)
 
     def counted() -> str:
         lines = exposition(tmp_path, frozenset({os.getpid()})).splitlines()

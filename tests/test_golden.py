@@ -10,7 +10,7 @@ from csplade.pipelines.golden import GOLDEN_FILE, Golden, distance, drifts, read
 from csplade.pipelines.graph import Role
 from csplade.pipelines.sparse import SparseVector
 from csplade.pipelines.words import split_words
-from csplade.tests.tiny_encoder import TEXTS, write_tiny_encoder
+from csplade.tests.tiny_encoder import TEXTS
 
 
 @pytest.mark.parametrize(
@@ -50,9 +50,8 @@ def test_a_damaged_file_is_told(tmp_path: Path, content: bytes | None) -> None:
 
 
 @pytest.mark.model
-def test_a_faint_expansion_is_measured_by_the_whole_vector(tmp_path: Path) -> None:
-    write_tiny_encoder(tmp_path)
-    encoder = Encoder.open(tmp_path)
+def test_a_faint_expansion_is_measured_by_the_whole_vector(encoder_folder: Path) -> None:
+    encoder = Encoder.open(encoder_folder)
     (vector,) = encoder.documents([TEXTS[0]])
     literal = encoder.contract.literal
     assert literal is not None

@@ -13,7 +13,6 @@ from csplade.pipelines.errors import MissingExtraError, SourceError, UsageError
 from csplade.pipelines.jsonl import Record, Unreadable
 from csplade.pipelines.sources import Format, find_source
 from csplade.tests.command_run import runner
-from csplade.tests.tiny_encoder import write_tiny_encoder
 
 Write = Callable[[dict[str, Any]], str]  # Any: a list, or an array of pyarrow
 
@@ -105,10 +104,13 @@ def test_a_column_that_is_there_twice_is_refused(write: Write) -> None:
 
 
 def test_the_commands_refuse_such_a_row_or_pass_over_it(
-    broken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    broken: str,
+    encoder_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    write_tiny_encoder(tmp_path / "encoder")
-    monkeypatch.setenv("CSPLADE_ENCODER", str(tmp_path / "encoder"))
+    monkeypatch.setenv("CSPLADE_ENCODER", str(encoder_folder))
     monkeypatch.chdir(tmp_path)
     encode = partial(runner(monkeypatch, capsys), "encode", broken, "--output", "v.jsonl")
     refused = encode()

@@ -8,7 +8,6 @@ from click.testing import CliRunner
 from csplade.benchmarks import start
 from csplade.benchmarks.start import commands, main
 from csplade.tests.command_run import Run, runner
-from csplade.tests.tiny_encoder import write_tiny_encoder
 
 pytestmark = [pytest.mark.cluster, pytest.mark.model]
 
@@ -21,11 +20,10 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_every_command_is_timed_from_its_start_to_its_answer(
-    run: Run, opensearch: str, index_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, opensearch: str, index_name: str, encoder_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_tiny_encoder(tmp_path / "encoder")
     monkeypatch.setenv("CSPLADE_URL", opensearch)
-    monkeypatch.setenv("CSPLADE_ENCODER", str(tmp_path / "encoder"))
+    monkeypatch.setenv("CSPLADE_ENCODER", str(encoder_folder))
     made = run("ingest", EXAMPLE, "--index", index_name)
     assert made.code == 0, made.err
     done = CliRunner().invoke(main, ["--index", index_name, "--times", "1", "--json"], catch_exceptions=False)

@@ -7,15 +7,16 @@ import orjson
 import pytest
 from csplade.integration.client import connect
 from csplade.tests.command_run import Run, runner
-from csplade.tests.tiny_encoder import IDF, TEXTS, write_tiny_encoder
+from csplade.tests.tiny_encoder import IDF, TEXTS
 
 pytestmark = [pytest.mark.model, pytest.mark.cluster]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    write_tiny_encoder(tmp_path / "encoder")
-    monkeypatch.setenv("CSPLADE_ENCODER", str(tmp_path / "encoder"))
+def run(
+    encoder_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Run:
+    monkeypatch.setenv("CSPLADE_ENCODER", str(encoder_folder))
     monkeypatch.chdir(tmp_path)
     return runner(monkeypatch, capsys)
 
