@@ -30,7 +30,7 @@ def run(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Run:
-    """Run `csplade` in a encoder_folder with a judged collection, which an index holds."""
+    """Run `csplade` in a folder with a judged collection, which an index holds."""
     monkeypatch.setenv("CSPLADE_URL", opensearch)
     monkeypatch.setenv("CSPLADE_ENCODER", str(encoder_folder))
     monkeypatch.chdir(tmp_path)
