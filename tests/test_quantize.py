@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from csplade.pipelines.encode_processor import read_processor
 from csplade.pipelines.errors import UsageError
 from csplade.pipelines.export import export_graph
 from csplade.pipelines.fold import fold_vocabulary
@@ -160,6 +161,9 @@ def test_without_vnni_weights_have_seven_bits(folder: Path, tmp_path: Path) -> N
 def test_every_target_opens_and_is_near_the_exact_graph(
     folder: Path, tmp_path: Path, target: Target, precision: Precision
 ) -> None:
+    processor = read_processor()
+    if target in (Target.AVX512_VNNI, Target.ARM64) and processor is not None and processor.sums_overflow:
+        pytest.skip(f"sums of 8 bits overflow on this processor: {processor}")
     quantize_graph(folder / MODEL_FILE, tmp_path / MODEL_FILE, QuantizeOptions(precision, target))
     exact, rounded = _run(folder / MODEL_FILE), _run(tmp_path / MODEL_FILE)
     assert 0 < np.abs(exact.gates[0] - rounded.gates[0]).max() < 0.2 * exact.gates[0].max()
