@@ -144,6 +144,7 @@ class _Run:
     ) -> None:
         self.model, self.sequences, self.mask_id = model, sequences, mask_id
         self.options, self.checkpoints = options, checkpoints
+        self._bf16 = options.bf16 and multiplies_bf16(model.device)
         self.trained = trained_weights(model)
         self.optimizer = torch.optim.AdamW(self.trained.values(), lr=options.learning_rate, weight_decay=0.0)
 
@@ -217,7 +218,7 @@ class _Run:
     def _predictions(self, read_ids: Tensor, ids: Tensor, wanted: Tensor) -> Predictions:
         head = self.model.get_output_embeddings()
         cap = soft_cap(self.model.config)
-        with precision(ids.device, self.options.bf16 and multiplies_bf16(ids.device)):
+        with precision(ids.device, self._bf16):
             states = read(self.model.base_model, read_ids, torch.ones_like(ids), self.options.attention)
             # The state before a token predicts it: (wanted, width).
             return predict(states[:, :-1][wanted[:, 1:]], ids[wanted], head, cap, head.weight.shape[0])

@@ -69,7 +69,8 @@ class Run:
         """
         check_negatives(material.examples, recipe.batch.negatives)
         self.trained, self.recipe, self.material, self.devices = trained, recipe, material, devices
-        self.folder, self._bf16 = folder, recipe.batch.bf16 and multiplies_bf16(devices.device)
+        self.folder = folder
+        self._bf16 = recipe.batch.bf16 and multiplies_bf16(devices.device)
         self.checkpoints = Checkpoints(folder / CHECKPOINTS, fingerprint, recipe.run.keep)
         torch.manual_seed(recipe.run.seed)
         choose_weights(trained.model, recipe)
