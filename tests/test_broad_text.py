@@ -84,7 +84,7 @@ def test_a_table_is_read_with_and_without_its_default(tmp_path: Path, zipped: bo
         (b'{"bread": -1}', "negative or not finite"),
         (b'{"idf": {"bread": 1}, "default": "inf"}', "negative or not finite"),
         (b"\x1f\x8bcut", "holds no table of idf"),
-        (gzip.compress(b'{"bread": 1}')[:10] + b"\xff" * 12, "holds no table of idf .*invalid block type"),
+        (gzip.compress(b'{"bread": 1}', mtime=0)[:10] + b"\xff" * 12, "holds no table of idf .*invalid block type"),
     ],
 )
 def test_a_file_that_is_no_table_is_told(tmp_path: Path, content: bytes, told: str) -> None:
