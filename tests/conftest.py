@@ -64,12 +64,14 @@ def pytest_sessionstart() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-@pytest.fixture(autouse=True)
-def no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def no_settings_of_the_user() -> Iterator[None]:
     """Keep CSPLADE_URL and profiles, which would send tests to somebody's cluster, away from every test."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", os.devnull)
-    for name in [name for name in os.environ if name.startswith("CSPLADE_") and name != _TEST_URL]:
-        monkeypatch.delenv(name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", os.devnull)
+        for name in [name for name in os.environ if name.startswith("CSPLADE_") and name != _TEST_URL]:
+            patch.delenv(name)
+        yield
 
 
 @pytest.fixture(autouse=True)

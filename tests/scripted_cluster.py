@@ -125,7 +125,7 @@ class Play:
     gateway: Gateway
 
     def under(self, script: Script) -> "Play":
-        """Let the cluster answer by this script from now on, as if nothing had been asked before."""
+        """Let the cluster answer by this script from now on; the gateway may remember what it has looked up."""
         self.cluster.script = script
         self.cluster.asked.clear()
         return self
@@ -160,7 +160,7 @@ def playing(
     thread = Thread(target=cluster.serve_forever, args=(0.05,))
     thread.start()
     own = rules(f"{INDEX}*", mode="replace", hide_weights=hide_weights)
-    config = {"index": [own], "gateway": {"deadline_ms": 60_000, **gateway}}
+    config = {"index": [own], "gateway": {"deadline_ms": 60_000, "lookup_deadline_ms": 60_000, **gateway}}
     try:
         with rewriting(cluster.url, config, "--dialect", "opensearch", *options) as running:
             yield Play(cluster, running)

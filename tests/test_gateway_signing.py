@@ -1,6 +1,7 @@
 """A gateway that signs for AWS in its own name: what arrives at the cluster is what was signed."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from email.message import Message
 
 import pytest
@@ -24,11 +25,14 @@ OF_CALLER = {
 
 @pytest.fixture(scope="module")
 def signing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gateway, Server]]:
-    with pytest.MonkeyPatch.context() as patch, running(Server(200, b"{}")) as cluster:
-        without_credentials(patch, tmp_path_factory.mktemp("aws"))
-        with_keys(patch)
-        with serving(cluster.url, *SIGN) as gateway:
-            yield gateway, cluster
+    with ExitStack() as stack:
+        cluster = stack.enter_context(running(Server(200, b"{}")))
+        # The keys are for the gateway alone, and not for the tests beside it.
+        with pytest.MonkeyPatch.context() as patch:
+            without_credentials(patch, tmp_path_factory.mktemp("aws"))
+            with_keys(patch)
+            gateway = stack.enter_context(serving(cluster.url, *SIGN))
+        yield gateway, cluster
 
 
 @pytest.fixture

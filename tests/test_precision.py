@@ -24,6 +24,11 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
     return runner(monkeypatch, capsys)
 
 
+needs_the_processor = pytest.mark.skipif(
+    torch.accelerator.is_available(), reason="training runs on the accelerator here"
+)
+
+
 def _be(monkeypatch: pytest.MonkeyPatch, processor: Processor | None) -> None:
     monkeypatch.setattr("csplade.pipelines.precision.read_processor", lambda: processor)
 
@@ -46,6 +51,7 @@ def _losses(run: Run, output: str, bf16: bool) -> tuple[list[float], str]:
     return [line["losses"]["total"] for line in read_log(Path(output) / "log.jsonl") if "losses" in line], done.err
 
 
+@needs_the_processor
 def test_a_recipe_in_bf16_trains_in_float_where_the_processor_has_no_bf16(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -63,6 +69,7 @@ def test_a_recipe_in_bf16_trains_in_float_where_the_processor_has_no_bf16(
     assert narrow != exact
 
 
+@needs_the_processor
 def test_an_adaptation_in_bf16_is_in_float_where_the_processor_has_no_bf16(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -162,10 +162,10 @@ def test_every_target_opens_and_is_near_the_exact_graph(
     folder: Path, tmp_path: Path, target: Target, precision: Precision
 ) -> None:
     processor, options = read_processor(), QuantizeOptions(precision, target)
-    if processor is not None and processor.sums_overflow and needs_wide_sums(options.said):
-        pytest.skip(f"sums of 8 bits overflow on this processor: {processor}")
     quantize_graph(folder / MODEL_FILE, tmp_path / MODEL_FILE, options)
     exact, rounded = _run(folder / MODEL_FILE), _run(tmp_path / MODEL_FILE)
+    if processor is not None and processor.sums_overflow and needs_wide_sums(options.said):
+        pytest.skip(f"it opens, but sums of 8 bits overflow on this processor: {processor}")
     assert 0 < np.abs(exact.gates[0] - rounded.gates[0]).max() < 0.2 * exact.gates[0].max()
     assert 0 < np.abs(exact.weights - rounded.weights).max() < 0.2 * exact.weights.max()
 

@@ -19,6 +19,7 @@ from csplade.models.recipe.layers import States, told
 from csplade.models.recipe.literal_scores import literal_scores
 from csplade.models.recipe.llama import Llama
 from csplade.models.recipe.masters import Group, Masters
+from csplade.models.recipe.narrow import narrowly
 from csplade.models.recipe.plan import LITERAL
 from csplade.models.recipe.pupil import Pupil
 from csplade.models.recipe.ranking import Target, ranking_loss
@@ -53,7 +54,10 @@ def dictionary(corpus: Corpus) -> Dictionary:
     return tiny_dictionary(corpus)
 
 
-def test_layers_and_gradients_are_those_of_transformers(pupil: Pupil) -> None:
+@pytest.mark.parametrize("narrow", [torch.bfloat16, torch.float32])
+def test_layers_and_gradients_are_those_of_transformers(narrow: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("csplade.models.recipe.llama.NARROW", narrow)
+    pupil = tiny_pupil()
     theirs, ours = pupil.language_model.model, pupil.model.backbone
     ids = torch.randint(0, pupil.language_model.config.vocab_size, (3, 11), generator=torch.Generator().manual_seed(0))
     mixing = torch.randn(theirs.config.hidden_size, generator=torch.Generator().manual_seed(3))
@@ -254,7 +258,7 @@ def test_parts_of_a_batch_say_what_the_batch_says(
     extra: dict[str, int] = {}
     documents = pupil.reader.collator(32).documents(["", *corpus.documents], extra)
     training = pupil.training()
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+    with torch.no_grad(), narrowly():
         vectors, logits = by_length.encode(training, documents, Role.DOCUMENT, len(extra), keep=4)
         whole = training.encode(documents, Role.DOCUMENT, len(extra), keep=4, logits=True)
     assert len(set(documents.mask.sum(1).tolist())) > 2

@@ -16,6 +16,12 @@ _SAME = {"csplade-8b", "csplade-8b-bi", "csplade-8b-echo", "lion-8b"}
 """What differs from a 1B recipe in numbers only."""
 
 
+@pytest.fixture(autouse=True)
+def in_bf16_where_a_recipe_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the processor be one that multiplies bf16, as others train in float32 instead."""
+    monkeypatch.setattr("csplade.pipelines.precision.read_processor", lambda: None)
+
+
 @pytest.fixture(scope="module")
 def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_backbone(tmp_path_factory.mktemp("backbone") / "llama")

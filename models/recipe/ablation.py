@@ -24,7 +24,7 @@ from csplade.models.recipe.assemble import trained_of
 from csplade.models.recipe.corpus import Corpus, read_corpus
 from csplade.models.recipe.dictionary import Dictionary, read_dictionary
 from csplade.models.recipe.expansion import read_expansion
-from csplade.models.recipe.narrow import narrowly
+from csplade.models.recipe.narrow import NARROW, narrowly
 from csplade.models.recipe.plan import MINI, Stage
 from csplade.models.recipe.pupil import Pupil, build
 from csplade.models.recipe.reader import open_reader
@@ -129,7 +129,9 @@ def _begin(bench: Bench, arm: Arm, pupil: Pupil) -> None:
 
 def settings(bench: Bench, arm: Arm) -> str:
     """Return what tells a run of these settings from another of the same name."""
-    return hashlib.sha256(f"{arm} {bench.dictionary.digest} {bench.corpus.digest}".encode()).hexdigest()[:12]
+    # Runs in float32, on a processor without bf16, are not those of the others.
+    kind = "" if NARROW is torch.bfloat16 else f" {NARROW}"
+    return hashlib.sha256(f"{arm} {bench.dictionary.digest} {bench.corpus.digest}{kind}".encode()).hexdigest()[:12]
 
 
 def table(runs: Mapping[str, Sequence[Mapping[str, float]]]) -> list[tuple[str | float, ...]]:

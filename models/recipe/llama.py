@@ -125,7 +125,7 @@ class Llama(nn.Module):
         super().__init__()
         self.config = model.config
         self.size = self.config.hidden_size // self.config.num_attention_heads
-        self.embedding = nn.Parameter(model.embed_tokens.weight.detach().to(NARROW), requires_grad=False)
+        self.embedding = nn.Parameter(model.embed_tokens.weight.detach().to(NARROW, copy=True), requires_grad=False)
         self.layers: Any = nn.ModuleList(_Layer(layer) for layer in model.layers)  # Any: it gives plain modules
         self.layers[:frozen].requires_grad_(False)
         self.frozen = frozen
