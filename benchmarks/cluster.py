@@ -54,6 +54,8 @@ _INDEX, _JUDGED, _SEISMIC = "benchmark-documents", "benchmark-judged", "benchmar
 _FILE = click.Path(exists=True, path_type=Path)
 _AT_ONCE = 10_000
 _INGESTED, _ENCODED = 50_000, 400
+_PROGRAMS = 2
+"""Rounds of whole programs, at the most."""
 _CLIENTS = (1, 4, 16)
 
 
@@ -136,17 +138,17 @@ def _calibration(material: Material) -> Calibration:
     return count(material.synthetic(number).text for number in range(SAMPLE))
 
 
-def ingest_table(bench: Bench, size: int) -> None:
+def ingest_table(bench: Bench, size: int, rounds: int) -> None:
     """Print documents per second of each way to ingest, with usual settings of an index and with those for loading."""
     documents = [bench.material.synthetic(number) for number in range(size)]
     client, real = bench.client, bench.material.documents[:_ENCODED]
     encoded = encoding_speed(client, bench.dialect, bench.encoder, real)
     notice(f"csplade's ingest() with encoding, {len(real)} real documents: {encoded:.1f} documents/s")
     for settings in (LoadSettings.KEEP, LoadSettings.FAST):
-        rows = ingest_rows(client, bench.dialect, bench.contract, documents, 5, settings)
+        rows = ingest_rows(client, bench.dialect, bench.contract, documents, rounds, settings)
         title = f"Ingest of {size} documents with vectors that are there, in turns, load settings {settings}"
         _print_speeds(title, rows)
-    rows = command_rows(client, bench.url, bench.dialect, bench.contract, documents, 2)
+    rows = command_rows(client, bench.url, bench.dialect, bench.contract, documents, min(rounds, _PROGRAMS))
     _print_speeds(f"The same {size} documents from a file, whole programs, in turns", rows)
 
 
@@ -211,7 +213,7 @@ def _row(name: str, result: Result, first: Result, ndcg: dict[str, float]) -> tu
 @click.option("--query-vectors", required=True, type=_FILE, help="Of its queries, by `csplade encode --role query`.")
 @click.option("--documents", "counts", multiple=True, default=(50_000,), type=int, help="May be given several times.")
 @click.option("--queries", default=100, show_default=True, type=int, help="Judged queries to ask.")
-@click.option("--rounds", default=5, show_default=True, type=int, help="How often each query is asked in each way.")
+@click.option("--rounds", default=5, show_default=True, type=int, help="How often all is done in each way.")
 @click.option("--seconds", default=6.0, show_default=True, help="Of each way under load, by each number of clients.")
 @click.option("--seismic", default=0, help="Documents of a SEISMIC field, where the cluster has it; 0: none.")
 @click.option("--only-queries", is_flag=True, help="Leave ingest and sizes out.")
@@ -240,7 +242,7 @@ def main(
     bench.clean()
     try:
         if not only_sizes and not only_queries:
-            ingest_table(bench, min(_INGESTED, *counts))
+            ingest_table(bench, min(_INGESTED, *counts), rounds)
         if not only_queries:
             for count in sorted(counts):
                 size_table(bench, count)

@@ -2,32 +2,22 @@
 
 import os
 import re
-import resource
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
-import orjson
 import pytest
 from csplade.integration.access import Access
 from csplade.integration.client import connect
 from csplade.tests.gateway_process import Gateway, ask, serving
-from csplade.tests.gateway_searches import request, rules
-from csplade.tests.gateway_words import rewriting
+from csplade.tests.gateway_workers import WORKERS, workers
 from csplade.tests.raw_upstream import raw_upstream
-from csplade.tests.rewrite_index import fill_index
 from csplade.tests.tls_files import TlsFiles, make_tls_files, needs_openssl
 from csplade.tests.waiting import wait_until
 from opensearchpy import OpenSearch
 
 pytestmark = [pytest.mark.cluster, needs_openssl]
-
-WORKERS = ("--workers", "2")
 
 
 @dataclass
@@ -42,27 +32,6 @@ class Chain:
 
     def workers(self) -> set[int]:
         return workers(self.inner)
-
-
-def workers(gateway: Gateway) -> set[int]:
-    """Return the workers that are processes of their own."""
-    return {pid for pid, name in children(gateway).items() if b"spawn_main" in name}
-
-
-def forked(gateway: Gateway) -> set[int]:
-    """Return the workers that are copies of their parent, which holds the encoder."""
-    same = Path(f"/proc/{gateway.process.pid}/cmdline").read_bytes()
-    return {pid for pid, name in children(gateway).items() if name == same}
-
-
-def children(gateway: Gateway) -> dict[int, bytes]:
-    """Return the processes that it has started, each with its command line."""
-    found = {}
-    for pid in Path(f"/proc/{gateway.process.pid}/task/{gateway.process.pid}/children").read_text().split():
-        # It may end meanwhile.
-        with suppress(FileNotFoundError, ProcessLookupError):
-            found[int(pid)] = Path(f"/proc/{pid}/cmdline").read_bytes()
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -169,146 +138,3 @@ def test_a_request_under_way_is_answered_before_the_gateway_stops() -> None:
         caller.join()
         assert answers == [200]
         assert gateway.process.wait(30) == 0
-
-
-STILL = (*WORKERS, "--worker-timeout", "3")
-
-
-def stopped(gateway: Gateway, count: int) -> set[int]:
-    """Stop some workers, as a debugger or a driver does that never comes back."""
-    chosen = set(sorted(workers(gateway))[:count])
-    for pid in chosen:
-        os.kill(pid, signal.SIGSTOP)
-    return chosen
-
-
-def answering(gateway: Gateway) -> None:
-    """Wait until all workers answer, and none is there that does not; on a busy machine one may be replaced again."""
-    wait_until(lambda: gateway.counts()["workers"] == len(workers(gateway)) == 2)
-
-
-def test_a_worker_that_stands_still_is_replaced() -> None:
-    with raw_upstream() as upstream, serving(upstream.url, *STILL) as gateway:
-        answering(gateway)
-        (still,) = stopped(gateway, 1)
-        wait_until(lambda: still not in workers(gateway))
-        answering(gateway)
-        assert still not in workers(gateway)
-        assert f"the worker {still} stands still".encode() in gateway.errors.read_bytes()
-
-
-def test_a_gateway_whose_workers_stand_still_can_be_renewed_and_stopped() -> None:
-    with raw_upstream() as upstream, serving(upstream.url, *STILL) as gateway:
-        answering(gateway)
-        still = stopped(gateway, 2)
-        gateway.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: not still & workers(gateway))
-        answering(gateway)
-        stopped(gateway, 2)
-        gateway.process.send_signal(signal.SIGTERM)
-        assert gateway.process.wait(60) == 0
-
-
-# For so few open files that none can be opened, whoever runs it.
-NO_FILES = 3
-
-
-def limit(gateway: Gateway, files: int) -> int:
-    """Let the parent open no more files, and return what the limit was; those that are open stay."""
-    before, hard = resource.prlimit(gateway.process.pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(gateway.process.pid, resource.RLIMIT_NOFILE, (files, hard))
-    return before
-
-
-def test_a_gateway_that_can_start_no_worker_goes_on_and_can_be_stopped() -> None:
-    with raw_upstream() as upstream, serving(upstream.url, *WORKERS) as gateway:
-        answering(gateway)
-        killed, kept = workers(gateway)
-        usual = limit(gateway, NO_FILES)
-        os.kill(killed, signal.SIGKILL)
-        wait_until(lambda: b"no worker can be started" in gateway.errors.read_bytes())
-        gateway.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: b"the old ones go on" in gateway.errors.read_bytes())
-        assert workers(gateway) - {killed} == {kept}
-        assert ask(gateway.port, b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").status == 200
-        limit(gateway, usual)
-        answering(gateway)
-        assert kept in workers(gateway)
-        assert gateway.errors.read_bytes().count(b"no worker can be started") == 1
-
-        limit(gateway, NO_FILES)
-        os.kill(kept, signal.SIGKILL)
-        wait_until(lambda: gateway.errors.read_bytes().count(b"no worker can be started") >= 2)
-        gateway.process.send_signal(signal.SIGTERM)
-        # Its folder is deleted at the end.
-        limit(gateway, usual)
-        assert gateway.process.wait(60) == 0
-
-
-SECOND_FAILS = """
-from multiprocessing.popen_spawn_posix import Popen
-launch, launched = Popen._launch, []
-
-def launch_one(self, process):
-    if launched:
-        raise BlockingIOError("no room for another process")
-    launched.append(process)
-    launch(self, process)
-
-Popen._launch = launch_one
-from csplade.cli import main
-main()
-"""
-
-
-def test_a_gateway_whose_second_worker_cannot_be_started_ends_with_the_first() -> None:
-    with raw_upstream() as upstream:
-        asked = ["serve", "--url", upstream.url, "--port", "0", *WORKERS]
-        done = subprocess.run([sys.executable, "-c", SECOND_FAILS, *asked], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 1
-    told = done.stderr.splitlines()
-    assert any(line.startswith("no worker can be started (no room for another process)") for line in told)
-    assert told[-1] == "Error: the gateway's workers could not start: what they say is above"
-
-
-def test_workers_that_share_an_encoder_are_replaced_and_renewed(opensearch: str, index_name: str) -> None:
-    fill_index(connect(opensearch), index_name, 5)
-    raw = request("POST", f"/{index_name}/_search", {"query": {"match": {"text": "bread"}}}, {"connection": "close"})
-    with rewriting(opensearch, {"index": [rules(index_name)], "gateway": {"deadline_ms": 60_000}}, *WORKERS) as gateway:
-
-        def answered(before: set[int]) -> set[int]:
-            """Wait until others are at work and these are not, and see that each rewrites."""
-            wait_until(lambda: len(forked(gateway)) >= 2 and not forked(gateway) & before)
-            assert {ask(gateway.port, raw).header("x-csplade") for _ in range(12)} == {"rewritten"}
-            return forked(gateway)
-
-        before = answered(set())
-        os.kill(min(before), signal.SIGKILL)
-        before = answered({min(before)})
-        gateway.process.send_signal(signal.SIGHUP)
-        answered(before)
-
-
-def test_rules_are_read_anew_and_stay_if_they_cannot_be_read(opensearch: str, index_name: str, tmp_path: Path) -> None:
-    fill_index(connect(opensearch), index_name, 5)
-    raw = request("POST", f"/{index_name}/_search", {"query": {"match": {"text": "bread"}}}, {"connection": "close"})
-    config = tmp_path / "rewrite.json"
-
-    def renewed(gateway: Gateway, written: bytes, said: str) -> None:
-        """Write other rules, and wait until the workers that have read them answer."""
-        before = forked(gateway)
-        config.write_bytes(written)
-        gateway.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: forked(gateway) and not forked(gateway) & before)
-        assert ask(gateway.port, raw).header("x-csplade") == said
-
-    def of(pattern: str) -> bytes:
-        return orjson.dumps({"index": [rules(pattern)], "gateway": {"deadline_ms": 60_000}})
-
-    config.write_bytes(of("other"))
-    with serving(opensearch, "--config", str(config), module="csplade.tests.gateway_words") as gateway:
-        assert ask(gateway.port, raw).header("x-csplade") == "passed; no_rules"
-        renewed(gateway, of(index_name), "rewritten")
-        assert b"the workers are renewed: 1 started" in gateway.errors.read_bytes()
-        renewed(gateway, b"no rules", "rewritten")
-        assert b"the rules stay as they were" in gateway.errors.read_bytes()
