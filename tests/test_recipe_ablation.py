@@ -4,9 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+import orjson
 import pytest
 import torch
-from csplade.models.recipe.ablation import ARMS, Arm, Bench, Line, finished, settings, table, teach
+from csplade.models.recipe.ablation import ARMS, Arm, Bench, Line, finished, run_missing, settings, table, teach
 from csplade.models.recipe.corpus import Corpus
 from csplade.models.recipe.plan import Stage
 from csplade.models.recipe.pupil import Pupil
@@ -81,6 +82,21 @@ def test_only_runs_of_the_same_settings_are_taken() -> None:
     other = replace(bench, corpus=replace(bench.corpus, digest="of other pairs"))
     assert finished([line], other, "all", 0) is None
     assert finished([{"arm": "all", "seed": 0, "scores": scores}], bench, "all", 0) is None
+
+
+def test_runs_that_are_kept_are_not_run_again_and_other_arms_not_at_all(bench: Bench) -> None:
+    lines = [
+        {"arm": name, "seed": seed, "settings": settings(bench, ARMS[name]), "scores": {"med": score, "cisi": 0.4}}
+        for name, seed, score in (("all", 0, 0.5), ("no InfoNCE", 0, 0.6), ("all", 1, 0.7), ("no InfoNCE", 1, 0.8))
+    ]
+    (bench.work / "ablation.jsonl").write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
+    runs = run_missing(bench, ["no InfoNCE", "all"], seeds=2)
+    assert runs == {
+        "no InfoNCE": [{"med": 0.6, "cisi": 0.4}, {"med": 0.8, "cisi": 0.4}],
+        "all": [{"med": 0.5, "cisi": 0.4}, {"med": 0.7, "cisi": 0.4}],
+    }
+    with pytest.raises(FileNotFoundError):  # a run that is missing is made: it asks for the model's file
+        run_missing(bench, ["gates at 1"], seeds=1)
 
 
 def test_the_table_has_means_of_seeds_and_each_seed() -> None:

@@ -1,6 +1,6 @@
 """What each ingredient of the recipe is worth: the same short training with and without it, from several seeds.
 
-    python -m csplade.models.recipe.ablation GGUF_FILE MINILM_FOLDER WORK_FOLDER SEEDS COLLECTION...
+    python -m csplade.models.recipe.ablation GGUF_FILE MINILM_FOLDER WORK_FOLDER SEEDS COLLECTION... [--arm NAME]...
 
 Every run adds a line to `ablation.jsonl` in the work folder; those of the same arm, seed, dictionary and collections
 are not run again. So that many runs are affordable, there are few steps of few texts, and documents are read to 64
@@ -162,28 +162,37 @@ def finished(lines: Iterable[Line], bench: Bench, name: str, seed: int) -> dict[
     return None
 
 
+def run_missing(bench: Bench, names: Iterable[str], seeds: int) -> dict[str, list[dict[str, float]]]:
+    """Run what an earlier command did not, seed by seed, and return the scores of each arm's seeds."""
+    kept = bench.work / "ablation.jsonl"
+    lines: list[Line] = [orjson.loads(line) for line in kept.read_bytes().splitlines()] if kept.exists() else []
+    runs: dict[str, list[dict[str, float]]] = {name: [] for name in names}
+    for seed in range(seeds):
+        for name, scores_of_seeds in runs.items():
+            scores = finished(lines, bench, name, seed)
+            if scores is None:
+                scores = run(bench, ARMS[name], seed)
+                line = {"arm": name, "seed": seed, "settings": settings(bench, ARMS[name]), "scores": scores}
+                with kept.open("ab") as file:
+                    file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+            scores_of_seeds.append(scores)
+    return runs
+
+
 @click.command(cls=arguments.Step)
 @arguments.gguf
 @arguments.minilm
 @arguments.work
 @click.argument("seeds", type=click.IntRange(min=1))
 @arguments.collections
-def main(gguf: Path, minilm: Path, work: Path, seeds: int, collections: tuple[Path, ...]) -> None:
-    """Run what is missing, seed by seed, and print the table."""
+@click.option("--arm", "arms", multiple=True, type=click.Choice(list(ARMS)), help="Of the arms this one; repeatable.")
+def main(
+    gguf: Path, minilm: Path, work: Path, seeds: int, collections: tuple[Path, ...], arms: tuple[str, ...]
+) -> None:
+    """Run what is missing, and print the table."""
     judged = {path.name: read_development(path, _ALL) for path in collections}
     bench = Bench(gguf, work, read_corpus(work, minilm), read_dictionary(work), Teacher(minilm), judged)
-    kept = work / "ablation.jsonl"
-    lines: list[Line] = [orjson.loads(line) for line in kept.read_bytes().splitlines()] if kept.exists() else []
-    runs: dict[str, list[dict[str, float]]] = {name: [] for name in ARMS}
-    for seed in range(seeds):
-        for name, arm in ARMS.items():
-            scores = finished(lines, bench, name, seed)
-            if scores is None:
-                scores = run(bench, arm, seed)
-                line = {"arm": name, "seed": seed, "settings": settings(bench, arm), "scores": scores}
-                with kept.open("ab") as file:
-                    file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
-            runs[name].append(scores)
+    runs = run_missing(bench, arms or ARMS, seeds)
     print_table("nDCG@10", ("", *judged, "mean", "of each seed"), table(runs))
 
 
