@@ -92,7 +92,7 @@ def plot(scores: Mapping[str, Mapping[str, float]], path: Path) -> None:
     axes.axhline(0, color="black", linewidth=0.8)
     axes.set_xticks(range(len(scores)), list(scores))
     axes.set_ylabel("nDCG@10 above BM25, %")
-    axes.legend(ncols=len(systems), fontsize="small")
+    figure.legend(ncols=len(systems), fontsize="small", loc="outside upper center")
     figure.savefig(path, dpi=100)
 
 
