@@ -95,7 +95,7 @@ def test_runs_that_are_kept_are_not_run_again_and_other_arms_not_at_all(bench: B
         "no InfoNCE": [{"med": 0.6, "cisi": 0.4}, {"med": 0.8, "cisi": 0.4}],
         "all": [{"med": 0.5, "cisi": 0.4}, {"med": 0.7, "cisi": 0.4}],
     }
-    with pytest.raises(FileNotFoundError):  # a run that is missing is made: it asks for the model's file
+    with pytest.raises(FileNotFoundError, match="expansion"):  # a run that is missing is made: it reads the work folder
         run_missing(bench, ["gates at 1"], seeds=1)
 
 

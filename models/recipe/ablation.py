@@ -185,7 +185,7 @@ def run_missing(bench: Bench, names: Iterable[str], seeds: int) -> dict[str, lis
 @arguments.work
 @click.argument("seeds", type=click.IntRange(min=1))
 @arguments.collections
-@click.option("--arm", "arms", multiple=True, type=click.Choice(list(ARMS)), help="Of the arms this one; repeatable.")
+@click.option("--arm", "arms", multiple=True, type=click.Choice(list(ARMS)), help="Run this arm alone; repeatable.")
 def main(
     gguf: Path, minilm: Path, work: Path, seeds: int, collections: tuple[Path, ...], arms: tuple[str, ...]
 ) -> None:
