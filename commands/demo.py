@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from csplade.commands.demo_questions import JudgedQuestions
     from csplade.commands.demo_report import Rankings, Report, Work
     from csplade.integration.documents import Document
+    from csplade.integration.query import QueryOptions, Question
+    from csplade.pipelines.contract import Contract
+    from csplade.pipelines.encode import Encoder
     from csplade.pipelines.vector_cache import CachedEncoder
     from opensearchpy import OpenSearch
 
@@ -57,8 +60,9 @@ def command(
     """See CSPLADE beside BM25 on the Python library's documentation.
 
     Indexes the documentation strings of this Python's standard library, asks judged questions, shows the hits of BM25
-    and CSPLADE side by side, and measures nDCG@10 and MRR@10 of both and of their sum (hybrid). Starts a search server
-    on this machine unless --url names a cluster. The first run takes minutes, later ones find vectors in the cache.
+    and CSPLADE side by side, and measures nDCG@10 and MRR@10 of both, of their sum (hybrid) and of CSPLADE without the
+    model at search time (queries by table). Starts a search server on this machine unless --url names a cluster. The
+    first run takes minutes, later ones find vectors in the cache.
 
     \b
     Example:
@@ -84,7 +88,8 @@ def command(
     client = _connect(connection)
     work = _prepare(client, encoder, documents, analyzer)
     calibrate_after(client, INDEX, encoder_folder, len(documents), encoder)
-    report = report_of(work, questions, _ask(client, encoder, questions), shown)
+    by_table = _open_table(encoder_folder, encoder.contract)
+    report = report_of(work, questions, _ask(client, encoder, by_table, questions), shown)
     if as_json:
         about = {"index": INDEX, "url": address(client), "encoder": encoder.contract.name}
         seconds = time.monotonic() - began
@@ -105,6 +110,17 @@ def _open_encoder(folder: Path) -> "CachedEncoder":
     if cache.damage:
         notice(f"The kept vectors {cache.path} are damaged ({cache.damage}) and are made again.")
     return CachedEncoder(encoder, cache)
+
+
+def _open_table(folder: Path, contract: "Contract") -> "Encoder | None":
+    """Open what weighs queries by table, where that is not what the encoder does anyway."""
+    from csplade.pipelines.contract import TABLE_QUERIES
+    from csplade.pipelines.encode import Encoder
+    from csplade.pipelines.encode_options import EncodeOptions
+
+    if contract.literal is None or contract.query_path == TABLE_QUERIES:
+        return None
+    return Encoder.open(folder, EncodeOptions(table_queries=True))
 
 
 def _connect(connection: Connection) -> "OpenSearch":
@@ -163,24 +179,37 @@ def _ingest(client: "OpenSearch", encoder: "CachedEncoder", documents: "Iterable
     settle(client)
 
 
-def _ask(client: "OpenSearch", encoder: "CachedEncoder", judged: "JudgedQuestions") -> "dict[str, Rankings]":
-    """Ask every question in every mode."""
+def _ask(
+    client: "OpenSearch", encoder: "CachedEncoder", by_table: "Encoder | None", judged: "JudgedQuestions"
+) -> "dict[str, Rankings]":
+    """Ask every question in every mode, and in the mode sparse by table as well."""
     from csplade.commands.demo_index import INDEX
+    from csplade.commands.demo_report import TABLE
     from csplade.commands.search_options import for_index
     from csplade.integration.query import Mode, QueryOptions, Question
+
+    texts = [question.text for question in judged.asked]
+    notice(f"Asking {len(texts)} questions in {len(Mode)} modes{', and by table' if by_table else ''}.")
+    asked = for_index(client, INDEX, [QueryOptions(mode) for mode in Mode], encoder.contract)
+    questions = [Question(text, vector) for text, vector in zip(texts, encoder.queries(texts), strict=True)]
+    rankings = {options.mode.value: _rank(client, questions, options) for options in asked}
+    if by_table:
+        (sparse,) = (options for options in asked if options.mode is Mode.SPARSE)
+        questions = [Question(text, vector) for text, vector in zip(texts, by_table.queries(texts), strict=True)]
+        rankings[TABLE] = _rank(client, questions, sparse)
+    return rankings
+
+
+def _rank(client: "OpenSearch", questions: "list[Question]", options: "QueryOptions") -> "Rankings":
+    from csplade.commands.demo_index import INDEX
     from csplade.integration.search import search_many
     from csplade.pipelines.evaluate import ASKED_DEPTH, order
 
-    texts = [question.text for question in judged.asked]
-    notice(f"Asking {len(texts)} questions in {len(Mode)} modes.")
-    questions = [Question(text, vector) for text, vector in zip(texts, encoder.queries(texts), strict=True)]
-    rankings: dict[str, Rankings] = {}
-    for options in for_index(client, INDEX, [QueryOptions(mode) for mode in Mode], encoder.contract):
-        found = search_many(client, INDEX, questions, options, ASKED_DEPTH)
-        rankings[options.mode.value] = {
-            text: order((hit.id, hit.score) for hit in hits) for text, hits in zip(texts, found, strict=True)
-        }
-    return rankings
+    found = search_many(client, INDEX, questions, options, ASKED_DEPTH)
+    return {
+        question.text: order((hit.id, hit.score) for hit in hits)
+        for question, hits in zip(questions, found, strict=True)
+    }
 
 
 def _print(report: "Report", connection: Connection, at: str) -> None:

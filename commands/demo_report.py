@@ -5,13 +5,15 @@ With --json exactly one object:
     {"index": name, "url": text, "encoder": name, "python": text, "seconds": number,
      "documents": number, "encoded": number, "encode_seconds": number, "documents_per_second": number or null,
      "questions": number, "unanswerable": number, "missing_documents": [id, ...],
-     "measures": {"bm25": {"nDCG@10": number, "RR@10": number, "R@100": number}, "sparse": {...}, "hybrid": {...}},
+     "measures": {"bm25": {"nDCG@10": number, "RR@10": number, "R@100": number}, "sparse": {...}, "hybrid": {...},
+                  "table": {...}},
      "by_words": {"other": {"questions": number, "measures": {as above}}, "same": {...}},
      "examples": [{"question": text, "hits": {"bm25": [{"id": text, "grade": 0 | 1 | 2}, ...], "sparse": [...]}}, ...]}
 
 `documents_per_second` is null if every vector came from the cache; `words` tells whether a question uses the words of
 its answers. `missing_documents` are judged entries that this Python does not have, `unanswerable` the number of
-questions left out because of that.
+questions left out because of that. `table` is the mode sparse with queries by the table of idf, without the model; an
+encoder without a literal path, or whose queries are always weighed so, has no such measures.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,8 +28,12 @@ Measures = Mapping[str, float]
 
 WORDS = ("other", "same")
 
+TABLE = "table"
+"""Stands among the modes for the mode sparse with queries by table."""
+
 _SHOWN = 3
 _COMPARED = {"bm25": "BM25", "sparse": "CSPLADE"}
+_ROWS = {"sparse": "sparse (CSPLADE)", TABLE: "sparse, queries by table"}
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,7 @@ def measure_table(report: Report) -> tuple[list[str], list[list[object]]]:
     columns = ["mode", "nDCG@10", "MRR@10", *(f"nDCG@10 {words}" for words in report.by_words)]
     rows: list[list[object]] = [
         [
-            mode if mode not in _COMPARED or mode == _COMPARED[mode].lower() else f"{mode} ({_COMPARED[mode]})",
+            _ROWS.get(mode, mode),
             measures["nDCG@10"],
             measures["RR@10"],
             *(part[mode]["nDCG@10"] for part in report.by_words.values()),

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +101,15 @@ def require_best(found: list[str], query: SparseVector, documents: dict[str, Spa
     assert [scores[name] for name in found] == sorted((score for score in scores.values() if score), reverse=True)[:100]
 
 
+def write_judged(folder: Path, judgments: Mapping[str, Mapping[str, int]]) -> None:
+    """Write queries and grades of a BEIR folder, whose documents are in an index already; a query's text is its id."""
+    (folder / "qrels").mkdir(parents=True)
+    queries = b"".join(orjson.dumps({"_id": text, "text": text}) + b"\n" for text in judgments)
+    (folder / "queries.jsonl").write_bytes(queries)
+    rows = [f"{text}\t{name}\t{grade}" for text, grades in judgments.items() for name, grade in grades.items()]
+    (folder / "qrels" / "test.tsv").write_text("\n".join(["query-id\tcorpus-id\tscore", *rows]) + "\n")
+
+
 @pytest.mark.cluster
 def test_the_numbers_are_those_of_the_definitions(
     run: Run, opensearch: str, client: OpenSearch, corpus: tuple[Entry, ...]
@@ -137,6 +146,37 @@ def test_the_numbers_are_those_of_the_definitions(
     assert found["questions"] == len(questions.asked)
     assert found["documents_per_second"] == pytest.approx(found["encoded"] / found["encode_seconds"])
     assert found["encode_seconds"] < found["seconds"]
+
+
+@pytest.mark.cluster
+def test_queries_by_table_have_a_row_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    encoder_folder: Path,
+    opensearch: str,
+    client: OpenSearch,
+    corpus: tuple[Entry, ...],
+) -> None:
+    """An encoder with a literal path has it; it is what `csplade evaluate` measures of the same questions."""
+    part = corpus[::10]
+    monkeypatch.setattr(standard_library, "read_standard_library", lambda: part)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("CSPLADE_ENCODER", str(encoder_folder))
+    run = runner(monkeypatch, capsys)
+    result = run("demo", "--url", opensearch, "--json")
+    assert result.code == 0, result.err
+    assert "in 3 modes, and by table." in result.err
+    found = orjson.loads(result.out)["measures"]
+    assert list(found) == ["bm25", "sparse", "hybrid", "table"]
+
+    questions = read_questions({entry.id for entry in part}).asked
+    write_judged(tmp_path / "judged", {question.text: question.grades for question in questions})
+    asked = ("--index", INDEX, "--collection", tmp_path / "judged", "--mode", "sparse", "--url", opensearch, "--json")
+    by_table = orjson.loads(run("evaluate", *asked, "--query-path", "table").out)["sparse"]
+    assert found["table"] == pytest.approx(by_table)
+    assert found["sparse"] == pytest.approx(orjson.loads(run("evaluate", *asked).out)["sparse"])
+    assert found["sparse"]["nDCG@10"] != found["table"]["nDCG@10"]
 
 
 @pytest.mark.cluster

@@ -10,6 +10,7 @@ QUESTIONS = JudgedQuestions((OVEN, BREAD), unanswerable=1, missing=("gone",))
 RANKINGS = {
     "bm25": {OVEN.text: ("ice", "stove", "oven", "fire"), BREAD.text: ("bread",)},
     "sparse": {OVEN.text: ("oven",), BREAD.text: ()},
+    "table": {OVEN.text: (), BREAD.text: ("bread",)},
 }
 
 
@@ -25,9 +26,9 @@ def test_measures_are_over_all_and_over_each_kind_of_words(report: Report) -> No
     assert report.by_words["same"]["sparse"]["RR@10"] == 0
     columns, rows = measure_table(report)
     assert columns == ["mode", "nDCG@10", "MRR@10", "nDCG@10 other", "nDCG@10 same"]
-    assert [row[0] for row in rows] == ["bm25", "sparse (CSPLADE)"]
-    assert [row[2] for row in rows] == [0.75, 0.5]
-    assert [row[4] for row in rows] == [1.0, 0.0]
+    assert [row[0] for row in rows] == ["bm25", "sparse (CSPLADE)", "sparse, queries by table"]
+    assert [row[2] for row in rows] == [0.75, 0.5, 0.5]
+    assert [row[4] for row in rows] == [1.0, 0.0, 1.0]
 
 
 def test_hits_stand_side_by_side_with_their_judgments(report: Report) -> None:
