@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from csplade.commands.demo_report import Rankings, Report, Work
     from csplade.integration.documents import Document
     from csplade.integration.query import QueryOptions, Question
-    from csplade.pipelines.contract import Contract
     from csplade.pipelines.encode import Encoder
     from csplade.pipelines.vector_cache import CachedEncoder
     from opensearchpy import OpenSearch
@@ -82,13 +81,12 @@ def command(
     began = time.monotonic()
     require_ir_measures()
     trust = page_trust(connection) if opened else None
-    encoder = _open_encoder(encoder_folder)
+    encoder, by_table = _open_encoders(encoder_folder)
     documents = documents_of(read_standard_library())
     questions = read_questions({document.id for document in documents})
     client = _connect(connection)
     work = _prepare(client, encoder, documents, analyzer)
     calibrate_after(client, INDEX, encoder_folder, len(documents), encoder)
-    by_table = _open_table(encoder_folder, encoder.contract)
     report = report_of(work, questions, _ask(client, encoder, by_table, questions), shown)
     if as_json:
         about = {"index": INDEX, "url": address(client), "encoder": encoder.contract.name}
@@ -100,27 +98,22 @@ def command(
         open_page(client, trust, encoder_folder)
 
 
-def _open_encoder(folder: Path) -> "CachedEncoder":
+def _open_encoders(folder: Path) -> "tuple[CachedEncoder, Encoder | None]":
+    """Open the encoder, and what weighs queries by its table where that is not what it does anyway."""
     from csplade.integration.places import find_places
+    from csplade.pipelines.contract import TABLE_QUERIES
+    from csplade.pipelines.encode import Encoder
     from csplade.pipelines.encode_many import open_for_many
+    from csplade.pipelines.encode_options import EncodeOptions
     from csplade.pipelines.vector_cache import CachedEncoder, VectorCache
 
-    encoder = open_for_many(folder)
+    encoder, by_table = open_for_many(folder), None
+    if encoder.has_table and encoder.contract.query_path != TABLE_QUERIES:
+        by_table = Encoder.open(folder, EncodeOptions(table_queries=True))
     cache = VectorCache.open(find_places(os.environ, None).root / "vectors", encoder.contract.fingerprint)
     if cache.damage:
         notice(f"The kept vectors {cache.path} are damaged ({cache.damage}) and are made again.")
-    return CachedEncoder(encoder, cache)
-
-
-def _open_table(folder: Path, contract: "Contract") -> "Encoder | None":
-    """Open what weighs queries by table, where that is not what the encoder does anyway."""
-    from csplade.pipelines.contract import TABLE_QUERIES
-    from csplade.pipelines.encode import Encoder
-    from csplade.pipelines.encode_options import EncodeOptions
-
-    if contract.literal is None or contract.query_path == TABLE_QUERIES:
-        return None
-    return Encoder.open(folder, EncodeOptions(table_queries=True))
+    return CachedEncoder(encoder, cache), by_table
 
 
 def _connect(connection: Connection) -> "OpenSearch":

@@ -13,7 +13,7 @@ With --json exactly one object:
 `documents_per_second` is null if every vector came from the cache; `words` tells whether a question uses the words of
 its answers. `missing_documents` are judged entries that this Python does not have, `unanswerable` the number of
 questions left out because of that. `table` is the mode sparse with queries by the table of idf, without the model; an
-encoder without a literal path, or whose queries are always weighed so, has no such measures.
+encoder without such a table, or whose queries are always weighed so, has no such measures.
 """
 
 from collections.abc import Mapping, Sequence

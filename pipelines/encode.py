@@ -57,11 +57,11 @@ class Encoder:
         Raises:
             UsageError: queries are to be weighed by a table that the encoder has not, or long texts cannot be read so.
         """
-        if options.table_queries and contract.literal is None and not tables.idf:
+        self.contract, self._idf = contract, tables.idf
+        if options.table_queries and not self.has_table:
             raise UsageError(
                 f"{contract.name} has no table of idf that queries could be weighed by: let it encode them"
             )
-        self.contract, self._idf = contract, tables.idf
         self._options, self._graph = options, graph
         self._by_table = options.table_queries or contract.query_path == TABLE_QUERIES
         self._lanes = Lanes(graph, options.lanes)
@@ -91,6 +91,11 @@ class Encoder:
             # That of the side that is encoded first: queries, unless a table weighs them.
             encoder._readers[Role.DOCUMENT if encoder._by_table else Role.QUERY].prepare()
         return encoder
+
+    @property
+    def has_table(self) -> bool:
+        """Return whether queries can be weighed without the model, see `EncodeOptions.table_queries`."""
+        return self.contract.literal is not None or bool(self._idf)
 
     @property
     def runs_on(self) -> tuple[str, ...]:

@@ -1,10 +1,12 @@
 """`csplade demo` from end to end on a real server, with the encoder of the tests; its numbers against formulas."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 from csplade.commands.demo_index import INDEX
 from csplade.commands.demo_questions import read_questions, spread
 from csplade.pipelines import standard_library
+from csplade.pipelines.contract import read_contract
 from csplade.pipelines.docstrings import Entry
 from csplade.pipelines.sparse import SparseVector
 from csplade.pipelines.standard_library import read_standard_library
@@ -118,6 +121,9 @@ def test_the_numbers_are_those_of_the_definitions(
     assert result.code == 0, result.err
     found = orjson.loads(result.out)
     assert result.out.count("\n") == 1
+    # The encoder of the tests has no table.
+    assert list(found["measures"]) == ["bm25", "sparse", "hybrid"]
+    assert "in 3 modes." in result.err
 
     questions = read_questions({entry.id for entry in corpus})
     texts = [question.text for question in questions.asked]
@@ -148,35 +154,55 @@ def test_the_numbers_are_those_of_the_definitions(
     assert found["encode_seconds"] < found["seconds"]
 
 
-@pytest.mark.cluster
-def test_queries_by_table_have_a_row_of_their_own(
+@pytest.fixture
+def run_tiny(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
     encoder_folder: Path,
-    opensearch: str,
-    client: OpenSearch,
     corpus: tuple[Entry, ...],
-) -> None:
-    """An encoder with a literal path has it; it is what `csplade evaluate` measures of the same questions."""
-    part = corpus[::10]
-    monkeypatch.setattr(standard_library, "read_standard_library", lambda: part)
+) -> Run:
+    """Run `csplade` with a copy of the tiny encoder, `encoder`, and every tenth entry."""
+    monkeypatch.setattr(standard_library, "read_standard_library", lambda: corpus[::10])
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("CSPLADE_ENCODER", str(encoder_folder))
-    run = runner(monkeypatch, capsys)
-    result = run("demo", "--url", opensearch, "--json")
+    monkeypatch.setenv("COLUMNS", "120")
+    shutil.copytree(encoder_folder, tmp_path / "encoder")
+    monkeypatch.setenv("CSPLADE_ENCODER", str(tmp_path / "encoder"))
+    return runner(monkeypatch, capsys)
+
+
+@pytest.mark.cluster
+def test_queries_by_table_have_a_row_of_their_own(
+    run_tiny: Run, tmp_path: Path, opensearch: str, client: OpenSearch, corpus: tuple[Entry, ...]
+) -> None:
+    """It is what `csplade evaluate` measures of the same questions."""
+    result = run_tiny("demo", "--url", opensearch, "--json")
     assert result.code == 0, result.err
     assert "in 3 modes, and by table." in result.err
-    found = orjson.loads(result.out)["measures"]
-    assert list(found) == ["bm25", "sparse", "hybrid", "table"]
+    answer = orjson.loads(result.out)
+    found = answer["measures"]
+    assert list(found) == list(answer["by_words"]["other"]["measures"]) == ["bm25", "sparse", "hybrid", "table"]
+    (row,) = (line for line in run_tiny("demo", "--url", opensearch).out.splitlines() if "by table" in line)
+    assert row.split()[:5] == ["sparse,", "queries", "by", "table", f"{found['table']['nDCG@10']:.4f}"]
 
-    questions = read_questions({entry.id for entry in part}).asked
+    questions = read_questions({entry.id for entry in corpus[::10]}).asked
     write_judged(tmp_path / "judged", {question.text: question.grades for question in questions})
     asked = ("--index", INDEX, "--collection", tmp_path / "judged", "--mode", "sparse", "--url", opensearch, "--json")
-    by_table = orjson.loads(run("evaluate", *asked, "--query-path", "table").out)["sparse"]
+    by_table = orjson.loads(run_tiny("evaluate", *asked, "--query-path", "table").out)["sparse"]
     assert found["table"] == pytest.approx(by_table)
-    assert found["sparse"] == pytest.approx(orjson.loads(run("evaluate", *asked).out)["sparse"])
+    assert found["sparse"] == pytest.approx(orjson.loads(run_tiny("evaluate", *asked).out)["sparse"])
     assert found["sparse"]["nDCG@10"] != found["table"]["nDCG@10"]
+
+
+@pytest.mark.cluster
+def test_an_encoder_whose_queries_are_weighed_by_table_has_no_second_row_of_them(
+    run_tiny: Run, tmp_path: Path, opensearch: str, client: OpenSearch
+) -> None:
+    replace(read_contract(tmp_path / "encoder"), query_path="table").write(tmp_path / "encoder")
+    result = run_tiny("demo", "--url", opensearch, "--json")
+    assert result.code == 0, result.err
+    assert "in 3 modes." in result.err
+    assert list(orjson.loads(result.out)["measures"]) == ["bm25", "sparse", "hybrid"]
 
 
 @pytest.mark.cluster

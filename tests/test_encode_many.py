@@ -66,7 +66,7 @@ def test_ingest_and_demo_take_them(run: Run, opened: list[EncodeOptions], tmp_pa
     (tmp_path / "a.jsonl").write_text('{"id": 1, "text": "bread"}\n')
     assert run("ingest", tmp_path / "a.jsonl", "--index", "articles").code != 0
     with pytest.raises(KeyboardInterrupt):
-        demo._open_encoder(SHIPPED_ENCODER)
+        demo._open_encoders(SHIPPED_ENCODER)
     assert opened == [EncodeOptions(lanes=CORES, threads=1)] * 2
 
 

@@ -48,6 +48,8 @@ def word_vector(text: str) -> SparseVector:
 class WordEncoder:
     """Reads ahead by `READ_AHEAD` texts, as the real one does."""
 
+    has_table = False
+
     def __init__(self, contract: Contract | None = None) -> None:
         self.contract = contract or word_contract()
 
