@@ -179,18 +179,23 @@ def _ask(
     from csplade.commands.demo_index import INDEX
     from csplade.commands.demo_report import TABLE
     from csplade.commands.search_options import for_index
-    from csplade.integration.query import Mode, QueryOptions, Question
+    from csplade.integration.query import Mode, QueryOptions
 
     texts = [question.text for question in judged.asked]
     notice(f"Asking {len(texts)} questions in {len(Mode)} modes{', and by table' if by_table else ''}.")
     asked = for_index(client, INDEX, [QueryOptions(mode) for mode in Mode], encoder.contract)
-    questions = [Question(text, vector) for text, vector in zip(texts, encoder.queries(texts), strict=True)]
+    questions = _questions(encoder, texts)
     rankings = {options.mode.value: _rank(client, questions, options) for options in asked}
     if by_table:
         (sparse,) = (options for options in asked if options.mode is Mode.SPARSE)
-        questions = [Question(text, vector) for text, vector in zip(texts, by_table.queries(texts), strict=True)]
-        rankings[TABLE] = _rank(client, questions, sparse)
+        rankings[TABLE] = _rank(client, _questions(by_table, texts), sparse)
     return rankings
+
+
+def _questions(encoder: "CachedEncoder | Encoder", texts: list[str]) -> "list[Question]":
+    from csplade.integration.query import Question
+
+    return [Question(text, vector) for text, vector in zip(texts, encoder.queries(texts), strict=True)]
 
 
 def _rank(client: "OpenSearch", questions: "list[Question]", options: "QueryOptions") -> "Rankings":

@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from csplade.pipelines.sparse import SparseVector
 from csplade.pipelines.standard_library import read_standard_library
 from csplade.tests.command_run import Result, Run, runner, use_word_encoder
 from csplade.tests.demo_cluster import without_demo_index
+from csplade.tests.judged_folder import Judged
 from csplade.tests.plain_measures import plain_measures
 from csplade.tests.word_encoder import word_contract, word_vector
 from opensearchpy import OpenSearch
@@ -104,15 +105,6 @@ def require_best(found: list[str], query: SparseVector, documents: dict[str, Spa
     assert [scores[name] for name in found] == sorted((score for score in scores.values() if score), reverse=True)[:100]
 
 
-def write_judged(folder: Path, judgments: Mapping[str, Mapping[str, int]]) -> None:
-    """Write queries and grades of a BEIR folder, whose documents are in an index already; a query's text is its id."""
-    (folder / "qrels").mkdir(parents=True)
-    queries = b"".join(orjson.dumps({"_id": text, "text": text}) + b"\n" for text in judgments)
-    (folder / "queries.jsonl").write_bytes(queries)
-    rows = [f"{text}\t{name}\t{grade}" for text, grades in judgments.items() for name, grade in grades.items()]
-    (folder / "qrels" / "test.tsv").write_text("\n".join(["query-id\tcorpus-id\tscore", *rows]) + "\n")
-
-
 @pytest.mark.cluster
 def test_the_numbers_are_those_of_the_definitions(
     run: Run, opensearch: str, client: OpenSearch, corpus: tuple[Entry, ...]
@@ -186,7 +178,8 @@ def test_queries_by_table_have_a_row_of_their_own(
     assert row.split()[:5] == ["sparse,", "queries", "by", "table", f"{found['table']['nDCG@10']:.4f}"]
 
     questions = read_questions({entry.id for entry in corpus[::10]}).asked
-    write_judged(tmp_path / "judged", {question.text: question.grades for question in questions})
+    grades = {question.text: dict(question.grades) for question in questions}
+    Judged({}, {text: text for text in grades}, grades).write(tmp_path / "judged")
     asked = ("--index", INDEX, "--collection", tmp_path / "judged", "--mode", "sparse", "--url", opensearch, "--json")
     by_table = orjson.loads(run_tiny("evaluate", *asked, "--query-path", "table").out)["sparse"]
     assert found["table"] == pytest.approx(by_table)

@@ -3,7 +3,6 @@
 import functools
 import gzip
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from csplade.integration.templates import IndexOptions
 from csplade.pipelines.evaluate import ASKED_DEPTH
 from csplade.tests.command_run import Result, Run, run
 from csplade.tests.faulty_proxy import FaultyProxy, running
+from csplade.tests.judged_folder import Judged
 from csplade.tests.plain_measures import plain_measures
 from csplade.tests.word_encoder import word_contract, word_vector
 
@@ -28,25 +28,8 @@ WORDS = ["rye", "oven", "ovens", "bread", "breads", "butter", "baker", "bakery",
 DOCUMENTS, QUERIES = 160, 12
 
 
-@dataclass(frozen=True)
-class Judged:
-    """A small judged collection; more documents than the measures look at, so that the depth matters."""
-
-    texts: dict[str, str]
-    queries: dict[str, str]
-    judgments: dict[str, dict[str, int]]
-
-    def write(self, folder: Path) -> None:
-        (folder / "qrels").mkdir(parents=True)
-        corpus = [{"_id": name, "title": "", "text": text} for name, text in self.texts.items()]
-        queries = [{"_id": name, "text": text} for name, text in self.queries.items()]
-        (folder / "corpus.jsonl").write_bytes(b"".join(orjson.dumps(record) + b"\n" for record in corpus))
-        (folder / "queries.jsonl").write_bytes(b"".join(orjson.dumps(record) + b"\n" for record in queries))
-        rows = [f"{q}\t{d}\t{grade}" for q, grades in self.judgments.items() for d, grade in grades.items()]
-        (folder / "qrels" / "test.tsv").write_text("\n".join(["query-id\tcorpus-id\tscore", *rows, ""]))
-
-
 def random_collection(seed: int) -> Judged:
+    """Return a small collection; more documents than the measures look at, so that the depth matters."""
     random = np.random.default_rng(seed)
 
     def text(longest: int) -> str:
